@@ -1,0 +1,150 @@
+"""Trained weights in one safetensors file, with all that is needed to rebuild the model from it alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import safetensors
+import safetensors.torch
+from pydantic import ValidationError
+from torch import nn
+
+import models
+from bench.errors import CheckpointError
+from bench.result import Record
+from tasks.dataset import DataKind
+from tasks.source import cache_folder
+from tasks.task import ModelSpec
+from tasks.training import Precision
+
+KEY = "quantbench"
+"""Of the header among the file's metadata."""
+
+
+class DataIdentity(NamedTuple):
+    """Which data weights were trained on."""
+
+    kind: DataKind
+    fingerprint: str
+
+
+class Header(Record):
+    """What the weights are of and how they came about."""
+
+    format: Literal[1] = 1
+    task: str
+    model: str
+    network: str
+    hyperparameters: dict[str, int | list[int]]
+    recipe: dict[str, str | int | float | bool]
+    recipe_hash: str
+    precision: Precision
+    seed: int
+    device: str
+    data_kind: DataKind
+    data_fingerprint: str
+    vocabulary: list[str]
+    """The words that inputs count, in order; empty for images."""
+    seconds: float
+    """The training's wall time."""
+    threads: int
+    torch: str
+
+
+class Order(Record):
+    """A checkpoint that is wanted: everything that decides its weights."""
+
+    task: str
+    model: str
+    network: str
+    hyperparameters: dict[str, int | list[int]]
+    recipe: dict[str, str | int | float | bool]
+    precision: Precision
+    seed: int
+    device: str
+    data_kind: DataKind
+    data_fingerprint: str
+
+    @property
+    def recipe_hash(self) -> str:
+        """SHA-256 over all fields, first 12 hex digits."""
+        canonical = json.dumps(self.model_dump(), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    @property
+    def path(self) -> Path:
+        """Where such a checkpoint lies in the cache."""
+        name = f"{self.task}-{self.model}-{self.precision}-{self.data_kind}-seed{self.seed}-{self.recipe_hash}"
+        return cache_folder() / "checkpoints" / f"{name}.safetensors"
+
+
+def order(
+    task: str, spec: ModelSpec, data: DataIdentity, precision: Precision, seed: int, device: str
+) -> Order:
+    """Return the order for the weights of a resolved ``spec``."""
+    return Order.model_validate(
+        {
+            "task": task,
+            "model": spec.name,
+            "network": spec.network,
+            "hyperparameters": dict(spec.hyperparameters),
+            "recipe": spec.recipe.as_dict(),
+            "precision": precision,
+            "seed": seed,
+            "device": device,
+            "data_kind": data.kind,
+            "data_fingerprint": data.fingerprint,
+        }
+    )
+
+
+def save(path: Path, network: nn.Module, header: Header) -> None:
+    """Write the checkpoint atomically."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    safetensors.torch.save_file(tensors, temporary, metadata={KEY: header.model_dump_json()})
+    temporary.replace(path)
+
+
+def read_header(path: Path, wanted: Order | None = None) -> Header:
+    """Read the header alone; raises ``CheckpointError`` if the file is damaged, foreign or not what is ``wanted``."""
+    way_out = "retrain with --retrain, or delete the file"
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (safetensors.SafetensorError, OSError) as error:
+        raise CheckpointError(f"the checkpoint {path} is truncated or damaged ({error}); {way_out}.") from error
+    if KEY not in metadata:
+        raise CheckpointError(f"the checkpoint {path} was not written by quantbench; {way_out}.")
+    try:
+        header = Header.model_validate_json(metadata[KEY])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CheckpointError(
+            f"the checkpoint {path} has a header this version cannot read ({first['loc']}: {first['msg']}); {way_out}."
+        ) from error
+    if wanted is not None and header.recipe_hash != wanted.recipe_hash:
+        raise CheckpointError(
+            f"the checkpoint {path} is of {header.task}/{header.model} with recipe {header.recipe_hash}, not of "
+            f"{wanted.task}/{wanted.model} with recipe {wanted.recipe_hash}; {way_out}."
+        )
+    return header
+
+
+def load(path: Path) -> tuple[nn.Module, Header]:
+    """Rebuild the network in eval mode from the file alone; raises ``CheckpointError``."""
+    header = read_header(path)
+    try:
+        network = models.build(header.network, dict(header.hyperparameters))
+        network.load_state_dict(safetensors.torch.load_file(path))
+    except (safetensors.SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        message = " ".join(str(error).split())
+        raise CheckpointError(
+            f"the checkpoint {path} does not fit the network it names ({message}); retrain with --retrain."
+        ) from error
+    return network.eval(), header

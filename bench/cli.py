@@ -1,0 +1,193 @@
+"""The command ``bench``: parses and prints, decides nothing.
+
+Exit codes: 0 every row is measured, or unsupported for a stated reason; 1 a row failed; 2 the request
+makes no sense; 130 and 143 it was interrupted by Ctrl-C or a kill.
+"""
+
+from __future__ import annotations
+
+import enum
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from bench.errors import QuantbenchError
+
+if TYPE_CHECKING:
+    from bench.result import Run
+
+UsageError = typer.BadParameter.__bases__[0]
+"""click's; newer releases of typer bring their own click and export of its errors only this subclass."""
+
+app = typer.Typer(
+    name="bench",
+    help="Make a PyTorch model smaller: what do you gain on this machine, and what does it cost?",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class DataChoice(str, enum.Enum):
+    """Values of ``--data``."""
+
+    auto = "auto"
+    real = "real"
+    synthetic = "synthetic"
+
+
+@app.command("run")
+def run_command(
+    suite: Annotated[str, typer.Option(help="Which models: lab or quick.")] = "lab",
+    task: Annotated[list[str] | None, typer.Option(help="Only this task's models; repeatable.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Only this model: lab1, or mnist/lab1; repeatable.")] = None,
+    technique: Annotated[
+        list[str] | None, typer.Option(help="Only this technique (fp32 comes along); repeatable.")
+    ] = None,
+    batch: Annotated[list[int] | None, typer.Option(help="Batch size to time; repeatable.  [default: 1, 64]")] = None,
+    runs: Annotated[int, typer.Option(help="Runs behind each mean ± std.")] = 5,
+    threads: Annotated[int, typer.Option(help="Threads of the model while it is measured.")] = 1,
+    engine: Annotated[
+        str | None, typer.Option(help="Quantized engine of the int8 techniques.  [default: fbgemm]")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    data: Annotated[
+        DataChoice,
+        typer.Option(help="auto takes real data from the data root, else downloads, else makes a synthetic stand-in."),
+    ] = DataChoice.auto,
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder of the real data.  [default: $QUANTBENCH_DATA, else the user's cache]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for run.json and report.md.  [default: runs/SUITE]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, batches and round order.")] = 0,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train anew, checkpoints or not.")] = False,
+) -> None:
+    """Train or reload the models, apply every technique, measure, and write run.json and report.md.
+
+    The same command goes on where an interrupted one stopped.
+    """
+    from bench.runner import run
+
+    folder = out or Path("runs") / suite
+    done = run(
+        suite,
+        tasks=task or (),
+        models=model or (),
+        techniques=technique or (),
+        batch_sizes=batch or (1, 64),
+        runs=runs,
+        threads=threads,
+        engine=engine,
+        device=device,
+        data=data.value,
+        data_root=data_root,
+        out=folder,
+        seed=seed,
+        retrain=retrain,
+    )
+    from bench.report.markdown import lab_tables
+
+    _print(lab_tables(done))
+    _print(f"\n{folder / 'report.md'} has the whole report, {folder / 'run.json'} every sample.")
+    raise typer.Exit(_exit_code(done))
+
+
+@app.command("report")
+def report_command(
+    run_file: Annotated[list[Path], typer.Argument(help="One or more run.json.", metavar="RUN.json...")],
+    out: Annotated[Path | None, typer.Option(help="File to write.  [default: the terminal]")] = None,
+) -> None:
+    """Render run files again, as markdown."""
+    from bench.report.markdown import render
+    from bench.result import load, write_atomically
+
+    text = render([load(path) for path in run_file])
+    if out is None:
+        _print(text)
+    else:
+        write_atomically(out, text)
+
+
+@app.command("machine")
+def machine_command() -> None:
+    """Say what this machine is, and whether its quantized engine can be used."""
+    import torch
+
+    from bench.machine import check_engine, describe
+    from bench.report.markdown import hardware_table
+
+    here = describe()
+    check = check_engine()
+    _print(hardware_table(here))
+    _print(f"\nActive quantized engine: {torch.backends.quantized.engine} (torch's default; bench run sets {check.engine})")
+    verdict = "usable" if check.usable else "NOT usable"
+    _print(f"{check.engine}: {verdict}: {check.reason}; {check.advice}.")
+
+
+@app.command("list")
+def list_command() -> None:
+    """List suites, models and techniques."""
+    from bench.suite import SUITES
+    from bench.techniques.technique import TECHNIQUES
+    from tasks.task import TASKS
+
+    _print("Suites (--suite)")
+    for suite in SUITES.values():
+        _print(f"  {suite.name:<18}{suite.description}: {', '.join(suite.models)}")
+    _print("\nModels (--task, --model)")
+    for task in TASKS:
+        for spec in task.models:
+            _print(f"  {f'{task.name}/{spec.name}':<18}{spec.description}")
+    _print("\nTechniques (--technique)")
+    for technique in TECHNIQUES:
+        _print(f"  {technique.name:<18}{technique.summary}")
+
+
+def main() -> NoReturn:
+    """Run the command; a refusal is one sentence on standard error and exit code 2."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = app(sys.argv[1:] or ["--help"], prog_name="bench", standalone_mode=False)
+    except QuantbenchError as error:
+        code = _refuse(str(error))
+    except UsageError as error:
+        command = error.ctx.command_path if error.ctx else "bench"
+        code = _refuse(f"{error.format_message().rstrip('.')}; see '{command} --help'.")
+    except (KeyboardInterrupt, typer.Abort):
+        code = _interrupted(signal.SIGINT)
+    except _TerminatedError:
+        code = _interrupted(signal.SIGTERM)
+    sys.exit(code or 0)
+
+
+class _TerminatedError(BaseException):
+    """A kill, as an exception, so that files and processes are left in order."""
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise _TerminatedError
+
+
+def _refuse(message: str) -> int:
+    Console(stderr=True).print(f"bench: {message}", highlight=False, markup=False, soft_wrap=True)
+    return 2
+
+
+def _interrupted(signum: signal.Signals) -> int:
+    _refuse("stopped; run.json holds the rows that were finished, and the same command goes on from there.")
+    return 128 + signum
+
+
+def _exit_code(run: Run) -> int:
+    return 1 if any(row.status == "failed" for row in run.rows) else 0
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text.rstrip("\n") + "\n")

@@ -1,0 +1,39 @@
+"""What only the harness can find wrong; the rest of the hierarchy is in ``tasks.errors``.
+
+    QuantbenchError
+    ├── RequestError        a request that makes no sense: batch 0, a device that is absent
+    ├── CheckpointError     a checkpoint that is truncated, foreign or of another model
+    ├── RunFileError        a run file that cannot be read, or is not one
+    └── UnsupportedError    a technique that cannot treat this model on this machine (a row, not an exit)
+"""
+
+from __future__ import annotations
+
+from tasks.errors import DataError, QuantbenchError, TrainingError, UnknownNameError
+
+__all__ = [
+    "CheckpointError",
+    "DataError",
+    "QuantbenchError",
+    "RequestError",
+    "RunFileError",
+    "TrainingError",
+    "UnknownNameError",
+    "UnsupportedError",
+]
+
+
+class RequestError(QuantbenchError):
+    """A request that makes no sense."""
+
+
+class CheckpointError(QuantbenchError):
+    """A checkpoint that is truncated, foreign or of another model."""
+
+
+class RunFileError(QuantbenchError):
+    """A run file that cannot be read, or is not one."""
+
+
+class UnsupportedError(QuantbenchError):
+    """A technique that cannot treat this model on this machine; becomes a row with this reason."""

@@ -1,0 +1,136 @@
+"""What this machine is, and whether its quantized engine can be used."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+
+import cpuinfo
+import psutil
+import torch
+
+from bench.errors import RequestError
+from bench.result import Machine
+
+DEFAULT_ENGINE = "fbgemm"
+"""The engine that the lab asks for."""
+ISA_FLAGS = {
+    "avx2": "AVX2",
+    "fma": "FMA",
+    "f16c": "F16C",
+    "avx_vnni": "AVX-VNNI",
+    "avx512f": "AVX512F",
+    "avx512_vnni": "AVX512-VNNI",
+    "avx512vnni": "AVX512-VNNI",
+    "avx512_bf16": "AVX512-BF16",
+    "avx512_fp16": "AVX512-FP16",
+    "amx_tile": "AMX",
+    "amx_int8": "AMX-INT8",
+    "amx_bf16": "AMX-BF16",
+    "amx_fp16": "AMX-FP16",
+    "asimd": "NEON",
+    "neon": "NEON",
+    "asimdhp": "FP16 arithmetic",
+    "asimddp": "dot product",
+    "i8mm": "I8MM",
+    "bf16": "BF16",
+    "sve": "SVE",
+}
+"""What operating systems call the flags that decide low-precision speed, and what people do."""
+
+
+@dataclass(frozen=True)
+class EngineCheck:
+    """The lab's question: can fbgemm be used here?"""
+
+    engine: str
+    usable: bool
+    reason: str
+    advice: str
+
+
+def describe() -> Machine:
+    """Return this machine's description."""
+    info = cpuinfo.get_cpu_info()
+    flags = set(info.get("flags", ()))
+    isa = list(dict.fromkeys(label for flag, label in ISA_FLAGS.items() if flag in flags))
+    accelerators = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return Machine(
+        cpu=info.get("brand_raw") or platform.processor() or platform.machine(),
+        architecture=platform.machine(),
+        isa=isa,
+        physical_cores=psutil.cpu_count(logical=False),
+        logical_cores=psutil.cpu_count() or 1,
+        memory_bytes=psutil.virtual_memory().total,
+        accelerators=accelerators,
+        os=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        quantized_engines=supported_engines(),
+    )
+
+
+def supported_engines() -> list[str]:
+    """Return the quantized engines of this torch."""
+    return [engine for engine in torch.backends.quantized.supported_engines if engine != "none"]
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may run on (fewer than the machine has, under taskset or a cgroup)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def check_engine(engine: str = DEFAULT_ENGINE) -> EngineCheck:
+    """Quantize and run one small Linear under ``engine``, and say what came of it."""
+    supported = supported_engines()
+    others = " or ".join(f"--engine {other}" for other in supported if other != engine) or "another build of torch"
+    if engine not in supported:
+        return EngineCheck(
+            engine,
+            usable=False,
+            reason=f"this torch was built without {engine} (it has {', '.join(supported) or 'no quantized engine'})",
+            advice=f"try {others}; the rows of other techniques do not need it",
+        )
+    before = torch.backends.quantized.engine
+    try:
+        torch.backends.quantized.engine = engine
+        packed = torch.ops.quantized.linear_prepack(
+            torch.quantize_per_tensor(torch.eye(4), 0.1, 0, torch.qint8), None
+        )
+        result = torch.ops.quantized.linear_dynamic(torch.eye(4), packed)
+        if not torch.allclose(result, torch.eye(4), atol=0.1):
+            raise RuntimeError("a 4×4 identity came back wrong")
+    except RuntimeError as error:
+        return EngineCheck(engine, usable=False, reason=str(error).splitlines()[0], advice=f"try {others}")
+    finally:
+        torch.backends.quantized.engine = before
+    return EngineCheck(engine, usable=True, reason="a quantized Linear ran and was right", advice="nothing to do")
+
+
+def require_device(device: str) -> None:
+    """Raise ``RequestError`` unless ``device`` is here."""
+    if device == "cpu":
+        return
+    if device != "cuda":
+        raise RequestError(f"there is no device {device!r}; choose cpu or cuda.")
+    if not torch.cuda.is_available():
+        raise RequestError("this machine has no CUDA device that torch can use; run with --device cpu.")
+
+
+def require_engine(engine: str) -> None:
+    """Raise ``RequestError`` unless this torch has ``engine``."""
+    supported = supported_engines()
+    if engine not in supported:
+        raise RequestError(
+            f"this torch has no quantized engine {engine!r}; choose from {', '.join(supported) or 'none'}."
+        )
+
+
+def require_threads(threads: int) -> None:
+    """Raise ``RequestError`` unless 1 ≤ ``threads`` ≤ the cores this process may use."""
+    cores = usable_cores()
+    if not 1 <= threads <= cores:
+        raise RequestError(f"--threads {threads} is not between 1 and the {cores} cores that this process may use.")

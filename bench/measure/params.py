@@ -1,0 +1,40 @@
+"""Parameters and weight layers, counted in packed int8 modules too.
+
+``sum(p.numel() for p in model.parameters())`` is 0 for a packed module: its weight and bias are reached
+through the methods ``weight()`` and ``bias()`` instead. Scales and zero points are not parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+WEIGHT_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Return the number of weights and biases of ``module`` and all within it."""
+    return sum(tensor.numel() for part in module.modules() for tensor in _tensors(part))
+
+
+def count_weight_layers(module: nn.Module) -> int:
+    """Return the number of Linear and convolution layers, packed ones included."""
+    return sum(isinstance(part, WEIGHT_LAYERS) or _is_packed(part) for part in module.modules())
+
+
+def count_plain_layers(module: nn.Module) -> int:
+    """Return the number of Linear and convolution layers that still are float32 ones of ``torch.nn``."""
+    return sum(type(part) in WEIGHT_LAYERS and part.weight.dtype == torch.float32 for part in module.modules())
+
+
+def _is_packed(module: nn.Module) -> bool:
+    return callable(getattr(module, "weight", None)) and callable(getattr(module, "bias", None))
+
+
+def _tensors(module: nn.Module) -> Iterator[Tensor]:
+    if _is_packed(module):
+        yield from (tensor for tensor in (module.weight(), module.bias()) if tensor is not None)  # type: ignore[operator]
+    else:
+        yield from module.parameters(recurse=False)

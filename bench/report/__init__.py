@@ -1,0 +1,1 @@
+"""Renders run files. Nothing here imports torch or measures anything."""

@@ -1,0 +1,216 @@
+"""The report in markdown: the lab's tables, what they stand on, and what could not be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from bench.report.units import MISSING, duration, gibibytes, megabytes, percent, ratio
+from bench.result import Data, Machine, Row, Run
+from bench.schemes import SCHEMES
+from bench.summary import Interval, mean_std, wilson
+
+BASELINE = "fp32"
+
+
+def render(runs: Sequence[Run]) -> str:
+    """Return one document with a chapter for each run."""
+    return "\n\n".join(_run(run) for run in runs) + "\n"
+
+
+def lab_tables(run: Run) -> str:
+    """Return the lab's table of each task, captioned, and below it what its rows could not do."""
+    return "\n\n".join(_task(run, data) for data in run.data)
+
+
+def _run(run: Run) -> str:
+    parts = [f"# Quantbench: {run.settings.suite} on {run.machine.cpu}"]
+    synthetic = [data.title for data in run.data if data.kind == "synthetic"]
+    if synthetic:
+        parts.append(
+            f"> **Synthetic data.** The figures for {_and(synthetic)} are measured on generated stand-ins. "
+            f"They say nothing about the real sets."
+        )
+    if not run.finished:
+        parts.append("> **Unfinished.** This run was interrupted; the same command goes on from here.")
+    parts += [
+        "## Results",
+        lab_tables(run),
+        _legend(run),
+        "## Against fp32",
+        "\n\n".join(_comparison(run, data) for data in run.data),
+        "Speed-up: median over paired rounds of fp32's time / the variant's, with its 95 % interval. Accuracy: 95 % "
+        "Wilson interval. × smaller: fp32's size on disk / the variant's. Layers: Linear and convolution layers that "
+        "the technique changed.",
+    ]
+    if notes := _notes(run):
+        parts += ["## To be known of these rows", notes]
+    parts += ["## Hardware", hardware_table(run.machine), "## Settings", _settings(run), "## Data", _data(run), "## Training", _training(run)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _task(run: Run, data: Data) -> str:
+    header = ["Model", "Q", "dtype", "Size (MB)", "(Params)", "Accuracy"]
+    sizes = run.settings.batch_sizes
+    header += [f"Latency B{size}" if not position else f"B{size}" for position, size in enumerate(sizes)]
+    rows = run.rows_of(data.task)
+    table = [
+        [
+            row.model,
+            row.scheme,
+            row.dtype,
+            megabytes(row.size_bytes) if row.size_bytes is not None else MISSING,
+            f"{row.params:,}" if row.params is not None else MISSING,
+            percent(row.accuracy.correct / row.accuracy.total) if row.accuracy else MISSING,
+            *(duration(mean_std(row.latency[size].runs_s)) if size in row.latency else MISSING for size in sizes),
+        ]
+        for row in rows
+    ]
+    parts = [f"### {data.title}", _caption(run, data), _table(table, header)]
+    parts += [
+        f"- `{row.model}` {row.scheme} {row.dtype} (`{row.technique}`) **{row.status}**: {row.reason}"
+        for row in rows
+        if row.status != "ok"
+    ]
+    return "\n\n".join(parts[:3]) + ("\n\n" + "\n".join(parts[3:]) if parts[3:] else "")
+
+
+def _caption(run: Run, data: Data) -> str:
+    kind = "real data" if data.kind == "real" else f"**SYNTHETIC data, not {data.title}**"
+    threads = f"{run.settings.threads} thread{'s' if run.settings.threads > 1 else ''}"
+    return (
+        f"{data.title}, {kind}: accuracy on all {data.test_examples:,} test examples; latency of one call on "
+        f"{run.settings.device} with {threads}, mean ± std over {run.settings.runs} runs."
+    )
+
+
+def _comparison(run: Run, data: Data) -> str:
+    sizes = run.settings.batch_sizes
+    header = ["Model", "Technique", "× smaller", *(f"Speed-up B{size}" for size in sizes), "Accuracy", "Layers"]
+    baselines = {row.model: row for row in run.rows_of(data.task) if row.technique == BASELINE}
+    table = [
+        [
+            row.model,
+            row.technique,
+            _smaller(row, baselines.get(row.model)),
+            *(_speedup(row, size) for size in sizes),
+            _accuracy(row),
+            f"{row.layers.changed} of {row.layers.total}" if row.layers else MISSING,
+        ]
+        for row in run.rows_of(data.task)
+    ]
+    return f"### {data.title}: against fp32\n\n{_caption(run, data)}\n\n{_table(table, header)}"
+
+
+def _smaller(row: Row, baseline: Row | None) -> str:
+    if row.size_bytes is None or baseline is None or baseline.size_bytes is None:
+        return MISSING
+    return f"{baseline.size_bytes / row.size_bytes:.2f}×"
+
+
+def _speedup(row: Row, size: int) -> str:
+    if row.technique == BASELINE and size in row.latency:
+        return "1"
+    found = row.speedup.get(size)
+    return ratio(Interval(found.value, found.low, found.high, found.confidence)) if found else MISSING
+
+
+def _accuracy(row: Row) -> str:
+    if row.accuracy is None:
+        return MISSING
+    interval = wilson(row.accuracy.correct, row.accuracy.total)
+    return f"{percent(interval.value)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+
+
+def _legend(run: Run) -> str:
+    schemes = dict.fromkeys(row.scheme for row in run.rows)
+    lines = [f"- `{scheme}` {SCHEMES.get(scheme, 'as its technique describes')}" for scheme in schemes]
+    return "**Q**\n\n" + "\n".join(lines) if lines else ""
+
+
+def _notes(run: Run) -> str:
+    """List each note once, with the rows it holds for."""
+    holders: dict[str, list[str]] = {}
+    for row in run.rows:
+        for note in row.notes:
+            holders.setdefault(f"`{row.technique}`: {note}", []).append(f"{row.task}/{row.model}")
+    return "\n".join(f"- {note} ({', '.join(dict.fromkeys(names))})" for note, names in holders.items())
+
+
+def hardware_table(machine: Machine) -> str:
+    """Return what is known of a machine, as a table."""
+    cores = f"{machine.logical_cores} logical, {machine.physical_cores or 'unknown'} physical"
+    return _table(
+        [
+            ["CPU", machine.cpu],
+            ["Instruction sets", ", ".join(machine.isa) or "none of those that matter here"],
+            ["Cores", cores],
+            ["Memory", gibibytes(machine.memory_bytes)],
+            ["Accelerators", ", ".join(machine.accelerators) or "none"],
+            ["System", f"{machine.os} on {machine.architecture}"],
+            ["Python, torch", f"{machine.python}, {machine.torch}"],
+            ["Quantized engines", ", ".join(machine.quantized_engines) or "none"],
+        ],
+        ["", ""],
+    )
+
+
+def _settings(run: Run) -> str:
+    settings = run.settings
+    one_run = f"the mean over {settings.rounds_per_run} interleaved rounds"
+    return _table(
+        [
+            ["Models", ", ".join(settings.models)],
+            ["Device, threads", f"{settings.device}, {settings.threads}"],
+            ["Quantized engine", settings.engine],
+            ["Batch sizes", ", ".join(map(str, settings.batch_sizes))],
+            ["Runs", f"{settings.runs}, each {one_run}"],
+            ["Seed", str(settings.seed)],
+            ["Data asked for", settings.data],
+            ["Measured", f"{run.created} with quantbench {run.quantbench}"],
+        ],
+        ["", ""],
+    )
+
+
+def _data(run: Run) -> str:
+    lines = []
+    for data in run.data:
+        lines.append(
+            f"- **{data.title}** ({data.kind}): {data.origin}; {data.train_examples:,} training and "
+            f"{data.test_examples:,} test examples; fingerprint `{data.fingerprint}`. {data.citation}."
+        )
+        if data.note:
+            lines.append(f"  - Why not the real set: {data.note}.")
+    return "\n".join(lines)
+
+
+def _training(run: Run) -> str:
+    table = [
+        [
+            training.model,
+            training.description,
+            training.precision,
+            f"{training.recipe['optimizer']}, lr {training.recipe['learning_rate']}",
+            training.recipe["batch_size"],
+            training.recipe["epochs"],
+            f"{training.seconds:.1f} s, {training.threads} thread{'s' if training.threads > 1 else ''}",
+            f"`{training.recipe_hash}`",
+        ]
+        for training in run.trainings
+    ]
+    return _table(table, ["Model", "Network", "Trained in", "Optimizer", "Batch", "Epochs", "Time", "Recipe"])
+
+
+def _table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
+    align = ["left" if name in _TEXT else "right" for name in header]
+    return tabulate(rows, headers=list(header), tablefmt="pipe", colalign=align, disable_numparse=True) if rows else ""
+
+
+_TEXT = {"", "Model", "Q", "dtype", "Technique", "Network", "Trained in", "Optimizer", "Recipe"}
+"""Columns that are read from the left."""
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

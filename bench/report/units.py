@@ -1,0 +1,47 @@
+"""Figures for people: the only place where seconds and bytes are scaled."""
+
+from __future__ import annotations
+
+import math
+
+from bench.summary import Interval, MeanStd
+
+MISSING = "–"
+
+
+def megabytes(size_bytes: int) -> str:
+    """Return MB = bytes / 10⁶ with three decimals, as the lab has it."""
+    return f"{size_bytes / 1e6:.3f}"
+
+
+def gibibytes(size_bytes: int) -> str:
+    """Return GiB = bytes / 2³⁰."""
+    return f"{size_bytes / 2**30:.1f} GiB"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage with two decimals."""
+    return f"{100 * share:.2f} %"
+
+
+def duration(value: MeanStd) -> str:
+    """Return ``mean ± std unit`` with three significant digits of the mean, and at least one of the std."""
+    unit, scale = next((unit, scale) for unit, scale in _UNITS if value.mean >= scale or scale == _UNITS[-1][1])
+    mean, std = value.mean / scale, (value.std or 0.0) / scale
+    decimals = max(0, 2 - _magnitude(mean))
+    if std:
+        decimals = min(max(decimals, -_magnitude(std)), decimals + 2)
+    shown = f"{mean:.{decimals}f}"
+    return f"{shown} ± {std:.{decimals}f} {unit}" if value.std is not None else f"{shown} {unit}"
+
+
+def ratio(value: Interval) -> str:
+    """Return ``value× [low, high]``."""
+    return f"{value.value:.2f}× [{value.low:.2f}, {value.high:.2f}]"
+
+
+_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+
+
+def _magnitude(value: float) -> int:
+    return math.floor(math.log10(value)) if value > 0 else 0

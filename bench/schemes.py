@@ -1,0 +1,11 @@
+"""What the lab's column Q stands for."""
+
+from __future__ import annotations
+
+SCHEMES = {
+    "--": "not quantized: weights and activations of the dtype named",
+    "D": "dynamic: weights quantized beforehand, activations as they come; Linear layers only",
+    "S": "static: weights and activations quantized with ranges observed on training data (FX graph mode)",
+    "AMP": "automatic mixed precision: float32 weights, trained and run under autocast to the dtype named",
+}
+"""By the scheme that a row carries."""

@@ -1,0 +1,41 @@
+"""Automatic mixed precision: float32 weights, trained and run under ``torch.autocast``.
+
+bfloat16 on a CPU; float16 with a GradScaler on CUDA (Micikevicius et al. 2018, "Mixed Precision Training").
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bench.techniques.technique import Context, Technique, Variant, technique
+from tasks.training import Precision
+
+
+@technique
+class Amp(Technique):
+    """Autocast while training and while running."""
+
+    name = "amp"
+    scheme = "AMP"
+    summary = "float32 weights, trained and run under autocast (bfloat16 on CPU, float16 on CUDA)"
+
+    def dtype(self, device: str) -> str:
+        """Return the type that autocast computes in."""
+        return self.training_precision(device)
+
+    def training_precision(self, device: str) -> Precision:
+        """Return bfloat16 on a CPU, float16 on CUDA."""
+        return "float16" if device == "cuda" else "bfloat16"
+
+    def convert(self, model: nn.Module, context: Context) -> Variant:
+        """Wrap the call; entering autocast and casting the weights are part of what is timed."""
+        device = context.device.type
+        dtype = getattr(torch, self.training_precision(device))
+
+        def forward(inputs: Tensor) -> Tensor:
+            with torch.autocast(device, dtype=dtype):
+                logits: Tensor = model(inputs)
+            return logits
+
+        return Variant(model, forward, notes=("its own training; weights are float32 and cast at each call",))

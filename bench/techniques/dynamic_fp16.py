@@ -1,0 +1,37 @@
+"""Dynamic float16: Linear weights packed as float16 in memory, computed in float32."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
+from bench.techniques.torch_quantization import convert_linears
+
+ENGINES = ("fbgemm", "x86")
+"""The engines with a packed float16 Linear."""
+
+
+@technique
+class DynamicFp16(Technique):
+    """``quantize_dynamic`` with float16 weights."""
+
+    name = "dynamic-fp16"
+    scheme = "D"
+    summary = "float16 Linear weights in memory, computed in float32 (quantize_dynamic)"
+
+    def dtype(self, device: str) -> str:
+        """Return ``float16``."""
+        return "float16"
+
+    def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
+        """Require a CPU and an engine with a packed float16 Linear."""
+        if engine in engines and engine not in ENGINES:
+            return f"the {engine} engine has no packed float16 Linear; try --engine fbgemm"
+        return quantized_engine_obstacle(device, engine, engines)
+
+    def convert(self, model: nn.Module, context: Context) -> Variant:
+        """Pack every Linear."""
+        module = convert_linears(model, torch.float16, context)
+        note = "half the weights' size in memory, but state_dict saves them as float32: no gain in the lab's size"
+        return Variant(module, module, notes=(note,))

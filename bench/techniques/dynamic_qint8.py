@@ -1,0 +1,35 @@
+"""Dynamic int8: Linear weights as int8, activations quantized at each call by their own range.
+
+Weights are symmetric per tensor, activations affine over the batch's range; see ``quantize_dynamic`` of
+``torch.ao.quantization``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
+from bench.techniques.torch_quantization import convert_linears, saturation_notes
+
+
+@technique
+class DynamicQint8(Technique):
+    """``quantize_dynamic`` with qint8 weights."""
+
+    name = "dynamic-qint8"
+    scheme = "D"
+    summary = "int8 Linear weights, activations quantized as they come (quantize_dynamic)"
+
+    def dtype(self, device: str) -> str:
+        """Return ``qint8``."""
+        return "qint8"
+
+    def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
+        """Require a CPU and the engine."""
+        return quantized_engine_obstacle(device, engine, engines)
+
+    def convert(self, model: nn.Module, context: Context) -> Variant:
+        """Pack every Linear."""
+        module = convert_linears(model, torch.qint8, context)
+        return Variant(module, module, notes=saturation_notes(context))

@@ -1,0 +1,24 @@
+"""Single precision: the model as it was trained, which every other variant is held against."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from bench.techniques.technique import Context, Technique, Variant, technique
+
+
+@technique
+class Fp32(Technique):
+    """No change."""
+
+    name = "fp32"
+    scheme = "--"
+    summary = "float32 as trained: the baseline"
+
+    def dtype(self, device: str) -> str:
+        """Return ``float32``."""
+        return "float32"
+
+    def convert(self, model: nn.Module, context: Context) -> Variant:
+        """Return the model itself."""
+        return Variant(model, model)

@@ -1,0 +1,61 @@
+"""Static int8 in FX graph mode: ``prepare_fx``, calibration on training data, ``convert_fx``.
+
+Convolutions and Linears take int8 weights (per output channel where the engine's default has it) and
+8-bit activations with ranges observed beforehand; a BatchNorm after a convolution is folded into it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.ao.quantization import get_default_qconfig_mapping
+from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
+
+from bench.errors import UnsupportedError
+from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
+from bench.techniques.torch_quantization import conversion, saturation_notes
+
+CALIBRATION_BATCH = 128
+
+
+@technique
+class StaticQint8(Technique):
+    """FX static quantization with the engine's default configuration."""
+
+    name = "static-qint8"
+    scheme = "S"
+    summary = "int8 weights and activations, ranges calibrated on training data (FX)"
+
+    def dtype(self, device: str) -> str:
+        """Return ``qint8``."""
+        return "qint8"
+
+    def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
+        """Require a CPU and the engine."""
+        return quantized_engine_obstacle(device, engine, engines)
+
+    def convert(self, model: nn.Module, context: Context) -> Variant:
+        """Trace, observe, convert."""
+        inputs = context.calibration()
+        with conversion(context):
+            try:
+                prepared = prepare_fx(model.eval(), get_default_qconfig_mapping(context.engine), (inputs[:1],))
+            except torch.fx.proxy.TraceError as error:
+                raise UnsupportedError(f"FX cannot trace this model: {error}") from error
+            with torch.inference_mode():
+                for batch in inputs.split(CALIBRATION_BATCH):
+                    prepared(batch)
+            module = convert_fx(prepared)
+        folded = _count(model, nn.BatchNorm2d) - sum("BatchNorm" in _kind(m) or "BNReLU" in _kind(m) for m in module.modules())
+        notes = saturation_notes(context)
+        if folded:
+            notes += (f"{folded} BatchNorms are folded into the convolutions before them, so it has fewer parameters",)
+        return Variant(module, module, notes=notes)
+
+
+def _count(model: nn.Module, kind: type[nn.Module]) -> int:
+    return sum(isinstance(module, kind) for module in model.modules())
+
+
+def _kind(module: nn.Module) -> str:
+    return type(module).__name__

@@ -1,0 +1,43 @@
+"""What the techniques that use ``torch.ao.quantization`` share: its warnings, its engine, its errors."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from bench.errors import UnsupportedError
+from bench.techniques.technique import Context
+
+
+@contextmanager
+def conversion(context: Context) -> Iterator[None]:
+    """Set the engine and silence exactly torch.ao's own notices of deprecation; the engine stays set.
+
+    A variant runs under the engine it was packed for, and lives in a process of its own.
+    """
+    torch.backends.quantized.engine = context.engine
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.ao.quantization is deprecated.*")
+        warnings.filterwarnings("ignore", message=".*Please use quant_min and quant_max to specify the range.*")
+        yield
+
+
+def convert_linears(model: nn.Module, dtype: torch.dtype, context: Context) -> nn.Module:
+    """Return ``model`` with dynamically quantized Linear layers of ``dtype`` (qint8 or float16)."""
+    if not any(isinstance(module, nn.Linear) for module in model.modules()):
+        raise UnsupportedError("dynamic quantization treats Linear layers, and this model has none")
+    with conversion(context):
+        converted: nn.Module = torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=dtype, inplace=True)
+    return converted
+
+
+def saturation_notes(context: Context) -> tuple[str, ...]:
+    """Return the warning that int8 sums may saturate, where the CPU makes them in 16 bits."""
+    x86 = context.engine in ("fbgemm", "x86", "onednn")
+    if x86 and not context.isa & {"AVX512-VNNI", "AVX-VNNI", "AMX-INT8"}:
+        return ("this CPU has no VNNI: int8 products are summed in 16 bits and may saturate",)
+    return ()

@@ -1,0 +1,231 @@
+"""A process that holds one thing and answers calls, so that its crash or hang is an answer too.
+
+Workers are forked from a server that has torch imported already: one costs 20 ms and 10 MB.
+A waiting worker blocks on its pipe and takes no time from the one that is measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from bench.errors import (
+    CheckpointError,
+    DataError,
+    QuantbenchError,
+    RequestError,
+    TrainingError,
+    UnsupportedError,
+)
+
+PRELOADED = ["bench.variant_host", "bench.weights", "torch.ao.quantization.quantize_fx"]
+"""Imported once, before the fork."""
+REPORT_EVERY_S = 0.1
+TIMEOUT_S = 1800.0
+"""A call that takes longer counts as hung."""
+
+_CARRIED = {cls.__name__: cls for cls in (CheckpointError, DataError, RequestError, TrainingError, UnsupportedError)}
+"""Errors that keep their class on the way from a worker."""
+
+
+class WorkerError(Exception):
+    """A call that failed in a way that nobody foresaw: an exception, a crash, a hang."""
+
+
+Report = Callable[[int, int], None]
+"""Called by a host with units done and units in all."""
+
+
+def _start_method() -> str:
+    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+
+
+def start_server() -> None:
+    """Let the server import torch while the caller does something else."""
+    if _start_method() != "forkserver":
+        return
+    from multiprocessing import forkserver
+
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
+    # The server inherits "ignore" and so survives a Ctrl-C that is meant for the command.
+    with _sigint_ignored():
+        forkserver.ensure_running()
+
+
+class Worker:
+    """The caller's end of a worker process that holds one ``host``."""
+
+    def __init__(self, host: Callable[[Report], object]) -> None:
+        start_server()
+        context = multiprocessing.get_context(_start_method())
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, host), daemon=True)  # type: ignore[attr-defined]
+        with _no_main_module():
+            self._process.start()
+        theirs.close()
+
+    def send(self, method: str, *args: object) -> None:
+        """Start a call of the host's method; ``receive`` its outcome before the next call."""
+        try:
+            self.connection.send((method, args))
+        except OSError:
+            raise self._died() from None
+
+    def receive(self, timeout_s: float = TIMEOUT_S, report: Report = lambda done, total: None) -> Any:
+        """Wait for the outcome; raises what the host raised, or ``WorkerError`` for a crash or a hang."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            if not self.connection.poll(max(0.0, deadline - time.monotonic())):
+                self.close()
+                raise WorkerError(f"no answer within {timeout_s:.0f} s; the process was ended")
+            try:
+                kind, content = self.connection.recv()
+            except (EOFError, OSError):
+                raise self._died() from None
+            if kind == "result":
+                return content
+            if kind == "error":
+                name, message = content
+                raise _CARRIED.get(name, WorkerError)(message if name in _CARRIED else f"{name}: {message}")
+            report(*content)
+
+    def call(self, method: str, *args: object) -> Any:
+        """Call the host's method and wait for its outcome."""
+        self.send(method, *args)
+        return self.receive()
+
+    def close(self) -> None:
+        """End the process."""
+        self.connection.close()
+        self._process.kill()
+        self._process.join()
+
+    def _died(self) -> WorkerError:
+        self._process.join(timeout=5)
+        code = self._process.exitcode
+        if code is not None and code < 0:
+            return WorkerError(f"the process died of {signal.Signals(-code).name}")
+        return WorkerError(f"the process ended with code {code}")
+
+
+@dataclass
+class Job:
+    """One call of one worker, to be made beside others."""
+
+    worker: Worker
+    method: str
+    args: tuple[object, ...]
+    report: Report = field(default=lambda done, total: None)
+
+
+def run_jobs(jobs: Sequence[Job], at_once: int) -> Iterator[tuple[int, Any]]:
+    """Make the calls, ``at_once`` at a time and in order; yield (position, result or exception) as they end."""
+    waiting = list(enumerate(jobs))[::-1]
+    running: dict[Connection, tuple[int, Job]] = {}
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            position, job = waiting.pop()
+            try:
+                job.worker.send(job.method, *job.args)
+            except WorkerError as error:
+                yield position, error
+                continue
+            running[job.worker.connection] = (position, job)
+        ready = wait(list(running), timeout=TIMEOUT_S)
+        if not ready:
+            for position, job in running.values():
+                job.worker.close()
+                yield position, WorkerError(f"no answer within {TIMEOUT_S:.0f} s; the process was ended")
+            running.clear()
+        for connection in ready:
+            position, job = running[connection]  # type: ignore[index]
+            outcome = _receive_one(job)
+            if outcome is not _STILL_RUNNING:
+                del running[connection]  # type: ignore[arg-type]
+                yield position, outcome
+
+
+_STILL_RUNNING = object()
+
+
+def _receive_one(job: Job) -> Any:
+    """Take one message off a worker's pipe: a report, or the outcome."""
+
+    class _Reported(Exception):  # noqa: N818 — a way out of receive(), not an error
+        pass
+
+    def report(done: int, total: int) -> None:
+        job.report(done, total)
+        raise _Reported
+
+    try:
+        return job.worker.receive(report=report)
+    except _Reported:
+        return _STILL_RUNNING
+    except (WorkerError, QuantbenchError) as error:
+        return error
+
+
+def _serve(connection: Connection, make_host: Callable[[Report], object]) -> None:
+    """Answer calls until the caller is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    last = 0.0
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= REPORT_EVERY_S or done == total:
+            last = now
+            connection.send(("report", (done, total)))
+
+    host = make_host(report)
+    with contextlib.suppress(EOFError, OSError):  # the caller is gone: nobody is left to tell
+        while True:
+            method, args = connection.recv()
+            try:
+                answer = ("result", getattr(host, method)(*args))
+            except OSError as error:
+                if isinstance(error, BrokenPipeError):
+                    raise
+                answer = ("error", (type(error).__name__, str(error)))
+            except Exception as error:
+                answer = ("error", (type(error).__name__, str(error) or "no message"))
+            connection.send(answer)
+    os._exit(0)
+
+
+@contextlib.contextmanager
+def _sigint_ignored() -> Iterator[None]:
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not the main thread, where Ctrl-C is not handled either
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Keep multiprocessing from running the user's script again in the worker: hosts are ours, and importable.
+
+    Without this, a script that calls ``bench.run()`` outside ``if __name__ == "__main__"`` would start itself anew.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -1,0 +1,25 @@
+"""A multilayer perceptron: Linear layers with ReLU between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+
+class MLP(nn.Module):
+    """Logits of shape ``(batch, classes)`` from flat inputs of shape ``(batch, inputs)``."""
+
+    def __init__(self, inputs: int, hidden: Sequence[int], classes: int) -> None:
+        super().__init__()
+        widths = [inputs, *hidden]
+        layers: list[nn.Module] = []
+        for fan_in, fan_out in pairwise(widths):
+            layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], classes))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits of shape ``(batch, classes)``."""
+        logits: Tensor = self.layers(inputs)
+        return logits

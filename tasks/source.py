@@ -1,0 +1,203 @@
+"""Where the files of a data set come from: the data root, a download, or the project's own stand-in.
+
+Real files are compared with known checksums before anything reads them: the CIFAR files are pickles,
+and a pickle is opened only when its digest says that it is the published one (or one we just wrote).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import socket
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+
+from tasks.dataset import DataKind
+from tasks.errors import DataError
+
+DataPolicy = Literal["auto", "real", "synthetic"]
+STANDIN_VERSION = 1
+"""Raised whenever a generator changes, so that old stand-ins are not taken for new ones."""
+MANIFEST = "CHECKSUMS"
+DOWNLOAD_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Checked files, ready to read."""
+
+    kind: DataKind
+    root: Path
+    """The folder that holds the data set's folder."""
+    origin: str
+    """In words, without this machine's paths."""
+    fingerprint: str
+    note: str = ""
+    """Why it is a stand-in, where the real data were wanted."""
+
+
+class DataFiles(ABC):
+    """The files of one data set, as its publisher lays them out below a root folder."""
+
+    title: str
+
+    @property
+    @abstractmethod
+    def folder(self) -> str:
+        """The folder below the root, for example ``MNIST/raw``."""
+
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """The files in that folder."""
+
+    @property
+    def checksums(self) -> Mapping[str, str]:
+        """``algorithm:hexdigest`` by file name, where the publisher's files are known to the bit."""
+        return {}
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where the real files are published, for people to read."""
+
+    @abstractmethod
+    def download(self, root: Path) -> None:
+        """Fetch the real files into ``root``; may raise anything."""
+
+    @abstractmethod
+    def generate(self, root: Path) -> None:
+        """Write the synthetic stand-in below ``root`` in the real formats."""
+
+
+def cache_folder() -> Path:
+    """Return ``$QUANTBENCH_CACHE``, else the user's cache folder."""
+    named = os.environ.get("QUANTBENCH_CACHE")
+    return Path(named) if named else platformdirs.user_cache_path("quantbench")
+
+
+def data_folder(data_root: Path | None) -> Path:
+    """Return the data root: the argument, else ``$QUANTBENCH_DATA``, else a folder in the cache."""
+    named = os.environ.get("QUANTBENCH_DATA")
+    return data_root or (Path(named) if named else cache_folder() / "data")
+
+
+def locate(files: DataFiles, policy: DataPolicy, data_root: Path | None) -> Source:
+    """Return checked files under the policy.
+
+    ``auto`` takes what is in the data root, else downloads, else generates the stand-in and says why.
+    Raises ``DataError`` for damaged files, and under ``real`` if there are none to be had.
+    """
+    if policy == "synthetic":
+        return _standin(files, note="")
+    root = data_folder(data_root)
+    present = [name for name in files.names if (root / files.folder / name).is_file()]
+    if len(present) == len(files.names):
+        return Source("real", root, f"{files.title}, found in the data root", _check(files, root, files.checksums))
+    try:
+        _download(files, root)
+    except Exception as error:  # a download can fail in any way; none of them is silent
+        missing = ", ".join(name for name in files.names if name not in present)
+        reason = (
+            f"{files.title} is not in {root} (no {missing} in {files.folder}) and the download from {files.url} "
+            f"failed ({_one_line(error)})"
+        )
+        if policy == "real":
+            raise DataError(
+                f"{reason}; put the files there, name another folder with --data-root, or take the "
+                f"stand-in with --data synthetic."
+            ) from error
+        return _standin(files, note=reason)
+    return Source("real", root, f"{files.title}, from {files.url}", _check(files, root, files.checksums))
+
+
+def digest(path: Path, algorithm: str) -> str:
+    """Return the hex digest of a file."""
+    with path.open("rb") as file:
+        hasher = hashlib.new(algorithm, usedforsecurity=False)
+        while chunk := file.read(1 << 20):
+            hasher.update(chunk)
+    return hasher.hexdigest()
+
+
+def read_manifest(root: Path, folder: str) -> dict[str, str]:
+    """Return the checksums written beside a stand-in: ``algorithm:hexdigest`` by file name."""
+    lines = (root / folder / MANIFEST).read_text(encoding="utf-8").splitlines()
+    return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines)}
+
+
+def _check(files: DataFiles, root: Path, checksums: Mapping[str, str]) -> str:
+    """Compare each file with its checksum; return the fingerprint of them all."""
+    combined = hashlib.sha256()
+    for name in files.names:
+        path = root / files.folder / name
+        algorithm, _, expected = checksums.get(name, "sha256:").partition(":")
+        found = digest(path, algorithm)
+        if expected and found != expected:
+            raise DataError(
+                f"{path} is damaged or truncated: its {algorithm} is {found}, that of the published file is "
+                f"{expected}; delete it and run again to download it, or use --data synthetic."
+            )
+        combined.update(f"{name} {found}\n".encode())
+    return combined.hexdigest()[:16]
+
+
+def _download(files: DataFiles, root: Path) -> None:
+    """Download to a folder beside the target and move it there whole."""
+    target = root / files.folder
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as temporary, _socket_timeout():
+        files.download(Path(temporary))
+        target.mkdir(parents=True, exist_ok=True)
+        for name in files.names:
+            (Path(temporary) / files.folder / name).replace(target / name)
+
+
+def _standin(files: DataFiles, note: str) -> Source:
+    root = cache_folder() / f"standin-{STANDIN_VERSION}"
+    if not (root / files.folder / MANIFEST).is_file():
+        _generate(files, root)
+    try:
+        fingerprint = _check(files, root, read_manifest(root, files.folder))
+    except (DataError, OSError, ValueError):  # it is ours and costs a second: make it anew
+        shutil.rmtree(root / files.folder)
+        _generate(files, root)
+        fingerprint = _check(files, root, read_manifest(root, files.folder))
+    origin = f"synthetic stand-in for {files.title}, generated by quantbench (version {STANDIN_VERSION})"
+    return Source("synthetic", root, origin, fingerprint, note)
+
+
+def _generate(files: DataFiles, root: Path) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".generate-", dir=root) as temporary:
+        folder = Path(temporary) / files.folder
+        folder.mkdir(parents=True)
+        files.generate(Path(temporary))
+        lines = [f"md5:{digest(folder / name, 'md5')}  {name}" for name in files.names]
+        (folder / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        target = root / files.folder
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():  # a run beside this one may have been first
+            folder.replace(target)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def _socket_timeout() -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

@@ -1,0 +1,209 @@
+"""SST-2: the sentiment of film-review phrases (Socher et al. 2013), as GLUE publishes it.
+
+Accuracy is on GLUE's dev set of 872 sentences, because the labels of its test set are not public.
+A sentence is the vector of its word counts; words outside the vocabulary are not counted.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+
+from models.mlp import MLP
+from tasks import text
+from tasks.dataset import Dataset, Split
+from tasks.errors import DataError
+from tasks.source import DataFiles, Source
+from tasks.standin import sentiment
+from tasks.task import TASKS, ModelSpec, Recipe, Task, TrainingForm
+
+ROWS = {"train.tsv": 67_349, "dev.tsv": 872}
+"""Of GLUE's files; another count means a truncated file."""
+NO_WORD = -1
+"""Fills a sentence's row after its last word."""
+ZIP_MD5 = "9f81648d4199384278b86e315dac217c"
+
+
+class Sst2Files(DataFiles):
+    """GLUE's two labelled files. They are known by their rows: copies differ in line ends."""
+
+    title = "SST-2 (GLUE)"
+    folder = "SST-2"
+    names = ("train.tsv", "dev.tsv")
+    url = "https://dl.fbaipublicfiles.com/glue/data/SST-2.zip"
+
+    def download(self, root: Path) -> None:
+        """Fetch GLUE's zip, check its md5, unpack the two files."""
+        from torchvision.datasets.utils import download_url  # takes seconds, and only this needs it
+
+        download_url(self.url, root, md5=ZIP_MD5)
+        with zipfile.ZipFile(root / "SST-2.zip") as archive:
+            for name in self.names:
+                archive.extract(f"{self.folder}/{name}", root)
+
+    def generate(self, root: Path) -> None:
+        """Write sentences of a small grammar."""
+        sentiment.write(root / self.folder)
+
+
+class BagOfWordsForm(TrainingForm):
+    """Trains the first Linear as an embedding that is summed over a sentence's words.
+
+    ``counts @ weight.T`` is the sum of the weight's columns over the words of the sentence, so the
+    logits are equal and nothing of the size of the vocabulary is multiplied.
+    """
+
+    def __init__(self, task: Task, spec: ModelSpec, network: nn.Module, train: Split) -> None:
+        super().__init__(task, spec, network, train)
+        if not isinstance(network, MLP):
+            raise TypeError(f"word counts are for an MLP, not for a {type(network).__name__}")
+        self._module = _EmbeddedMLP(network)
+
+    @property
+    def module(self) -> nn.Module:
+        """The embedding, its bias and the layers after it."""
+        return self._module
+
+    def batch(self, index: Tensor, generator: Generator) -> tuple[Tensor, ...]:
+        """Return the batch's tokens, ``(words,)``, and where each sentence starts, ``(batch,)``."""
+        tokens = self.train.features["tokens"][index]
+        known = _known(tokens, vocabulary_size(self.spec))
+        lengths = known.sum(1, dtype=tokens.dtype)
+        return tokens[known], lengths.cumsum(0, dtype=tokens.dtype) - lengths
+
+    def finish(self) -> nn.Module:
+        """Put the embedding back as the first Linear's weight."""
+        return self._module.as_mlp()
+
+
+class _EmbeddedMLP(nn.Module):
+    def __init__(self, network: MLP) -> None:
+        super().__init__()
+        first = network.layers[0]
+        assert isinstance(first, nn.Linear)  # noqa: S101
+        self.embedding = nn.Parameter(first.weight.detach().t().contiguous())  # (vocabulary, hidden)
+        self.bias = first.bias
+        self.rest = network.layers[1:]
+        self._plain = [network]  # in a list, so that its first weight is not optimized as well
+
+    def forward(self, tokens: Tensor, starts: Tensor) -> Tensor:
+        hidden = F.embedding_bag(tokens, self.embedding, starts, mode="sum") + self.bias
+        logits: Tensor = self.rest(hidden)
+        return logits
+
+    def as_mlp(self) -> MLP:
+        network = self._plain[0]
+        first = network.layers[0]
+        assert isinstance(first, nn.Linear)  # noqa: S101
+        with torch.no_grad():
+            first.weight.copy_(self.embedding.t())
+        return network
+
+
+class Sst2(Task):
+    """Sentences as word counts for multilayer perceptrons."""
+
+    name = "sst2"
+    title = "SST-2"
+    citation = "Socher et al.: Recursive deep models for semantic compositionality over a sentiment treebank, 2013"
+    files = Sst2Files()
+    models = (
+        ModelSpec(
+            name="lab1",
+            network="mlp",
+            description="MLP with 1 hidden layer of 512 on counts of the whole training vocabulary",
+            recipe=Recipe(epochs=2, batch_size=100, optimizer="adam", learning_rate=0.001),
+            hyperparameters={"hidden": [512], "classes": 2},
+        ),
+        ModelSpec(
+            name="lab2",
+            network="mlp",
+            description="MLP with 3 hidden layers of 256 on counts of the 5,000 most frequent words",
+            recipe=Recipe(epochs=2, batch_size=64, optimizer="adam", learning_rate=0.001),
+            hyperparameters={"inputs": 5000, "hidden": [256, 256, 256], "classes": 2},
+        ),
+    )
+
+    def read(self, source: Source) -> Dataset:
+        """Read both files and make the vocabulary of the training sentences."""
+        train_words, train_labels = read_tsv(source, "train.tsv")
+        test_words, test_labels = read_tsv(source, "dev.tsv")
+        vocabulary = text.vocabulary(train_words)
+        index = {word: token for token, word in enumerate(vocabulary)}
+        splits = [
+            Split(_features([[index[word] for word in words if word in index] for words in sentences]), labels)
+            for sentences, labels in ((train_words, train_labels), (test_words, test_labels))
+        ]
+        return Dataset(*splits, source.kind, source.fingerprint, vocabulary, self.describe(source))
+
+    def resolve(self, spec: ModelSpec, dataset: Dataset) -> ModelSpec:
+        """Fill in the vocabulary's size; a stand-in's vocabulary may be smaller than the model's limit."""
+        size = len(dataset.vocabulary)
+        if "inputs" in spec.hyperparameters:
+            size = min(size, vocabulary_size(spec))
+        return replace(spec, hyperparameters={**spec.hyperparameters, "inputs": size})
+
+    def training_form(self, spec: ModelSpec, network: nn.Module, train: Split) -> TrainingForm:
+        """Train in the embedding-sum form."""
+        return BagOfWordsForm(self, spec, network, train)
+
+    def inputs(self, spec: ModelSpec, split: Split) -> Tensor:
+        """Return how often each word stands in each sentence, ``(n, vocabulary)``."""
+        tokens = split.features["tokens"]
+        counts = torch.zeros(len(tokens), vocabulary_size(spec), device=tokens.device)
+        known = _known(tokens, counts.shape[1])
+        rows = known.nonzero()[:, 0]
+        return counts.index_put_((rows, tokens[known].long()), counts.new_ones(()), accumulate=True)
+
+
+def vocabulary_size(spec: ModelSpec) -> int:
+    """Return the number of words, and inputs, of a resolved spec."""
+    size = spec.hyperparameters["inputs"]
+    if not isinstance(size, int):
+        raise TypeError(f"inputs must be a number of words, not {size!r}")
+    return size
+
+
+def read_tsv(source: Source, name: str) -> tuple[list[list[str]], Tensor]:
+    """Return the words of each sentence and the labels, int64; raises ``DataError`` with file and line."""
+    path = source.root / Sst2Files.folder / name
+    sentences, labels = [], []
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text (byte {error.start}); {_AGAIN}") from error
+    if lines[0].rstrip("\r") != "sentence\tlabel":
+        raise DataError(f"{path}, line 1: expected the header 'sentence<TAB>label', not {lines[0][:60]!r}; {_AGAIN}")
+    for number, line in enumerate(lines[1:], start=2):
+        sentence, tab, label = line.rstrip("\r").rpartition("\t")
+        if not tab or not sentence.strip() or "\t" in sentence or label not in ("0", "1"):
+            raise DataError(f"{path}, line {number}: expected 'sentence<TAB>0 or 1', not {line[:60]!r}; {_AGAIN}")
+        sentences.append(text.words(sentence))
+        labels.append(int(label))
+    if source.kind == "real" and len(labels) != ROWS[name]:
+        raise DataError(
+            f"{path} is truncated or not GLUE's: it has {len(labels):,} rows, GLUE's has {ROWS[name]:,}; {_AGAIN}"
+        )
+    return sentences, torch.tensor(labels)
+
+
+_AGAIN = "mend or delete it and run again to download it, or use --data synthetic."
+
+
+def _known(tokens: Tensor, size: int) -> Tensor:
+    return (tokens != NO_WORD) & (tokens < size)
+
+
+def _features(sentences: list[list[int]]) -> dict[str, Tensor]:
+    """Pad to the longest sentence: int32 ``(n, words)``."""
+    rows = [torch.tensor(tokens, dtype=torch.int32) for tokens in sentences]
+    return {"tokens": pad_sequence(rows, batch_first=True, padding_value=NO_WORD)}
+
+
+TASKS.add(Sst2())

@@ -1,0 +1,136 @@
+"""What a task is: data, a recipe, and the models it supplies."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import torch
+from torch import Generator, Tensor, nn
+
+import models
+from tasks.dataset import Dataset, Split
+from tasks.registry import Registry
+from tasks.source import DataFiles, DataPolicy, Source, locate
+
+Arranged = TypeVar("Arranged", Tensor, nn.Module)
+
+CALIBRATION_EXAMPLES = 1024
+"""Training examples that a post-training technique may look at."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained; together with the data and the seed it decides the weights."""
+
+    epochs: int
+    batch_size: int
+    optimizer: Literal["adam", "sgd"]
+    learning_rate: float
+    """The peak, where there is a schedule."""
+    schedule: Literal["constant", "one-cycle"] = "constant"
+    momentum: float = 0.0
+    weight_decay: float = 0.0
+    augment: bool = False
+    """Random crop with padding 4 and horizontal flip."""
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the fields by name, for hashing and for the checkpoint's header."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model that a task supplies."""
+
+    name: str
+    network: str
+    """A key of ``models.NETWORKS``."""
+    description: str
+    recipe: Recipe
+    hyperparameters: Mapping[str, object]
+    """Arguments of the network that do not depend on the data."""
+    channels_last: bool = False
+    """Whether weights and images lie channels-last in memory, for every technique alike."""
+
+    def build(self) -> nn.Module:
+        """Return the untrained network."""
+        return self.arrange(models.build(self.network, dict(self.hyperparameters)))
+
+    def arrange(self, thing: Arranged) -> Arranged:
+        """Return a network or a batch of images in the model's memory format."""
+        return thing.to(memory_format=torch.channels_last) if self.channels_last else thing
+
+
+class TrainingForm:
+    """The form in which a network is trained; a task may train an equal but cheaper one."""
+
+    def __init__(self, task: Task, spec: ModelSpec, network: nn.Module, train: Split) -> None:
+        self.task = task
+        self.spec = spec
+        self.network = network
+        self.train = train
+
+    @property
+    def module(self) -> nn.Module:
+        """The module that is optimized; called with what ``batch`` returns."""
+        return self.network
+
+    def batch(self, index: Tensor, generator: Generator) -> tuple[Tensor, ...]:
+        """Return the module's inputs for training examples ``index``, int64 ``(batch,)``."""
+        split = self.train[index]
+        if self.spec.recipe.augment:
+            split = self.task.augment(split, generator)
+        return (self.task.inputs(self.spec, split),)
+
+    def finish(self) -> nn.Module:
+        """Return the trained network in its plain form."""
+        return self.network
+
+
+class Task(ABC):
+    """One data set with its metric (top-1 accuracy), recipes and models."""
+
+    name: str
+    title: str
+    citation: str
+    files: DataFiles
+    models: tuple[ModelSpec, ...]
+
+    @abstractmethod
+    def read(self, source: Source) -> Dataset:
+        """Read checked files into memory; raises ``DataError`` for a malformed one."""
+
+    @abstractmethod
+    def inputs(self, spec: ModelSpec, split: Split) -> Tensor:
+        """Return the float32 inputs of ``spec``, a resolved one, for every example of ``split``, batch first."""
+
+    def load(self, policy: DataPolicy, data_root: Path | None) -> Dataset:
+        """Find the files and read them; see ``tasks.source.locate``."""
+        return self.read(locate(self.files, policy, data_root))
+
+    def describe(self, source: Source) -> dict[str, str]:
+        """Return the words that say where the data came from."""
+        return {"title": self.title, "origin": source.origin, "note": source.note, "citation": self.citation}
+
+    def resolve(self, spec: ModelSpec, dataset: Dataset) -> ModelSpec:
+        """Return ``spec`` with the hyperparameters filled in that the data decide."""
+        return spec
+
+    def training_form(self, spec: ModelSpec, network: nn.Module, train: Split) -> TrainingForm:
+        """Return the form in which ``network`` is trained."""
+        return TrainingForm(self, spec, network, train)
+
+    def augment(self, split: Split, generator: Generator) -> Split:
+        """Return a randomly changed copy of a batch."""
+        raise NotImplementedError(f"the task {self.name} has no augmentation")
+
+    def calibration(self, spec: ModelSpec, dataset: Dataset) -> Tensor:
+        """Return inputs of the first training examples, for observers to look at."""
+        return self.inputs(spec, dataset.train[torch.arange(min(CALIBRATION_EXAMPLES, len(dataset.train)))])
+
+
+TASKS: Registry[Task] = Registry("task", "tasks", "quantbench.tasks")

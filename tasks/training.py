@@ -1,0 +1,98 @@
+"""The training loop: batches by indexing tensors in memory, no per-sample Python."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tasks.errors import TrainingError
+from tasks.task import Recipe, TrainingForm
+
+Precision = Literal["float32", "bfloat16", "float16"]
+"""float32, or autocast to bfloat16 or float16."""
+CHECK_EVERY = 25
+"""Steps between looks at the loss: reading it waits for the device."""
+
+Progress = Callable[[int, int], None]
+"""Called with steps done and steps in all."""
+
+
+def train(
+    form: TrainingForm,
+    precision: Precision,
+    seed: int,
+    device: torch.device,
+    progress: Progress = lambda done, total: None,
+) -> nn.Module:
+    """Train the form's module on its training split and return the plain network in eval mode.
+
+    ``form.train`` and ``form.module`` must be on ``device``. Raises ``TrainingError`` if the loss
+    is not finite. Deterministic for a seed, a device and a number of threads.
+    """
+    recipe = form.spec.recipe
+    module = form.module.train()
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    optimizer = _optimizer(recipe, parameters)
+    examples = len(form.train)
+    steps_per_epoch = math.ceil(examples / recipe.batch_size)
+    total = recipe.epochs * steps_per_epoch
+    schedule = _schedule(recipe, optimizer, total)
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")  # type: ignore[attr-defined]
+    autocast_dtype = torch.float16 if precision == "float16" else torch.bfloat16
+    generator = torch.Generator(device=device).manual_seed(seed)
+    step = 0
+    for _ in range(recipe.epochs):
+        order = torch.randperm(examples, generator=generator, device=device)
+        for index in order.split(recipe.batch_size):
+            inputs = form.batch(index, generator)
+            with torch.autocast(device.type, dtype=autocast_dtype, enabled=precision != "float32"):
+                loss = F.cross_entropy(module(*inputs), form.train.labels[index])
+            optimizer.zero_grad()
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            schedule.step()
+            step += 1
+            if step % CHECK_EVERY == 0 or step == total:
+                if not math.isfinite(loss.item()):
+                    epoch, within = divmod(step - 1, steps_per_epoch)
+                    raise TrainingError(
+                        f"the training of {form.task.name}/{form.spec.name} ({precision}) diverged: the loss is "
+                        f"{loss.item()} in epoch {epoch + 1}, step {within + 1}; try another --seed."
+                    )
+                progress(step, total)
+    return form.finish().eval()
+
+
+def _optimizer(recipe: Recipe, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    if recipe.optimizer == "adam":
+        return torch.optim.Adam(
+            parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        )
+    return torch.optim.SGD(
+        parameters,
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.momentum > 0,
+        weight_decay=recipe.weight_decay,
+        fused=True,
+    )
+
+
+def _schedule(
+    recipe: Recipe, optimizer: torch.optim.Optimizer, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    if recipe.schedule == "constant":
+        return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=recipe.learning_rate,
+        total_steps=steps,
+        pct_start=0.25,
+        cycle_momentum=False,
+    )
