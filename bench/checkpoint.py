@@ -6,20 +6,19 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import safetensors
-import safetensors.torch
 from pydantic import ValidationError
-from torch import nn
 
-import models
 from bench.errors import CheckpointError
 from bench.result import Record
 from tasks.dataset import DataKind
 from tasks.source import cache_folder
-from tasks.task import ModelSpec
-from tasks.training import Precision
+from tasks.task import ModelSpec, Precision
+
+if TYPE_CHECKING:
+    from torch import nn
 
 KEY = "quantbench"
 """Of the header among the file's metadata."""
@@ -82,9 +81,7 @@ class Order(Record):
         return cache_folder() / "checkpoints" / f"{name}.safetensors"
 
 
-def order(
-    task: str, spec: ModelSpec, data: DataIdentity, precision: Precision, seed: int, device: str
-) -> Order:
+def order(task: str, spec: ModelSpec, data: DataIdentity, precision: Precision, seed: int, device: str) -> Order:
     """Return the order for the weights of a resolved ``spec``."""
     return Order.model_validate(
         {
@@ -104,6 +101,8 @@ def order(
 
 def save(path: Path, network: nn.Module, header: Header) -> None:
     """Write the checkpoint atomically."""
+    import safetensors.torch
+
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
@@ -115,7 +114,7 @@ def read_header(path: Path, wanted: Order | None = None) -> Header:
     """Read the header alone; raises ``CheckpointError`` if the file is damaged, foreign or not what is ``wanted``."""
     way_out = "retrain with --retrain, or delete the file"
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with safetensors.safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
     except (safetensors.SafetensorError, OSError) as error:
         raise CheckpointError(f"the checkpoint {path} is truncated or damaged ({error}); {way_out}.") from error
@@ -138,9 +137,16 @@ def read_header(path: Path, wanted: Order | None = None) -> Header:
 
 def load(path: Path) -> tuple[nn.Module, Header]:
     """Rebuild the network in eval mode from the file alone; raises ``CheckpointError``."""
+    import safetensors.torch
+    import torch
+
+    import models
+
     header = read_header(path)
     try:
-        network = models.build(header.network, dict(header.hyperparameters))
+        with torch.device("meta"):  # no time for random weights that are overwritten
+            network = models.build(header.network, dict(header.hyperparameters))
+        network.to_empty(device="cpu")
         network.load_state_dict(safetensors.torch.load_file(path))
     except (safetensors.SafetensorError, KeyError, TypeError, RuntimeError) as error:
         message = " ".join(str(error).split())

@@ -61,11 +61,10 @@ def run_command(
         typer.Option(help="auto takes real data from the data root, else downloads, else makes a synthetic stand-in."),
     ] = DataChoice.auto,
     data_root: Annotated[
-        Path | None, typer.Option(help="Folder of the real data.  [default: $QUANTBENCH_DATA, else the user's cache]")
+        Path | None,
+        typer.Option(help="Folder of the real data.  [default: $QUANTBENCH_DATA, else the user's cache]"),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for run.json and report.md.  [default: runs/SUITE]")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for run.json and report.md.  [default: runs/SUITE]")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, batches and round order.")] = 0,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train anew, checkpoints or not.")] = False,
 ) -> None:
@@ -73,6 +72,9 @@ def run_command(
 
     The same command goes on where an interrupted one stopped.
     """
+    from bench.worker import start_server
+
+    start_server()  # imports torch in another process while this one does
     from bench.runner import run
 
     folder = out or Path("runs") / suite
@@ -126,7 +128,9 @@ def machine_command() -> None:
     here = describe()
     check = check_engine()
     _print(hardware_table(here))
-    _print(f"\nActive quantized engine: {torch.backends.quantized.engine} (torch's default; bench run sets {check.engine})")
+    _print(
+        f"\nActive quantized engine: {torch.backends.quantized.engine} (torch's default; bench run sets {check.engine})"
+    )
     verdict = "usable" if check.usable else "NOT usable"
     _print(f"{check.engine}: {verdict}: {check.reason}; {check.advice}.")
 

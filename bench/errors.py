@@ -1,10 +1,10 @@
 """What only the harness can find wrong; the rest of the hierarchy is in ``tasks.errors``.
 
-    QuantbenchError
-    ├── RequestError        a request that makes no sense: batch 0, a device that is absent
-    ├── CheckpointError     a checkpoint that is truncated, foreign or of another model
-    ├── RunFileError        a run file that cannot be read, or is not one
-    └── UnsupportedError    a technique that cannot treat this model on this machine (a row, not an exit)
+QuantbenchError
+├── RequestError        a request that makes no sense: batch 0, a device that is absent
+├── CheckpointError     a checkpoint that is truncated, foreign or of another model
+├── RunFileError        a run file that cannot be read, or is not one
+└── UnsupportedError    a technique that cannot treat this model on this machine (a row, not an exit)
 """
 
 from __future__ import annotations

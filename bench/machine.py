@@ -1,4 +1,7 @@
-"""What this machine is, and whether its quantized engine can be used."""
+"""What this machine is, and whether its quantized engine can be used.
+
+What needs torch to find out imports it there; a run asks a worker.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from dataclasses import dataclass
 
 import cpuinfo
 import psutil
-import torch
 
 from bench.errors import RequestError
 from bench.result import Machine
+from bench.techniques.torch_quantization import quiet
 
 DEFAULT_ENGINE = "fbgemm"
 """The engine that the lab asks for."""
@@ -52,6 +55,8 @@ class EngineCheck:
 
 def describe() -> Machine:
     """Return this machine's description."""
+    import torch
+
     info = cpuinfo.get_cpu_info()
     flags = set(info.get("flags", ()))
     isa = list(dict.fromkeys(label for flag, label in ISA_FLAGS.items() if flag in flags))
@@ -73,6 +78,8 @@ def describe() -> Machine:
 
 def supported_engines() -> list[str]:
     """Return the quantized engines of this torch."""
+    import torch
+
     return [engine for engine in torch.backends.quantized.supported_engines if engine != "none"]
 
 
@@ -85,6 +92,8 @@ def usable_cores() -> int:
 
 def check_engine(engine: str = DEFAULT_ENGINE) -> EngineCheck:
     """Quantize and run one small Linear under ``engine``, and say what came of it."""
+    import torch
+
     supported = supported_engines()
     others = " or ".join(f"--engine {other}" for other in supported if other != engine) or "another build of torch"
     if engine not in supported:
@@ -97,9 +106,9 @@ def check_engine(engine: str = DEFAULT_ENGINE) -> EngineCheck:
     before = torch.backends.quantized.engine
     try:
         torch.backends.quantized.engine = engine
-        packed = torch.ops.quantized.linear_prepack(
-            torch.quantize_per_tensor(torch.eye(4), 0.1, 0, torch.qint8), None
-        )
+        with quiet():
+            weight = torch.quantize_per_tensor(torch.eye(4), 0.1, 0, torch.qint8)
+        packed = torch.ops.quantized.linear_prepack(weight, None)
         result = torch.ops.quantized.linear_dynamic(torch.eye(4), packed)
         if not torch.allclose(result, torch.eye(4), atol=0.1):
             raise RuntimeError("a 4×4 identity came back wrong")
@@ -110,22 +119,19 @@ def check_engine(engine: str = DEFAULT_ENGINE) -> EngineCheck:
     return EngineCheck(engine, usable=True, reason="a quantized Linear ran and was right", advice="nothing to do")
 
 
-def require_device(device: str) -> None:
+def require_device(device: str, here: Machine) -> None:
     """Raise ``RequestError`` unless ``device`` is here."""
-    if device == "cpu":
-        return
-    if device != "cuda":
+    if device not in ("cpu", "cuda"):
         raise RequestError(f"there is no device {device!r}; choose cpu or cuda.")
-    if not torch.cuda.is_available():
+    if device == "cuda" and not here.accelerators:
         raise RequestError("this machine has no CUDA device that torch can use; run with --device cpu.")
 
 
-def require_engine(engine: str) -> None:
+def require_engine(engine: str, here: Machine) -> None:
     """Raise ``RequestError`` unless this torch has ``engine``."""
-    supported = supported_engines()
-    if engine not in supported:
+    if engine not in here.quantized_engines:
         raise RequestError(
-            f"this torch has no quantized engine {engine!r}; choose from {', '.join(supported) or 'none'}."
+            f"this torch has no quantized engine {engine!r}; choose from {', '.join(here.quantized_engines) or 'none'}."
         )
 
 

@@ -199,12 +199,16 @@ def load(path: Path) -> Run:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise RunFileError(f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote.") from error
+        raise RunFileError(
+            f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote."
+        ) from error
     except ValueError as error:
         raise RunFileError(f"{path} is not a run file, or a truncated one ({error}); measure again.") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version is None:
-        raise RunFileError(f"{path} is not a run file: it has no schema_version; name a run.json that 'bench run' wrote.")
+        raise RunFileError(
+            f"{path} is not a run file: it has no schema_version; name a run.json that 'bench run' wrote."
+        )
     if version != SCHEMA_VERSION:
         raise RunFileError(
             f"{path} has schema version {version!r} and this quantbench reads version {SCHEMA_VERSION}; "
@@ -227,7 +231,7 @@ def write_atomically(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101, S103 — mkstemp's files are for the owner alone
+        os.chmod(temporary, 0o644)  # noqa: PTH101 — mkstemp's files are for the owner alone
         Path(temporary).replace(path)
     except OSError as error:
         raise RequestError(

@@ -17,7 +17,7 @@ from bench.progress import Bars
 from bench.result import Accuracy, Latency, Row, Settings, Speedup, Status
 from bench.suite import BASELINE
 from bench.techniques.technique import Technique
-from bench.variant_host import VariantFacts, VariantHost, VariantRequest
+from bench.variant import VARIANT_HOST, VariantFacts, VariantRequest
 from bench.worker import Job, Worker, WorkerError, run_jobs
 
 SETTLE_S = 0.005
@@ -45,7 +45,7 @@ class Subject:
         if self.obstacle:
             self.fail(UnsupportedError(self.obstacle))
         else:
-            self.worker = Worker(VariantHost)
+            self.worker = Worker(VARIANT_HOST)
 
     def fail(self, error: Exception) -> None:
         """Take the variant out of the measurement; what was measured of it before stands."""
@@ -122,7 +122,7 @@ def measure_model(subjects: Sequence[Subject], settings: Settings, cores: int, b
         for subject, accuracy in _call_each(subjects, "evaluate", lambda _: (), cores, bars, name):
             subject.accuracy = accuracy
         for batch_size in settings.batch_sizes:
-            _measure_latency(subjects, batch_size, settings, bars, name)
+            _measure_latency(subjects, batch_size, settings, cores, bars, name)
     finally:
         for subject in subjects:
             subject.close()
@@ -153,17 +153,13 @@ def _call_each(
 
 
 def _measure_latency(
-    subjects: Sequence[Subject], batch_size: int, settings: Settings, bars: Bars, name: str
+    subjects: Sequence[Subject], batch_size: int, settings: Settings, cores: int, bars: Bars, name: str
 ) -> None:
-    warm_ups: dict[str, WarmUp] = {}
-    show = bars.bar(f"warm up {name}, batch {batch_size}")
-    for done, subject in enumerate(subjects, start=1):
-        if subject.worker is not None:
-            try:
-                warm_ups[subject.technique.name] = subject.worker.call("warm_up", batch_size)
-            except WorkerError as error:
-                subject.fail(error)
-        show(done, len(subjects))
+    # Side by side: warming up is no measurement, and the last windows must agree whoever runs beside.
+    warm_ups: dict[str, WarmUp] = {
+        subject.technique.name: warm_up
+        for subject, warm_up in _call_each(subjects, "warm_up", lambda _: (batch_size,), cores, bars, name)
+    }
     rounds = settings.runs * settings.rounds_per_run
     show = bars.bar(f"time {name}, batch {batch_size}")
     samples = latency.interleave(
@@ -191,4 +187,3 @@ def _measure_latency(
             subject.speedup[batch_size] = Speedup(
                 value=interval.value, low=interval.low, high=interval.high, confidence=interval.confidence
             )
-

@@ -14,6 +14,7 @@ from rich.markup import escape
 from bench import checkpoint, machine, result
 from bench.errors import RequestError, RunFileError
 from bench.measure.latency import ROUNDS_PER_RUN
+from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
 from bench.report import markdown
 from bench.result import Data, Machine, Row, Run, Settings, Training
@@ -27,10 +28,11 @@ from bench.suite import (
     select_techniques,
 )
 from bench.techniques.technique import Technique
-from bench.variant_host import VariantRequest
-from bench.weights import DatasetSummary, PreparationHost, provide
-from bench.worker import Worker, start_server
+from bench.variant import VariantRequest
+from bench.weights import provide
+from bench.worker import Job, Worker, run_jobs, start_server
 from tasks.source import DataPolicy
+from tasks.task import Task
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
@@ -64,13 +66,14 @@ def run(
     start_server()
     check_counts(batch_sizes, runs)
     machine.require_threads(threads)
-    machine.require_device(device)
-    if engine is not None:
-        machine.require_engine(engine)
     if data_root is not None and not Path(data_root).is_dir():
         raise RequestError(f"--data-root {data_root} is not a folder; create it, or leave the option out.")
     selected = select_models(suite, tasks, models)
     chosen = select_techniques(techniques)
+    here = _describe_machine()
+    machine.require_device(device, here)
+    if engine is not None:
+        machine.require_engine(engine, here)
     settings = Settings(
         suite=suite,
         models=[entry.name for entry in selected],
@@ -84,13 +87,14 @@ def run(
         seed=seed,
         data=data,
     )
-    book = RunBook.open(Path(out) if out is not None else None, settings, machine.describe())
-    with Bars(wanted(progress)).live() as bars:
-        for task in dict.fromkeys(entry.task for entry in selected):
-            of_task = [entry for entry in selected if entry.task is task]
-            pending = [entry for entry in of_task if not book.has(entry)]
-            if pending:
-                _run_task(pending, chosen, book, Path(data_root) if data_root else None, retrain, bars)
+    book = RunBook.open(Path(out) if out is not None else None, settings, here)
+    pending = [entry for entry in selected if not book.has(entry)]
+    folder = tempfile.TemporaryDirectory(prefix="quantbench-")
+    with Bars(wanted(progress)).live() as bars, folder:
+        datasets = _load(pending, settings, Path(data_root) if data_root else None, Path(folder.name), bars)
+        for task, dataset in datasets.items():
+            of_task = [entry for entry in pending if entry.task is task]
+            _run_task(of_task, dataset, chosen, book, retrain, bars)
     return book.finish()
 
 
@@ -166,83 +170,109 @@ class RunBook:
             result.save(self.run, self._folder / RUN_FILE)
 
 
+def _describe_machine() -> Machine:
+    """Ask a worker, which has torch imported."""
+    asked = Worker(PREPARATION_HOST)
+    try:
+        here: Machine = asked.call("describe")
+    finally:
+        asked.close()
+    return here
+
+
+def _load(
+    selected: Sequence[Selected], settings: Settings, data_root: Path | None, folder: Path, bars: Bars
+) -> dict[Task, DatasetSummary]:
+    """Load every task's data side by side, before anything is trained: what is wrong with them shows at once."""
+    tasks = list(dict.fromkeys(entry.task for entry in selected))
+    loaders = [Worker(PREPARATION_HOST) for _ in tasks]
+    jobs = [
+        Job(loader, "load", (task.name, settings.data, data_root, folder / f"{task.name}.safetensors"))
+        for loader, task in zip(loaders, tasks, strict=True)
+    ]
+    loaded: dict[Task, DatasetSummary] = {}
+    show = bars.bar("load data")
+    try:
+        for position, outcome in run_jobs(jobs, machine.usable_cores()):
+            if isinstance(outcome, Exception):
+                raise outcome
+            loaded[tasks[position]] = outcome
+            show(len(loaded), len(tasks))
+    finally:
+        for loader in loaders:
+            loader.close()
+    for task in tasks:
+        if loaded[task].identity.kind == "synthetic":
+            _announce_synthetic(task.title, loaded[task].description["note"])
+    return {task: loaded[task] for task in tasks}
+
+
 def _run_task(
     selected: Sequence[Selected],
+    dataset: DatasetSummary,
     techniques: Sequence[Technique],
     book: RunBook,
-    data_root: Path | None,
     retrain: bool,
     bars: Bars,
 ) -> None:
-    """Load one task's data, provide its models' weights, and measure model after model."""
+    """Provide the weights of one task's models, and measure model after model."""
     settings = book.run.settings
     cores = machine.usable_cores()
     task = selected[0].task
-    with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
-        bars.say(f"{task.name}: data")
-        dataset = _load(task.name, settings, data_root, Path(folder) / "dataset.safetensors")
-        if dataset.identity.kind == "synthetic":
-            _announce_synthetic(task.title, dataset.description["note"])
-        data = Data(
-            task=task.name,
-            kind=dataset.identity.kind,
-            fingerprint=dataset.identity.fingerprint,
-            train_examples=dataset.train_examples,
-            test_examples=dataset.test_examples,
-            **dataset.description,
+    data = Data(
+        task=task.name,
+        kind=dataset.identity.kind,
+        fingerprint=dataset.identity.fingerprint,
+        train_examples=dataset.train_examples,
+        test_examples=dataset.test_examples,
+        **dataset.description,
+    )
+    engines = book.run.machine.quantized_engines
+    obstacles = {
+        technique.name: technique.obstacle(settings.device, settings.engine, engines) for technique in techniques
+    }
+    precisions = list(
+        dict.fromkeys(
+            technique.training_precision(settings.device) for technique in techniques if not obstacles[technique.name]
         )
-        engines = machine.supported_engines()
-        obstacles = {
-            technique.name: technique.obstacle(settings.device, settings.engine, engines) for technique in techniques
-        }
-        precisions = list(
-            dict.fromkeys(
-                technique.training_precision(settings.device)
-                for technique in techniques
-                if not obstacles[technique.name]
-            )
+    )
+    orders = {
+        (entry.name, precision): checkpoint.order(
+            task.name,
+            dataset.specs[entry.spec.name],
+            dataset.identity,
+            precision,
+            settings.seed,
+            settings.device,
         )
-        orders = {
-            (entry.name, precision): checkpoint.order(
-                task.name, dataset.specs[entry.spec.name], dataset.identity, precision, settings.seed, settings.device
+        for entry in selected
+        for precision in precisions
+    }
+    headers = provide(list(orders.values()), dataset, retrain, cores, bars.bar)
+    trained = dict(zip(orders, headers, strict=True))
+    for entry in selected:
+        subjects = [
+            Subject(
+                technique,
+                VariantRequest(
+                    task=task.name,
+                    model=entry.spec.name,
+                    technique=technique.name,
+                    dataset=dataset.path,
+                    checkpoint=orders[entry.name, technique.training_precision(settings.device)].path,
+                    device=settings.device,
+                    engine=settings.engine,
+                    isa=frozenset(book.run.machine.isa),
+                    threads=settings.threads,
+                ),
+                obstacles[technique.name],
             )
-            for entry in selected
-            for precision in precisions
-        }
-        headers = provide(list(orders.values()), dataset.path, retrain, cores, bars.bar)
-        trained = dict(zip(orders, headers, strict=True))
-        for entry in selected:
-            subjects = [
-                Subject(
-                    technique,
-                    VariantRequest(
-                        task=task.name,
-                        model=entry.spec.name,
-                        technique=technique.name,
-                        dataset=dataset.path,
-                        checkpoint=orders[entry.name, technique.training_precision(settings.device)].path,
-                        device=settings.device,
-                        engine=settings.engine,
-                        isa=frozenset(book.run.machine.isa),
-                        threads=settings.threads,
-                    ),
-                    obstacles[technique.name],
-                )
-                for technique in techniques
-            ]
-            rows = measure_model(subjects, settings, cores, bars)
-            trainings = [_training(entry, header) for (name, _), header in trained.items() if name == entry.name]
-            book.add(data, trainings, rows)
-            bars.say(f"{entry.name}: {_outcome(rows)}")
-
-
-def _load(task: str, settings: Settings, data_root: Path | None, path: Path) -> DatasetSummary:
-    loader = Worker(PreparationHost)
-    try:
-        summary: DatasetSummary = loader.call("load", task, settings.data, data_root, path)
-    finally:
-        loader.close()
-    return summary
+            for technique in techniques
+        ]
+        rows = measure_model(subjects, settings, cores, bars)
+        trainings = [_training(entry, header) for (name, _), header in trained.items() if name == entry.name]
+        book.add(data, trainings, rows)
+        bars.say(f"{entry.name}: {_outcome(rows)}")
 
 
 def _training(selected: Selected, header: checkpoint.Header) -> Training:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,36 +12,12 @@ from bench.errors import UnsupportedError
 from bench.measure import accuracy, latency, params, size
 from bench.result import Accuracy, Layers
 from bench.techniques.technique import TECHNIQUES, Context, Variant
+from bench.variant import VariantFacts, VariantRequest
 from bench.worker import Report
 from tasks.dataset import Dataset
 from tasks.task import TASKS
 
 EVALUATION_BATCH = 250
-
-
-@dataclass(frozen=True)
-class VariantRequest:
-    """Which variant to make, and of what."""
-
-    task: str
-    model: str
-    technique: str
-    dataset: Path
-    checkpoint: Path
-    device: str
-    engine: str
-    isa: frozenset[str]
-    threads: int
-
-
-@dataclass(frozen=True)
-class VariantFacts:
-    """What is known of a variant before it runs."""
-
-    size_bytes: int
-    params: int
-    layers: Layers
-    notes: tuple[str, ...]
 
 
 class VariantHost:
@@ -101,7 +75,7 @@ class VariantHost:
         return self._timers[batch_size].time(calls)
 
     def _cast(self, inputs: Tensor) -> Tensor:
-        return inputs.to(self._device, self._variant.input_dtype)
+        return inputs.to(self._device, getattr(torch, self._variant.input_dtype))
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         test = self._dataset.test

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import pkgutil
 import signal
 import sys
 import time
@@ -27,7 +28,7 @@ from bench.errors import (
     UnsupportedError,
 )
 
-PRELOADED = ["bench.variant_host", "bench.weights", "torch.ao.quantization.quantize_fx"]
+PRELOADED = ["bench.preload"]
 """Imported once, before the fork."""
 REPORT_EVERY_S = 0.1
 TIMEOUT_S = 1800.0
@@ -64,7 +65,8 @@ def start_server() -> None:
 class Worker:
     """The caller's end of a worker process that holds one ``host``."""
 
-    def __init__(self, host: Callable[[Report], object]) -> None:
+    def __init__(self, host: str) -> None:
+        """``host`` is ``module:class``, imported by the worker alone, and made with a ``Report``."""
         start_server()
         context = multiprocessing.get_context(_start_method())
         self.connection, theirs = context.Pipe()
@@ -175,7 +177,7 @@ def _receive_one(job: Job) -> Any:
         return error
 
 
-def _serve(connection: Connection, make_host: Callable[[Report], object]) -> None:
+def _serve(connection: Connection, host_name: str) -> None:
     """Answer calls until the caller is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -188,7 +190,7 @@ def _serve(connection: Connection, make_host: Callable[[Report], object]) -> Non
             last = now
             connection.send(("report", (done, total)))
 
-    host = make_host(report)
+    host = pkgutil.resolve_name(host_name)(report)
     with contextlib.suppress(EOFError, OSError):  # the caller is gone: nobody is left to tell
         while True:
             method, args = connection.recv()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Generator, Tensor
+from typing import TYPE_CHECKING, Any
 
 from tasks.dataset import Dataset, Split
 from tasks.source import DataFiles, Source, read_manifest
-from tasks.standin import shapes
 from tasks.task import TASKS, ModelSpec, Recipe, Task
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 MEAN = (0.4914, 0.4822, 0.4465)
 STD = (0.2023, 0.1994, 0.2010)
@@ -56,7 +55,7 @@ class CifarFiles(DataFiles):
 
     @cached_property
     def reader(self) -> Any:
-        """torchvision's class; imported when data are read, because that import takes seconds."""
+        """Torchvision's class; imported when data are read, because that import takes seconds."""
         import torchvision
 
         return getattr(torchvision.datasets, self._reader_name)
@@ -89,10 +88,14 @@ class CifarFiles(DataFiles):
 
     def generate(self, root: Path) -> None:
         """Draw coloured shapes and pickle them as CIFAR does."""
+        from tasks.standin import shapes
+
         shapes.write(root / self.folder, self.reader, self.classes)
 
     def read(self, source: Source, train: bool) -> Split:
         """Unpickle, through torchvision, batches whose checksums are known."""
+        import torch
+
         reader = self.reader if source.kind == "real" else self._standin_reader(source)
         data = reader(source.root, train=train)
         images = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
@@ -100,9 +103,7 @@ class CifarFiles(DataFiles):
 
     def _standin_reader(self, source: Source) -> Any:
         """Return torchvision's class with the checksums that were written beside the stand-in."""
-        known = {
-            name: checksum.partition(":")[2] for name, checksum in read_manifest(source.root, self.folder).items()
-        }
+        known = {name: checksum.partition(":")[2] for name, checksum in read_manifest(source.root, self.folder).items()}
         return type(
             f"StandIn{self.reader.__name__}",
             (self.reader,),
@@ -132,12 +133,16 @@ class Cifar(Task):
 
     def inputs(self, spec: ModelSpec, split: Split) -> Tensor:
         """Return normalized images, ``(n, 3, 32, 32)``."""
+        import torch
+
         images = split.features["images"]
         mean, std = (torch.tensor(values, device=images.device).view(3, 1, 1) for values in (MEAN, STD))
         return spec.arrange(images.float()).div_(255).sub_(mean).div_(std)
 
     def augment(self, split: Split, generator: Generator) -> Split:
         """Crop each image at random from itself padded by 4 black pixels, and flip every second one."""
+        import torch
+
         images = split.features["images"]
         batch, channels, side, _ = images.shape
         device = images.device

@@ -9,12 +9,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 DataKind = Literal["real", "synthetic"]
 
@@ -55,6 +54,8 @@ class Dataset:
 
     def save(self, path: Path) -> None:
         """Write the data set as one safetensors file."""
+        import safetensors.torch
+
         tensors = {
             f"{split_name}.{name}": value.contiguous()
             for split_name, split in (("train", self.train), ("test", self.test))
@@ -71,6 +72,8 @@ class Dataset:
     @classmethod
     def open(cls, path: Path) -> Dataset:
         """Memory-map a data set that ``save`` wrote."""
+        import safetensors
+
         with safetensors.safe_open(path, framework="pt") as file:
             header = json.loads(file.metadata()["dataset"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 — not a mapping

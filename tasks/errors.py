@@ -1,10 +1,10 @@
 """The errors a user can cause. Each message is one sentence with the cause and the way out.
 
-    QuantbenchError
-    ├── UnknownNameError    no task, model, technique or suite of that name
-    ├── DataError           data that are damaged, malformed or not to be had
-    ├── TrainingError       a training that diverged
-    └── (bench.errors)      what only the harness can find wrong
+QuantbenchError
+├── UnknownNameError    no task, model, technique or suite of that name
+├── DataError           data that are damaged, malformed or not to be had
+├── TrainingError       a training that diverged
+└── (bench.errors)      what only the harness can find wrong
 """
 
 from __future__ import annotations

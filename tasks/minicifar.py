@@ -6,14 +6,15 @@ a fifth of the 4,000 training images aside for validation. The 4,000 test images
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from tasks.cifar import CIFAR10_FILES, Cifar, resnets
 from tasks.dataset import Dataset
 from tasks.source import Source
 from tasks.task import TASKS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CLASSES = 4
 REDUCTION = 5
@@ -23,17 +24,21 @@ EPOCHS = {8: 30, 14: 30, 20: 30, 26: 30}
 
 def subset(labels: Tensor, reduction: int) -> Tensor:
     """Return the indices of the subset, class after class: a 1/``reduction`` part of each of the 4 classes."""
+    import numpy as np
+    import torch
+
     per_class = int((labels == 0).sum())
-    positions = np.random.RandomState(42).choice(  # noqa: NPY002 — the definition names this generator
-        per_class, per_class // reduction, replace=False
-    )
+    positions = np.random.RandomState(42).choice(per_class, per_class // reduction, replace=False)
     return torch.cat([(labels == label).nonzero()[:, 0][torch.from_numpy(positions)] for label in range(CLASSES)])
 
 
 def training_part(examples: int) -> Tensor:
     """Return which of the subset's examples are trained on; the rest is for validation."""
+    import numpy as np
+    import torch
+
     order = np.arange(examples)
-    np.random.RandomState(69).shuffle(order)  # noqa: NPY002 — as above
+    np.random.RandomState(69).shuffle(order)
     return torch.from_numpy(order[: int(TRAIN_SHARE * examples)])
 
 

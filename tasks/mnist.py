@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from tasks.dataset import Dataset, Split
 from tasks.source import DataFiles, Source
-from tasks.standin import digits
 from tasks.task import TASKS, ModelSpec, Recipe, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class MnistFiles(DataFiles):
@@ -39,6 +40,8 @@ class MnistFiles(DataFiles):
 
     def generate(self, root: Path) -> None:
         """Draw digits from a 5×7 font, turned, shifted and noisy."""
+        from tasks.standin import digits
+
         digits.write(root / self.folder)
 
 

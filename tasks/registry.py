@@ -27,7 +27,7 @@ T = TypeVar("T", bound=Named)
 
 
 class Registry(Generic[T]):
-    """The items of one kind; modules are imported when the first name is asked for."""
+    """The items of one kind; the package's modules are imported when the first name is asked for."""
 
     def __init__(self, noun: str, package: str, entry_point_group: str) -> None:
         self.noun = noun
@@ -61,7 +61,8 @@ class Registry(Generic[T]):
         self._discovered = True
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self._package}.{module.name}")
+            if not module.ispkg:
+                importlib.import_module(f"{self._package}.{module.name}")
         for entry_point in entry_points(group=self._group):
             try:
                 entry_point.load()

@@ -9,19 +9,19 @@ from __future__ import annotations
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from torch import Generator, Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
-
-from models.mlp import MLP
 from tasks import text
 from tasks.dataset import Dataset, Split
 from tasks.errors import DataError
 from tasks.source import DataFiles, Source
 from tasks.standin import sentiment
-from tasks.task import TASKS, ModelSpec, Recipe, Task, TrainingForm
+from tasks.task import TASKS, ModelSpec, Recipe, Task
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from tasks.training.form import TrainingForm
 
 ROWS = {"train.tsv": 67_349, "dev.tsv": 872}
 """Of GLUE's files; another count means a truncated file."""
@@ -50,60 +50,6 @@ class Sst2Files(DataFiles):
     def generate(self, root: Path) -> None:
         """Write sentences of a small grammar."""
         sentiment.write(root / self.folder)
-
-
-class BagOfWordsForm(TrainingForm):
-    """Trains the first Linear as an embedding that is summed over a sentence's words.
-
-    ``counts @ weight.T`` is the sum of the weight's columns over the words of the sentence, so the
-    logits are equal and nothing of the size of the vocabulary is multiplied.
-    """
-
-    def __init__(self, task: Task, spec: ModelSpec, network: nn.Module, train: Split) -> None:
-        super().__init__(task, spec, network, train)
-        if not isinstance(network, MLP):
-            raise TypeError(f"word counts are for an MLP, not for a {type(network).__name__}")
-        self._module = _EmbeddedMLP(network)
-
-    @property
-    def module(self) -> nn.Module:
-        """The embedding, its bias and the layers after it."""
-        return self._module
-
-    def batch(self, index: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        """Return the batch's tokens, ``(words,)``, and where each sentence starts, ``(batch,)``."""
-        tokens = self.train.features["tokens"][index]
-        known = _known(tokens, vocabulary_size(self.spec))
-        lengths = known.sum(1, dtype=tokens.dtype)
-        return tokens[known], lengths.cumsum(0, dtype=tokens.dtype) - lengths
-
-    def finish(self) -> nn.Module:
-        """Put the embedding back as the first Linear's weight."""
-        return self._module.as_mlp()
-
-
-class _EmbeddedMLP(nn.Module):
-    def __init__(self, network: MLP) -> None:
-        super().__init__()
-        first = network.layers[0]
-        assert isinstance(first, nn.Linear)  # noqa: S101
-        self.embedding = nn.Parameter(first.weight.detach().t().contiguous())  # (vocabulary, hidden)
-        self.bias = first.bias
-        self.rest = network.layers[1:]
-        self._plain = [network]  # in a list, so that its first weight is not optimized as well
-
-    def forward(self, tokens: Tensor, starts: Tensor) -> Tensor:
-        hidden = F.embedding_bag(tokens, self.embedding, starts, mode="sum") + self.bias
-        logits: Tensor = self.rest(hidden)
-        return logits
-
-    def as_mlp(self) -> MLP:
-        network = self._plain[0]
-        first = network.layers[0]
-        assert isinstance(first, nn.Linear)  # noqa: S101
-        with torch.no_grad():
-            first.weight.copy_(self.embedding.t())
-        return network
 
 
 class Sst2(Task):
@@ -151,13 +97,17 @@ class Sst2(Task):
 
     def training_form(self, spec: ModelSpec, network: nn.Module, train: Split) -> TrainingForm:
         """Train in the embedding-sum form."""
+        from tasks.training.bag_of_words import BagOfWordsForm
+
         return BagOfWordsForm(self, spec, network, train)
 
     def inputs(self, spec: ModelSpec, split: Split) -> Tensor:
         """Return how often each word stands in each sentence, ``(n, vocabulary)``."""
+        import torch
+
         tokens = split.features["tokens"]
         counts = torch.zeros(len(tokens), vocabulary_size(spec), device=tokens.device)
-        known = _known(tokens, counts.shape[1])
+        known = known_words(tokens, counts.shape[1])
         rows = known.nonzero()[:, 0]
         return counts.index_put_((rows, tokens[known].long()), counts.new_ones(()), accumulate=True)
 
@@ -172,7 +122,10 @@ def vocabulary_size(spec: ModelSpec) -> int:
 
 def read_tsv(source: Source, name: str) -> tuple[list[list[str]], Tensor]:
     """Return the words of each sentence and the labels, int64; raises ``DataError`` with file and line."""
+    import torch
+
     path = source.root / Sst2Files.folder / name
+    split_words = text.tokenizer()
     sentences, labels = [], []
     try:
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
@@ -184,7 +137,7 @@ def read_tsv(source: Source, name: str) -> tuple[list[list[str]], Tensor]:
         sentence, tab, label = line.rstrip("\r").rpartition("\t")
         if not tab or not sentence.strip() or "\t" in sentence or label not in ("0", "1"):
             raise DataError(f"{path}, line {number}: expected 'sentence<TAB>0 or 1', not {line[:60]!r}; {_AGAIN}")
-        sentences.append(text.words(sentence))
+        sentences.append(split_words(sentence))
         labels.append(int(label))
     if source.kind == "real" and len(labels) != ROWS[name]:
         raise DataError(
@@ -196,12 +149,16 @@ def read_tsv(source: Source, name: str) -> tuple[list[list[str]], Tensor]:
 _AGAIN = "mend or delete it and run again to download it, or use --data synthetic."
 
 
-def _known(tokens: Tensor, size: int) -> Tensor:
+def known_words(tokens: Tensor, size: int) -> Tensor:
+    """Return which entries of ``tokens`` are words of a vocabulary of ``size`` (and not padding)."""
     return (tokens != NO_WORD) & (tokens < size)
 
 
 def _features(sentences: list[list[int]]) -> dict[str, Tensor]:
     """Pad to the longest sentence: int32 ``(n, words)``."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
     rows = [torch.tensor(tokens, dtype=torch.int32) for tokens in sentences]
     return {"tokens": pad_sequence(rows, batch_first=True, padding_value=NO_WORD)}
 

@@ -1,4 +1,8 @@
-"""What a task is: data, a recipe, and the models it supplies."""
+"""What a task is: data, a recipe, and the models it supplies.
+
+Tasks are declared without torch, so that the command can list and refuse names at once; torch is imported
+by what reads data and builds networks, in the processes that do.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-import torch
-from torch import Generator, Tensor, nn
-
-import models
 from tasks.dataset import Dataset, Split
 from tasks.registry import Registry
 from tasks.source import DataFiles, DataPolicy, Source, locate
 
-Arranged = TypeVar("Arranged", Tensor, nn.Module)
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+    from tasks.training.form import TrainingForm
+
+    Arranged = TypeVar("Arranged", Tensor, nn.Module)
+
+Precision = Literal["float32", "bfloat16", "float16"]
+"""How a model is trained: in float32, or under autocast to bfloat16 or float16."""
 
 CALIBRATION_EXAMPLES = 1024
 """Training examples that a post-training technique may look at."""
@@ -58,37 +66,15 @@ class ModelSpec:
 
     def build(self) -> nn.Module:
         """Return the untrained network."""
+        import models
+
         return self.arrange(models.build(self.network, dict(self.hyperparameters)))
 
     def arrange(self, thing: Arranged) -> Arranged:
         """Return a network or a batch of images in the model's memory format."""
+        import torch
+
         return thing.to(memory_format=torch.channels_last) if self.channels_last else thing
-
-
-class TrainingForm:
-    """The form in which a network is trained; a task may train an equal but cheaper one."""
-
-    def __init__(self, task: Task, spec: ModelSpec, network: nn.Module, train: Split) -> None:
-        self.task = task
-        self.spec = spec
-        self.network = network
-        self.train = train
-
-    @property
-    def module(self) -> nn.Module:
-        """The module that is optimized; called with what ``batch`` returns."""
-        return self.network
-
-    def batch(self, index: Tensor, generator: Generator) -> tuple[Tensor, ...]:
-        """Return the module's inputs for training examples ``index``, int64 ``(batch,)``."""
-        split = self.train[index]
-        if self.spec.recipe.augment:
-            split = self.task.augment(split, generator)
-        return (self.task.inputs(self.spec, split),)
-
-    def finish(self) -> nn.Module:
-        """Return the trained network in its plain form."""
-        return self.network
 
 
 class Task(ABC):
@@ -122,6 +108,8 @@ class Task(ABC):
 
     def training_form(self, spec: ModelSpec, network: nn.Module, train: Split) -> TrainingForm:
         """Return the form in which ``network`` is trained."""
+        from tasks.training.form import TrainingForm
+
         return TrainingForm(self, spec, network, train)
 
     def augment(self, split: Split, generator: Generator) -> Split:
@@ -130,6 +118,8 @@ class Task(ABC):
 
     def calibration(self, spec: ModelSpec, dataset: Dataset) -> Tensor:
         """Return inputs of the first training examples, for observers to look at."""
+        import torch
+
         return self.inputs(spec, dataset.train[torch.arange(min(CALIBRATION_EXAMPLES, len(dataset.train)))])
 
 

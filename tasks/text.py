@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from itertools import chain
-from typing import cast
-
-with warnings.catch_warnings():
-    # torchtext 0.6.0 has two docstrings with escapes that newer Pythons warn of.
-    warnings.simplefilter("ignore", SyntaxWarning)
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from torchtext.data.utils import get_tokenizer
-    from torchtext.vocab import Vocab
-
-_basic_english = get_tokenizer("basic_english")
 
 
-def words(sentence: str) -> list[str]:
-    """Split a sentence into lower-case words by torchtext's ``basic_english``."""
-    return cast("list[str]", _basic_english(sentence))
+@cache
+def tokenizer() -> Callable[[str], list[str]]:
+    """Return torchtext's ``basic_english``: it splits a sentence into lower-case words."""
+    with _torchtext_warnings_ignored():
+        from torchtext.data.utils import get_tokenizer
+    basic_english: Callable[[str], list[str]] = get_tokenizer("basic_english")
+    return basic_english
 
 
 def vocabulary(sentences: Iterable[list[str]]) -> tuple[str, ...]:
     """Return the words by falling frequency; ``Vocab`` breaks ties alphabetically."""
+    with _torchtext_warnings_ignored():
+        from torchtext.vocab import Vocab
     return tuple(Vocab(Counter(chain.from_iterable(sentences)), specials=()).itos)
+
+
+@contextmanager
+def _torchtext_warnings_ignored() -> Iterator[None]:
+    """Torchtext 0.6.0 has docstrings with escapes that newer Pythons warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield

@@ -19,11 +19,13 @@ BLOCK_S = 0.01
 """A block lasts at least this long: the clock's cost (some 50 ns) is below 0.001 % of it."""
 LEAD_IN = 0.1
 """Share of a block's calls that are made untimed before it, because the variant before left cold caches."""
-ROUNDS_PER_RUN = 3
-WARM_WINDOW = 3
+ROUNDS_PER_RUN = 2
+WARM_WINDOW = 2
 """Blocks per warm-up window."""
 WARM_TOLERANCE = 0.05
 """Warm when the fastest blocks of two windows in a row differ by less."""
+GROWTH = 8
+"""A block under way to its size grows at most by this factor: early calls are slow and mislead."""
 MAX_WARM_S = 1.0
 """Warm-up ends here, agreed or not; one block of each window is always made."""
 
@@ -54,7 +56,7 @@ def warm_up(timer: Timer, block_s: float = BLOCK_S) -> WarmUp:
     spent = elapsed
     while (elapsed := timer.time(calls)) < block_s:
         spent += elapsed
-        calls = max(calls + 1, min(2 * calls, math.ceil(1.1 * calls * block_s / max(elapsed, 1e-9))))
+        calls = max(calls + 1, min(GROWTH * calls, math.ceil(1.1 * calls * block_s / max(elapsed, 1e-9))))
     spent += elapsed
     blocks = [elapsed / calls]
     before: float | None = None

@@ -40,13 +40,24 @@ def _run(run: Run) -> str:
         _legend(run),
         "## Against fp32",
         "\n\n".join(_comparison(run, data) for data in run.data),
-        "Speed-up: median over paired rounds of fp32's time / the variant's, with its 95 % interval. Accuracy: 95 % "
-        "Wilson interval. × smaller: fp32's size on disk / the variant's. Layers: Linear and convolution layers that "
-        "the technique changed.",
+        (
+            "Speed-up: median over paired rounds of fp32's time / the variant's, with its 95 % interval. Accuracy: 95 % "
+            "Wilson interval. × smaller: fp32's size on disk / the variant's. Layers: Linear and convolution layers that "
+            "the technique changed."
+        ),
     ]
     if notes := _notes(run):
         parts += ["## To be known of these rows", notes]
-    parts += ["## Hardware", hardware_table(run.machine), "## Settings", _settings(run), "## Data", _data(run), "## Training", _training(run)]
+    parts += [
+        "## Hardware",
+        hardware_table(run.machine),
+        "## Settings",
+        _settings(run),
+        "## Data",
+        _data(run),
+        "## Training",
+        _training(run),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -87,7 +98,14 @@ def _caption(run: Run, data: Data) -> str:
 
 def _comparison(run: Run, data: Data) -> str:
     sizes = run.settings.batch_sizes
-    header = ["Model", "Technique", "× smaller", *(f"Speed-up B{size}" for size in sizes), "Accuracy", "Layers"]
+    header = [
+        "Model",
+        "Technique",
+        "× smaller",
+        *(f"Speed-up B{size}" for size in sizes),
+        "Accuracy",
+        "Layers",
+    ]
     baselines = {row.model: row for row in run.rows_of(data.task) if row.technique == BASELINE}
     table = [
         [

@@ -5,11 +5,13 @@ bfloat16 on a CPU; float16 with a GradScaler on CUDA (Micikevicius et al. 2018, 
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from bench.techniques.technique import Context, Technique, Variant, technique
-from tasks.training import Precision
+from tasks.task import Precision
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 @technique

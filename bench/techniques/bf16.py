@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from bench.techniques.technique import Context, Technique, Variant, technique
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @technique
@@ -26,4 +28,4 @@ class Bf16(Technique):
         notes = ()
         if context.device.type == "cpu" and not context.isa & {"AVX512-BF16", "AMX-BF16", "BF16"}:
             notes = ("this CPU has no bfloat16 arithmetic: each operation converts to float32 and back",)
-        return Variant(module, module, torch.bfloat16, notes)
+        return Variant(module, module, "bfloat16", notes)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import convert_linears
+
+if TYPE_CHECKING:
+    from torch import nn
 
 ENGINES = ("fbgemm", "x86")
 """The engines with a packed float16 Linear."""
@@ -32,6 +34,6 @@ class DynamicFp16(Technique):
 
     def convert(self, model: nn.Module, context: Context) -> Variant:
         """Pack every Linear."""
-        module = convert_linears(model, torch.float16, context)
+        module = convert_linears(model, "float16", context)
         note = "half the weights' size in memory, but state_dict saves them as float32: no gain in the lab's size"
         return Variant(module, module, notes=(note,))

@@ -6,11 +6,13 @@ Weights are symmetric per tensor, activations affine over the batch's range; see
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import convert_linears, saturation_notes
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @technique
@@ -31,5 +33,5 @@ class DynamicQint8(Technique):
 
     def convert(self, model: nn.Module, context: Context) -> Variant:
         """Pack every Linear."""
-        module = convert_linears(model, torch.qint8, context)
+        module = convert_linears(model, "qint8", context)
         return Variant(module, module, notes=saturation_notes(context))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from bench.techniques.technique import Context, Technique, Variant, technique
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @technique
@@ -26,4 +28,4 @@ class Fp16(Technique):
         notes = ()
         if context.device.type == "cpu" and not context.isa & {"AVX512-FP16", "AMX-FP16", "FP16 arithmetic"}:
             notes = ("this CPU has no float16 arithmetic: each operation converts to float32 and back",)
-        return Variant(module, module, torch.float16, notes)
+        return Variant(module, module, "float16", notes)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import TYPE_CHECKING
 
 from bench.techniques.technique import Context, Technique, Variant, technique
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @technique

@@ -1,17 +1,21 @@
-"""What a technique is: a way to make a model smaller, before or after its training."""
+"""What a technique is: a way to make a model smaller, before or after its training.
+
+Like tasks, techniques are declared without torch; ``convert`` imports it, in the variant's own process.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeVar
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from tasks.registry import Registry
-from tasks.training import Precision
+from tasks.task import Precision
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Variant:
     """What is saved and counted."""
     forward: Callable[[Tensor], Tensor]
     """What is called and timed: inputs of ``input_dtype``, batch first, to logits ``(batch, classes)``."""
-    input_dtype: torch.dtype = torch.float32
+    input_dtype: str = "float32"
+    """The name of a torch dtype."""
     notes: tuple[str, ...] = field(default=())
     """What a reader must know to judge the figures."""
 

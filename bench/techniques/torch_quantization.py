@@ -5,33 +5,54 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from bench.errors import UnsupportedError
 from bench.techniques.technique import Context
 
+if TYPE_CHECKING:
+    from torch import nn
+
+EXPECTED_WARNINGS = (
+    r"torch\.ao\.quantization is deprecated",
+    r"torch\.quantize_per_tensor, torch\.quantize_per_channel and other quantized tensor creation functions",
+    r"Please use quant_min and quant_max to specify the range for observers",
+)
+
 
 @contextmanager
 def conversion(context: Context) -> Iterator[None]:
-    """Set the engine and silence exactly torch.ao's own notices of deprecation; the engine stays set.
+    """Set the engine and silence torch's notices of deprecation; the engine stays set.
 
     A variant runs under the engine it was packed for, and lives in a process of its own.
     """
+    import torch
+
     torch.backends.quantized.engine = context.engine
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*torch.ao.quantization is deprecated.*")
-        warnings.filterwarnings("ignore", message=".*Please use quant_min and quant_max to specify the range.*")
+    with quiet():
         yield
 
 
-def convert_linears(model: nn.Module, dtype: torch.dtype, context: Context) -> nn.Module:
-    """Return ``model`` with dynamically quantized Linear layers of ``dtype`` (qint8 or float16)."""
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence exactly what torch says of its own quantization's future and of its observers' defaults."""
+    with warnings.catch_warnings():
+        for message in EXPECTED_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+def convert_linears(model: nn.Module, dtype: str, context: Context) -> nn.Module:
+    """Return ``model`` with dynamically quantized Linear layers of ``dtype``: ``qint8`` or ``float16``."""
+    import torch
+    from torch import nn
+
     if not any(isinstance(module, nn.Linear) for module in model.modules()):
         raise UnsupportedError("dynamic quantization treats Linear layers, and this model has none")
     with conversion(context):
-        converted: nn.Module = torch.ao.quantization.quantize_dynamic(model, {nn.Linear}, dtype=dtype, inplace=True)
+        converted: nn.Module = torch.ao.quantization.quantize_dynamic(
+            model, {nn.Linear}, dtype=getattr(torch, dtype), inplace=True
+        )
     return converted
 
 

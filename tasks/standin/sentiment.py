@@ -6,11 +6,56 @@ import random
 from pathlib import Path
 
 TRAIN, DEV = 6000, 872
-SUBJECTS = "the film|this movie|the plot|the cast|her performance|the script|the director 's eye|it|the ending".split("|")
-PRAISE = "moving funny charming clever gripping tender fresh warm sharp lovely wise thrilling".split()
-BLAME = "dull clumsy tired bland shallow lazy tedious messy hollow stale forced dreary".split()
-ADVERBS = "often|quietly|rather|truly|surprisingly|always||||".split("|")
-FILLERS = "in its second half|for most of its length|despite the budget|from start to finish|again|||".split("|")
+SUBJECTS = [
+    "the film",
+    "this movie",
+    "the plot",
+    "the cast",
+    "her performance",
+    "the script",
+    "the director 's eye",
+    "it",
+    "the ending",
+]
+PRAISE = [
+    "moving",
+    "funny",
+    "charming",
+    "clever",
+    "gripping",
+    "tender",
+    "fresh",
+    "warm",
+    "sharp",
+    "lovely",
+    "wise",
+    "thrilling",
+]
+BLAME = [
+    "dull",
+    "clumsy",
+    "tired",
+    "bland",
+    "shallow",
+    "lazy",
+    "tedious",
+    "messy",
+    "hollow",
+    "stale",
+    "forced",
+    "dreary",
+]
+ADVERBS = ["often", "quietly", "rather", "truly", "surprisingly", "always", "", "", "", ""]
+FILLERS = [
+    "in its second half",
+    "for most of its length",
+    "despite the budget",
+    "from start to finish",
+    "again",
+    "",
+    "",
+    "",
+]
 LABEL_NOISE = 0.04
 """Share of sentences with the wrong label, so that no model is perfect."""
 
@@ -21,13 +66,19 @@ def sentence(label: int, rng: random.Random) -> str:
     def clause(positive: bool) -> list[str]:
         negated = rng.random() < 0.2
         words = PRAISE if positive != negated else BLAME
-        return [rng.choice(SUBJECTS), "is", *(["not"] if negated else []), rng.choice(ADVERBS), rng.choice(words)]
+        return [
+            rng.choice(SUBJECTS),
+            "is",
+            *(["not"] if negated else []),
+            rng.choice(ADVERBS),
+            rng.choice(words),
+        ]
 
     positive = label == 1
     parts = clause(positive)
     if rng.random() < 0.5:
         turn = rng.random() < 0.3
-        parts = clause(positive != turn) + ["but" if turn else "and"] + parts
+        parts = [*clause(positive != turn), "but" if turn else "and", *parts]
     return " ".join(part for part in [*parts, rng.choice(FILLERS), "."] if part)
 
 

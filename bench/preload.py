@@ -1,0 +1,20 @@
+"""What the server of workers imports once, before it forks them."""
+
+from __future__ import annotations
+
+from torch import nn
+from torch.ao.quantization import get_default_qconfig_mapping
+from torch.ao.quantization.quantize_fx import prepare_fx
+
+import bench.preparation_host
+import bench.variant_host  # noqa: F401 — the hosts that workers run
+from bench.techniques.technique import TECHNIQUES
+from bench.techniques.torch_quantization import quiet
+from tasks.task import TASKS
+
+list(TASKS), list(TECHNIQUES)  # imports their modules
+
+with quiet():
+    # prepare_fx imports 1,300 modules when it is first called; it traces and runs no kernel, so that no
+    # thread pool stands in the way of a fork.
+    prepare_fx(nn.Sequential(nn.Linear(1, 1)).eval(), get_default_qconfig_mapping(), (None,))
