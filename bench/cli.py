@@ -21,7 +21,7 @@ from bench.errors import QuantbenchError
 if TYPE_CHECKING:
     from bench.result import Run
 
-UsageError = typer.BadParameter.__bases__[0]
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """click's; newer releases of typer bring their own click and export of its errors only this subclass."""
 
 app = typer.Typer(
@@ -162,8 +162,7 @@ def main() -> NoReturn:
     except QuantbenchError as error:
         code = _refuse(str(error))
     except UsageError as error:
-        command = error.ctx.command_path if error.ctx else "bench"
-        code = _refuse(f"{error.format_message().rstrip('.')}; see '{command} --help'.")
+        code = _refuse(_usage_sentence(error))
     except (KeyboardInterrupt, typer.Abort):
         code = _interrupted(signal.SIGINT)
     except _TerminatedError:
@@ -177,6 +176,13 @@ class _TerminatedError(BaseException):
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
     raise _TerminatedError
+
+
+def _usage_sentence(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "bench"
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{' '.join(message.split()).rstrip('.')}; see '{command} --help'."
 
 
 def _refuse(message: str) -> int:

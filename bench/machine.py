@@ -45,7 +45,7 @@ ISA_FLAGS = {
 
 @dataclass(frozen=True)
 class EngineCheck:
-    """The lab's question: can fbgemm be used here?"""
+    """The answer to the lab's question, whether fbgemm can be used here."""
 
     engine: str
     usable: bool

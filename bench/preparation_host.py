@@ -60,7 +60,7 @@ class PreparationHost:
         header = Header(
             **order.model_dump(),
             recipe_hash=order.recipe_hash,
-            vocabulary=list(dataset.vocabulary[: spec.hyperparameters["inputs"]]) if dataset.vocabulary else [],
+            vocabulary=task.vocabulary(spec, dataset),
             seconds=time.perf_counter() - start,
             threads=threads,
             torch=str(torch.__version__),

@@ -124,6 +124,8 @@ class RunBook:
         if path is None or not path.exists():
             return cls(fresh, folder)
         before = result.load(path)
+        if not before.rows:
+            return cls(fresh, folder)
         if before.finished:
             result.save(before, path.with_name(PREVIOUS_FILE))
             return cls(fresh, folder)

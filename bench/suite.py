@@ -54,7 +54,8 @@ def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> li
     """Return the suite's models, or those that ``tasks`` and ``models`` name.
 
     A task stands for its models in the suite, or for all of them where the suite has none; a model is
-    ``task/model``, or ``model`` in every task chosen, else in the suite, else in all tasks. Raises ``UnknownNameError`` or ``RequestError``.
+    ``task/model``, or ``model`` in every task chosen, else in the suite, else in all tasks.
+    Raises ``UnknownNameError`` or ``RequestError``.
     """
     if suite not in SUITES:
         raise UnknownNameError("suite", suite, SUITES)

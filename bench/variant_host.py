@@ -79,7 +79,7 @@ class VariantHost:
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         test = self._dataset.test
-        for index in torch.arange(len(test)).split(EVALUATION_BATCH):
+        for index in torch.split(torch.arange(len(test)), EVALUATION_BATCH):
             part = test[index]
             yield self._cast(self._task.inputs(self._spec, part)), part.labels.to(self._device)
             self._report(int(index[-1]) + 1, len(test))

@@ -82,11 +82,11 @@ class Sst2(Task):
         test_words, test_labels = read_tsv(source, "dev.tsv")
         vocabulary = text.vocabulary(train_words)
         index = {word: token for token, word in enumerate(vocabulary)}
-        splits = [
+        train, test = (
             Split(_features([[index[word] for word in words if word in index] for words in sentences]), labels)
             for sentences, labels in ((train_words, train_labels), (test_words, test_labels))
-        ]
-        return Dataset(*splits, source.kind, source.fingerprint, vocabulary, self.describe(source))
+        )
+        return Dataset(train, test, source.kind, source.fingerprint, vocabulary, self.describe(source))
 
     def resolve(self, spec: ModelSpec, dataset: Dataset) -> ModelSpec:
         """Fill in the vocabulary's size; a stand-in's vocabulary may be smaller than the model's limit."""
@@ -94,6 +94,10 @@ class Sst2(Task):
         if "inputs" in spec.hyperparameters:
             size = min(size, vocabulary_size(spec))
         return replace(spec, hyperparameters={**spec.hyperparameters, "inputs": size})
+
+    def vocabulary(self, spec: ModelSpec, dataset: Dataset) -> list[str]:
+        """Return the model's words by falling frequency."""
+        return list(dataset.vocabulary[: vocabulary_size(spec)])
 
     def training_form(self, spec: ModelSpec, network: nn.Module, train: Split) -> TrainingForm:
         """Train in the embedding-sum form."""

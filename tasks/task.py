@@ -106,6 +106,10 @@ class Task(ABC):
         """Return ``spec`` with the hyperparameters filled in that the data decide."""
         return spec
 
+    def vocabulary(self, spec: ModelSpec, dataset: Dataset) -> list[str]:
+        """Return the words that the inputs of a resolved ``spec`` count, in order; none for images."""
+        return []
+
     def training_form(self, spec: ModelSpec, network: nn.Module, train: Split) -> TrainingForm:
         """Return the form in which ``network`` is trained."""
         from tasks.training.form import TrainingForm

@@ -14,6 +14,13 @@ from bench.summary import Interval, mean_std, wilson
 BASELINE = "fp32"
 
 
+_HOW_TO_READ = (
+    "Speed-up: median over paired rounds of fp32's time / the variant's, with its 95 % interval. "
+    "Accuracy: 95 % Wilson interval. × smaller: fp32's size on disk / the variant's. "
+    "Layers: Linear and convolution layers that the technique changed."
+)
+
+
 def render(runs: Sequence[Run]) -> str:
     """Return one document with a chapter for each run."""
     return "\n\n".join(_run(run) for run in runs) + "\n"
@@ -40,11 +47,7 @@ def _run(run: Run) -> str:
         _legend(run),
         "## Against fp32",
         "\n\n".join(_comparison(run, data) for data in run.data),
-        (
-            "Speed-up: median over paired rounds of fp32's time / the variant's, with its 95 % interval. Accuracy: 95 % "
-            "Wilson interval. × smaller: fp32's size on disk / the variant's. Layers: Linear and convolution layers that "
-            "the technique changed."
-        ),
+        _HOW_TO_READ,
     ]
     if notes := _notes(run):
         parts += ["## To be known of these rows", notes]

@@ -32,6 +32,8 @@ class Amp(Technique):
 
     def convert(self, model: nn.Module, context: Context) -> Variant:
         """Wrap the call; entering autocast and casting the weights are part of what is timed."""
+        import torch
+
         device = context.device.type
         dtype = getattr(torch, self.training_precision(device))
 

@@ -25,7 +25,7 @@ class Bf16(Technique):
     def convert(self, model: nn.Module, context: Context) -> Variant:
         """Cast the model."""
         module = model.bfloat16()
-        notes = ()
+        notes: tuple[str, ...] = ()
         if context.device.type == "cpu" and not context.isa & {"AVX512-BF16", "AMX-BF16", "BF16"}:
             notes = ("this CPU has no bfloat16 arithmetic: each operation converts to float32 and back",)
         return Variant(module, module, "bfloat16", notes)

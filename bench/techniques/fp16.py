@@ -25,7 +25,7 @@ class Fp16(Technique):
     def convert(self, model: nn.Module, context: Context) -> Variant:
         """Cast the model."""
         module = model.half()
-        notes = ()
+        notes: tuple[str, ...] = ()
         if context.device.type == "cpu" and not context.isa & {"AVX512-FP16", "AMX-FP16", "FP16 arithmetic"}:
             notes = ("this CPU has no float16 arithmetic: each operation converts to float32 and back",)
         return Variant(module, module, "float16", notes)

@@ -40,18 +40,18 @@ def train(
     steps_per_epoch = math.ceil(examples / recipe.batch_size)
     total = recipe.epochs * steps_per_epoch
     schedule = _schedule(recipe, optimizer, total)
-    scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")  # type: ignore[attr-defined]
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     autocast_dtype = torch.float16 if precision == "float16" else torch.bfloat16
     generator = torch.Generator(device=device).manual_seed(seed)
     step = 0
     for _ in range(recipe.epochs):
         order = torch.randperm(examples, generator=generator, device=device)
-        for index in order.split(recipe.batch_size):
+        for index in torch.split(order, recipe.batch_size):
             inputs = form.batch(index, generator)
             with torch.autocast(device.type, dtype=autocast_dtype, enabled=precision != "float32"):
                 loss = F.cross_entropy(module(*inputs), form.train.labels[index])
             optimizer.zero_grad()
-            scaler.scale(loss).backward()
+            torch.autograd.backward(scaler.scale(loss))
             scaler.step(optimizer)
             scaler.update()
             schedule.step()

@@ -1,0 +1,29 @@
+"""Every test runs with a cache of its own and without a network."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that tests share: stand-ins and checkpoints are made once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def sealed(shared_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Point the cache and the data root away from the user's, and refuse every connection."""
+    monkeypatch.setenv("QUANTBENCH_CACHE", str(shared_cache))
+    monkeypatch.setenv("QUANTBENCH_DATA", str(tmp_path / "no-data"))
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError("tests have no network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    yield
