@@ -70,7 +70,7 @@ class Worker:
         start_server()
         context = multiprocessing.get_context(_start_method())
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, host), daemon=True)  # type: ignore[attr-defined]
+        self._process = context.Process(target=_serve, args=(theirs, host, dict(os.environ)), daemon=True)  # type: ignore[attr-defined]
         with _no_main_module():
             self._process.start()
         theirs.close()
@@ -177,8 +177,10 @@ def _receive_one(job: Job) -> Any:
         return error
 
 
-def _serve(connection: Connection, host_name: str) -> None:
+def _serve(connection: Connection, host_name: str, environment: dict[str, str]) -> None:
     """Answer calls until the caller is gone."""
+    os.environ.clear()
+    os.environ.update(environment)  # the caller's of now, not of when the server was started
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     last = 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,20 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def sealed(shared_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def sealed(shared_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Point the cache and the data root away from the user's, and refuse every connection."""
     monkeypatch.setenv("QUANTBENCH_CACHE", str(shared_cache))
     monkeypatch.setenv("QUANTBENCH_DATA", str(tmp_path / "no-data"))
 
+    connect = socket.socket.connect
+
     def refuse(*args: object, **kwargs: object) -> None:
         raise OSError("tests have no network")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
+    def connect_locally(self: socket.socket, address: str) -> None:
+        if self.family != socket.AF_UNIX:
+            refuse()
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_locally)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    yield

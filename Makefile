@@ -1,0 +1,37 @@
+# make bench   measure the lab suite here            (OUT=folder, ARGS="--threads 2 …")
+# make test    lint, types and tests
+# make speed   how long the lab suite takes, beside a plain script
+
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= runs/lab
+ARGS ?=
+
+INSTALLED := $(VENV)/.installed
+
+.PHONY: bench test lint types speed clean
+
+bench: $(INSTALLED)
+	$(VENV)/bin/bench run --suite lab --out $(OUT) $(ARGS)
+
+test: lint types
+	$(VENV)/bin/python -m pytest
+
+lint: $(INSTALLED)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(INSTALLED)
+	$(VENV)/bin/mypy
+
+speed: $(INSTALLED)
+	$(VENV)/bin/python -m tests.benchmarks.suite_speed
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Quantbench needs Python 3.10 or newer; name one with make PYTHON=…')"
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

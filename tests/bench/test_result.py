@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench import result
+from bench.errors import RequestError, RunFileError
+from bench.result import Run
+from tests.bench.examples import RUN
+
+
+def test_a_run_survives_its_file(tmp_path: Path) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    assert result.load(tmp_path / "run.json") == RUN
+
+
+def test_the_file_has_what_others_build_on(tmp_path: Path) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    content = json.loads((tmp_path / "run.json").read_text())
+    assert content["schema_version"] == 1
+    assert {"machine", "settings", "rows"} <= content.keys()
+    row = content["rows"][1]
+    assert row["status"] == "ok"
+    assert row["runtime"] == "eager"
+    assert row["latency"]["64"]["runs_s"] == row["latency"]["64"]["rounds_s"]
+    assert row["packed_bytes"] is None
+    assert row["peak_memory_bytes"] is None
+
+
+def test_writing_leaves_no_other_file(tmp_path: Path) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    result.save(RUN, tmp_path / "run.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match=r"cannot be written .*--out"):
+        result.save(RUN, tmp_path / "file" / "run.json")
+
+
+def change(**changes: object) -> str:
+    return json.dumps(json.loads(RUN.model_dump_json()) | changes)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not a run file, or a truncated one"),
+        (RUN.model_dump_json()[:500], "not a run file, or a truncated one"),
+        ("[1, 2]", "it has no schema_version"),
+        ('{"benchmarks": []}', "it has no schema_version"),
+        (change(schema_version=2), "has schema version 2 and this quantbench reads version 1"),
+        (change(surprise=1), "surprise: Extra inputs are not permitted"),
+        (change(rows=[{"task": "mnist"}]), r"rows\.0\.model: Field required"),
+    ],
+)
+def test_a_file_that_is_no_run_is_a_sentence(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(content)
+    with pytest.raises(RunFileError, match=message) as refusal:
+        result.load(path)
+    assert str(path) in str(refusal.value)
+
+
+def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RunFileError, match="cannot be read"):
+        result.load(tmp_path / "none.json")
+
+
+def test_records_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        RUN.finished = False  # type: ignore[misc]
+
+
+def test_rows_of_a_task_keep_their_order() -> None:
+    assert [row.technique for row in RUN.rows_of("mnist")] == ["fp32", "dynamic-qint8", "static-qint8"]
+    assert RUN.rows_of("sst2") == []
+
+
+def test_a_run_renders_itself_in_a_notebook() -> None:
+    assert isinstance(RUN, Run)
+    assert "| lab1    | --" in RUN._repr_markdown_()

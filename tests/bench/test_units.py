@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.report.units import duration, gibibytes, megabytes, percent, ratio
+from bench.summary import Interval, MeanStd
+
+
+@pytest.mark.parametrize(
+    ("mean_s", "std_s", "shown"),
+    [
+        (48.21e-6, 0.52e-6, "48.2 ± 0.5 µs"),
+        (2.664e-3, 0.031e-3, "2.66 ± 0.03 ms"),
+        (123.4e-6, 12e-6, "123 ± 12 µs"),
+        (123.4e-6, 0.04e-6, "123.40 ± 0.04 µs"),
+        (0.5, 0.0, "500 ± 0 ms"),
+        (1.5, 0.25, "1.50 ± 0.25 s"),
+        (25e-9, 1e-9, "25.0 ± 1.0 ns"),
+    ],
+)
+def test_a_duration_has_three_digits_and_a_unit(mean_s: float, std_s: float, shown: str) -> None:
+    assert duration(MeanStd(mean_s, std_s, 5)) == shown
+
+
+def test_a_single_run_shows_no_spread() -> None:
+    assert duration(MeanStd(0.002, None, 1)) == "2.00 ms"
+
+
+def test_megabytes_are_millions_of_bytes() -> None:
+    assert megabytes(1_630_429) == "1.630"
+
+
+def test_memory_is_counted_in_powers_of_two() -> None:
+    assert gibibytes(24 * 2**30) == "24.0 GiB"
+
+
+def test_percent() -> None:
+    assert percent(0.97065) == "97.06 %"
+
+
+def test_a_ratio_shows_its_interval() -> None:
+    assert ratio(Interval(3.141, 3.0, 3.3, 0.95)) == "3.14× [3.00, 3.30]"

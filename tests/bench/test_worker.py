@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.errors import UnsupportedError
+from bench.worker import Job, Worker, WorkerError, run_jobs
+
+HOST = "tests.bench.hosts:Host"
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    worker = Worker(HOST)
+    yield worker
+    worker.close()
+
+
+def test_a_call_is_answered_from_another_process(worker: Worker) -> None:
+    assert worker.call("add", 2, 3) == 5
+    assert worker.call("pid") != os.getpid()
+
+
+def test_reports_come_before_the_answer(worker: Worker) -> None:
+    seen: list[tuple[int, int]] = []
+    worker.send("count", 5)
+    assert worker.receive(report=lambda done, total: seen.append((done, total))) == "counted"
+    assert seen[-1] == (5, 5)
+
+
+def test_a_refusal_keeps_its_class_and_words(worker: Worker) -> None:
+    with pytest.raises(UnsupportedError, match="no Linear layers"):
+        worker.call("refuse")
+    assert worker.call("add", 1, 1) == 2
+
+
+def test_an_exception_is_named(worker: Worker) -> None:
+    with pytest.raises(WorkerError, match="ZeroDivisionError: division by zero"):
+        worker.call("stumble")
+
+
+@pytest.mark.parametrize(("method", "reason"), [("crash", "died of SIGSEGV"), ("leave", "ended with code 3")])
+def test_a_dead_process_says_how_it_died(worker: Worker, method: str, reason: str) -> None:
+    with pytest.raises(WorkerError, match=reason):
+        worker.call(method)
+    with pytest.raises(WorkerError, match=reason):
+        worker.call("add", 1, 1)
+
+
+def test_a_hang_is_ended(worker: Worker) -> None:
+    pid = worker.call("pid")
+    worker.send("hang")
+    with pytest.raises(WorkerError, match="no answer within 0 s"):
+        worker.receive(timeout_s=0.05)
+    assert not psutil.pid_exists(pid)
+
+
+def test_one_crash_among_jobs_leaves_the_others_alone() -> None:
+    workers = [Worker(HOST) for _ in range(4)]
+    jobs = [Job(worker, "add", (index, 1)) for index, worker in enumerate(workers)]
+    jobs[2] = Job(workers[2], "crash", ())
+    outcomes = dict(run_jobs(jobs, at_once=2))
+    assert {index: outcome for index, outcome in outcomes.items() if index != 2} == {0: 1, 1: 2, 3: 4}
+    assert isinstance(outcomes[2], WorkerError)
+    for worker in workers:
+        worker.close()
+
+
+def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from bench.worker import Worker\n"
+        "print('once', flush=True)\n"
+        "worker = Worker('bench.preparation_host:PreparationHost')\n"
+        "print(worker.call('describe').architecture)\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.count("once") == 1
+    assert not done.stderr
