@@ -72,9 +72,6 @@ def run_command(
 
     The same command goes on where an interrupted one stopped.
     """
-    from bench.worker import start_server
-
-    start_server()  # imports torch in another process while this one does
     from bench.runner import run
 
     folder = out or Path("runs") / suite
@@ -156,26 +153,30 @@ def list_command() -> None:
 
 def main() -> NoReturn:
     """Run the command; a refusal is one sentence on standard error and exit code 2."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, _stop)
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="bench", standalone_mode=False)
     except QuantbenchError as error:
         code = _refuse(str(error))
     except UsageError as error:
         code = _refuse(_usage_sentence(error))
-    except (KeyboardInterrupt, typer.Abort):
-        code = _interrupted(signal.SIGINT)
-    except _TerminatedError:
-        code = _interrupted(signal.SIGTERM)
+    except _StoppedError as stopped:
+        _refuse("stopped; run.json holds the rows that were finished, and the same command goes on from there.")
+        code = 128 + stopped.signum
     sys.exit(code or 0)
 
 
-class _TerminatedError(BaseException):
-    """A kill, as an exception, so that files and processes are left in order."""
+class _StoppedError(BaseException):
+    """Ctrl-C or a kill, as an exception, so that files and processes are left in order."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
 
 
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise _TerminatedError
+def _stop(signum: int, frame: FrameType | None) -> None:
+    raise _StoppedError(signum)
 
 
 def _usage_sentence(error: Exception) -> str:
@@ -188,11 +189,6 @@ def _usage_sentence(error: Exception) -> str:
 def _refuse(message: str) -> int:
     Console(stderr=True).print(f"bench: {message}", highlight=False, markup=False, soft_wrap=True)
     return 2
-
-
-def _interrupted(signum: signal.Signals) -> int:
-    _refuse("stopped; run.json holds the rows that were finished, and the same command goes on from there.")
-    return 128 + signum
 
 
 def _exit_code(run: Run) -> int:

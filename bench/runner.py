@@ -63,13 +63,13 @@ def run(
     end; an unfinished run of the same settings goes on where it stopped. ``progress`` shows bars (by
     default on a terminal only). Raises ``tasks.errors.QuantbenchError`` for a request that makes no sense.
     """
-    start_server()
     check_counts(batch_sizes, runs)
     machine.require_threads(threads)
     if data_root is not None and not Path(data_root).is_dir():
         raise RequestError(f"--data-root {data_root} is not a folder; create it, or leave the option out.")
     selected = select_models(suite, tasks, models)
     chosen = select_techniques(techniques)
+    start_server()
     here = _describe_machine()
     machine.require_device(device, here)
     if engine is not None:

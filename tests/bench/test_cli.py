@@ -1,0 +1,129 @@
+"""The command: what it prints, and that every refusal is one sentence and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import cli, result
+from bench.result import Run
+from tests.bench.examples import FP32, RUN
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run the command; return exit code, standard output, standard error."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        captured = capsys.readouterr()
+        assert isinstance(exit_.value.code, int)
+        return exit_.value.code, captured.out, captured.err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("--suite labb", "there is no suite 'labb'; did you mean 'lab'?"),
+        ("--task mnits", "there is no task 'mnits'; did you mean 'mnist'?"),
+        ("--model mnist/lab3", "there is no model of mnist 'lab3'; did you mean 'lab2'?"),
+        ("--technique fp61", "there is no technique 'fp61'; did you mean 'fp16'?"),
+        ("--batch 0", "--batch 0 is not a batch size; give 1 or more."),
+        ("--batch -4", "--batch -4 is not a batch size; give 1 or more."),
+        ("--batch many", "Invalid value for '--batch'"),
+        ("--runs 0", "--runs 0 measures nothing; give 1 or more"),
+        ("--threads 0", "--threads 0 is not between 1 and"),
+        ("--threads 9999", "--threads 9999 is not between 1 and"),
+        ("--engine abacus", "this torch has no quantized engine 'abacus'; choose from"),
+        ("--device tpu", "there is no device 'tpu'; choose cpu or cuda."),
+        ("--data fake", "Invalid value for '--data'"),
+        ("--data-root /no/such/folder", "--data-root /no/such/folder is not a folder"),
+        ("--speed 9", "No such option: --speed"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_one_sentence(command: Command, arguments: str, sentence: str) -> None:
+    code, out, err = command("run", "--data", "synthetic", *arguments.split())
+    assert code == 2
+    assert not out
+    assert err.startswith("bench: ")
+    assert err.count("\n") == 1
+    assert sentence in err
+
+
+def test_an_output_folder_that_cannot_be_written_is_one_sentence(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    code, _, err = command("run", "--data", "synthetic", "--out", str(tmp_path / "file"))
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "cannot be written" in err
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_an_unknown_command_is_one_sentence(command: Command) -> None:
+    code, _, err = command("rnu")
+    assert code == 2
+    assert "No such command 'rnu'. Did you mean 'run'?; see 'bench --help'." in err
+
+
+def test_no_command_is_a_request_for_help(command: Command) -> None:
+    code, out, _ = command()
+    assert code == 0
+    assert "report" in out
+
+
+def test_report_renders_run_files(command: Command, tmp_path: Path) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    code, out, _ = command("report", str(tmp_path / "run.json"))
+    assert code == 0
+    assert out.startswith("# Quantbench: quick on Example CPU 3000")
+
+
+def test_report_writes_a_file(command: Command, tmp_path: Path) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    code, out, _ = command("report", str(tmp_path / "run.json"), "--out", str(tmp_path / "report.md"))
+    assert (code, out) == (0, "")
+    assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("# Quantbench")
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"schema_version": 99}', '{"schema_version": 1}'])
+def test_report_of_something_else_is_one_sentence(command: Command, tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.json").write_text(content)
+    code, _, err = command("report", str(tmp_path / "run.json"))
+    assert code == 2
+    assert err.count("\n") == 1
+
+
+def test_list_names_what_there_is(command: Command) -> None:
+    code, out, _ = command("list")
+    assert code == 0
+    for name in ("lab", "quick", "mnist/lab1", "cifar100/resnet26", "static-qint8"):
+        assert f"  {name} " in out
+
+
+def test_machine_answers_the_labs_question(command: Command) -> None:
+    code, out, _ = command("machine")
+    assert code == 0
+    assert "| Quantized engines" in out
+    assert "fbgemm: usable" in out or "fbgemm: NOT usable: " in out
+
+
+@pytest.mark.parametrize(("status", "code"), [("ok", 0), ("unsupported", 0), ("noisy", 0), ("failed", 1)])
+def test_a_failed_row_is_exit_code_1(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: str, code: int
+) -> None:
+    def run(*args: object, **kwargs: object) -> Run:
+        return RUN.model_copy(update={"rows": [FP32, FP32.model_copy(update={"status": status})]})
+
+    monkeypatch.setattr("bench.runner.run", run)
+    found, out, _ = command("run", "--out", str(tmp_path))
+    assert found == code
+    assert "| lab1" in out

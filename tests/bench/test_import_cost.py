@@ -1,0 +1,47 @@
+"""What must start fast does not import torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench import result
+from tests.bench.examples import RUN
+
+
+def modules_after(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has imported after ``code``."""
+    program = f"{code}\nimport sys\nprint('MODULES', *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    return set(done.stdout.rpartition("MODULES")[2].split())
+
+
+def modules_after_command(*arguments: str) -> set[str]:
+    code = f"import sys; sys.argv = ['bench', *{arguments!r}]\nfrom bench.cli import main\n"
+    return modules_after(code + "try: main()\nexcept SystemExit: pass")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["list"], ["run", "--suite", "nonsense"]])
+def test_the_command_answers_without_torch(arguments: list[str]) -> None:
+    assert "torch" not in modules_after_command(*arguments)
+
+
+def test_report_needs_no_torch(tmp_path: Path) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    assert not {"torch", "numpy", "scipy"} & modules_after_command("report", str(tmp_path / "run.json"))
+
+
+def test_the_library_imports_nothing_until_it_is_used() -> None:
+    assert not {"torch", "pydantic", "typer"} & modules_after("import bench")
+
+
+def test_the_public_names_are_there() -> None:
+    assert bench.__all__ == sorted(bench.__all__)
+    for name in bench.__all__:
+        assert getattr(bench, name)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        bench.nonsense  # type: ignore[attr-defined]  # noqa: B018

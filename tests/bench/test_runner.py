@@ -1,0 +1,181 @@
+"""The whole way, on synthetic data: train, convert, measure, write."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench
+from bench import rows, runner
+from bench.checkpoint import cache_folder
+from bench.errors import CheckpointError, DataError, RunFileError
+from bench.result import Run
+
+QUICK: dict[str, Any] = {
+    "techniques": ["dynamic-qint8", "amp"],
+    "batch_sizes": [2],
+    "runs": 1,
+    "data": "synthetic",
+    "progress": False,
+}
+
+
+def run(out: Path | None, **changes: Any) -> Run:
+    return bench.run("quick", **({"models": ["mnist/lab1"], "out": out} | QUICK | changes))
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("out")
+
+
+@pytest.fixture(scope="module")
+def finished(out: Path, shared_cache: Path) -> Run:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUANTBENCH_CACHE", str(shared_cache))
+        return run(out)
+
+
+def test_every_row_is_measured(finished: Run) -> None:
+    assert finished.finished
+    assert [(row.technique, row.status) for row in finished.rows] == [
+        ("fp32", "ok"),
+        ("dynamic-qint8", "ok"),
+        ("amp", "ok"),
+    ]
+    for row in finished.rows:
+        assert row.params == 407_050
+        assert row.accuracy is not None
+        assert row.accuracy.total == 1000
+        assert row.accuracy.correct > 700
+        assert len(row.latency[2].rounds_s) == finished.settings.rounds_per_run
+    fp32, int8, _ = finished.rows
+    assert fp32.size_bytes is not None
+    assert int8.size_bytes is not None
+    assert fp32.size_bytes > 3.5 * int8.size_bytes
+
+
+def test_amp_has_a_training_of_its_own(finished: Run) -> None:
+    assert [training.precision for training in finished.trainings] == ["float32", "bfloat16"]
+
+
+def test_the_files_hold_the_run(finished: Run, out: Path) -> None:
+    assert bench.load_run(out / "run.json") == finished
+    assert "SYNTHETIC data, not MNIST" in (out / "report.md").read_text(encoding="utf-8")
+
+
+def test_synthetic_data_are_named_in_the_run_file(finished: Run, out: Path) -> None:
+    content = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert content["data"][0]["kind"] == "synthetic"
+    assert content["data"][0]["origin"].startswith("synthetic stand-in for MNIST")
+
+
+def test_a_second_run_reloads_the_weights_and_keeps_the_first_run(finished: Run, out: Path) -> None:
+    checkpoints = {path: path.stat().st_mtime_ns for path in (cache_folder() / "checkpoints").iterdir()}
+    again = run(out)
+    assert {path: path.stat().st_mtime_ns for path in (cache_folder() / "checkpoints").iterdir()} == checkpoints
+    assert again.trainings == finished.trainings
+    assert [row.accuracy for row in again.rows] == [row.accuracy for row in finished.rows]
+    assert bench.load_run(out / "run.previous.json") == finished
+
+
+def test_retrain_trains_anew_to_the_same_weights(finished: Run) -> None:
+    again = run(None, retrain=True, techniques=["fp32"])
+    assert again.trainings[0].seconds != finished.trainings[0].seconds
+    assert again.rows[0].accuracy == finished.rows[0].accuracy
+
+
+def test_a_damaged_checkpoint_stops_the_run_with_a_sentence(finished: Run, tmp_path: Path) -> None:
+    [path] = (cache_folder() / "checkpoints").glob("mnist-lab1-float32-*.safetensors")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:5000])
+    try:
+        with pytest.raises(CheckpointError, match=f"{path.name} is truncated or damaged .*--retrain"):
+            run(tmp_path)
+    finally:
+        path.write_bytes(whole)
+
+
+def test_real_data_that_are_not_there_stop_the_run_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"MNIST is not in .* and the download from .* failed .*--data synthetic"):
+        run(tmp_path, data="real", data_root=tmp_path)
+
+
+def interrupt(at: int, by: Callable[[], object]) -> Callable[..., object]:
+    """Return ``measure_model`` that is interrupted at its ``at``-th call."""
+    calls = 0
+
+    def measure_model(*args: Any) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            by()
+        return rows.measure_model(*args)
+
+    return measure_model
+
+
+def raise_interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
+) -> None:
+    models = ["mnist/lab1", "sst2/lab2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "measure_model", interrupt(at=2, by=raise_interrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, models=models)
+    stopped = bench.load_run(tmp_path / "run.json")
+    assert not stopped.finished
+    assert {row.task for row in stopped.rows} == {"mnist"}
+
+    with pytest.raises(RunFileError, match=r"unfinished run with other settings \(runs 1, now 2\)"):
+        run(tmp_path, models=models, runs=2)
+
+    done = run(tmp_path, models=models)
+    assert done.finished
+    assert done.rows[:3] == stopped.rows
+    assert [row.task for row in done.rows[3:]] == ["sst2"] * 3
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_valid_rows_and_one_sentence(tmp_path: Path, number: int, code: int, finished: Run) -> None:
+    script = (
+        "import os, sys\n"
+        "from bench import cli, runner\n"
+        "from tests.bench.test_runner import interrupt\n"
+        f"runner.measure_model = interrupt(at=2, by=lambda: os.kill(os.getpid(), {int(number)}))\n"
+        "cli.main()\n"
+    )
+    options = "--model mnist/lab1 --model sst2/lab2 --technique fp32 --batch 2 --runs 1 --data synthetic"
+    command: Sequence[str] = [sys.executable, "-c", script, "run", *options.split(), "--out", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "the same command goes on from there" in done.stderr
+    assert [row.model for row in bench.load_run(tmp_path / "run.json").rows] == ["lab1"]
+
+
+def test_an_unfinished_file_without_rows_stands_in_nobodys_way(tmp_path: Path, finished: Run) -> None:
+    from bench import result
+
+    result.save(finished.model_copy(update={"finished": False, "rows": []}), tmp_path / "run.json")
+    assert run(tmp_path, techniques=["fp32"]).finished
+
+
+def test_a_foreign_run_file_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("my notes")
+    with pytest.raises(RunFileError, match="not a run file"):
+        run(tmp_path)
+    assert (tmp_path / "run.json").read_text() == "my notes"

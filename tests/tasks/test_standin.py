@@ -1,0 +1,125 @@
+"""What holds for the stand-ins of all tasks: real formats, no network, and labels that can be learnt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from tasks.dataset import DataKind
+from tasks.errors import DataError
+from tasks.mnist import MnistFiles
+from tasks.source import Source, locate
+from tasks.standin import digits, sentiment, shapes
+from tasks.task import TASKS, Task
+
+EVERY_TASK = pytest.mark.parametrize("task", list(TASKS), ids=lambda task: task.name)
+CLASSES = {"mnist": 10, "sst2": 2, "cifar10": 10, "cifar100": 100, "minicifar": 4}
+
+
+@EVERY_TASK
+def test_without_data_and_network_every_task_has_a_stand_in_and_says_why(task: Task) -> None:
+    dataset = task.load("auto", None)
+    assert dataset.kind == "synthetic"
+    assert f"{task.files.title} is not in " in dataset.description["note"]
+    assert "tests have no network" in dataset.description["note"]
+
+
+@EVERY_TASK
+def test_without_data_and_network_no_task_has_real_data(task: Task) -> None:
+    with pytest.raises(DataError, match=f"the download from {task.files.url} failed .*tests have no network"):
+        task.load("real", None)
+
+
+@EVERY_TASK
+def test_a_stand_in_is_the_same_wherever_it_is_generated(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = []
+    for folder in ("here", "there"):
+        monkeypatch.setenv("QUANTBENCH_CACHE", str(tmp_path / folder))
+        sources.append(locate(task.files, "synthetic", None))
+    assert sources[0].fingerprint == sources[1].fingerprint
+
+
+@EVERY_TASK
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_every_class_is_in_both_parts(task: Task, part: str) -> None:
+    dataset = task.load("synthetic", None)
+    labels = (dataset.train if part == "train" else dataset.test).labels
+    assert labels.dtype == torch.int64
+    assert labels.unique().tolist() == list(range(CLASSES[task.name]))
+
+
+@EVERY_TASK
+def test_every_model_takes_the_inputs_of_the_stand_in(task: Task) -> None:
+    dataset = task.load("synthetic", None)
+    for unresolved in task.models:
+        spec = task.resolve(unresolved, dataset)
+        inputs = task.inputs(spec, dataset.test[torch.arange(2)])
+        assert inputs.dtype == torch.float32
+        assert spec.build().eval()(inputs).shape == (2, CLASSES[task.name])
+
+
+@EVERY_TASK
+def test_a_data_set_says_where_it_came_from(task: Task) -> None:
+    description = task.load("synthetic", None).description
+    assert description["title"] == task.title
+    assert description["origin"].startswith(f"synthetic stand-in for {task.files.title}")
+    assert description["citation"] == task.citation
+
+
+def test_the_digits_are_idx_files_that_torchvision_reads() -> None:
+    source = locate(MnistFiles(), "synthetic", None)
+    for train, count in ((True, digits.TRAIN), (False, digits.TEST)):
+        data = torchvision.datasets.MNIST(source.root, train=train)
+        assert data.data.shape == (count, 28, 28)
+        assert data.data.dtype == torch.uint8
+
+
+def test_a_digit_is_bright_ink_on_a_dark_ground() -> None:
+    images = digits.draw(torch.arange(10), torch.Generator().manual_seed(0))
+    assert images.shape == (10, 28, 28)
+    assert all(image.max() > 150 and image.float().median() < 50 for image in images)
+
+
+def test_sentences_praise_or_blame() -> None:
+    dataset = TASKS.get("sst2").load("synthetic", None)
+    assert (len(dataset.train), len(dataset.test)) == (sentiment.TRAIN, sentiment.DEV)
+    assert {*sentiment.PRAISE, *sentiment.BLAME, "not", "but", "."} < set(dataset.vocabulary)
+
+
+@pytest.mark.parametrize("shape", range(10))
+def test_a_shape_covers_part_of_its_image(shape: int) -> None:
+    axis = torch.linspace(-1.2, 1.2, shapes.SIDE)
+    x, y = torch.meshgrid(axis, axis, indexing="xy")
+    covered = shapes.inside(torch.tensor([shape]), x.unsqueeze(0), y.unsqueeze(0)).float().mean()
+    assert 0.1 < covered < 0.7
+
+
+def test_the_ten_shapes_are_different() -> None:
+    axis = torch.linspace(-1, 1, shapes.SIDE)
+    x, y = (grid.expand(10, -1, -1) for grid in torch.meshgrid(axis, axis, indexing="xy"))
+    assert len(shapes.inside(torch.arange(10), x, y).flatten(1).unique(dim=0)) == 10
+
+
+@pytest.mark.parametrize(
+    ("name", "train", "test"), [("cifar10", 2000, 400), ("cifar100", 2000, 400), ("minicifar", 128, 160)]
+)
+def test_shapes_are_colour_images_of_32x32(name: str, train: int, test: int) -> None:
+    dataset = TASKS.get(name).load("synthetic", None)
+    assert dataset.train.features["images"].shape == (train, 3, 32, 32)
+    assert dataset.test.features["images"].shape == (test, 3, 32, 32)
+    assert dataset.train.features["images"].dtype == torch.uint8
+
+
+KINDS: tuple[DataKind, ...] = ("real", "synthetic")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_kind_of_the_source_is_the_kind_of_the_data_set(kind: DataKind) -> None:
+    mnist = TASKS.get("mnist")
+    source = locate(mnist.files, "synthetic", None)
+    assert mnist.read(Source(kind, source.root, source.origin, source.fingerprint)).kind == kind
