@@ -10,6 +10,8 @@ from torch import nn
 from models.mlp import MLP
 from models.preact_resnet import PreActResNet
 
+__all__ = ["NETWORKS", "MLP", "PreActResNet", "build"]
+
 NETWORKS: dict[str, type[nn.Module]] = {"mlp": MLP, "preact_resnet": PreActResNet}
 
 

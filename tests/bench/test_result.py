@@ -72,7 +72,7 @@ def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
 
 def test_records_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        RUN.finished = False  # type: ignore[misc]
+        RUN.finished = False
 
 
 def test_rows_of_a_task_keep_their_order() -> None:

@@ -15,9 +15,9 @@ import pytest
 
 import bench
 from bench import rows, runner
-from bench.checkpoint import cache_folder
 from bench.errors import CheckpointError, DataError, RunFileError
 from bench.result import Run
+from tasks.source import cache_folder
 
 QUICK: dict[str, Any] = {
     "techniques": ["dynamic-qint8", "amp"],

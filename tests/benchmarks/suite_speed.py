@@ -1,0 +1,96 @@
+"""How long the lab's four MLPs take with all seven techniques, beside a plain script, on this machine.
+
+    python -m tests.benchmarks.suite_speed --data-root DIR [--without-plain] [--out reports/speed]
+
+Needs the real MNIST and SST-2. Each part runs in fresh processes, one after the other; the ratio is of one sitting.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from tabulate import tabulate
+
+from bench import load_run
+from bench.result import write_atomically
+
+SAMPLE_S = 0.5
+PLAIN = Path(__file__).with_name("plain_lab.py")
+
+
+def measure(command: list[str], cache: Path) -> tuple[float, int]:
+    """Run a command; return its wall time in seconds and the peak memory of all its processes in bytes.
+
+    Memory is the proportional set size where the system tells it: pages that processes share count once.
+    """
+    start = time.perf_counter()
+    environment = os.environ | {"QUANTBENCH_CACHE": str(cache)}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    peak = 0
+    while True:
+        try:
+            process.wait(timeout=SAMPLE_S)
+            break
+        except subprocess.TimeoutExpired:
+            peak = max(peak, memory_bytes(psutil.Process(process.pid)))
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with code {process.returncode}")
+    return time.perf_counter() - start, peak
+
+
+def memory_bytes(root: psutil.Process) -> int:
+    """Return what a process and all its descendants hold."""
+    total = 0
+    for process in [root, *root.children(recursive=True)]:
+        try:
+            full = process.memory_full_info()
+        except psutil.Error:
+            continue
+        total += getattr(full, "pss", full.rss)
+    return total
+
+
+def main() -> None:
+    """Measure, print the table, write it and the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", type=Path, required="QUANTBENCH_DATA" not in os.environ)
+    parser.add_argument("--without-plain", action="store_true", help="leave the plain script out: it takes minutes")
+    parser.add_argument("--out", type=Path, default=Path("reports/speed"))
+    options = parser.parse_args()
+    root = options.data_root or Path(os.environ["QUANTBENCH_DATA"])
+    bench = [sys.executable, "-m", "bench"]
+    with tempfile.TemporaryDirectory() as folder:
+        cache, out = Path(folder) / "cache", Path(folder) / "out"
+        run = [*bench, "run", "--task", "mnist", "--task", "sst2", "--data", "real", "--data-root", str(root)]
+        parts = {
+            "bench run, nothing cached": measure([*run, "--out", str(out)], cache),
+            "bench run, checkpoints cached": measure([*run, "--out", str(out)], cache),
+            "bench report": measure([*bench, "report", str(out / "run.json")], cache),
+            "bench --help": measure([*bench, "--help"], cache),
+        }
+        machine = load_run(out / "run.json").machine
+        if not options.without_plain:
+            parts["plain script, four techniques"] = measure([sys.executable, str(PLAIN), str(root)], cache)
+    baseline = parts["bench run, nothing cached"][0]
+    table = [
+        [name, f"{wall_s:.1f} s", f"{peak / 1e9:.2f} GB" if peak else "–", f"{wall_s / baseline:.2f}"]
+        for name, (wall_s, peak) in parts.items()
+    ]
+    text = tabulate(table, ["", "Wall time", "Peak memory", "Relative"], "pipe", colalign=("left", *["right"] * 3))
+    print(text)
+    figures = {name: {"wall_s": wall_s, "peak_bytes": peak or None} for name, (wall_s, peak) in parts.items()}
+    content = {"machine": machine.model_dump(), "parts": figures}
+    write_atomically(options.out / "speed.json", json.dumps(content, indent=1) + "\n")
+    write_atomically(options.out / "speed.md", text + "\n")
+
+
+if __name__ == "__main__":
+    main()
