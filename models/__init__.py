@@ -10,7 +10,7 @@ from torch import nn
 from models.mlp import MLP
 from models.preact_resnet import PreActResNet
 
-__all__ = ["NETWORKS", "MLP", "PreActResNet", "build"]
+__all__ = ["MLP", "NETWORKS", "PreActResNet", "build"]
 
 NETWORKS: dict[str, type[nn.Module]] = {"mlp": MLP, "preact_resnet": PreActResNet}
 

@@ -50,7 +50,7 @@ def test_every_class_is_in_both_parts(task: Task, part: str) -> None:
     dataset = task.load("synthetic", None)
     labels = (dataset.train if part == "train" else dataset.test).labels
     assert labels.dtype == torch.int64
-    assert labels.unique().tolist() == list(range(CLASSES[task.name]))
+    assert set(labels.tolist()) == set(range(CLASSES[task.name]))
 
 
 @EVERY_TASK
@@ -102,7 +102,8 @@ def test_a_shape_covers_part_of_its_image(shape: int) -> None:
 def test_the_ten_shapes_are_different() -> None:
     axis = torch.linspace(-1, 1, shapes.SIDE)
     x, y = (grid.expand(10, -1, -1) for grid in torch.meshgrid(axis, axis, indexing="xy"))
-    assert len(shapes.inside(torch.arange(10), x, y).flatten(1).unique(dim=0)) == 10
+    masks = shapes.inside(torch.arange(10), x, y)
+    assert len({mask.numpy().tobytes() for mask in masks}) == 10
 
 
 @pytest.mark.parametrize(
