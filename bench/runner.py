@@ -30,7 +30,7 @@ from bench.suite import (
 from bench.techniques.technique import Technique
 from bench.variant import VariantRequest
 from bench.weights import provide
-from bench.worker import Job, Worker, run_jobs, start_server
+from bench.worker import Job, Worker, run_jobs
 from tasks.source import DataPolicy
 from tasks.task import Task
 
@@ -69,32 +69,31 @@ def run(
         raise RequestError(f"--data-root {data_root} is not a folder; create it, or leave the option out.")
     selected = select_models(suite, tasks, models)
     chosen = select_techniques(techniques)
-    start_server()
-    here = _describe_machine()
-    machine.require_device(device, here)
-    if engine is not None:
-        machine.require_engine(engine, here)
-    settings = Settings(
-        suite=suite,
-        models=[entry.name for entry in selected],
-        techniques=[technique.name for technique in chosen],
-        batch_sizes=list(dict.fromkeys(batch_sizes)),
-        runs=runs,
-        rounds_per_run=ROUNDS_PER_RUN,
-        threads=threads,
-        device=device,
-        engine=engine or machine.DEFAULT_ENGINE,
-        seed=seed,
-        data=data,
-    )
-    book = RunBook.open(Path(out) if out is not None else None, settings, here)
-    pending = [entry for entry in selected if not book.has(entry)]
-    folder = tempfile.TemporaryDirectory(prefix="quantbench-")
-    with Bars(wanted(progress)).live() as bars, folder:
-        datasets = _load(pending, settings, Path(data_root) if data_root else None, Path(folder.name), bars)
-        for task, dataset in datasets.items():
-            of_task = [entry for entry in pending if entry.task is task]
-            _run_task(of_task, dataset, chosen, book, retrain, bars)
+    with Bars(wanted(progress)).live() as bars:
+        here = _describe_machine(bars)
+        machine.require_device(device, here)
+        if engine is not None:
+            machine.require_engine(engine, here)
+        settings = Settings(
+            suite=suite,
+            models=[entry.name for entry in selected],
+            techniques=[technique.name for technique in chosen],
+            batch_sizes=list(dict.fromkeys(batch_sizes)),
+            runs=runs,
+            rounds_per_run=ROUNDS_PER_RUN,
+            threads=threads,
+            device=device,
+            engine=engine or machine.DEFAULT_ENGINE,
+            seed=seed,
+            data=data,
+        )
+        book = RunBook.open(Path(out) if out is not None else None, settings, here)
+        pending = [entry for entry in selected if not book.has(entry)]
+        with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
+            datasets = _load(pending, settings, Path(data_root) if data_root else None, Path(folder), bars)
+            for task, dataset in datasets.items():
+                of_task = [entry for entry in pending if entry.task is task]
+                _run_task(of_task, dataset, chosen, book, retrain, bars)
     return book.finish()
 
 
@@ -172,13 +171,16 @@ class RunBook:
             result.save(self.run, self._folder / RUN_FILE)
 
 
-def _describe_machine() -> Machine:
+def _describe_machine(bars: Bars) -> Machine:
     """Ask a worker, which has torch imported."""
+    show = bars.bar("import torch")
+    show(0, 1)
     asked = Worker(PREPARATION_HOST)
     try:
         here: Machine = asked.call("describe")
     finally:
         asked.close()
+    show(1, 1)
     return here
 
 
@@ -194,6 +196,7 @@ def _load(
     ]
     loaded: dict[Task, DatasetSummary] = {}
     show = bars.bar("load data")
+    show(0, len(tasks))
     try:
         for position, outcome in run_jobs(jobs, machine.usable_cores()):
             if isinstance(outcome, Exception):
