@@ -30,8 +30,8 @@ class Subject:
 
     technique: Technique
     request: VariantRequest
-    obstacle: str | None
-    """Why it cannot be had here, known before trying."""
+    obstacle: Exception | None
+    """Why it cannot be had, known before trying: unsupported here, or a training that failed."""
     worker: Worker | None = None
     status: Status = "ok"
     reason: str = ""
@@ -42,8 +42,8 @@ class Subject:
 
     def start(self) -> None:
         """Give the variant its process, or the reason why it has none."""
-        if self.obstacle:
-            self.fail(UnsupportedError(self.obstacle))
+        if self.obstacle is not None:
+            self.fail(self.obstacle)
         else:
             self.worker = Worker(VARIANT_HOST)
 

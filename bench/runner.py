@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bench import checkpoint, machine, result
-from bench.errors import RequestError, RunFileError
+from bench.errors import DataError, QuantbenchError, RequestError, RunFileError, UnsupportedError
 from bench.measure.latency import ROUNDS_PER_RUN
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
@@ -199,8 +199,13 @@ def _load(
     show(0, len(tasks))
     try:
         for position, outcome in run_jobs(jobs, machine.usable_cores()):
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, QuantbenchError):
                 raise outcome
+            if isinstance(outcome, Exception):
+                raise DataError(
+                    f"the data of {tasks[position].name} cannot be loaded ({outcome}); "
+                    f"look at the files in the data root, or use --data synthetic."
+                ) from outcome
             loaded[tasks[position]] = outcome
             show(len(loaded), len(tasks))
     finally:
@@ -233,49 +238,48 @@ def _run_task(
         **dataset.description,
     )
     engines = book.run.machine.quantized_engines
-    obstacles = {
-        technique.name: technique.obstacle(settings.device, settings.engine, engines) for technique in techniques
+    unsupported = {
+        technique.name: UnsupportedError(reason)
+        for technique in techniques
+        if (reason := technique.obstacle(settings.device, settings.engine, engines))
     }
-    precisions = list(
-        dict.fromkeys(
-            technique.training_precision(settings.device) for technique in techniques if not obstacles[technique.name]
-        )
-    )
+    precisions = {
+        technique.name: technique.training_precision(settings.device)
+        for technique in techniques
+        if technique.name not in unsupported
+    }
     orders = {
         (entry.name, precision): checkpoint.order(
-            task.name,
-            dataset.specs[entry.spec.name],
-            dataset.identity,
-            precision,
-            settings.seed,
-            settings.device,
+            task.name, dataset.specs[entry.spec.name], dataset.identity, precision, settings.seed, settings.device
         )
         for entry in selected
-        for precision in precisions
+        for precision in dict.fromkeys(precisions.values())
     }
-    headers = provide(list(orders.values()), dataset, retrain, cores, bars.bar)
-    trained = dict(zip(orders, headers, strict=True))
+    trained = dict(zip(orders, provide(list(orders.values()), dataset, retrain, cores, bars.bar), strict=True))
     for entry in selected:
-        subjects = [
-            Subject(
-                technique,
-                VariantRequest(
-                    task=task.name,
-                    model=entry.spec.name,
-                    technique=technique.name,
-                    dataset=dataset.path,
-                    checkpoint=orders[entry.name, technique.training_precision(settings.device)].path,
-                    device=settings.device,
-                    engine=settings.engine,
-                    isa=frozenset(book.run.machine.isa),
-                    threads=settings.threads,
-                ),
-                obstacles[technique.name],
+        subjects = []
+        for technique in techniques:
+            key = (entry.name, precisions.get(technique.name, "float32"))
+            weights = trained[key]
+            failed = weights if isinstance(weights, Exception) else None
+            request = VariantRequest(
+                task=task.name,
+                model=entry.spec.name,
+                technique=technique.name,
+                dataset=dataset.path,
+                checkpoint=orders[key].path,
+                device=settings.device,
+                engine=settings.engine,
+                isa=frozenset(book.run.machine.isa),
+                threads=settings.threads,
             )
-            for technique in techniques
-        ]
+            subjects.append(Subject(technique, request, unsupported.get(technique.name, failed)))
         rows = measure_model(subjects, settings, cores, bars)
-        trainings = [_training(entry, header) for (name, _), header in trained.items() if name == entry.name]
+        trainings = [
+            _training(entry, header)
+            for (name, _), header in trained.items()
+            if name == entry.name and not isinstance(header, Exception)
+        ]
         book.add(data, trainings, rows)
         bars.say(f"{entry.name}: {_outcome(rows)}")
 

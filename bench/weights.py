@@ -16,13 +16,13 @@ def provide(
     retrain: bool,
     cores: int,
     reporter: Callable[[str], Report],
-) -> list[Header]:
-    """Return each order's header; its checkpoint is at ``order.path`` then.
+) -> list[Header | Exception]:
+    """Return each order's header, whose checkpoint is at ``order.path`` then, or why its training failed.
 
     Missing ones are trained side by side, the cores shared out among them.
-    Raises ``CheckpointError``, ``TrainingError`` or ``WorkerError``.
+    Raises ``CheckpointError`` for a file that is there and cannot be used.
     """
-    headers: dict[int, Header] = {}
+    headers: dict[int, Header | Exception] = {}
     missing = []
     for position, order in enumerate(orders):
         if order.path.exists() and not retrain:
@@ -43,8 +43,6 @@ def provide(
     ]
     try:
         for index, outcome in run_jobs(jobs, at_once):
-            if isinstance(outcome, Exception):
-                raise outcome
             workers[index].close()
             headers[missing[index]] = outcome
     finally:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.errors import UnsupportedError
 from bench.progress import Bars
 from bench.result import Row
 from bench.rows import Subject, measure_model
@@ -14,7 +15,7 @@ from bench.variant import VariantRequest
 from tests.bench.examples import SETTINGS
 
 
-def subject(technique: str, obstacle: str | None = None) -> Subject:
+def subject(technique: str, obstacle: Exception | None = None) -> Subject:
     request = VariantRequest(
         task="mnist",
         model="lab1",
@@ -32,7 +33,7 @@ def subject(technique: str, obstacle: str | None = None) -> Subject:
 @pytest.fixture(scope="module")
 def rows() -> dict[str, Row]:
     techniques = ["fp32", "fp16", "bf16", "dynamic-fp16", "dynamic-qint8", "amp"]
-    subjects = [*map(subject, techniques), subject("static-qint8", obstacle="there is no engine; try another")]
+    subjects = [*map(subject, techniques), subject("static-qint8", UnsupportedError("there is no engine; try another"))]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.rows.VARIANT_HOST", "tests.bench.hosts:FakeVariant")
         measured = measure_model(subjects, SETTINGS, cores=2, bars=Bars(shown=False))

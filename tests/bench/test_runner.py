@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 import bench
-from bench import rows, runner
-from bench.errors import CheckpointError, DataError, RunFileError
+from bench import rows, runner, weights
+from bench.checkpoint import Header, Order
+from bench.errors import CheckpointError, DataError, RunFileError, TrainingError
 from bench.result import Run
 from tasks.source import cache_folder
 
@@ -107,6 +108,27 @@ def test_a_damaged_checkpoint_stops_the_run_with_a_sentence(finished: Run, tmp_p
 def test_real_data_that_are_not_there_stop_the_run_with_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"MNIST is not in .* and the download from .* failed .*--data synthetic"):
         run(tmp_path, data="real", data_root=tmp_path)
+
+
+def test_a_training_that_fails_is_the_row_of_those_who_wait_for_it(
+    monkeypatch: pytest.MonkeyPatch, finished: Run
+) -> None:
+    def provide(orders: Sequence[Order], *rest: Any) -> list[Header | Exception]:
+        headers = weights.provide(orders, *rest)
+        return [
+            TrainingError("the loss is nan") if getattr(header, "precision", None) == "bfloat16" else header
+            for header in headers
+        ]
+
+    monkeypatch.setattr(runner, "provide", provide)
+    run_without_amp = run(None)
+    assert [(row.technique, row.status) for row in run_without_amp.rows] == [
+        ("fp32", "ok"),
+        ("dynamic-qint8", "ok"),
+        ("amp", "failed"),
+    ]
+    assert run_without_amp.rows[2].reason == "the loss is nan"
+    assert [training.precision for training in run_without_amp.trainings] == ["float32"]
 
 
 def interrupt(at: int, by: Callable[[], object]) -> Callable[..., object]:
