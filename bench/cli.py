@@ -122,12 +122,9 @@ def machine_command() -> None:
     from bench.machine import check_engine, describe
     from bench.report.markdown import hardware_table
 
-    here = describe()
     check = check_engine()
-    _print(hardware_table(here))
-    _print(
-        f"\nActive quantized engine: {torch.backends.quantized.engine} (torch's default; bench run sets {check.engine})"
-    )
+    _print(hardware_table(describe(), engine=torch.backends.quantized.engine))
+    _print(f"\nThe active engine is torch's default; 'bench run' sets {check.engine}, or what --engine says.")
     verdict = "usable" if check.usable else "NOT usable"
     _print(f"{check.engine}: {verdict}: {check.reason}; {check.advice}.")
 

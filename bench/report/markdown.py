@@ -53,7 +53,7 @@ def _run(run: Run) -> str:
         parts += ["## To be known of these rows", notes]
     parts += [
         "## Hardware",
-        hardware_table(run.machine),
+        hardware_table(run.machine, run.settings.engine),
         "## Settings",
         _settings(run),
         "## Data",
@@ -159,8 +159,8 @@ def _notes(run: Run) -> str:
     return "\n".join(f"- {note} ({', '.join(dict.fromkeys(names))})" for note, names in holders.items())
 
 
-def hardware_table(machine: Machine) -> str:
-    """Return what is known of a machine, as a table."""
+def hardware_table(machine: Machine, engine: str) -> str:
+    """Return what is known of a machine, as a table; ``engine`` is the active quantized engine."""
     cores = f"{machine.logical_cores} logical, {machine.physical_cores or 'unknown'} physical"
     return _table(
         [
@@ -171,7 +171,7 @@ def hardware_table(machine: Machine) -> str:
             ["Accelerators", ", ".join(machine.accelerators) or "none"],
             ["System", f"{machine.os} on {machine.architecture}"],
             ["Python, torch", f"{machine.python}, {machine.torch}"],
-            ["Quantized engines", ", ".join(machine.quantized_engines) or "none"],
+            ["Quantized engines", f"{', '.join(machine.quantized_engines) or 'none'}; active: {engine}"],
         ],
         ["", ""],
     )
@@ -184,7 +184,6 @@ def _settings(run: Run) -> str:
         [
             ["Models", ", ".join(settings.models)],
             ["Device, threads", f"{settings.device}, {settings.threads}"],
-            ["Quantized engine", settings.engine],
             ["Batch sizes", ", ".join(map(str, settings.batch_sizes))],
             ["Runs", f"{settings.runs}, each {one_run}"],
             ["Seed", str(settings.seed)],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from tasks.errors import TrainingError
 from tasks.task import Precision, Recipe
@@ -57,14 +57,21 @@ def train(
             schedule.step()
             step += 1
             if step % CHECK_EVERY == 0 or step == total:
-                if not math.isfinite(loss.item()):
-                    epoch, within = divmod(step - 1, steps_per_epoch)
-                    raise TrainingError(
-                        f"the training of {form.task.name}/{form.spec.name} ({precision}) diverged: the loss is "
-                        f"{loss.item()} in epoch {epoch + 1}, step {within + 1}; try another --seed."
-                    )
+                _require_finite(loss, form, precision, step, steps_per_epoch)
                 progress(step, total)
+    with torch.no_grad():  # the last step has not been looked at: its loss was taken before it
+        loss = F.cross_entropy(module.eval()(*inputs), form.train.labels[index])
+    _require_finite(loss, form, precision, step, steps_per_epoch)
     return form.finish().eval()
+
+
+def _require_finite(loss: Tensor, form: TrainingForm, precision: Precision, step: int, steps_per_epoch: int) -> None:
+    if not math.isfinite(loss.item()):
+        epoch, within = divmod(step - 1, steps_per_epoch)
+        raise TrainingError(
+            f"the training of {form.task.name}/{form.spec.name} ({precision}) diverged: the loss is "
+            f"{loss.item()} in epoch {epoch + 1}, step {within + 1}; try another --seed."
+        )
 
 
 def _optimizer(recipe: Recipe, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

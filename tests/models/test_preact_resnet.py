@@ -53,3 +53,20 @@ def test_a_block_whose_convolutions_are_zero_passes_its_input_through() -> None:
     images = torch.randn(1, 16, 8, 8, generator=torch.Generator().manual_seed(0))
     assert block.projection is None
     assert torch.equal(block(images), images)
+
+
+def test_a_projection_sees_the_activated_input() -> None:
+    block = PreActBlock(16, 32, stride=2).eval()
+    nn.init.zeros_(block.conv2.weight)
+    # An untrained batch normalization in eval mode keeps the sign, and ReLU then leaves nothing of -1.
+    assert block(torch.full((1, 16, 8, 8), -1.0)).count_nonzero() == 0
+    assert block(torch.full((1, 16, 8, 8), +1.0)).count_nonzero() > 0
+
+
+def test_the_second_and_third_stage_halve_the_side_and_double_the_channels() -> None:
+    network, shapes = PreActResNet(8, classes=10), []
+    images = network.conv(torch.zeros(1, 3, 32, 32))
+    for block in network.blocks:
+        images = block(images)
+        shapes.append(tuple(images.shape[1:]))
+    assert shapes == [(16, 32, 32), (32, 16, 16), (64, 8, 8)]

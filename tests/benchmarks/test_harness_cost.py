@@ -1,0 +1,42 @@
+"""What the harness itself costs; run with ``pytest tests/benchmarks --benchmark-enable``."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from bench.measure.latency import interleave, time_calls
+from tasks.task import TASKS
+
+CALLS = 10_000
+
+
+@pytest.mark.parametrize("calls", [1, CALLS])
+def test_timing_calls_that_do_nothing(benchmark: Callable[..., float], calls: int) -> None:
+    """The cost per call, lead-in included, is this figure over ``calls``: it is part of every latency."""
+    assert benchmark(time_calls, lambda: None, calls) < 1.0
+
+
+def test_a_round_of_seven_variants(benchmark: Callable[..., Any]) -> None:
+    class Instant:
+        def time(self, calls: int) -> float:
+            return 1.0
+
+    timers = {str(number): Instant() for number in range(7)}
+    calls = dict.fromkeys(timers, 1)
+    benchmark(interleave, timers, calls, 10, random.Random(0))
+
+
+@pytest.mark.parametrize("name", ["mnist/lab2", "sst2/lab1", "cifar10/resnet8"])
+def test_making_a_training_batch(benchmark: Callable[..., Any], name: str) -> None:
+    task_name, _, model = name.partition("/")
+    task = TASKS.get(task_name)
+    dataset = task.load("synthetic", None)
+    spec = task.resolve(next(spec for spec in task.models if spec.name == model), dataset)
+    form = task.training_form(spec, spec.build(), dataset.train)
+    index = torch.randperm(len(dataset.train))[: spec.recipe.batch_size]
+    benchmark(form.batch, index, torch.Generator().manual_seed(0))
