@@ -25,7 +25,7 @@ types: $(INSTALLED)
 	$(VENV)/bin/mypy
 
 speed: $(INSTALLED)
-	$(VENV)/bin/python -m tests.benchmarks.suite_speed
+	$(VENV)/bin/python -m tests.benchmarks.suite_speed $(ARGS)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Quantbench needs Python 3.10 or newer; name one with make PYTHON=…')"

@@ -31,31 +31,8 @@ class DataIdentity(NamedTuple):
     fingerprint: str
 
 
-class Header(Record):
-    """What the weights are of and how they came about."""
-
-    format: Literal[1] = 1
-    task: str
-    model: str
-    network: str
-    hyperparameters: dict[str, int | list[int]]
-    recipe: dict[str, str | int | float | bool]
-    recipe_hash: str
-    precision: Precision
-    seed: int
-    device: str
-    data_kind: DataKind
-    data_fingerprint: str
-    vocabulary: list[str]
-    """The words that inputs count, in order; empty for images."""
-    seconds: float
-    """The training's wall time."""
-    threads: int
-    torch: str
-
-
 class Order(Record):
-    """A checkpoint that is wanted: everything that decides its weights."""
+    """A checkpoint that is wanted: what decides its weights, up to the order of sums that threads change."""
 
     task: str
     model: str
@@ -70,15 +47,32 @@ class Order(Record):
 
     @property
     def recipe_hash(self) -> str:
-        """SHA-256 over all fields, first 12 hex digits."""
-        canonical = json.dumps(self.model_dump(), sort_keys=True)
+        """SHA-256 over the fields of an order, first 12 hex digits."""
+        canonical = json.dumps(self.model_dump(include=set(Order.model_fields)), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     @property
     def path(self) -> Path:
         """Where such a checkpoint lies in the cache."""
         name = f"{self.task}-{self.model}-{self.precision}-{self.data_kind}-seed{self.seed}-{self.recipe_hash}"
-        return cache_folder() / "checkpoints" / f"{name}.safetensors"
+        return checkpoint_folder() / f"{name}.safetensors"
+
+
+class Header(Order):
+    """The order that was carried out, and what came of it."""
+
+    format: Literal[1] = 1
+    vocabulary: list[str]
+    """The words that inputs count, in order; empty for images."""
+    seconds: float
+    """The training's wall time."""
+    threads: int
+    torch: str
+
+
+def checkpoint_folder() -> Path:
+    """Return where checkpoints are kept."""
+    return cache_folder() / "checkpoints"
 
 
 def order(task: str, spec: ModelSpec, data: DataIdentity, precision: Precision, seed: int, device: str) -> Order:
@@ -106,8 +100,11 @@ def save(path: Path, network: nn.Module, header: Header) -> None:
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    safetensors.torch.save_file(tensors, temporary, metadata={KEY: header.model_dump_json()})
-    temporary.replace(path)
+    try:
+        safetensors.torch.save_file(tensors, temporary, metadata={KEY: header.model_dump_json()})
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_header(path: Path, wanted: Order | None = None) -> Header:
@@ -127,11 +124,14 @@ def read_header(path: Path, wanted: Order | None = None) -> Header:
         raise CheckpointError(
             f"the checkpoint {path} has a header this version cannot read ({first['loc']}: {first['msg']}); {way_out}."
         ) from error
-    if wanted is not None and header.recipe_hash != wanted.recipe_hash:
-        raise CheckpointError(
-            f"the checkpoint {path} is of {header.task}/{header.model} with recipe {header.recipe_hash}, not of "
-            f"{wanted.task}/{wanted.model} with recipe {wanted.recipe_hash}; {way_out}."
-        )
+    if wanted is not None:
+        for name in Order.model_fields:
+            found, expected = getattr(header, name), getattr(wanted, name)
+            if found != expected:
+                raise CheckpointError(
+                    f"the checkpoint {path} is of another {name.replace('_', ' ')} ({found!r}, not {expected!r}); "
+                    f"{way_out}."
+                )
     return header
 
 
@@ -148,7 +148,7 @@ def load(path: Path) -> tuple[nn.Module, Header]:
             network = models.build(header.network, dict(header.hyperparameters))
         network.to_empty(device="cpu")
         network.load_state_dict(safetensors.torch.load_file(path))
-    except (safetensors.SafetensorError, KeyError, TypeError, RuntimeError) as error:
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         message = " ".join(str(error).split())
         raise CheckpointError(
             f"the checkpoint {path} does not fit the network it names ({message}); retrain with --retrain."

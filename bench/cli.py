@@ -117,14 +117,12 @@ def report_command(
 @app.command("machine")
 def machine_command() -> None:
     """Say what this machine is, and whether its quantized engine can be used."""
-    import torch
-
     from bench.machine import check_engine, describe
     from bench.report.markdown import hardware_table
 
     check = check_engine()
-    _print(hardware_table(describe(), engine=torch.backends.quantized.engine))
-    _print(f"\nThe active engine is torch's default; 'bench run' sets {check.engine}, or what --engine says.")
+    _print(hardware_table(describe()))
+    _print(f"\n'bench run' makes {check.engine} the active engine, or the one that --engine names.")
     verdict = "usable" if check.usable else "NOT usable"
     _print(f"{check.engine}: {verdict}: {check.reason}; {check.advice}.")
 
@@ -150,8 +148,8 @@ def list_command() -> None:
 
 def main() -> NoReturn:
     """Run the command; a refusal is one sentence on standard error and exit code 2."""
-    signal.signal(signal.SIGINT, _stop)
-    signal.signal(signal.SIGTERM, _stop)
+    for number in _STOPPING:
+        signal.signal(number, _stop)
     try:
         code = app(sys.argv[1:] or ["--help"], prog_name="bench", standalone_mode=False)
     except QuantbenchError as error:
@@ -159,8 +157,11 @@ def main() -> NoReturn:
     except UsageError as error:
         code = _refuse(_usage_sentence(error))
     except _StoppedError as stopped:
-        _refuse("stopped; run.json holds the rows that were finished, and the same command goes on from there.")
+        resume = "; run.json holds what was finished, and the same command goes on from there"
+        _refuse(f"stopped{resume if 'run' in sys.argv[1:2] else ''}.")
         code = 128 + stopped.signum
+    except OSError as error:
+        code = _refuse(f"{error.filename or 'the system'}: {error.strerror or error}; mend that and run again.")
     sys.exit(code or 0)
 
 
@@ -172,7 +173,12 @@ class _StoppedError(BaseException):
         self.signum = signum
 
 
+_STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
 def _stop(signum: int, frame: FrameType | None) -> None:
+    for number in _STOPPING:  # a second Ctrl-C must not interrupt the tidying up
+        signal.signal(number, signal.SIG_IGN)
     raise _StoppedError(signum)
 
 

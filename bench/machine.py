@@ -73,6 +73,7 @@ def describe() -> Machine:
         python=platform.python_version(),
         torch=str(torch.__version__),
         quantized_engines=supported_engines(),
+        quantized_engine=torch.backends.quantized.engine,
     )
 
 
@@ -84,7 +85,7 @@ def supported_engines() -> list[str]:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may run on (fewer than the machine has, under taskset or a cgroup)."""
+    """Return how many cores this process may run on (fewer than the machine has, under taskset or a cpuset)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -59,7 +59,6 @@ class PreparationHost:
         network = train(form, order.precision, order.seed, device, self._report)
         header = Header(
             **order.model_dump(),
-            recipe_hash=order.recipe_hash,
             vocabulary=task.vocabulary(spec, dataset),
             seconds=time.perf_counter() - start,
             threads=threads,

@@ -22,6 +22,10 @@ from bench.errors import RequestError, RunFileError
 SCHEMA_VERSION: Final = 1
 
 Status = Literal["ok", "unsupported", "failed", "noisy"]
+"""``noisy`` is reserved for rows whose interval stays too wide; nothing sets it yet."""
+
+BASELINE = "fp32"
+"""The technique that speed-ups and sizes are held against."""
 
 
 class Record(BaseModel):
@@ -46,6 +50,8 @@ class Machine(Record):
     torch: str
     quantized_engines: list[str]
     """The engines that this torch supports."""
+    quantized_engine: str
+    """The one that is active unless a run sets another."""
 
 
 class Settings(Record):
@@ -101,14 +107,14 @@ class Training(Record):
 class Accuracy(Record):
     """Right answers on the whole test set."""
 
-    correct: int
-    total: int
+    correct: int = Field(ge=0)
+    total: int = Field(gt=0)
 
 
 class Latency(Record):
     """Forward passes at one batch size."""
 
-    runs_s: list[float]
+    runs_s: list[float] = Field(min_length=1)
     """Seconds per call of each run: the mean over its rounds."""
     rounds_s: list[float]
     """Seconds per call of each round's block, in order; round i of every variant of a model is paired."""
@@ -224,16 +230,31 @@ def load(path: Path) -> Run:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write ``text`` beside ``path`` and move it there; raises ``RequestError`` if the folder cannot be written."""
+    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        temporary = Path(name)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101 — mkstemp's files are for the owner alone
-        Path(temporary).replace(path)
+        temporary.chmod(0o644)  # mkstemp's files are for the owner alone
+        temporary.replace(path)
     except OSError as error:
         raise RequestError(
             f"{path.parent} cannot be written ({error.strerror}); name another folder with --out."
         ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def require_writable(folder: Path) -> None:
+    """Raise ``RequestError`` unless files can be written in ``folder``, which is made if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RequestError(f"{folder} cannot be written ({error.strerror}); name another folder with --out.") from error

@@ -14,8 +14,7 @@ from bench.errors import CheckpointError, UnsupportedError
 from bench.measure import latency
 from bench.measure.latency import WarmUp
 from bench.progress import Bars
-from bench.result import Accuracy, Latency, Row, Settings, Speedup, Status
-from bench.suite import BASELINE
+from bench.result import BASELINE, Accuracy, Latency, Row, Settings, Speedup, Status
 from bench.techniques.technique import Technique
 from bench.variant import VARIANT_HOST, VariantFacts, VariantRequest
 from bench.worker import Job, Worker, WorkerError, run_jobs

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
+import os
 import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 from rich.markup import escape
 
 from bench import checkpoint, machine, result
-from bench.errors import DataError, QuantbenchError, RequestError, RunFileError, UnsupportedError
+from bench.errors import DataError, QuantbenchError, RequestError, UnsupportedError
 from bench.measure.latency import ROUNDS_PER_RUN
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
-from bench.report import markdown
 from bench.result import Data, Machine, Row, Run, Settings, Training
 from bench.rows import Subject, measure_model
+from bench.run_book import RunBook
 from bench.suite import (
     DEFAULT_BATCH_SIZES,
     DEFAULT_RUNS,
@@ -33,10 +33,6 @@ from bench.weights import provide
 from bench.worker import Job, Worker, run_jobs
 from tasks.source import DataPolicy
 from tasks.task import Task
-
-RUN_FILE = "run.json"
-REPORT_FILE = "report.md"
-PREVIOUS_FILE = "run.previous.json"
 
 
 def run(
@@ -65,8 +61,16 @@ def run(
     """
     check_counts(batch_sizes, runs)
     machine.require_threads(threads)
-    if data_root is not None and not Path(data_root).is_dir():
-        raise RequestError(f"--data-root {data_root} is not a folder; create it, or leave the option out.")
+    if data not in get_args(DataPolicy):
+        raise RequestError(f"--data {data} is none of {', '.join(get_args(DataPolicy))}; choose one.")
+    if not 0 <= seed < 2**63:
+        raise RequestError(f"--seed {seed} is not between 0 and 2⁶³ − 1.")
+    root = Path(data_root) if data_root is not None else None
+    if root is not None and not os.path.isdir(root):  # noqa: PTH112 — Path.is_dir raises where it may not look
+        raise RequestError(f"--data-root {root} is not a folder that can be read; create it, or leave the option out.")
+    folder = Path(out) if out is not None else None
+    if folder is not None:
+        result.require_writable(folder)
     selected = select_models(suite, tasks, models)
     chosen = select_techniques(techniques)
     with Bars(wanted(progress)).live() as bars:
@@ -87,88 +91,15 @@ def run(
             seed=seed,
             data=data,
         )
-        book = RunBook.open(Path(out) if out is not None else None, settings, here)
+        book = RunBook.open(folder, settings, here)
         pending = [entry for entry in selected if not book.has(entry)]
-        with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
-            datasets = _load(pending, settings, Path(data_root) if data_root else None, Path(folder), bars)
+        with tempfile.TemporaryDirectory(prefix="quantbench-") as shared:
+            datasets = _load(pending, settings, root, Path(shared), bars)
+            book.require_same_data(datasets)
             for task, dataset in datasets.items():
                 of_task = [entry for entry in pending if entry.task is task]
                 _run_task(of_task, dataset, chosen, book, retrain, bars)
     return book.finish()
-
-
-class RunBook:
-    """The run so far, and its file."""
-
-    def __init__(self, run: Run, folder: Path | None) -> None:
-        self.run = run
-        self._folder = folder
-        self._save()
-
-    @classmethod
-    def open(cls, folder: Path | None, settings: Settings, here: Machine) -> RunBook:
-        """Begin a run, or take up the unfinished one of the same settings in ``folder``.
-
-        A finished run there is kept as ``run.previous.json``. Raises ``RunFileError`` where something else
-        stands in the way, ``RequestError`` where the folder cannot be written.
-        """
-        fresh = Run(
-            quantbench=version("quantbench"),
-            created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-            finished=False,
-            machine=here,
-            settings=settings,
-        )
-        path = folder / RUN_FILE if folder else None
-        if path is None or not path.exists():
-            return cls(fresh, folder)
-        before = result.load(path)
-        if not before.rows:
-            return cls(fresh, folder)
-        if before.finished:
-            result.save(before, path.with_name(PREVIOUS_FILE))
-            return cls(fresh, folder)
-        differing = [
-            f"{name} {getattr(before.settings, name)!r}, now {getattr(settings, name)!r}"
-            for name in Settings.model_fields
-            if getattr(before.settings, name) != getattr(settings, name)
-        ]
-        if before.machine != here:
-            differing.append("another machine or torch")
-        if differing:
-            raise RunFileError(
-                f"{path} is an unfinished run with other settings ({'; '.join(differing)}); finish it with its own, "
-                f"delete it, or name another folder with --out."
-            )
-        return cls(before, folder)
-
-    def has(self, selected: Selected) -> bool:
-        """Return whether the rows of this model are there."""
-        return any((row.task, row.model) == (selected.task.name, selected.spec.name) for row in self.run.rows)
-
-    def add(self, data: Data, trainings: Sequence[Training], rows: Sequence[Row]) -> None:
-        """Record one model's rows and what they stand on, on disk too."""
-        others = [entry for entry in self.run.data if entry.task != data.task]
-        self.run = self.run.model_copy(
-            update={
-                "data": [*others, data],
-                "trainings": [*self.run.trainings, *trainings],
-                "rows": [*self.run.rows, *rows],
-            }
-        )
-        self._save()
-
-    def finish(self) -> Run:
-        """Mark the run as finished and write its report."""
-        self.run = self.run.model_copy(update={"finished": True})
-        self._save()
-        if self._folder is not None:
-            result.write_atomically(self._folder / REPORT_FILE, markdown.render([self.run]))
-        return self.run
-
-    def _save(self) -> None:
-        if self._folder is not None:
-            result.save(self.run, self._folder / RUN_FILE)
 
 
 def _describe_machine(bars: Bars) -> Machine:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.errors import RequestError, UnknownNameError
+from bench.result import BASELINE
 from bench.techniques.technique import TECHNIQUES, Technique
 from tasks.task import TASKS, ModelSpec, Task
 
-BASELINE = "fp32"
 LAB_TECHNIQUES = ("fp32", "fp16", "bf16", "dynamic-fp16", "dynamic-qint8", "static-qint8", "amp")
 DEFAULT_BATCH_SIZES = (1, 64)
 DEFAULT_RUNS = 5

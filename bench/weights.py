@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
 
 from bench import checkpoint
 from bench.checkpoint import Header, Order
+from bench.errors import RequestError
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.worker import Job, Report, Worker, run_jobs
 
@@ -31,6 +33,7 @@ def provide(
             missing.append(position)
     if not missing:
         return [headers[position] for position in range(len(orders))]
+    _require_cache()
     missing.sort(
         key=lambda position: _work(orders[position], dataset), reverse=True
     )  # the longest first: no idle core at the end
@@ -59,3 +62,16 @@ def _work(order: Order, dataset: DatasetSummary) -> float:
     """Guess how long a training takes, to order trainings of one task: weights times epochs, float32 before half."""
     epochs = dataset.specs[order.model].recipe.epochs
     return dataset.parameters[order.model] * epochs * (2.0 if order.precision == "float32" else 1.0)
+
+
+def _require_cache() -> None:
+    """Raise ``RequestError`` before minutes of training if their result could not be kept."""
+    folder = checkpoint.checkpoint_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise RequestError(
+            f"the cache {folder} cannot be written ({error.strerror}); name another with $QUANTBENCH_CACHE."
+        ) from error

@@ -31,8 +31,8 @@ from bench.errors import (
 PRELOADED = ["bench.preload"]
 """Imported once, before the fork."""
 REPORT_EVERY_S = 0.1
-TIMEOUT_S = 1800.0
-"""A call that takes longer counts as hung."""
+TIMEOUT_S = 3600.0
+"""A call that says nothing for so long counts as hung; a slow download may take most of it."""
 
 _CARRIED = {cls.__name__: cls for cls in (CheckpointError, DataError, RequestError, TrainingError, UnsupportedError)}
 """Errors that keep their class on the way from a worker."""
@@ -52,7 +52,7 @@ def _start_method() -> str:
 
 
 def start_server() -> None:
-    """Let the server import torch while the caller does something else."""
+    """Start the server that imports torch and forks workers, if it is not running."""
     if _start_method() != "forkserver":
         return
     from multiprocessing import forkserver
@@ -153,6 +153,8 @@ def run_jobs(jobs: Sequence[Job], at_once: int) -> Iterator[tuple[int, Any]]:
             position, job = running[connection]  # type: ignore[index]
             outcome = _receive_one(job)
             if outcome is not _STILL_RUNNING:
+                if isinstance(outcome, Exception):
+                    job.report(1, 1)  # ends its progress bar
                 del running[connection]  # type: ignore[arg-type]
                 yield position, outcome
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
+from filelock import FileLock
 
 from tasks.dataset import DataKind
 from tasks.errors import DataError
@@ -97,8 +98,14 @@ def locate(files: DataFiles, policy: DataPolicy, data_root: Path | None) -> Sour
     Raises ``DataError`` for damaged files, and under ``real`` if there are none to be had.
     """
     if policy == "synthetic":
-        return _standin(files, note="")
+        with _lock(files):
+            return _standin(files, note="")
     root = data_folder(data_root)
+    with _lock(files):
+        return _locate_real(files, policy, root)
+
+
+def _locate_real(files: DataFiles, policy: DataPolicy, root: Path) -> Source:
     present = [name for name in files.names if (root / files.folder / name).is_file()]
     if len(present) == len(files.names):
         return Source("real", root, f"{files.title}, found in the data root", _check(files, root, files.checksums))
@@ -117,6 +124,23 @@ def locate(files: DataFiles, policy: DataPolicy, data_root: Path | None) -> Sour
             ) from error
         return _standin(files, note=reason)
     return Source("real", root, f"{files.title}, from {files.url}", _check(files, root, files.checksums))
+
+
+def _lock(files: DataFiles) -> FileLock:
+    """Return the lock that keeps tasks and runs beside each other from fetching the same files twice."""
+    folder = cache_folder() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{files.folder.replace('/', '-')}.lock")
+
+
+@contextmanager
+def _temporary_folder(root: Path, purpose: str) -> Iterator[Path]:
+    """Make a folder beside the target, and remove what a killed process left of an earlier one."""
+    root.mkdir(parents=True, exist_ok=True)
+    for stale in root.glob(f".{purpose}-*"):
+        shutil.rmtree(stale, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f".{purpose}-", dir=root) as folder:
+        yield Path(folder)
 
 
 def digest(path: Path, algorithm: str) -> str:
@@ -152,13 +176,12 @@ def _check(files: DataFiles, root: Path, checksums: Mapping[str, str]) -> str:
 
 def _download(files: DataFiles, root: Path) -> None:
     """Download to a folder beside the target and move it there whole."""
-    target = root / files.folder
-    root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".download-", dir=root) as temporary, _socket_timeout():
-        files.download(Path(temporary))
-        fetched = [Path(temporary) / files.folder / name for name in files.names]
+    with _temporary_folder(root, f"download-{files.title}") as temporary, _socket_timeout():
+        files.download(temporary)
+        fetched = [temporary / files.folder / name for name in files.names]
         if missing := [path.name for path in fetched if not path.is_file()]:
             raise DataError(f"it came without {', '.join(missing)}")
+        target = root / files.folder
         target.mkdir(parents=True, exist_ok=True)
         for path in fetched:
             path.replace(target / path.name)
@@ -184,17 +207,15 @@ def _check_standin(files: DataFiles, root: Path) -> str:
 
 
 def _generate(files: DataFiles, root: Path) -> None:
-    root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".generate-", dir=root) as temporary:
-        folder = Path(temporary) / files.folder
+    with _temporary_folder(root, f"generate-{files.title}") as temporary:
+        folder = temporary / files.folder
         folder.mkdir(parents=True)
-        files.generate(Path(temporary))
+        files.generate(temporary)
         lines = [f"md5:{digest(folder / name, 'md5')}  {name}" for name in files.names]
         (folder / MANIFEST).write_text("\n".join(lines) + "\n", encoding="utf-8")
         target = root / files.folder
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists():  # a run beside this one may have been first
-            folder.replace(target)
+        folder.replace(target)
 
 
 def _one_line(error: Exception) -> str:

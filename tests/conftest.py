@@ -20,6 +20,9 @@ def sealed(shared_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setenv("QUANTBENCH_CACHE", str(shared_cache))
     monkeypatch.setenv("QUANTBENCH_DATA", str(tmp_path / "no-data"))
 
+    for proxy in ("http_proxy", "https_proxy"):  # worker processes see the environment, not the patches below
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
     connect = socket.socket.connect
 
     def refuse(*args: object, **kwargs: object) -> None:

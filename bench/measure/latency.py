@@ -26,6 +26,8 @@ WARM_TOLERANCE = 0.05
 """Warm when the fastest blocks of two windows in a row differ by less."""
 GROWTH = 8
 """A block under way to its size grows at most by this factor: early calls are slow and mislead."""
+MARGIN = 1.2
+"""A block is sized for this multiple of its least duration, because a later one may run faster."""
 MAX_WARM_S = 1.0
 """Warm-up ends here, agreed or not; one block of each window is always made."""
 
@@ -51,12 +53,12 @@ class WarmUp:
 
 def warm_up(timer: Timer, block_s: float = BLOCK_S) -> WarmUp:
     """Size a block, then make blocks until the fastest of one window agrees with that of the next."""
+    timer.time(1)  # the first call of all allocates and compiles: not a measure of anything
+    spent = 0.0
     calls = 1
-    elapsed = timer.time(1)  # the first call of all allocates and compiles: not a measure of anything
-    spent = elapsed
     while (elapsed := timer.time(calls)) < block_s:
         spent += elapsed
-        calls = max(calls + 1, min(GROWTH * calls, math.ceil(1.1 * calls * block_s / max(elapsed, 1e-9))))
+        calls = max(calls + 1, min(GROWTH * calls, _calls(block_s, elapsed / calls)))
     spent += elapsed
     blocks = [elapsed / calls]
     before: float | None = None
@@ -70,11 +72,19 @@ def warm_up(timer: Timer, block_s: float = BLOCK_S) -> WarmUp:
                 break
         blocks += window
         fastest = min(window)
-        if before is not None and abs(fastest - before) <= WARM_TOLERANCE * before:
-            return WarmUp(calls, blocks, warm=True)
+        agrees = before is not None and abs(fastest - before) <= WARM_TOLERANCE * before
         if spent > MAX_WARM_S:
-            return WarmUp(calls, blocks, warm=False)
-        before = fastest
+            return WarmUp(max(calls, _calls(block_s, fastest)), blocks, warm=agrees)
+        if fastest * calls < block_s:  # a disturbed block ended the sizing too early
+            calls, before = _calls(block_s, fastest), None
+        elif agrees:
+            return WarmUp(calls, blocks, warm=True)
+        else:
+            before = fastest
+
+
+def _calls(block_s: float, call_s: float) -> int:
+    return math.ceil(MARGIN * block_s / max(call_s, 1e-9))
 
 
 def interleave(

@@ -7,12 +7,9 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from bench.report.units import MISSING, duration, gibibytes, megabytes, percent, ratio
-from bench.result import Data, Machine, Row, Run
+from bench.result import BASELINE, Data, Machine, Row, Run
 from bench.schemes import SCHEMES
 from bench.summary import Interval, mean_std, wilson
-
-BASELINE = "fp32"
-
 
 _HOW_TO_READ = (
     "Speed-up: median over paired rounds of fp32's time / the variant's, with its 95 % interval. "
@@ -53,7 +50,7 @@ def _run(run: Run) -> str:
         parts += ["## To be known of these rows", notes]
     parts += [
         "## Hardware",
-        hardware_table(run.machine, run.settings.engine),
+        hardware_table(run.machine),
         "## Settings",
         _settings(run),
         "## Data",
@@ -159,8 +156,8 @@ def _notes(run: Run) -> str:
     return "\n".join(f"- {note} ({', '.join(dict.fromkeys(names))})" for note, names in holders.items())
 
 
-def hardware_table(machine: Machine, engine: str) -> str:
-    """Return what is known of a machine, as a table; ``engine`` is the active quantized engine."""
+def hardware_table(machine: Machine) -> str:
+    """Return what is known of a machine, as a table."""
     cores = f"{machine.logical_cores} logical, {machine.physical_cores or 'unknown'} physical"
     return _table(
         [
@@ -171,7 +168,8 @@ def hardware_table(machine: Machine, engine: str) -> str:
             ["Accelerators", ", ".join(machine.accelerators) or "none"],
             ["System", f"{machine.os} on {machine.architecture}"],
             ["Python, torch", f"{machine.python}, {machine.torch}"],
-            ["Quantized engines", f"{', '.join(machine.quantized_engines) or 'none'}; active: {engine}"],
+            ["Quantized engines", ", ".join(machine.quantized_engines) or "none"],
+            ["Active by default", machine.quantized_engine],
         ],
         ["", ""],
     )
@@ -184,6 +182,7 @@ def _settings(run: Run) -> str:
         [
             ["Models", ", ".join(settings.models)],
             ["Device, threads", f"{settings.device}, {settings.threads}"],
+            ["Quantized engine", _engine(run)],
             ["Batch sizes", ", ".join(map(str, settings.batch_sizes))],
             ["Runs", f"{settings.runs}, each {one_run}"],
             ["Seed", str(settings.seed)],
@@ -192,6 +191,11 @@ def _settings(run: Run) -> str:
         ],
         ["", ""],
     )
+
+
+def _engine(run: Run) -> str:
+    engine = run.settings.engine
+    return engine if engine in run.machine.quantized_engines else f"{engine}, which this torch does not have"
 
 
 def _data(run: Run) -> str:
@@ -212,9 +216,9 @@ def _training(run: Run) -> str:
             training.model,
             training.description,
             training.precision,
-            f"{training.recipe['optimizer']}, lr {training.recipe['learning_rate']}",
-            training.recipe["batch_size"],
-            training.recipe["epochs"],
+            f"{training.recipe.get('optimizer', MISSING)}, lr {training.recipe.get('learning_rate', MISSING)}",
+            training.recipe.get("batch_size", MISSING),
+            training.recipe.get("epochs", MISSING),
             f"{training.seconds:.1f} s, {training.threads} thread{'s' if training.threads > 1 else ''}",
             f"`{training.recipe_hash}`",
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from bench.summary import Interval, MeanStd
+from bench.summary import CONFIDENCE, Interval, MeanStd
 
 MISSING = "–"
 
@@ -36,7 +36,9 @@ def duration(value: MeanStd) -> str:
 
 
 def ratio(value: Interval) -> str:
-    """Return ``value× [low, high]``."""
+    """Return ``value× [low, high]``; the value alone where there were too few rounds for a 95 % interval."""
+    if value.confidence < CONFIDENCE:
+        return f"{value.value:.2f}×"
     return f"{value.value:.2f}× [{value.low:.2f}, {value.high:.2f}]"
 
 

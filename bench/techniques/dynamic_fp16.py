@@ -28,8 +28,11 @@ class DynamicFp16(Technique):
 
     def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and an engine with a packed float16 Linear."""
-        if engine in engines and engine not in ENGINES:
-            return f"the {engine} engine has no packed float16 Linear; try --engine fbgemm"
+        usable = [name for name in ENGINES if name in engines]
+        if device == "cpu" and not usable:
+            return "no engine of this torch has a packed float16 Linear; it needs a build with fbgemm or x86"
+        if device == "cpu" and engine not in usable:
+            return f"the {engine} engine has no packed float16 Linear; try --engine {usable[0]}"
         return quantized_engine_obstacle(device, engine, engines)
 
     def convert(self, model: nn.Module, context: Context) -> Variant:

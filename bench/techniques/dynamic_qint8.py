@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
-from bench.techniques.torch_quantization import convert_linears, saturation_notes
+from bench.techniques.torch_quantization import convert_linears, range_notes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,4 +34,5 @@ class DynamicQint8(Technique):
     def convert(self, model: nn.Module, context: Context) -> Variant:
         """Pack every Linear."""
         module = convert_linears(model, "qint8", context)
-        return Variant(module, module, notes=saturation_notes(context))
+        # torch's dynamic Linear asks for reduce_range always, and qnnpack has none.
+        return Variant(module, module, notes=range_notes(context, reduce_range=context.engine != "qnnpack"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.errors import UnsupportedError
 from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
-from bench.techniques.torch_quantization import conversion, saturation_notes
+from bench.techniques.torch_quantization import conversion, range_notes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,7 +37,7 @@ class StaticQint8(Technique):
     def convert(self, model: nn.Module, context: Context) -> Variant:
         """Trace, observe, convert."""
         import torch
-        from torch.ao.quantization import get_default_qconfig_mapping
+        from torch.ao.quantization import get_default_qconfig, get_default_qconfig_mapping
         from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
         batch_norms = _count(model, "BatchNorm")
@@ -51,8 +51,9 @@ class StaticQint8(Technique):
                 for batch in inputs.split(CALIBRATION_BATCH):
                     prepared(batch)
             module = convert_fx(prepared)
+            reduce_range = get_default_qconfig(context.engine).activation().reduce_range
         folded = batch_norms - _count(module, "BatchNorm", "BNReLU")
-        notes = saturation_notes(context)
+        notes = range_notes(context, reduce_range)
         if folded:
             notes += (f"{folded} BatchNorms are folded into the convolutions before them, so it has fewer parameters",)
         return Variant(module, module, notes=notes)

@@ -56,9 +56,13 @@ def convert_linears(model: nn.Module, dtype: str, context: Context) -> nn.Module
     return converted
 
 
-def saturation_notes(context: Context) -> tuple[str, ...]:
-    """Return the warning that int8 sums may saturate, where the CPU makes them in 16 bits."""
-    x86 = context.engine in ("fbgemm", "x86", "onednn")
-    if x86 and not context.isa & {"AVX512-VNNI", "AVX-VNNI", "AMX-INT8"}:
-        return ("this CPU has no VNNI: int8 products are summed in 16 bits and may saturate",)
+def range_notes(context: Context, reduce_range: bool) -> tuple[str, ...]:
+    """Return what the width of the activations means for the sums of int8 products.
+
+    Without VNNI x86 sums two products in 16 bits, which 8-bit activations overflow and 7-bit ones do not.
+    """
+    if reduce_range:
+        return ("activations take 7 of their 8 bits (reduce_range), so that int8 sums cannot saturate on any CPU",)
+    if context.engine != "qnnpack" and not context.isa & {"AVX512-VNNI", "AVX-VNNI", "AMX-INT8"}:
+        return ("this CPU has no VNNI and activations take all 8 bits: int8 sums may saturate",)
     return ()

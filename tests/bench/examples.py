@@ -15,7 +15,8 @@ MACHINE = Machine(
     os="Linux 6.1",
     python="3.12.1",
     torch="2.14.1",
-    quantized_engines=["fbgemm"],
+    quantized_engines=["x86", "fbgemm"],
+    quantized_engine="x86",
 )
 SETTINGS = Settings(
     suite="quick",

@@ -17,9 +17,7 @@ ORDER = checkpoint.order("mnist", SPEC, DataIdentity("synthetic", "f00d"), "floa
 
 
 def header(order: Order = ORDER) -> Header:
-    return Header(
-        **order.model_dump(), recipe_hash=order.recipe_hash, vocabulary=[], seconds=1.5, threads=1, torch="2.14.1"
-    )
+    return Header(**order.model_dump(), vocabulary=[], seconds=1.5, threads=1, torch="2.14.1")
 
 
 @pytest.fixture
@@ -84,7 +82,7 @@ def test_somebody_elses_safetensors_is_a_sentence(path: Path) -> None:
 
 def test_a_checkpoint_of_another_recipe_is_a_sentence(path: Path) -> None:
     wanted = ORDER.model_copy(update={"seed": 7})
-    with pytest.raises(CheckpointError, match=r"is of mnist/lab1 with recipe \w+, not of mnist/lab1 with recipe"):
+    with pytest.raises(CheckpointError, match=r"is of another seed \(0, not 7\); retrain with --retrain"):
         checkpoint.read_header(path, wanted)
 
 
@@ -97,4 +95,11 @@ def test_a_header_of_another_format_is_a_sentence(path: Path) -> None:
 def test_tensors_that_do_not_fit_the_network_are_a_sentence(path: Path) -> None:
     safetensors.torch.save_file({"weight": torch.zeros(2)}, path, metadata={KEY: header().model_dump_json()})
     with pytest.raises(CheckpointError, match="does not fit the network it names"):
+        checkpoint.load(path)
+
+
+def test_hyperparameters_that_make_no_network_are_a_sentence(path: Path) -> None:
+    odd = ORDER.model_copy(update={"network": "preact_resnet", "hyperparameters": {"depth": 9, "classes": 10}})
+    safetensors.torch.save_file({"weight": torch.zeros(2)}, path, metadata={KEY: header(odd).model_dump_json()})
+    with pytest.raises(CheckpointError, match=r"does not fit the network it names .*depth 6 n"):
         checkpoint.load(path)

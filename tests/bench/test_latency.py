@@ -70,6 +70,12 @@ def test_a_model_that_never_settles_is_called_cold_in_bounded_time() -> None:
     assert sum(done.blocks_s) * done.calls_per_block < 10 * MAX_WARM_S
 
 
+def test_a_disturbed_call_does_not_freeze_a_block_that_is_too_short() -> None:
+    done = warm_up(FakeTimer(1e-5, slowdowns=(1.0, 1.0, 1e4)))
+    assert done.warm
+    assert done.calls_per_block * 1e-5 >= BLOCK_S
+
+
 def test_a_very_slow_model_is_not_called_more_often_than_needed() -> None:
     timer = FakeTimer(5.0)
     assert not warm_up(timer).warm

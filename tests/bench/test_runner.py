@@ -16,7 +16,7 @@ import pytest
 import bench
 from bench import rows, runner, weights
 from bench.checkpoint import Header, Order
-from bench.errors import CheckpointError, DataError, RunFileError, TrainingError
+from bench.errors import CheckpointError, DataError, RequestError, RunFileError, TrainingError
 from bench.result import Run
 from tasks.source import cache_folder
 
@@ -170,6 +170,19 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert [row.task for row in done.rows[3:]] == ["sst2"] * 3
 
 
+def test_an_interrupted_run_does_not_go_on_with_other_data(tmp_path: Path, finished: Run) -> None:
+    from bench import result
+
+    other = finished.data[0].model_copy(update={"kind": "real", "fingerprint": "0" * 16})
+    models = ["mnist/lab1", "mnist/lab2"]
+    settings = finished.settings.model_copy(update={"models": models})
+    stopped = finished.model_copy(update={"finished": False, "data": [other], "settings": settings})
+    result.save(stopped, tmp_path / "run.json")
+    with pytest.raises(RunFileError, match=r"unfinished run with other data \(mnist real 0+, now synthetic"):
+        run(tmp_path, models=models)
+    assert bench.load_run(tmp_path / "run.json") == stopped
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_valid_rows_and_one_sentence(tmp_path: Path, number: int, code: int, finished: Run) -> None:
     script = (
@@ -194,6 +207,21 @@ def test_an_unfinished_file_without_rows_stands_in_nobodys_way(tmp_path: Path, f
 
     result.save(finished.model_copy(update={"finished": False, "rows": []}), tmp_path / "run.json")
     assert run(tmp_path, techniques=["fp32"]).finished
+
+
+def test_a_cache_that_cannot_be_written_is_found_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "checkpoints").write_text("in the way")
+    monkeypatch.setenv("QUANTBENCH_CACHE", str(tmp_path))
+    with pytest.raises(RequestError, match=r"cannot be written .*\$QUANTBENCH_CACHE"):
+        run(None)
+
+
+@pytest.mark.parametrize("changes", [{"data": "fake"}, {"seed": -1}, {"seed": 2**64}])
+def test_arguments_that_make_no_sense_are_a_sentence(changes: dict[str, Any]) -> None:
+    with pytest.raises(RequestError):
+        run(None, **changes)
 
 
 def test_a_foreign_run_file_is_not_overwritten(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from bench.measure.size import state_dict_bytes
 from bench.schemes import SCHEMES
 from bench.suite import LAB_TECHNIQUES
 from bench.techniques.technique import TECHNIQUES, Context, Variant
+from bench.techniques.torch_quantization import range_notes
 from models import MLP, PreActResNet
 
 needs_fbgemm = pytest.mark.skipif(
@@ -81,14 +82,30 @@ def test_static_qint8_folds_batch_norms_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("technique", "isa", "word"),
-    [("fp16", "AVX512-FP16", "float16"), ("bf16", "AVX512-BF16", "bfloat16"), ("static-qint8", "AVX512-VNNI", "VNNI")],
+    ("technique", "isa", "word"), [("fp16", "AVX512-FP16", "float16"), ("bf16", "AVX512-BF16", "bfloat16")]
 )
 def test_a_cpu_without_the_arithmetic_is_noted(technique: str, isa: str, word: str) -> None:
     model, inputs = example("mlp")
     assert not convert(technique, model, inputs, frozenset({isa})).notes
     model, inputs = example("mlp")
     assert word in convert(technique, model, inputs).notes[0]
+
+
+@pytest.mark.parametrize("technique", ["dynamic-qint8", "static-qint8"])
+def test_seven_bit_activations_are_noted(technique: str) -> None:
+    model, inputs = example("mlp")
+    assert "reduce_range" in convert(technique, model, inputs).notes[0]
+
+
+def test_saturation_is_a_matter_of_eight_bits_without_vnni() -> None:
+    def notes(isa: str, engine: str, reduce_range: bool) -> str:
+        context = Context(torch.device("cpu"), engine, frozenset({isa}), calibration=lambda: torch.zeros(1))
+        return " ".join(range_notes(context, reduce_range))
+
+    assert "may saturate" in notes("AVX2", "onednn", reduce_range=False)
+    assert not notes("AVX512-VNNI", "onednn", reduce_range=False)
+    assert "cannot saturate" in notes("AVX2", "fbgemm", reduce_range=True)
+    assert not notes("NEON", "qnnpack", reduce_range=False)
 
 
 def test_dynamic_quantization_needs_a_linear() -> None:
@@ -106,7 +123,7 @@ def test_a_model_that_fx_cannot_trace_is_unsupported_with_the_reason() -> None:
         convert("static-qint8", Branching(), torch.rand(2, 2))
 
 
-@pytest.mark.parametrize("technique", ["dynamic-qint8", "dynamic-fp16", "static-qint8"])
+@pytest.mark.parametrize("technique", ["dynamic-qint8", "static-qint8"])
 def test_quantized_kernels_need_a_cpu_and_their_engine(technique: str) -> None:
     item = TECHNIQUES.get(technique)
     assert item.obstacle("cpu", "fbgemm", ["fbgemm"]) is None
@@ -116,7 +133,9 @@ def test_quantized_kernels_need_a_cpu_and_their_engine(technique: str) -> None:
 
 def test_onednn_has_no_packed_float16_linear() -> None:
     reason = TECHNIQUES.get("dynamic-fp16").obstacle("cpu", "onednn", ["onednn", "fbgemm"])
-    assert "no packed float16 Linear" in str(reason)
+    assert reason == "the onednn engine has no packed float16 Linear; try --engine fbgemm"
+    reason = TECHNIQUES.get("dynamic-fp16").obstacle("cpu", "fbgemm", ["qnnpack"])
+    assert reason == "no engine of this torch has a packed float16 Linear; it needs a build with fbgemm or x86"
 
 
 def test_amp_trains_in_bfloat16_on_a_cpu_and_float16_on_cuda() -> None:

@@ -40,3 +40,7 @@ def test_percent() -> None:
 
 def test_a_ratio_shows_its_interval() -> None:
     assert ratio(Interval(3.141, 3.0, 3.3, 0.95)) == "3.14× [3.00, 3.30]"
+
+
+def test_a_ratio_of_too_few_rounds_shows_no_interval() -> None:
+    assert ratio(Interval(3.141, 3.0, 3.3, 0.875)) == "3.14×"

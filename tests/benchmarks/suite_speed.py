@@ -1,6 +1,6 @@
 """How long the lab's four MLPs take with all seven techniques, beside a plain script, on this machine.
 
-    python -m tests.benchmarks.suite_speed --data-root DIR [--without-plain] [--out reports/speed]
+    python -m tests.benchmarks.suite_speed [--data-root DIR] [--without-plain] [--out reports/speed]
 
 Needs the real MNIST and SST-2. Each part runs in fresh processes, one after the other; the ratio is of one sitting.
 """
@@ -20,9 +20,12 @@ import psutil
 from tabulate import tabulate
 
 from bench import load_run
+from bench.measure.latency import time_calls
 from bench.result import write_atomically
+from tasks.source import data_folder
 
 SAMPLE_S = 0.5
+EMPTY_CALLS = 1_000_000
 PLAIN = Path(__file__).with_name("plain_lab.py")
 
 
@@ -61,11 +64,11 @@ def memory_bytes(root: psutil.Process) -> int:
 def main() -> None:
     """Measure, print the table, write it and the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-root", type=Path, required="QUANTBENCH_DATA" not in os.environ)
+    parser.add_argument("--data-root", type=Path, help="default: $QUANTBENCH_DATA, else the user's cache")
     parser.add_argument("--without-plain", action="store_true", help="leave the plain script out: it takes minutes")
     parser.add_argument("--out", type=Path, default=Path("reports/speed"))
     options = parser.parse_args()
-    root = options.data_root or Path(os.environ["QUANTBENCH_DATA"])
+    root = data_folder(options.data_root)
     bench = [sys.executable, "-m", "bench"]
     with tempfile.TemporaryDirectory() as folder:
         cache, out = Path(folder) / "cache", Path(folder) / "out"
@@ -84,10 +87,16 @@ def main() -> None:
         [name, f"{wall_s:.1f} s", f"{peak / 1e9:.2f} GB" if peak else "–", f"{wall_s / baseline:.2f}"]
         for name, (wall_s, peak) in parts.items()
     ]
-    text = tabulate(table, ["", "Wall time", "Peak memory", "Relative"], "pipe", colalign=("left", *["right"] * 3))
-    print(text)
+    text = tabulate(
+        table, ["", "Wall time", "Peak memory (sampled)", "Relative"], "pipe", colalign=("left", *["right"] * 3)
+    )
     figures = {name: {"wall_s": wall_s, "peak_bytes": peak or None} for name, (wall_s, peak) in parts.items()}
-    content = {"machine": machine.model_dump(), "parts": figures}
+    cost_s = min(time_calls(lambda: None, EMPTY_CALLS) for _ in range(5)) / EMPTY_CALLS
+    text += (
+        f"\n\nThe harness itself adds {cost_s * 1e9:.0f} ns to each timed call (the time of a call that does nothing)."
+    )
+    print(text)
+    content = {"machine": machine.model_dump(), "parts": figures, "harness_cost_per_call_s": cost_s}
     write_atomically(options.out / "speed.json", json.dumps(content, indent=1) + "\n")
     write_atomically(options.out / "speed.md", text + "\n")
 

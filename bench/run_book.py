@@ -1,0 +1,112 @@
+"""The run so far, and its file: begun, taken up where it stopped, added to, finished."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from bench import result
+from bench.errors import RunFileError
+from bench.preparation import DatasetSummary
+from bench.report import markdown
+from bench.result import Data, Machine, Row, Run, Settings, Training
+from bench.suite import Selected
+from tasks.task import Task
+
+RUN_FILE = "run.json"
+REPORT_FILE = "report.md"
+PREVIOUS_FILE = "run.previous.json"
+
+
+class RunBook:
+    """Holds a run and keeps its file; nothing is written before the first rows are there."""
+
+    def __init__(self, run: Run, folder: Path | None) -> None:
+        self.run = run
+        self._folder = folder
+
+    @classmethod
+    def open(cls, folder: Path | None, settings: Settings, here: Machine) -> RunBook:
+        """Begin a run, or take up the unfinished one of the same settings in ``folder``.
+
+        A finished run there becomes ``run.previous.json`` when the first rows of this one are written.
+        Raises ``RunFileError`` where something else stands in the way.
+        """
+        fresh = Run(
+            quantbench=version("quantbench"),
+            created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            finished=False,
+            machine=here,
+            settings=settings,
+        )
+        if folder is None or not (folder / RUN_FILE).exists():
+            return cls(fresh, folder)
+        before = result.load(folder / RUN_FILE)
+        if before.finished or not before.rows:
+            return cls(fresh, folder)
+        differing = [
+            f"{name} {getattr(before.settings, name)!r}, now {getattr(settings, name)!r}"
+            for name in Settings.model_fields
+            if getattr(before.settings, name) != getattr(settings, name)
+        ]
+        if before.machine != here:
+            differing.append("another machine or torch")
+        if before.quantbench != fresh.quantbench:
+            differing.append(f"quantbench {before.quantbench}, now {fresh.quantbench}")
+        if differing:
+            raise _other_run(folder / RUN_FILE, "settings", differing)
+        return cls(before, folder)
+
+    def require_same_data(self, datasets: Mapping[Task, DatasetSummary]) -> None:
+        """Raise ``RunFileError`` if rows that are there were measured on other data than ``datasets``."""
+        differing = [
+            f"{task.name} {entry.kind} {entry.fingerprint}, now {dataset.identity.kind} {dataset.identity.fingerprint}"
+            for task, dataset in datasets.items()
+            for entry in self.run.data
+            if entry.task == task.name and (entry.kind, entry.fingerprint) != dataset.identity
+        ]
+        if differing and self._folder is not None:
+            raise _other_run(self._folder / RUN_FILE, "data", differing)
+
+    def has(self, selected: Selected) -> bool:
+        """Return whether the rows of this model are there."""
+        return any((row.task, row.model) == (selected.task.name, selected.spec.name) for row in self.run.rows)
+
+    def add(self, data: Data, trainings: Sequence[Training], rows: Sequence[Row]) -> None:
+        """Record one model's rows and what they stand on, on disk too."""
+        known = any(entry.task == data.task for entry in self.run.data)
+        if not self.run.rows:
+            self._keep_previous()
+        self.run = self.run.model_copy(
+            update={
+                "data": self.run.data if known else [*self.run.data, data],
+                "trainings": [*self.run.trainings, *trainings],
+                "rows": [*self.run.rows, *rows],
+            }
+        )
+        self._save()
+
+    def finish(self) -> Run:
+        """Mark the run as finished and write its report."""
+        self.run = self.run.model_copy(update={"finished": True})
+        self._save()
+        if self._folder is not None:
+            result.write_atomically(self._folder / REPORT_FILE, markdown.render([self.run]))
+        return self.run
+
+    def _keep_previous(self) -> None:
+        if self._folder is not None and (self._folder / RUN_FILE).exists():
+            (self._folder / RUN_FILE).replace(self._folder / PREVIOUS_FILE)
+
+    def _save(self) -> None:
+        if self._folder is not None:
+            result.save(self.run, self._folder / RUN_FILE)
+
+
+def _other_run(path: Path, what: str, differing: Sequence[str]) -> RunFileError:
+    return RunFileError(
+        f"{path} is an unfinished run with other {what} ({'; '.join(differing)}); finish it with its own, "
+        f"delete it, or name another folder with --out."
+    )
