@@ -1,4 +1,7 @@
-"""What the README and the reports show came from the run files that are committed."""
+"""What the README and the reports show came from the run files that are committed.
+
+After new runs, ``python -m tests.test_readme`` renders the reports and fills the README again.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,31 @@ import bench
 from bench.report.markdown import lab_tables, render
 
 ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
 RUN_FILES = sorted((ROOT / "reports").glob("*/run.json"))
 
 
-def between(name: str) -> str:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return text.partition(f"<!-- {name}: begin -->\n")[2].partition(f"\n<!-- {name}: end -->")[0]
+def expected() -> dict[str, str]:
+    """Return what stands between the README's marks, by their name."""
+    return {
+        "lab tables": lab_tables(bench.load_run(ROOT / "reports/lab/run.json")),
+        "speed table": (ROOT / "reports/speed/speed.md").read_text(encoding="utf-8").strip(),
+    }
 
 
-def test_the_readmes_tables_are_those_of_the_committed_run() -> None:
-    assert between("lab tables") == lab_tables(bench.load_run(ROOT / "reports/lab/run.json"))
+def filled(text: str) -> str:
+    """Return the README with the committed figures between its marks."""
+    for name, content in expected().items():
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n{content}\n\n{end}{rest.partition(end)[2]}"
+    return text
 
 
-def test_the_readmes_speed_is_the_committed_one() -> None:
-    assert between("speed table") == (ROOT / "reports/speed/speed.md").read_text(encoding="utf-8").strip()
+def test_the_readme_shows_the_committed_figures() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert all(content in text for content in expected().values())
+    assert text == filled(text)
 
 
 @pytest.mark.parametrize("path", RUN_FILES, ids=lambda path: path.parent.name)
@@ -33,3 +47,9 @@ def test_a_committed_report_is_rendered_from_its_run_file(path: Path) -> None:
 
 def test_there_is_a_committed_run() -> None:
     assert RUN_FILES
+
+
+if __name__ == "__main__":
+    for path in RUN_FILES:
+        path.with_name("report.md").write_text(render([bench.load_run(path)]), encoding="utf-8")
+    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -17,7 +17,7 @@ from typing import Protocol
 
 BLOCK_S = 0.01
 """A block lasts at least this long: the clock's cost (some 50 ns) is below 0.001 % of it."""
-LEAD_IN = 0.1
+LEAD_IN = 0.05
 """Share of a block's calls that are made untimed before it, because the variant before left cold caches."""
 ROUNDS_PER_RUN = 2
 WARM_WINDOW = 2
@@ -26,7 +26,7 @@ WARM_TOLERANCE = 0.05
 """Warm when the fastest blocks of two windows in a row differ by less."""
 GROWTH = 8
 """A block under way to its size grows at most by this factor: early calls are slow and mislead."""
-MARGIN = 1.2
+MARGIN = 1.1
 """A block is sized for this multiple of its least duration, because a later one may run faster."""
 MAX_WARM_S = 1.0
 """Warm-up ends here, agreed or not; one block of each window is always made."""

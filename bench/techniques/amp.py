@@ -23,7 +23,7 @@ class Amp(Technique):
     summary = "float32 weights, trained and run under autocast (bfloat16 on CPU, float16 on CUDA)"
 
     def dtype(self, device: str) -> str:
-        """Return the type that autocast computes in."""
+        """Return the type that autocast computes in here."""
         return self.training_precision(device)
 
     def training_precision(self, device: str) -> Precision:

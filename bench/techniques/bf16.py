@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from bench.techniques.technique import Context, Technique, Variant, technique
-
-if TYPE_CHECKING:
-    from torch import nn
+from bench.techniques.cast import Cast
+from bench.techniques.technique import technique
 
 
 @technique
-class Bf16(Technique):
+class Bf16(Cast):
     """Everything in bfloat16."""
 
     name = "bf16"
-    scheme = "--"
+    dtype_name = "bfloat16"
     summary = "bfloat16 weights, activations and inputs"
-
-    def dtype(self, device: str) -> str:
-        """Return ``bfloat16``."""
-        return "bfloat16"
-
-    def convert(self, model: nn.Module, context: Context) -> Variant:
-        """Cast the model."""
-        module = model.bfloat16()
-        notes: tuple[str, ...] = ()
-        if context.device.type == "cpu" and not context.isa & {"AVX512-BF16", "AMX-BF16", "BF16"}:
-            notes = ("this CPU has no bfloat16 arithmetic: each operation converts to float32 and back",)
-        return Variant(module, module, "bfloat16", notes)
+    native = frozenset({"AVX512-BF16", "AMX-BF16", "BF16"})

@@ -19,12 +19,9 @@ class DynamicFp16(Technique):
     """``quantize_dynamic`` with float16 weights."""
 
     name = "dynamic-fp16"
+    dtype_name = "float16"
     scheme = "D"
     summary = "float16 Linear weights in memory, computed in float32 (quantize_dynamic)"
-
-    def dtype(self, device: str) -> str:
-        """Return ``float16``."""
-        return "float16"
 
     def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and an engine with a packed float16 Linear."""

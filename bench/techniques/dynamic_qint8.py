@@ -20,12 +20,9 @@ class DynamicQint8(Technique):
     """``quantize_dynamic`` with qint8 weights."""
 
     name = "dynamic-qint8"
+    dtype_name = "qint8"
     scheme = "D"
     summary = "int8 Linear weights, activations quantized as they come (quantize_dynamic)"
-
-    def dtype(self, device: str) -> str:
-        """Return ``qint8``."""
-        return "qint8"
 
     def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and the engine."""

@@ -15,12 +15,9 @@ class Fp32(Technique):
     """No change."""
 
     name = "fp32"
+    dtype_name = "float32"
     scheme = "--"
     summary = "float32 as trained: the baseline"
-
-    def dtype(self, device: str) -> str:
-        """Return ``float32``."""
-        return "float32"
 
     def convert(self, model: nn.Module, context: Context) -> Variant:
         """Return the model itself."""

@@ -23,12 +23,9 @@ class StaticQint8(Technique):
     """FX static quantization with the engine's default configuration."""
 
     name = "static-qint8"
+    dtype_name = "qint8"
     scheme = "S"
     summary = "int8 weights and activations, ranges calibrated on training data (FX)"
-
-    def dtype(self, device: str) -> str:
-        """Return ``qint8``."""
-        return "qint8"
 
     def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and the engine."""

@@ -53,10 +53,12 @@ class Technique(ABC):
     """The lab's Q column; a key of ``bench.schemes.SCHEMES``."""
     summary: ClassVar[str]
     """One line for ``bench list``."""
+    dtype_name: ClassVar[str]
+    """The lab's dtype column."""
 
-    @abstractmethod
     def dtype(self, device: str) -> str:
-        """Return the lab's dtype column."""
+        """Return the lab's dtype column for this device."""
+        return self.dtype_name
 
     def training_precision(self, device: str) -> Precision:
         """Return how the weights it starts from are trained."""

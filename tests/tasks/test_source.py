@@ -169,6 +169,20 @@ def test_a_failed_download_leaves_a_partial_set_as_it_was(root: Path) -> None:
     assert (root / Letters.folder / "train.txt").read_bytes() == b"mine"
 
 
+def test_a_download_that_lacks_a_file_changes_nothing(root: Path) -> None:
+    put(root, {"train.txt": b"mine"})
+    source = locate(Letters(published={"train.txt": b"new"}), "auto", root)
+    assert source.kind == "synthetic"
+    assert "it came without test.txt" in source.note
+    assert (root / Letters.folder / "train.txt").read_bytes() == b"mine"
+
+
+def test_what_a_killed_download_left_is_swept_away(root: Path) -> None:
+    (root / ".download-Letters-left").mkdir(parents=True)
+    locate(Letters(published=REAL), "auto", root)
+    assert [path.name for path in root.iterdir()] == ["letters"]
+
+
 def test_synthetic_looks_neither_at_the_data_root_nor_at_the_network(root: Path, cache: Path) -> None:
     put(root, REAL)
     files = Letters(published=REAL)
@@ -202,6 +216,15 @@ def test_a_damaged_stand_in_is_made_anew(name: str, content: bytes | None) -> No
     path.unlink() if content is None else path.write_bytes(content)
     assert locate(files, "synthetic", None) == good
     assert (standin_folder(good) / "train.txt").read_bytes() == b"xxx"
+
+
+def test_a_stand_in_whose_checksums_are_not_all_there_is_made_anew() -> None:
+    files = Letters()
+    source = locate(files, "synthetic", None)
+    (standin_folder(source) / MANIFEST).write_text("")
+    locate(files, "synthetic", None)
+    assert files.generated == 2
+    assert read_manifest(source.root, files.folder).keys() == set(files.names)
 
 
 def test_the_data_root_is_the_argument_else_the_environment_else_in_the_cache(

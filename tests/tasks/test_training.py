@@ -184,6 +184,12 @@ def test_a_learning_rate_beyond_reason_is_a_diverged_training() -> None:
         trained(replace(RECIPE, learning_rate=1e30))
 
 
+def test_a_training_that_diverges_in_its_last_step_is_noticed() -> None:
+    recipe = replace(RECIPE, epochs=1, batch_size=100, learning_rate=1e38)
+    with pytest.raises(TrainingError, match="in epoch 1, step 1;"):
+        train(form_of(recipe, points()), "float32", seed=0, device=CPU)
+
+
 def test_a_frozen_weight_is_left_alone() -> None:
     form = form_of(RECIPE, points())
     first = form.network.get_parameter("layers.0.weight").requires_grad_(False)

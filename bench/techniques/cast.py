@@ -1,0 +1,28 @@
+"""What the techniques share that cast a whole model to a shorter floating-point type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from bench.techniques.technique import Context, Technique, Variant
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Cast(Technique):
+    """Weights, buffers and inputs in ``dtype_name``."""
+
+    scheme = "--"
+    native: ClassVar[frozenset[str]]
+    """The instruction sets, any of which computes in this type."""
+
+    def convert(self, model: nn.Module, context: Context) -> Variant:
+        """Cast the model."""
+        import torch
+
+        module = model.to(getattr(torch, self.dtype_name))
+        notes: tuple[str, ...] = ()
+        if context.device.type == "cpu" and not context.isa & self.native:
+            notes = (f"this CPU has no {self.dtype_name} arithmetic: each operation converts to float32 and back",)
+        return Variant(module, module, self.dtype_name, notes)
