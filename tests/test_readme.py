@@ -5,12 +5,14 @@ After new runs, ``python -m tests.test_readme`` renders the reports and fills th
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 import bench
 from bench.report.markdown import lab_tables, render
+from tests.benchmarks import suite_speed
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -43,6 +45,12 @@ def test_the_readme_shows_the_committed_figures() -> None:
 @pytest.mark.parametrize("path", RUN_FILES, ids=lambda path: path.parent.name)
 def test_a_committed_report_is_rendered_from_its_run_file(path: Path) -> None:
     assert path.with_name("report.md").read_text(encoding="utf-8") == render([bench.load_run(path)])
+
+
+def test_the_speed_table_is_rendered_from_its_figures() -> None:
+    folder = ROOT / "reports/speed"
+    figures = json.loads((folder / "speed.json").read_text(encoding="utf-8"))
+    assert (folder / "speed.md").read_text(encoding="utf-8") == suite_speed.render(figures) + "\n"
 
 
 def test_there_is_a_committed_run() -> None:

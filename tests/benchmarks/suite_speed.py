@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 from tabulate import tabulate
@@ -82,23 +83,38 @@ def main() -> None:
         machine = load_run(out / "run.json").machine
         if not options.without_plain:
             parts["plain script, four techniques"] = measure([sys.executable, str(PLAIN), str(root)], cache)
-    baseline = parts["bench run, nothing cached"][0]
-    table = [
-        [name, f"{wall_s:.1f} s", f"{peak / 1e9:.2f} GB" if peak else "–", f"{wall_s / baseline:.2f}"]
-        for name, (wall_s, peak) in parts.items()
-    ]
-    text = tabulate(
-        table, ["", "Wall time", "Peak memory (sampled)", "Relative"], "pipe", colalign=("left", *["right"] * 3)
-    )
-    figures = {name: {"wall_s": wall_s, "peak_bytes": peak or None} for name, (wall_s, peak) in parts.items()}
     cost_s = min(time_calls(lambda: None, EMPTY_CALLS) for _ in range(5)) / EMPTY_CALLS
-    text += (
-        f"\n\nThe harness itself adds {cost_s * 1e9:.0f} ns to each timed call (the time of a call that does nothing)."
-    )
+    content = {
+        "machine": machine.model_dump(),
+        "parts": {name: {"wall_s": wall_s, "peak_bytes": peak or None} for name, (wall_s, peak) in parts.items()},
+        "harness_cost_per_call_s": cost_s,
+    }
+    text = render(content)
     print(text)
-    content = {"machine": machine.model_dump(), "parts": figures, "harness_cost_per_call_s": cost_s}
     write_atomically(options.out / "speed.json", json.dumps(content, indent=1) + "\n")
     write_atomically(options.out / "speed.md", text + "\n")
+
+
+def render(content: dict[str, Any]) -> str:
+    """Return the table of what ``speed.json`` holds; relative to the first part."""
+    parts = content["parts"]
+    baseline_s = next(iter(parts.values()))["wall_s"]
+    table = [
+        [
+            name,
+            f"{part['wall_s']:.1f} s",
+            f"{part['peak_bytes'] / 1e9:.2f} GB" if part["peak_bytes"] else "–",
+            f"{part['wall_s'] / baseline_s:.2f}",
+        ]
+        for name, part in parts.items()
+    ]
+    header = ["", "Wall time", "Peak memory (sampled)", "Relative"]
+    align = ["left", *["right"] * 3]
+    return (
+        tabulate(table, header, tablefmt="pipe", colalign=align, disable_numparse=True)
+        + f"\n\nMeasured on {content['machine']['cpu']}, {content['machine']['logical_cores']} cores. The harness adds "
+        f"{content['harness_cost_per_call_s'] * 1e9:.0f} ns to each timed call: the time of a call that does nothing."
+    )
 
 
 if __name__ == "__main__":
