@@ -38,6 +38,10 @@ _CARRIED = {cls.__name__: cls for cls in (CheckpointError, DataError, RequestErr
 """Errors that keep their class on the way from a worker."""
 
 
+STILL_RUNNING = object()
+"""In place of an outcome, after a report."""
+
+
 class WorkerError(Exception):
     """A call that failed in a way that nobody foresaw: an exception, a crash, a hang."""
 
@@ -88,18 +92,19 @@ class Worker:
         deadline = time.monotonic() + timeout_s
         while True:
             if not self.connection.poll(max(0.0, deadline - time.monotonic())):
-                self.close()
-                raise WorkerError(f"no answer within {timeout_s:.0f} s; the process was ended")
-            try:
-                kind, content = self.connection.recv()
-            except (EOFError, OSError):
-                raise self._died() from None
-            if kind == "result":
-                return content
-            if kind == "error":
-                name, message = content
-                raise _CARRIED.get(name, WorkerError)(message if name in _CARRIED else f"{name}: {message}")
+                raise self.hung(timeout_s)
+            kind, content = self._take()
+            if kind != "report":
+                return _unpack(kind, content)
             report(*content)
+
+    def receive_one(self, report: Report) -> Any:
+        """Take one message that is there: an outcome as of ``receive``, or ``STILL_RUNNING`` after a report."""
+        kind, content = self._take()
+        if kind != "report":
+            return _unpack(kind, content)
+        report(*content)
+        return STILL_RUNNING
 
     def call(self, method: str, *args: object) -> Any:
         """Call the host's method and wait for its outcome."""
@@ -111,6 +116,18 @@ class Worker:
         self.connection.close()
         self._process.kill()
         self._process.join()
+
+    def hung(self, timeout_s: float) -> WorkerError:
+        """End the process and return the error that says why."""
+        self.close()
+        return WorkerError(f"no answer within {timeout_s:.0f} s; the process was ended")
+
+    def _take(self) -> tuple[str, Any]:
+        try:
+            message: tuple[str, Any] = self.connection.recv()
+        except (EOFError, OSError):
+            raise self._died() from None
+        return message
 
     def _died(self) -> WorkerError:
         self._process.join(timeout=5)
@@ -146,38 +163,25 @@ def run_jobs(jobs: Sequence[Job], at_once: int) -> Iterator[tuple[int, Any]]:
         ready = wait(list(running), timeout=TIMEOUT_S)
         if not ready:
             for position, job in running.values():
-                job.worker.close()
-                yield position, WorkerError(f"no answer within {TIMEOUT_S:.0f} s; the process was ended")
+                yield position, job.worker.hung(TIMEOUT_S)
             running.clear()
         for connection in ready:
             position, job = running[connection]  # type: ignore[index]
-            outcome = _receive_one(job)
-            if outcome is not _STILL_RUNNING:
-                if isinstance(outcome, Exception):
-                    job.report(1, 1)  # ends its progress bar
+            try:
+                outcome = job.worker.receive_one(job.report)
+            except (WorkerError, QuantbenchError) as error:
+                outcome = error
+                job.report(1, 1)  # ends its progress bar
+            if outcome is not STILL_RUNNING:
                 del running[connection]  # type: ignore[arg-type]
                 yield position, outcome
 
 
-_STILL_RUNNING = object()
-
-
-def _receive_one(job: Job) -> Any:
-    """Take one message off a worker's pipe: a report, or the outcome."""
-
-    class _Reported(Exception):  # noqa: N818 — a way out of receive(), not an error
-        pass
-
-    def report(done: int, total: int) -> None:
-        job.report(done, total)
-        raise _Reported
-
-    try:
-        return job.worker.receive(report=report)
-    except _Reported:
-        return _STILL_RUNNING
-    except (WorkerError, QuantbenchError) as error:
-        return error
+def _unpack(kind: str, content: Any) -> Any:
+    if kind == "result":
+        return content
+    name, message = content
+    raise _CARRIED.get(name, WorkerError)(message if name in _CARRIED else f"{name}: {message}")
 
 
 def _serve(connection: Connection, host_name: str, environment: dict[str, str]) -> None:
