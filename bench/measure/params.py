@@ -34,7 +34,11 @@ def _is_packed(module: nn.Module) -> bool:
 
 
 def _tensors(module: nn.Module) -> Iterator[Tensor]:
-    if _is_packed(module):
-        yield from (tensor for tensor in (module.weight(), module.bias()) if tensor is not None)  # type: ignore[operator]
-    else:
+    if not _is_packed(module):
         yield from module.parameters(recurse=False)
+        return
+    weight, bias = module.weight(), module.bias()  # type: ignore[operator]
+    yield weight
+    # qnnpack packs zeros where a layer has no bias and gives them back as one; a trained bias is never all zero.
+    if bias is not None and (torch.backends.quantized.engine != "qnnpack" or bias.any()):
+        yield bias

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from bench.report.units import MISSING, duration, gibibytes, megabytes, percent, ratio
+from bench.report.units import MISSING, counted, duration, gibibytes, megabytes, percent, ratio
 from bench.result import BASELINE, Data, Machine, Row, Run
 from bench.schemes import SCHEMES
 from bench.summary import Interval, mean_std, wilson
@@ -89,10 +89,10 @@ def _task(run: Run, data: Data) -> str:
 
 def _caption(run: Run, data: Data) -> str:
     kind = "real data" if data.kind == "real" else f"**SYNTHETIC data, not {data.title}**"
-    threads = f"{run.settings.threads} thread{'s' if run.settings.threads > 1 else ''}"
     return (
         f"{data.title}, {kind}: accuracy on all {data.test_examples:,} test examples; latency of one call on "
-        f"{run.settings.device} with {threads}, mean ± std over {run.settings.runs} runs."
+        f"{run.settings.device} with {counted(run.settings.threads, 'thread')}, "
+        f"mean ± std over {counted(run.settings.runs, 'run')}."
     )
 
 
@@ -177,7 +177,7 @@ def hardware_table(machine: Machine) -> str:
 
 def _settings(run: Run) -> str:
     settings = run.settings
-    one_run = f"the mean over {settings.rounds_per_run} interleaved rounds"
+    one_run = f"the mean over {counted(settings.rounds_per_run, 'interleaved round')}"
     return _table(
         [
             ["Models", ", ".join(settings.models)],
@@ -219,7 +219,7 @@ def _training(run: Run) -> str:
             f"{training.recipe.get('optimizer', MISSING)}, lr {training.recipe.get('learning_rate', MISSING)}",
             training.recipe.get("batch_size", MISSING),
             training.recipe.get("epochs", MISSING),
-            f"{training.seconds:.1f} s, {training.threads} thread{'s' if training.threads > 1 else ''}",
+            f"{training.seconds:.1f} s, {counted(training.threads, 'thread')}",
             f"`{training.recipe_hash}`",
         ]
         for training in run.trainings

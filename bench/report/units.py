@@ -35,6 +35,11 @@ def duration(value: MeanStd) -> str:
     return f"{shown} ± {std:.{decimals}f} {unit}" if value.std is not None else f"{shown} {unit}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return ``1 run``, ``5 runs``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def ratio(value: Interval) -> str:
     """Return ``value× [low, high]``; the value alone where there were too few rounds for a 95 % interval."""
     if value.confidence < CONFIDENCE:

@@ -15,9 +15,8 @@ from bench.techniques.technique import TECHNIQUES, Context, Variant
 from bench.techniques.torch_quantization import range_notes
 from models import MLP, PreActResNet
 
-needs_fbgemm = pytest.mark.skipif(
-    "fbgemm" not in torch.backends.quantized.supported_engines, reason="this torch has no fbgemm"
-)
+ENGINES = torch.backends.quantized.supported_engines
+needs_fbgemm = pytest.mark.skipif("fbgemm" not in ENGINES, reason="this torch has no fbgemm")
 pytestmark = needs_fbgemm
 
 
@@ -79,6 +78,20 @@ def test_static_qint8_folds_batch_norms_and_says_so() -> None:
     # conv1 of each block takes the batch norm after it in: scale and shift become one bias.
     assert before - count_parameters(variant.module) == 16 + 32 + 64
     assert any(note.startswith("3 BatchNorms are folded") for note in variant.notes)
+
+
+@pytest.mark.parametrize("engine", sorted({"fbgemm", "x86", "onednn", "qnnpack"} & set(ENGINES)))
+def test_a_static_resnet_has_the_same_parameters_under_every_engine(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.quantized, "engine", engine)
+    model, inputs = example("resnet")
+    for name, parameter in model.named_parameters():
+        if "bn" in name:
+            torch.nn.init.uniform_(parameter, 0.5, 1.5)  # as trained: no shift is exactly zero
+    context = Context(torch.device("cpu"), engine, frozenset(), calibration=lambda: inputs)
+    module = TECHNIQUES.get("static-qint8").convert(model, context).module
+    assert count_parameters(module) == count_parameters(PreActResNet(8, 5)) - (16 + 32 + 64)
 
 
 @pytest.mark.parametrize(
