@@ -7,6 +7,7 @@ makes no sense; 130 and 143 it was interrupted by Ctrl-C or a kill.
 from __future__ import annotations
 
 import enum
+import os
 import signal
 import sys
 from pathlib import Path
@@ -160,6 +161,9 @@ def main() -> NoReturn:
         resume = "; run.json holds what was finished, and the same command goes on from there"
         _refuse(f"stopped{resume if 'run' in sys.argv[1:2] else ''}.")
         code = 128 + stopped.signum
+    except BrokenPipeError:  # the reader, `| head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
     except OSError as error:
         code = _refuse(f"{error.filename or 'the system'}: {error.strerror or error}; mend that and run again.")
     sys.exit(code or 0)
@@ -200,3 +204,4 @@ def _exit_code(run: Run) -> int:
 
 def _print(text: str) -> None:
     sys.stdout.write(text.rstrip("\n") + "\n")
+    sys.stdout.flush()
