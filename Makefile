@@ -29,6 +29,7 @@ speed: $(INSTALLED)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Quantbench needs Python 3.10 or newer; name one with make PYTHON=…')"
+	@echo "installing into $(VENV): torch and what goes with it, a few minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@

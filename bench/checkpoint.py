@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -18,10 +19,12 @@ from tasks.source import cache_folder
 from tasks.task import ModelSpec, Precision
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 KEY = "quantbench"
 """Of the header among the file's metadata."""
+DIGEST = "sha256"
+"""Of the tensors' digest, beside it: a flipped bit in the weights would otherwise show as a worse model."""
 
 
 class DataIdentity(NamedTuple):
@@ -101,19 +104,34 @@ def save(path: Path, network: nn.Module, header: Header) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
-        safetensors.torch.save_file(tensors, temporary, metadata={KEY: header.model_dump_json()})
+        safetensors.torch.save_file(
+            tensors, temporary, metadata={KEY: header.model_dump_json(), DIGEST: digest(tensors)}
+        )
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 over names and bytes of contiguous CPU tensors."""
+    hasher = hashlib.sha256()
+    for name in sorted(tensors):
+        hasher.update(name.encode())
+        hasher.update(tensors[name].numpy().data)
+    return hasher.hexdigest()
 
 
 def read_header(path: Path, wanted: Order | None = None) -> Header:
     """Read the header alone; raises ``CheckpointError`` if the file is damaged, foreign or not what is ``wanted``."""
     way_out = "retrain with --retrain, or delete the file"
     try:
+        with path.open("rb"):  # safetensors gives no true cause where this fails
+            pass
         with safetensors.safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
-    except (safetensors.SafetensorError, OSError) as error:
+    except OSError as error:
+        raise CheckpointError(f"the checkpoint {path} cannot be read ({error.strerror}); {way_out}.") from error
+    except safetensors.SafetensorError as error:
         raise CheckpointError(f"the checkpoint {path} is truncated or damaged ({error}); {way_out}.") from error
     if KEY not in metadata:
         raise CheckpointError(f"the checkpoint {path} was not written by quantbench; {way_out}.")
@@ -147,7 +165,15 @@ def load(path: Path) -> tuple[nn.Module, Header]:
         with torch.device("meta"):  # no time for random weights that are overwritten
             network = models.build(header.network, dict(header.hyperparameters))
         network.to_empty(device="cpu")
-        network.load_state_dict(safetensors.torch.load_file(path))
+        tensors = safetensors.torch.load_file(path)
+        with safetensors.safe_open(path, framework="np") as file:
+            expected = file.metadata().get(DIGEST)
+        if digest(tensors) != expected:
+            raise CheckpointError(
+                f"the checkpoint {path} is truncated or damaged (its weights do not have the checksum it names); "
+                f"retrain with --retrain, or delete the file."
+            )
+        network.load_state_dict(tensors)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         message = " ".join(str(error).split())
         raise CheckpointError(

@@ -158,7 +158,7 @@ def main() -> NoReturn:
     except UsageError as error:
         code = _refuse(_usage_sentence(error))
     except _StoppedError as stopped:
-        resume = "; run.json holds what was finished, and the same command goes on from there"
+        resume = "; the same command goes on after the last model that was finished"
         _refuse(f"stopped{resume if 'run' in sys.argv[1:2] else ''}.")
         code = 128 + stopped.signum
     except BrokenPipeError:  # the reader, `| head` say, has seen enough

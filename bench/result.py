@@ -242,9 +242,7 @@ def write_atomically(path: Path, text: str) -> None:
         temporary.chmod(0o644)  # mkstemp's files are for the owner alone
         temporary.replace(path)
     except OSError as error:
-        raise RequestError(
-            f"{path.parent} cannot be written ({error.strerror}); name another folder with --out."
-        ) from error
+        raise RequestError(f"{path} cannot be written ({error.strerror}); name another place with --out.") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -43,7 +43,13 @@ class RunBook:
         )
         if folder is None or not (folder / RUN_FILE).exists():
             return cls(fresh, folder)
-        before = result.load(folder / RUN_FILE)
+        try:
+            before = result.load(folder / RUN_FILE)
+        except RunFileError as error:
+            cause = str(error).partition(";")[0]
+            raise RunFileError(
+                f"{folder / RUN_FILE} is in the way ({cause}); move it away, or name another folder with --out."
+            ) from error
         if before.finished or not before.rows:
             return cls(fresh, folder)
         differing = [

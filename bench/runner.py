@@ -29,7 +29,7 @@ from bench.suite import (
 )
 from bench.techniques.technique import Technique
 from bench.variant import VariantRequest
-from bench.weights import provide
+from bench.weights import provide, require_cache
 from bench.worker import Job, Worker, run_jobs
 from tasks.source import DataPolicy
 from tasks.task import Task
@@ -71,6 +71,7 @@ def run(
     folder = Path(out) if out is not None else None
     if folder is not None:
         result.require_writable(folder)
+    require_cache()
     selected = select_models(suite, tasks, models)
     chosen = select_techniques(techniques)
     with Bars(wanted(progress)).live() as bars:

@@ -13,6 +13,8 @@ from tasks.task import TASKS, ModelSpec, Task
 LAB_TECHNIQUES = ("fp32", "fp16", "bf16", "dynamic-fp16", "dynamic-qint8", "static-qint8", "amp")
 DEFAULT_BATCH_SIZES = (1, 64)
 DEFAULT_RUNS = 5
+MAX_BATCH_SIZE = 65_536
+"""More would measure the memory, or exhaust it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Selected:
 def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> list[Selected]:
     """Return the suite's models, or those that ``tasks`` and ``models`` name.
 
-    A task stands for its models in the suite, or for all of them where the suite has none; a model is
+    A task stands for its models in the suite, or for its first where the suite has none; a model is
     ``task/model``, or ``model`` in every task chosen, else in the suite, else in all tasks.
     Raises ``UnknownNameError`` or ``RequestError``.
     """
@@ -69,8 +71,7 @@ def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> li
         [
             selected
             for task in chosen_tasks
-            for selected in [entry for entry in in_suite if entry.task is task]
-            or [Selected(task, spec) for spec in task.models]
+            for selected in [entry for entry in in_suite if entry.task is task] or [Selected(task, task.models[0])]
         ]
     )
 
@@ -81,10 +82,10 @@ def select_techniques(names: Sequence[str]) -> list[Technique]:
 
 
 def check_counts(batch_sizes: Sequence[int], runs: int) -> None:
-    """Raise ``RequestError`` for batch sizes or numbers of runs below 1."""
+    """Raise ``RequestError`` for batch sizes or numbers of runs that measure nothing."""
     for batch_size in batch_sizes:
-        if batch_size < 1:
-            raise RequestError(f"--batch {batch_size} is not a batch size; give 1 or more.")
+        if not 1 <= batch_size <= MAX_BATCH_SIZE:
+            raise RequestError(f"--batch {batch_size} is not a batch size; give 1 or more, at most {MAX_BATCH_SIZE:,}.")
     if runs < 1:
         raise RequestError(f"--runs {runs} measures nothing; give 1 or more (the lab's tables have 5).")
 
@@ -95,7 +96,7 @@ def _one(name: str) -> Selected:
     for spec in task.models:
         if spec.name == model_name:
             return Selected(task, spec)
-    raise UnknownNameError(f"model of {task.name}", model_name, [spec.name for spec in task.models])
+    raise UnknownNameError(f"{task.name} model", model_name, [spec.name for spec in task.models])
 
 
 def _named(name: str, tasks: Sequence[Task], in_suite: Sequence[Selected]) -> list[Selected]:

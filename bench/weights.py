@@ -33,7 +33,6 @@ def provide(
             missing.append(position)
     if not missing:
         return [headers[position] for position in range(len(orders))]
-    _require_cache()
     missing.sort(
         key=lambda position: _work(orders[position], dataset), reverse=True
     )  # the longest first: no idle core at the end
@@ -64,8 +63,8 @@ def _work(order: Order, dataset: DatasetSummary) -> float:
     return dataset.parameters[order.model] * epochs * (2.0 if order.precision == "float32" else 1.0)
 
 
-def _require_cache() -> None:
-    """Raise ``RequestError`` before minutes of training if their result could not be kept."""
+def require_cache() -> None:
+    """Raise ``RequestError`` at once, and not after minutes of training, if their result could not be kept."""
     folder = checkpoint.checkpoint_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -62,8 +62,8 @@ def start_server() -> None:
     from multiprocessing import forkserver
 
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
-    # The server inherits "ignore" and so survives a Ctrl-C that is meant for the command.
-    with _sigint_ignored():
+    # A Ctrl-C is meant for the command, which ends its workers itself.
+    with _sigint_held_back():
         forkserver.ensure_running()
 
 
@@ -216,16 +216,13 @@ def _serve(connection: Connection, host_name: str, environment: dict[str, str]) 
 
 
 @contextlib.contextmanager
-def _sigint_ignored() -> Iterator[None]:
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not the main thread, where Ctrl-C is not handled either
-        yield
-        return
+def _sigint_held_back() -> Iterator[None]:
+    """Block Ctrl-C: a process started here inherits that for good, this one hears of it at the end."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 @contextlib.contextmanager

@@ -20,6 +20,11 @@ def header(order: Order = ORDER) -> Header:
     return Header(**order.model_dump(), vocabulary=[], seconds=1.5, threads=1, torch="2.14.1")
 
 
+def write(tensors: dict[str, torch.Tensor], path: Path, head: Header) -> None:
+    metadata = {KEY: head.model_dump_json(), checkpoint.DIGEST: checkpoint.digest(tensors)}
+    safetensors.torch.save_file(tensors, path, metadata=metadata)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     torch.manual_seed(0)
@@ -93,13 +98,27 @@ def test_a_header_of_another_format_is_a_sentence(path: Path) -> None:
 
 
 def test_tensors_that_do_not_fit_the_network_are_a_sentence(path: Path) -> None:
-    safetensors.torch.save_file({"weight": torch.zeros(2)}, path, metadata={KEY: header().model_dump_json()})
+    write({"weight": torch.zeros(2)}, path, header())
     with pytest.raises(CheckpointError, match="does not fit the network it names"):
         checkpoint.load(path)
 
 
 def test_hyperparameters_that_make_no_network_are_a_sentence(path: Path) -> None:
     odd = ORDER.model_copy(update={"network": "preact_resnet", "hyperparameters": {"depth": 9, "classes": 10}})
-    safetensors.torch.save_file({"weight": torch.zeros(2)}, path, metadata={KEY: header(odd).model_dump_json()})
+    write({"weight": torch.zeros(2)}, path, header(odd))
     with pytest.raises(CheckpointError, match=r"does not fit the network it names .*depth 6 n"):
         checkpoint.load(path)
+
+
+def test_a_flipped_bit_among_the_weights_is_a_sentence(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 1
+    path.write_bytes(content)
+    checkpoint.read_header(path, ORDER)
+    with pytest.raises(CheckpointError, match=r"damaged \(its weights do not have the checksum it names\); retrain"):
+        checkpoint.load(path)
+
+
+def test_a_folder_in_the_place_of_a_checkpoint_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"cannot be read \(Is a directory\)"):
+        checkpoint.read_header(tmp_path)

@@ -35,10 +35,10 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     [
         ("--suite labb", "there is no suite 'labb'; did you mean 'lab'?"),
         ("--task mnits", "there is no task 'mnits'; did you mean 'mnist'?"),
-        ("--model mnist/lab3", "there is no model of mnist 'lab3'; did you mean 'lab2'?"),
+        ("--model mnist/lab3", "there is no mnist model 'lab3'; did you mean 'lab2'?"),
         ("--technique fp61", "there is no technique 'fp61'; did you mean 'fp16'?"),
-        ("--batch 0", "--batch 0 is not a batch size; give 1 or more."),
-        ("--batch -4", "--batch -4 is not a batch size; give 1 or more."),
+        ("--batch 0", "--batch 0 is not a batch size; give 1 or more"),
+        ("--batch -4", "--batch -4 is not a batch size; give 1 or more"),
         ("--batch many", "Invalid value for '--batch'"),
         ("--runs 0", "--runs 0 measures nothing; give 1 or more"),
         ("--threads 0", "--threads 0 is not between 1 and"),

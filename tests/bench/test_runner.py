@@ -198,7 +198,7 @@ def test_a_signal_leaves_valid_rows_and_one_sentence(tmp_path: Path, number: int
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
-    assert "the same command goes on from there" in done.stderr
+    assert "the same command goes on after the last model that was finished" in done.stderr
     assert [row.model for row in bench.load_run(tmp_path / "run.json").rows] == ["lab1"]
 
 
@@ -226,6 +226,6 @@ def test_arguments_that_make_no_sense_are_a_sentence(changes: dict[str, Any]) ->
 
 def test_a_foreign_run_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("my notes")
-    with pytest.raises(RunFileError, match="not a run file"):
+    with pytest.raises(RunFileError, match=r"is in the way .*not a run file.*; move it away, or name another"):
         run(tmp_path)
     assert (tmp_path / "run.json").read_text() == "my notes"

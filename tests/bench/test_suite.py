@@ -19,8 +19,9 @@ def test_a_task_stands_for_its_models_in_the_suite() -> None:
     assert names(tasks=("cifar10",)) == ["cifar10/resnet8"]
 
 
-def test_a_task_outside_the_suite_stands_for_all_its_models() -> None:
-    assert names(tasks=("minicifar",)) == [f"minicifar/resnet{depth}" for depth in (8, 14, 20, 26)]
+def test_a_task_outside_the_suite_stands_for_its_first_model() -> None:
+    assert names(tasks=("minicifar",)) == ["minicifar/resnet8"]
+    assert names("quick", tasks=("cifar10",)) == ["cifar10/resnet8"]
 
 
 def test_a_bare_model_is_looked_for_in_the_tasks_chosen_then_in_the_suite_then_everywhere() -> None:
@@ -40,7 +41,7 @@ def test_a_model_named_twice_is_measured_once() -> None:
         ("labs", (), (), "there is no suite 'labs'; did you mean 'lab'"),
         ("lab", ("mnits",), (), "there is no task 'mnits'; did you mean 'mnist'"),
         ("lab", (), ("lab9",), "there is no model 'lab9'; did you mean 'lab"),
-        ("lab", (), ("mnist/lab9",), "there is no model of mnist 'lab9'; did you mean 'lab"),
+        ("lab", (), ("mnist/lab9",), "there is no mnist model 'lab9'; did you mean 'lab"),
         ("lab", ("zebra",), (), "there is no task 'zebra'; choose from cifar10, cifar100, minicifar, mnist, sst2"),
     ],
 )
@@ -60,7 +61,7 @@ def test_the_baseline_comes_along_and_first() -> None:
     assert [technique.name for technique in select_techniques(["amp", "fp16", "amp"])] == ["fp32", "amp", "fp16"]
 
 
-@pytest.mark.parametrize(("batch_sizes", "runs"), [([0], 5), ([1, -3], 5), ([1], 0)])
-def test_counts_below_one_are_refused(batch_sizes: list[int], runs: int) -> None:
+@pytest.mark.parametrize(("batch_sizes", "runs"), [([0], 5), ([1, -3], 5), ([10**9], 5), ([1], 0)])
+def test_counts_that_measure_nothing_are_refused(batch_sizes: list[int], runs: int) -> None:
     with pytest.raises(RequestError, match="give 1 or more"):
         check_counts(batch_sizes, runs)
