@@ -18,7 +18,7 @@ STD = (0.2023, 0.1994, 0.2010)
 """Per channel, of pixels in 0…1; the figures that the field uses for CIFAR."""
 PADDING = 4
 EPOCHS = {8: 7, 14: 3, 20: 2, 26: 2}
-"""By depth: about four minutes of two cores each (26: five); a short training, not the nets' best."""
+"""By depth: meant for about four minutes of two cores each; a short training, not the nets' best."""
 
 
 def resnets(classes: int, epochs: dict[int, int]) -> tuple[ModelSpec, ...]:
