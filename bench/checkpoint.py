@@ -156,15 +156,10 @@ def read_header(path: Path, wanted: Order | None = None) -> Header:
 def load(path: Path) -> tuple[nn.Module, Header]:
     """Rebuild the network in eval mode from the file alone; raises ``CheckpointError``."""
     import safetensors.torch
-    import torch
-
-    import models
 
     header = read_header(path)
     try:
-        with torch.device("meta"):  # no time for random weights that are overwritten
-            network = models.build(header.network, dict(header.hyperparameters))
-        network.to_empty(device="cpu")
+        network = _build(header).to_empty(device="cpu")
         tensors = safetensors.torch.load_file(path)
         with safetensors.safe_open(path, framework="np") as file:
             expected = file.metadata().get(DIGEST)
@@ -180,3 +175,24 @@ def load(path: Path) -> tuple[nn.Module, Header]:
             f"the checkpoint {path} does not fit the network it names ({message}); retrain with --retrain."
         ) from error
     return network.eval(), header
+
+
+def untrained(path: Path, device: Literal["cpu", "meta"]) -> nn.Module:
+    """Return the network that the checkpoint is of, in eval mode, with zeros for weights (on ``meta`` with none)."""
+    import torch
+
+    network = _build(read_header(path)).to_empty(device=device)
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            tensor.zero_()
+    return network.eval()
+
+
+def _build(header: Header) -> nn.Module:
+    """Build on the meta device: no time goes into random weights that are overwritten."""
+    import torch
+
+    import models
+
+    with torch.device("meta"):
+        return models.build(header.network, dict(header.hyperparameters))

@@ -52,6 +52,17 @@ def run_command(
     ] = None,
     batch: Annotated[list[int] | None, typer.Option(help="Batch size to time; repeatable.  [default: 1, 64]")] = None,
     runs: Annotated[int, typer.Option(help="Runs behind each mean ± std.")] = 5,
+    precision: Annotated[
+        str, typer.Option(help="Measure until each speed-up is known to ± this share, 2% or 0.02, or time is over.")
+    ] = "5%",
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds for one model's latencies.  [default: ten rounds, and 2 s more for the precision]"),
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds of silence after which a variant counts as hung.")] = 600.0,
+    pin: Annotated[
+        str, typer.Option(help="Cores to tie variants to while they are timed: auto, none, or numbers like 1 or 2,3.")
+    ] = "auto",
     threads: Annotated[int, typer.Option(help="Threads of the model while it is measured.")] = 1,
     engine: Annotated[
         str | None, typer.Option(help="Quantized engine of the int8 techniques.  [default: fbgemm]")
@@ -83,6 +94,10 @@ def run_command(
         techniques=technique or (),
         batch_sizes=batch or (1, 64),
         runs=runs,
+        precision=_share(precision),
+        budget_s=budget,
+        timeout_s=timeout,
+        pin=pin,
         threads=threads,
         engine=engine,
         device=device,
@@ -200,6 +215,19 @@ def _refuse(message: str) -> int:
 
 def _exit_code(run: Run) -> int:
     return 1 if any(row.status == "failed" for row in run.rows) else 0
+
+
+def _share(text: str) -> float:
+    """Return 0.02 for ``2%`` or ``0.02``; raises ``RequestError``."""
+    from bench.errors import RequestError
+
+    number, percent, rest = text.strip().partition("%")
+    try:
+        if rest:
+            raise ValueError(rest)
+        return float(number) / (100 if percent else 1)
+    except ValueError:
+        raise RequestError(f"--precision {text!r} is not a share; give 2% or 0.02, say.") from None
 
 
 def _print(text: str) -> None:

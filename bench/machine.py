@@ -5,7 +5,6 @@ What needs torch to find out imports it there; a run asks a worker.
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ import cpuinfo
 import psutil
 
 from bench.errors import RequestError
+from bench.measure.affinity import allowed_cores
 from bench.result import Machine
 from bench.techniques.torch_quantization import quiet
 
@@ -85,10 +85,8 @@ def supported_engines() -> list[str]:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may run on (fewer than the machine has, under taskset or a cpuset)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Return how many cores this process may run on."""
+    return len(allowed_cores())
 
 
 def check_engine(engine: str = DEFAULT_ENGINE) -> EngineCheck:

@@ -3,6 +3,7 @@
 | schema | since | what changed |
 |---|---|---|
 | 1 | 0.1.0 | first |
+| 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
 
 Seconds and bytes throughout; ``None`` means "not measured", never 0. Unknown keys are refused by name.
 """
@@ -19,10 +20,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import RequestError, RunFileError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 Status = Literal["ok", "unsupported", "failed", "noisy"]
-"""``noisy`` is reserved for rows whose interval stays too wide; nothing sets it yet."""
+"""``noisy``: measured, but a speed-up is not known as precisely as was asked; ``unsupported``: cannot be had here, for
+a stated reason."""
 
 BASELINE = "fp32"
 """The technique that speed-ups and sizes are held against."""
@@ -63,8 +65,16 @@ class Settings(Record):
     techniques: list[str]
     batch_sizes: list[int]
     runs: int
-    rounds_per_run: int
+    precision: float
+    """How far a speed-up's interval may reach from its value, as a share of it."""
+    budget_s: float | None
+    """Seconds for the latencies of one model, warm-up included; ``None`` for as long as the least number of rounds
+    takes, and ``bench.timing.EXTRA_S`` more where the precision needs it."""
+    timeout_s: float
+    """A variant that says nothing for so long counts as hung."""
     threads: int
+    pinned_cores: list[int]
+    """The cores that variants are tied to while they are timed; empty for none."""
     device: str
     engine: str
     """The quantized engine of the int8 rows."""
@@ -112,26 +122,52 @@ class Accuracy(Record):
 
 
 class Latency(Record):
-    """Forward passes at one batch size."""
+    """Forward passes at one batch size; seconds are those of one call."""
 
     runs_s: list[float] = Field(min_length=1)
-    """Seconds per call of each run: the mean over its rounds."""
+    """Each run: the mean over its consecutive share of the rounds."""
+    rounds: list[int]
+    """The numbers of the rounds this variant was in; rounds of one number are paired within a model."""
     rounds_s: list[float]
-    """Seconds per call of each round's block, in order; round i of every variant of a model is paired."""
+    """Its block in each of them."""
+    repeated_s: list[float] = Field(default_factory=list)
+    """The blocks that were disturbed from outside and were therefore repeated."""
+    disturbed: list[int] = Field(default_factory=list)
+    """The rounds whose block was still disturbed after the last repetition; they count."""
+    causes: dict[str, int] = Field(default_factory=dict)
+    """How many blocks each cause of ``bench.measure.disturbance`` disturbed."""
     calls_per_block: int
     warm_up_s: list[float]
-    """Seconds per call of each warm-up block."""
+    """Each warm-up block."""
     warm: bool
     """Whether the last two warm-up windows agreed."""
 
 
 class Speedup(Record):
-    """How many times faster than fp32: the median over paired rounds, and its confidence interval."""
+    """How many times faster than fp32, over paired rounds; see ``bench.summary.speedup``."""
 
     value: float
     low: float
     high: float
     confidence: float
+    """Of the interval; 0 where there were too few rounds for one."""
+    p_value: float
+    """Probability of a ratio at least this far from 1 between equals."""
+    n: int
+    """Paired rounds."""
+
+
+class Agreement(Record):
+    """Answers held against fp32's to the same examples."""
+
+    same: int
+    """Examples that both answer alike, right or wrong."""
+    lost: int
+    """Examples that fp32 alone has right."""
+    gained: int
+    """Examples that the variant alone has right."""
+    p_value: float
+    """McNemar's: probability of so unequal losses and gains if both are as good."""
 
 
 class Layers(Record):
@@ -159,21 +195,28 @@ class Row(Record):
     size_bytes: int | None = None
     """Of ``torch.save(model.state_dict())``."""
     packed_bytes: int | None = None
-    """Of the smallest file that reloads to the same logits."""
+    """Of the smallest file of ours that reloads, in a fresh process, to the same logits; verified in this run."""
+    bytes_by_dtype: dict[str, int] = Field(default_factory=dict)
+    """What that file stores, by the type it is stored in; the rest of it is names and structure."""
     params: int | None = None
     layers: Layers | None = None
+    macs: int | None = None
+    """Multiply-accumulates of matrix products and convolutions for one example."""
     accuracy: Accuracy | None = None
+    agreement: Agreement | None = None
+    """With the fp32 row of the same run."""
     latency: dict[int, Latency] = Field(default_factory=dict)
     """By batch size."""
     speedup: dict[int, Speedup] = Field(default_factory=dict)
     """By batch size, over the fp32 row of the same run."""
     peak_memory_bytes: int | None = None
+    """Growth of the variant's process from before loading to the peak of one batch of the largest size."""
 
 
 class Run(Record):
     """The rows of one machine at one time."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     quantbench: str
     created: str
     """ISO 8601, UTC."""

@@ -13,17 +13,21 @@ from rich.markup import escape
 
 from bench import checkpoint, machine, result
 from bench.errors import DataError, QuantbenchError, RequestError, UnsupportedError
-from bench.measure.latency import ROUNDS_PER_RUN
+from bench.measure.affinity import choose_cores
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
 from bench.result import Data, Machine, Row, Run, Settings, Training
-from bench.rows import Subject, measure_model
+from bench.rows import measure_model
 from bench.run_book import RunBook
+from bench.subject import Subject
 from bench.suite import (
     DEFAULT_BATCH_SIZES,
+    DEFAULT_PRECISION,
     DEFAULT_RUNS,
+    DEFAULT_TIMEOUT_S,
     Selected,
     check_counts,
+    check_limits,
     select_models,
     select_techniques,
 )
@@ -43,7 +47,11 @@ def run(
     techniques: Sequence[str] = (),
     batch_sizes: Sequence[int] = DEFAULT_BATCH_SIZES,
     runs: int = DEFAULT_RUNS,
+    precision: float = DEFAULT_PRECISION,
+    budget_s: float | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
     threads: int = 1,
+    pin: str = "auto",
     engine: str | None = None,
     device: str = "cpu",
     data: DataPolicy = "auto",
@@ -56,11 +64,14 @@ def run(
     """Train or reload the models, apply the techniques, measure, and return all rows.
 
     With ``out`` a folder, ``run.json`` there grows by each model's rows and ``report.md`` is written at the
-    end; an unfinished run of the same settings goes on where it stopped. ``progress`` shows bars (by
-    default on a terminal only). Raises ``tasks.errors.QuantbenchError`` for a request that makes no sense.
+    end; an unfinished run of the same settings goes on where it stopped. Rounds are made until every speed-up is
+    known to ±``precision`` (a share) or a model's latencies have taken ``budget_s`` seconds. ``progress`` shows bars
+    (by default on a terminal only). Raises ``tasks.errors.QuantbenchError`` for a request that makes no sense.
     """
     check_counts(batch_sizes, runs)
+    check_limits(precision, budget_s, timeout_s)
     machine.require_threads(threads)
+    pinned_cores = choose_cores(pin, threads)
     if data not in get_args(DataPolicy):
         raise RequestError(f"--data {data} is none of {', '.join(get_args(DataPolicy))}; choose one.")
     if not 0 <= seed < 2**63:
@@ -85,8 +96,11 @@ def run(
             techniques=[technique.name for technique in chosen],
             batch_sizes=list(dict.fromkeys(batch_sizes)),
             runs=runs,
-            rounds_per_run=ROUNDS_PER_RUN,
+            precision=precision,
+            budget_s=budget_s,
+            timeout_s=timeout_s,
             threads=threads,
+            pinned_cores=pinned_cores,
             device=device,
             engine=engine or machine.DEFAULT_ENGINE,
             seed=seed,
@@ -200,10 +214,12 @@ def _run_task(
                 technique=technique.name,
                 dataset=dataset.path,
                 checkpoint=orders[key].path,
+                packed=dataset.path.with_name(f"{task.name}-{entry.spec.name}-{technique.name}.packed"),
                 device=settings.device,
                 engine=settings.engine,
                 isa=frozenset(book.run.machine.isa),
                 threads=settings.threads,
+                largest_batch=max(settings.batch_sizes),
             )
             subjects.append(Subject(technique, request, unsupported.get(technique.name, failed)))
         rows = measure_model(subjects, settings, cores, bars)

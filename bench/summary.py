@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 CONFIDENCE = 0.95
+ALPHA = 0.001
+"""A verdict other than "no difference detected" is given where at most this share of equals would get one."""
+QUIET_SHARE = 0.25
+"""The share of rounds, the fastest ones, that a speed-up is taken from."""
+MIN_ROUNDS = 6
+"""With fewer no interval is given."""
+MAX_GROUPS = 20
+BOOTSTRAP_DRAWS = 2000
+BOOTSTRAP_SEED = 0
+"""Fixed: the same samples always give the same interval."""
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
 
@@ -41,42 +53,127 @@ def mean_std(values: Sequence[float]) -> MeanStd:
     return MeanStd(statistics.fmean(values), std, len(values))
 
 
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the ``share`` quantile by linear interpolation between order statistics (Hyndman and Fan 1996, type 7)."""
+    if not values or not 0 <= share <= 1:
+        raise ValueError(f"no quantile {share} of {len(values)} values")
+    ordered = sorted(values)
+    below, rest = divmod(share * (len(ordered) - 1), 1)
+    low, high = ordered[int(below)], ordered[min(int(below) + 1, len(ordered) - 1)]
+    return low + rest * (high - low)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is said of a sample of latencies, seconds per call."""
+
+    mean: float
+    std: float | None
+    median: float
+    p95: float
+    p99: float
+    n: int
+
+
+def describe(values: Sequence[float]) -> Description:
+    """Return mean, sample standard deviation, median and upper percentiles; raises ``ValueError`` for no values."""
+    whole = mean_std(values)
+    return Description(
+        whole.mean, whole.std, statistics.median(values), percentile(values, 0.95), percentile(values, 0.99), whole.n
+    )
+
+
 def run_means(rounds: Sequence[float], runs: int) -> list[float]:
-    """Return the means of ``runs`` equal, consecutive groups of rounds; raises ``ValueError`` if they are not equal."""
+    """Return the means of ``runs`` consecutive groups of rounds, as equal in size as can be, the larger ones first.
+
+    Raises ``ValueError`` if there are fewer rounds than runs.
+    """
     size, rest = divmod(len(rounds), runs)
-    if rest or not size:
-        raise ValueError(f"{len(rounds)} rounds do not make {runs} equal runs")
-    return [statistics.fmean(rounds[start : start + size]) for start in range(0, len(rounds), size)]
+    if not size:
+        raise ValueError(f"{len(rounds)} rounds do not make {runs} runs")
+    sizes = [size + (run < rest) for run in range(runs)]
+    ends = list(itertools.accumulate(sizes))
+    return [statistics.fmean(rounds[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
 
-def speedup(baseline: Sequence[float], variant: Sequence[float]) -> Interval:
-    """Return the median over paired rounds of ``baseline / variant`` with its 95 % interval.
+@dataclass(frozen=True)
+class Ratio(Interval):
+    """A ratio of two times, its interval, and how surprising it would be between equals."""
 
-    The interval is the distribution-free one of a median: between order statistics whose ranks follow
-    from the binomial distribution (Conover 1999, Practical Nonparametric Statistics, section 3.2).
+    p_value: float
+    """Two-sided probability of a ratio at least this far from 1 if the true one is 1."""
+    n: int
+    """Paired rounds behind it."""
+
+    @property
+    def half_width(self) -> float:
+        """Half the interval's width, relative to the value."""
+        return (self.high - self.low) / 2 / self.value
+
+
+def speedup(baseline: Sequence[float], variant: Sequence[float]) -> Ratio:
+    """Return ``baseline / variant``, each the mean of its fastest quarter of the paired rounds, with its 95 % interval.
+
+    Disturbances only ever slow a block down, so the fast end of a sample is what moves least from run to run
+    (Chen and Revels 2016, Robust benchmarking in noisy environments, take the minimum; a quarter of the rounds
+    also has a spread that can be estimated). The standard error of the logarithm comes from a bootstrap over
+    rounds, which keeps the pairs together; rounds next to each other are drawn in groups, at most ``MAX_GROUPS`` of
+    them, because the machine's state lasts longer than a round (Künsch 1989, block bootstrap). Interval and p-value
+    use Student's t with groups − 1 degrees of freedom. Raises ``ValueError`` for times that are not paired or not
+    positive; with fewer than ``MIN_ROUNDS`` rounds confidence is 0, the interval the value itself, and p is 1.
     """
-    if len(baseline) != len(variant):
+    import numpy as np
+    from scipy import stats
+
+    if len(baseline) != len(variant) or not baseline:
         raise ValueError(f"rounds must be paired, not {len(baseline)} against {len(variant)}")
-    ratios = sorted(base / other for base, other in zip(baseline, variant, strict=True))
-    rank, confidence = median_rank(len(ratios))
-    return Interval(statistics.median(ratios), ratios[rank - 1], ratios[-rank], confidence)
+    pairs = np.array([baseline, variant], dtype=float)
+    if not (np.isfinite(pairs).all() and (pairs > 0).all()):
+        raise ValueError("times must be positive numbers")
+    n = len(baseline)
+    value = float(_log_ratio(pairs))
+    if n < MIN_ROUNDS:
+        return Ratio(math.exp(value), math.exp(value), math.exp(value), 0.0, p_value=1.0, n=n)
+    groups = min(n, MAX_GROUPS)
+    bounds = np.linspace(0, n, groups + 1).round().astype(int)
+    rng = np.random.default_rng(BOOTSTRAP_SEED)
+    # A draw is as many groups as there are, with as many rounds of each as the smallest has.
+    size = int(np.diff(bounds).min())
+    starts = bounds[rng.integers(groups, size=(BOOTSTRAP_DRAWS, groups))]
+    draws = (starts[:, :, None] + np.arange(size)).reshape(BOOTSTRAP_DRAWS, -1)
+    error = float(np.std(_log_ratio(pairs[:, draws]), ddof=1))
+    # The bootstrap's variance of a mean of m values is too small by (m - 1) / m; m is the quarter's groups.
+    quiet_groups = _quarter(groups)
+    error *= math.sqrt(quiet_groups / (quiet_groups - 1))
+    freedom = groups - 1
+    margin = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    distance = abs(value) / error if error else math.inf if value else 0.0
+    return Ratio(
+        math.exp(value),
+        math.exp(value - margin),
+        math.exp(value + margin),
+        CONFIDENCE,
+        p_value=2 * float(stats.t.sf(distance, freedom)),
+        n=n,
+    )
 
 
-def median_rank(n: int) -> tuple[int, float]:
-    """Return the largest rank r for which [r-th smallest, r-th largest] covers the median at 95 %, and its coverage.
+def quiet_time(values: Sequence[float]) -> float:
+    """Return the mean of the fastest quarter of ``values``: the time of a call while nothing disturbs it."""
+    return statistics.fmean(sorted(values)[: _quarter(len(values))])
 
-    With fewer than 6 values no such rank exists: then the extremes are returned, with their coverage.
-    """
-    if n < 1:
-        raise ValueError("no values to take a median of")
-    tail = 0.0
-    rank, coverage = 1, 1 - 2 * 0.5**n
-    for k in range(n // 2):
-        tail += math.comb(n, k) * 0.5**n
-        if 1 - 2 * tail < CONFIDENCE:
-            break
-        rank, coverage = k + 1, 1 - 2 * tail
-    return rank, max(coverage, 0.0)
+
+def _quarter(n: int) -> int:
+    return math.ceil(n * QUIET_SHARE)
+
+
+def _log_ratio(pairs: Any) -> Any:
+    """Return the log of the ratio of quiet times over the last axis of ``(2, …, rounds)``."""
+    import numpy as np
+
+    count = _quarter(pairs.shape[-1])
+    quiet = np.partition(pairs, count - 1, axis=-1)[..., :count].mean(axis=-1)
+    return np.log(quiet[0] / quiet[1])
 
 
 def wilson(correct: int, total: int) -> Interval:
@@ -88,3 +185,27 @@ def wilson(correct: int, total: int) -> Interval:
     centre = (share + Z95**2 / (2 * total)) / denominator
     margin = Z95 / denominator * math.sqrt(share * (1 - share) / total + Z95**2 / (4 * total**2))
     return Interval(share, max(0.0, centre - margin), min(1.0, centre + margin), CONFIDENCE)
+
+
+def mcnemar(lost: int, gained: int) -> float:
+    """Return the exact two-sided p-value that ``lost`` and ``gained`` answers are equally likely (McNemar 1947).
+
+    ``lost`` counts examples that only the baseline got right, ``gained`` those that only the variant did: under
+    equality each is a fair coin, so the test is the binomial one (Conover 1999, section 3.5).
+    """
+    if lost < 0 or gained < 0:
+        raise ValueError(f"{lost} and {gained} are not counts")
+    n = lost + gained
+    tail = sum(math.comb(n, k) for k in range(min(lost, gained) + 1))
+    return float(min(1.0, 2 * tail / 2**n))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values adjusted for being this many (Holm 1979): reject those that are still below alpha."""
+    order = sorted(range(len(p_values)), key=lambda position: p_values[position])
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, position in enumerate(order):
+        largest = max(largest, min(1.0, (len(order) - rank) * p_values[position]))
+        adjusted[position] = largest
+    return adjusted

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bench.result import Layers
+from bench.result import Accuracy, Layers
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 VARIANT_HOST = "bench.variant_host:VariantHost"
 
@@ -19,17 +24,38 @@ class VariantRequest:
     technique: str
     dataset: Path
     checkpoint: Path
+    packed: Path
+    """Where its packed file goes."""
     device: str
     engine: str
     isa: frozenset[str]
     threads: int
+    largest_batch: int
+    """Of the batches that will be timed; peak memory is that of one of them."""
 
 
 @dataclass(frozen=True)
 class VariantFacts:
-    """What is known of a variant before it runs."""
+    """What is known of a variant before it is measured."""
 
     size_bytes: int
+    packed_bytes: int | None
+    """Not verified yet; ``None`` if it could not be packed."""
+    bytes_by_dtype: dict[str, int]
     params: int
     layers: Layers
+    macs: int
+    peak_memory_bytes: int | None
+    fingerprint: str
+    """Of the logits of a few test examples; the packed file must give the same."""
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The answers to the whole test set, in its order."""
+
+    accuracy: Accuracy
+    answers: NDArray[np.int16]
+    """The class with the largest logit."""
+    right: NDArray[np.bool_]

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import copy
+import functools
+import gc
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bench import checkpoint
-from bench.errors import UnsupportedError
-from bench.measure import accuracy, latency, params, size
-from bench.result import Accuracy, Layers
+from bench import checkpoint, packing
+from bench.errors import CheckpointError, UnsupportedError
+from bench.measure import accuracy, affinity, cuda, disturbance, latency, macs, params, size
+from bench.measure.memory import MemoryProbe
+from bench.measure.rounds import Block
+from bench.result import Layers
 from bench.techniques.technique import TECHNIQUES, Context, Variant
-from bench.variant import VariantFacts, VariantRequest
+from bench.variant import Evaluation, VariantFacts, VariantRequest
 from bench.worker import Report
 from tasks.dataset import Dataset
 from tasks.task import TASKS
 
 EVALUATION_BATCH = 250
+PROBE = 32
+"""Test examples whose logits a packed file must reproduce to the bit."""
 
 
 class VariantHost:
@@ -26,53 +35,105 @@ class VariantHost:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._variant: Variant
-        self._timers: dict[int, _VariantTimer] = {}
+        self._timers: dict[int, VariantTimer] = {}
 
     def build(self, request: VariantRequest) -> VariantFacts:
         """Load, convert and describe; raises ``UnsupportedError`` or ``CheckpointError``."""
+        self._open(request)
+        example = self._task.inputs(self._spec, self._dataset.test[torch.arange(1)])
+        products = macs.count_macs(checkpoint.untrained(request.checkpoint, "meta"), example.to("meta"))
+        probe = MemoryProbe(self._device)
+        model, _ = checkpoint.load(request.checkpoint)
+        layers = params.count_weight_layers(model)
+        self._variant = self._convert(model, lambda: self._task.calibration(self._spec, self._dataset))
+        del model
+        gc.collect()  # a conversion leaves the float weights behind in reference cycles
+        probe.loaded()
+        index = torch.arange(request.largest_batch) % len(self._dataset.test)
+        with torch.inference_mode():
+            self._variant.forward(self._cast(self._task.inputs(self._spec, self._dataset.test[index])))
+        peak_bytes = probe.peak_bytes()
+        module = self._variant.module
+        notes = self._variant.notes
+        packed: packing.Packed | None = None
+        try:
+            packed = packing.pack(module, request.packed)
+        except CheckpointError as error:
+            notes += (f"no packed file: {error}",)
+        return VariantFacts(
+            size_bytes=size.state_dict_bytes(module),
+            packed_bytes=packed.file_bytes if packed else None,
+            bytes_by_dtype=packed.bytes_by_dtype if packed else {},
+            params=params.count_parameters(module),
+            layers=Layers(changed=layers - params.count_plain_layers(module), total=layers),
+            macs=products,
+            peak_memory_bytes=peak_bytes,
+            fingerprint=self._fingerprint(),
+            notes=notes,
+        )
+
+    def reload(self, request: VariantRequest) -> str:
+        """Rebuild the variant from its packed file and return its fingerprint; raises ``CheckpointError``.
+
+        Nothing of the trained weights is used: the technique treats a network of zeros, with ranges
+        observed on one example, and all values come from the file.
+        """
+        self._open(request)
+        zeros = checkpoint.untrained(request.checkpoint, "cpu")
+        self._variant = self._convert(zeros, lambda: self._task.inputs(self._spec, self._dataset.test[torch.arange(1)]))
+        packing.unpack(self._variant.module, request.packed)
+        return self._fingerprint()
+
+    def evaluate(self) -> Evaluation:
+        """Answer the whole test set."""
+        return accuracy.evaluate(self._variant.forward, self._batches())
+
+    def warm_up(self, batch_size: int, cores: Sequence[int]) -> latency.WarmUp:
+        """Make the inputs of this batch size on ``cores``, if any are named; warm up, size the block."""
+        if cores:
+            affinity.pin(cores)
+        index = torch.arange(batch_size) % len(self._dataset.test)
+        inputs = self._cast(self._task.inputs(self._spec, self._dataset.test[index]))
+        timer = self._timers[batch_size] = VariantTimer(self._variant, inputs)
+        return latency.warm_up(timer, least_s=cuda.WARM_CLOCKS_S if inputs.is_cuda else 0.0)
+
+    def renew(self, batch_size: int) -> None:
+        """Lay model and inputs out anew in memory."""
+        self._timers[batch_size].renew()
+
+    def time(self, batch_size: int, calls: int) -> Block:
+        """Time one block of forward passes."""
+        return self._timers[batch_size].block(calls)
+
+    def _open(self, request: VariantRequest) -> None:
         torch.set_num_threads(request.threads)
+        self._request = request
         self._device = torch.device(request.device)
         self._task = TASKS.get(request.task)
         self._dataset = Dataset.open(request.dataset)
         spec = next(spec for spec in self._task.models if spec.name == request.model)
         self._spec = self._task.resolve(spec, self._dataset)
-        model, _ = checkpoint.load(request.checkpoint)
-        layers = params.count_weight_layers(model)
+
+    def _convert(self, model: nn.Module, calibration: Callable[[], Tensor]) -> Variant:
         context = Context(
             device=self._device,
-            engine=request.engine,
-            isa=request.isa,
-            calibration=lambda: self._task.calibration(self._spec, self._dataset).to(self._device),
+            engine=self._request.engine,
+            isa=self._request.isa,
+            calibration=lambda: calibration().to(self._device),
         )
         try:
-            technique = TECHNIQUES.get(request.technique)
-            self._variant = technique.convert(self._spec.arrange(model).to(self._device), context)
+            technique = TECHNIQUES.get(self._request.technique)
+            return technique.convert(self._spec.arrange(model).to(self._device), context)
         except (NotImplementedError, RuntimeError) as error:
             if "not implemented for" in str(error):
                 raise UnsupportedError(f"this torch cannot do it: {str(error).splitlines()[0]}") from error
             raise
-        module = self._variant.module
-        return VariantFacts(
-            size_bytes=size.state_dict_bytes(module),
-            params=params.count_parameters(module),
-            layers=Layers(changed=layers - params.count_plain_layers(module), total=layers),
-            notes=self._variant.notes,
-        )
 
-    def evaluate(self) -> Accuracy:
-        """Measure the accuracy on the whole test set."""
-        return accuracy.count_correct(self._variant.forward, self._batches())
-
-    def warm_up(self, batch_size: int) -> latency.WarmUp:
-        """Make the inputs of this batch size, warm up, size the block."""
-        index = torch.arange(batch_size) % len(self._dataset.test)
-        inputs = self._cast(self._task.inputs(self._spec, self._dataset.test[index]))
-        self._timers[batch_size] = _VariantTimer(self._variant, inputs)
-        return latency.warm_up(self._timers[batch_size])
-
-    def time(self, batch_size: int, calls: int) -> float:
-        """Time one block: the seconds that ``calls`` forward passes took."""
-        return self._timers[batch_size].time(calls)
+    def _fingerprint(self) -> str:
+        inputs = self._cast(self._task.inputs(self._spec, self._dataset.test[torch.arange(PROBE)]))
+        with torch.inference_mode():
+            logits = self._variant.forward(inputs)
+        return hashlib.sha256(logits.cpu().contiguous().view(torch.uint8).numpy().data).hexdigest()
 
     def _cast(self, inputs: Tensor) -> Tensor:
         return inputs.to(self._device, getattr(torch, self._variant.input_dtype))
@@ -85,17 +146,30 @@ class VariantHost:
             self._report(int(index[-1]) + 1, len(test))
 
 
-class _VariantTimer:
+class VariantTimer:
     """Times forward passes in inference mode on inputs made beforehand."""
 
     def __init__(self, variant: Variant, inputs: Tensor) -> None:
-        self._forward = variant.forward
+        self._variant = variant
         self._inputs = inputs
+        self._watch = disturbance.Watch()
+        self._copies = cuda.copies_beyond_cache(inputs) if inputs.is_cuda else []
+
+    def renew(self) -> None:
+        """Copy model and inputs to new places and forget the old ones."""
+        # Both copies exist for a moment, so the new one cannot lie where the old one did.
+        self._variant, self._inputs = copy.deepcopy((self._variant, self._inputs))
 
     def time(self, calls: int) -> float:
-        def synchronize() -> None:
-            if self._inputs.is_cuda:
-                torch.cuda.synchronize()
-
+        """Return the seconds of ``calls`` calls."""
         with torch.inference_mode():
-            return latency.time_calls(lambda: self._forward(self._inputs), calls, synchronize)
+            if self._copies:
+                forward, following = self._variant.forward, itertools.cycle(self._copies)
+                return cuda.time_calls(lambda: forward(next(following)), calls)
+            return latency.time_calls(functools.partial(self._variant.forward, self._inputs), calls)
+
+    def block(self, calls: int) -> Block:
+        """Return the seconds of ``calls`` calls, and what disturbed them."""
+        before = self._watch.read()
+        elapsed_s = self.time(calls)
+        return Block(elapsed_s, disturbance.causes(before, self._watch.read()))

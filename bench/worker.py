@@ -38,6 +38,11 @@ _CARRIED = {cls.__name__: cls for cls in (CheckpointError, DataError, RequestErr
 """Errors that keep their class on the way from a worker."""
 
 
+_LIKELY_CAUSES = {
+    "SIGKILL": ", which is how a system that runs out of memory ends a process",
+    "SIGILL": ": it used an instruction that this CPU does not have",
+}
+
 STILL_RUNNING = object()
 """In place of an outcome, after a report."""
 
@@ -70,8 +75,12 @@ def start_server() -> None:
 class Worker:
     """The caller's end of a worker process that holds one ``host``."""
 
-    def __init__(self, host: str) -> None:
-        """``host`` is ``module:class``, imported by the worker alone, and made with a ``Report``."""
+    def __init__(self, host: str, timeout_s: float = TIMEOUT_S) -> None:
+        """``host`` is ``module:class``, imported by the worker alone, and made with a ``Report``.
+
+        A call that says nothing for ``timeout_s`` seconds counts as hung.
+        """
+        self.timeout_s = timeout_s
         start_server()
         context = multiprocessing.get_context(_start_method())
         self.connection, theirs = context.Pipe()
@@ -87,12 +96,15 @@ class Worker:
         except OSError:
             raise self._died() from None
 
-    def receive(self, timeout_s: float = TIMEOUT_S, report: Report = lambda done, total: None) -> Any:
+    def receive(self, report: Report = lambda done, total: None) -> Any:
         """Wait for the outcome; raises what the host raised, or ``WorkerError`` for a crash or a hang."""
-        deadline = time.monotonic() + timeout_s
         while True:
-            if not self.connection.poll(max(0.0, deadline - time.monotonic())):
-                raise self.hung(timeout_s)
+            try:
+                spoke = self.connection.poll(self.timeout_s)
+            except OSError:
+                raise self._died() from None
+            if not spoke:
+                raise self.hung()
             kind, content = self._take()
             if kind != "report":
                 return _unpack(kind, content)
@@ -117,10 +129,10 @@ class Worker:
         self._process.kill()
         self._process.join()
 
-    def hung(self, timeout_s: float) -> WorkerError:
+    def hung(self) -> WorkerError:
         """End the process and return the error that says why."""
         self.close()
-        return WorkerError(f"no answer within {timeout_s:.0f} s; the process was ended")
+        return WorkerError(f"it hung: no sign of life for {self.timeout_s:g} s, so its process was ended")
 
     def _take(self) -> tuple[str, Any]:
         try:
@@ -133,7 +145,8 @@ class Worker:
         self._process.join(timeout=5)
         code = self._process.exitcode
         if code is not None and code < 0:
-            return WorkerError(f"the process died of {signal.Signals(-code).name}")
+            name = signal.Signals(-code).name
+            return WorkerError(f"the process died of {name}{_LIKELY_CAUSES.get(name, '')}")
         return WorkerError(f"the process ended with code {code}")
 
 
@@ -150,7 +163,8 @@ class Job:
 def run_jobs(jobs: Sequence[Job], at_once: int) -> Iterator[tuple[int, Any]]:
     """Make the calls, ``at_once`` at a time and in order; yield (position, result or exception) as they end."""
     waiting = list(enumerate(jobs))[::-1]
-    running: dict[Connection, tuple[int, Job]] = {}
+    running: dict[Any, tuple[int, Job]] = {}  # by connection
+    silent_until: dict[Any, float] = {}
     while waiting or running:
         while waiting and len(running) < at_once:
             position, job = waiting.pop()
@@ -160,27 +174,38 @@ def run_jobs(jobs: Sequence[Job], at_once: int) -> Iterator[tuple[int, Any]]:
                 yield position, error
                 continue
             running[job.worker.connection] = (position, job)
-        ready = wait(list(running), timeout=TIMEOUT_S)
-        if not ready:
-            for position, job in running.values():
-                yield position, job.worker.hung(TIMEOUT_S)
-            running.clear()
-        for connection in ready:
-            position, job = running[connection]  # type: ignore[index]
+            silent_until[job.worker.connection] = time.monotonic() + job.worker.timeout_s
+        patience_s = min((silent_until[each] for each in running), default=0.0) - time.monotonic()
+        for connection in wait(list(running), timeout=max(0.0, patience_s)):
+            position, job = running[connection]
+            silent_until[connection] = time.monotonic() + job.worker.timeout_s
             try:
                 outcome = job.worker.receive_one(job.report)
             except (WorkerError, QuantbenchError) as error:
                 outcome = error
                 job.report(1, 1)  # ends its progress bar
             if outcome is not STILL_RUNNING:
-                del running[connection]  # type: ignore[arg-type]
+                del running[connection]
                 yield position, outcome
+        for connection in [each for each in running if time.monotonic() >= silent_until[each]]:
+            position, job = running.pop(connection)
+            job.report(1, 1)
+            yield position, job.worker.hung()
+
+
+def _described(error: Exception) -> tuple[str, str]:
+    message = str(error) or "no message"
+    if "can't allocate memory" in message or "out of memory" in message:  # torch's, a RuntimeError on the CPU
+        return "WorkerError", f"it ran out of memory ({message.splitlines()[0]})"
+    return type(error).__name__, message
 
 
 def _unpack(kind: str, content: Any) -> Any:
     if kind == "result":
         return content
     name, message = content
+    if name == WorkerError.__name__:
+        raise WorkerError(message)
     raise _CARRIED.get(name, WorkerError)(message if name in _CARRIED else f"{name}: {message}")
 
 
@@ -205,12 +230,12 @@ def _serve(connection: Connection, host_name: str, environment: dict[str, str]) 
             method, args = connection.recv()
             try:
                 answer = ("result", getattr(host, method)(*args))
-            except OSError as error:
-                if isinstance(error, BrokenPipeError):
-                    raise
-                answer = ("error", (type(error).__name__, str(error)))
+            except BrokenPipeError:
+                raise
+            except MemoryError as error:
+                answer = ("error", ("WorkerError", f"it ran out of memory ({error or 'MemoryError'})"))
             except Exception as error:
-                answer = ("error", (type(error).__name__, str(error) or "no message"))
+                answer = ("error", _described(error))
             connection.send(answer)
     os._exit(0)
 

@@ -1,4 +1,4 @@
-"""Top-1 accuracy on a whole test set."""
+"""Top-1 accuracy on a whole test set, and how two models' answers to it differ."""
 
 from __future__ import annotations
 
@@ -8,22 +8,31 @@ import torch
 from torch import Tensor
 
 from bench.result import Accuracy
+from bench.variant import Evaluation
 
 
-def count_correct(forward: Callable[[Tensor], Tensor], batches: Iterable[tuple[Tensor, Tensor]]) -> Accuracy:
-    """Count right answers over batches of ``(inputs, labels)``.
+def evaluate(forward: Callable[[Tensor], Tensor], batches: Iterable[tuple[Tensor, Tensor]]) -> Evaluation:
+    """Answer batches of ``(inputs, labels)``.
 
     Raises ``ValueError`` for logits that are not ``(batch, classes)`` or not numbers: an argmax of
     NaN is an answer too, and sometimes a right one.
     """
-    correct = total = 0
+    answers, right = [], []
     with torch.inference_mode():
         for inputs, labels in batches:
             logits = forward(inputs)
+            if not isinstance(logits, Tensor):
+                raise ValueError(f"the model returned {type(logits).__name__}, not a tensor of logits")
             if logits.dim() != 2 or len(logits) != len(labels):
                 raise ValueError(f"the logits have shape {tuple(logits.shape)}, not ({len(labels)}, classes)")
             if not logits.isfinite().all():
                 raise ValueError("the logits are not finite numbers (NaN or infinity)")
-            correct += int((logits.argmax(1) == labels).sum())
-            total += len(labels)
-    return Accuracy(correct=correct, total=total)
+            answer = logits.argmax(1)
+            answers.append(answer.to("cpu", torch.int16))
+            right.append((answer == labels).cpu())
+    all_right = torch.cat(right)
+    return Evaluation(
+        accuracy=Accuracy(correct=int(all_right.sum()), total=len(all_right)),
+        answers=torch.cat(answers).numpy(),
+        right=all_right.numpy(),
+    )

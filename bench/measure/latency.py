@@ -1,25 +1,21 @@
-"""Latency by interleaved rounds: each round times every variant once, in an order shuffled anew.
+"""One variant's side of latency: warming up, and timing a block of calls.
 
 Terms: a *call* is one forward pass; a *block* is a number of calls timed together, long enough that
-clock and loop are a negligible part of it; a *round* is one block of every variant; a *run* is a group
-of consecutive rounds. The machine drifts by more than the differences that matter, so only blocks of
-one round are compared with each other. See docs/measuring.md.
+clock and loop are a negligible part of it. What is made of blocks is in ``bench.measure.rounds``.
 """
 
 from __future__ import annotations
 
 import math
-import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 BLOCK_S = 0.01
 """A block lasts at least this long: the clock's cost (some 50 ns) is below 0.001 % of it."""
 LEAD_IN = 0.05
-"""Share of a block's calls that are made untimed before it, because the variant before left cold caches."""
-ROUNDS_PER_RUN = 2
+"""Share of a block's calls that are made untimed before it, one at least: the variant before left cold caches."""
 WARM_WINDOW = 2
 """Blocks per warm-up window."""
 WARM_TOLERANCE = 0.05
@@ -51,8 +47,11 @@ class WarmUp:
     """Whether two windows agreed before the time was over."""
 
 
-def warm_up(timer: Timer, block_s: float = BLOCK_S) -> WarmUp:
-    """Size a block, then make blocks until the fastest of one window agrees with that of the next."""
+def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> WarmUp:
+    """Size a block, then make blocks until the fastest of one window agrees with that of the next.
+
+    That takes ``least_s`` seconds at least: a GPU's clocks rise while it works.
+    """
     timer.time(1)  # the first call of all allocates and compiles: not a measure of anything
     spent = 0.0
     calls = 1
@@ -77,7 +76,7 @@ def warm_up(timer: Timer, block_s: float = BLOCK_S) -> WarmUp:
             return WarmUp(max(calls, _calls(block_s, fastest)), blocks, warm=agrees)
         if fastest * calls < block_s:  # a disturbed block ended the sizing too early
             calls, before = _calls(block_s, fastest), None
-        elif agrees:
+        elif agrees and spent >= least_s:
             return WarmUp(calls, blocks, warm=True)
         else:
             before = fastest
@@ -87,36 +86,11 @@ def _calls(block_s: float, call_s: float) -> int:
     return math.ceil(MARGIN * block_s / max(call_s, 1e-9))
 
 
-def interleave(
-    timers: Mapping[str, Timer],
-    calls: Mapping[str, int],
-    rounds: int,
-    rng: random.Random,
-    after_round: Callable[[int], None] = lambda done: None,
-) -> dict[str, list[float]]:
-    """Return seconds per call of each timer's block in each round; block i of every timer is of round i."""
-    samples: dict[str, list[float]] = {name: [] for name in timers}
-    order = list(timers)
-    for done in range(1, rounds + 1):
-        rng.shuffle(order)
-        for name in order:
-            samples[name].append(timers[name].time(calls[name]) / calls[name])
-        after_round(done)
-    return samples
-
-
-def time_calls(
-    call: Callable[[], object],
-    calls: int,
-    synchronize: Callable[[], None] = lambda: None,
-    clock_ns: Callable[[], int] = time.perf_counter_ns,
-) -> float:
-    """Return the seconds of ``calls`` calls after a lead-in; ``synchronize`` waits for an accelerator."""
-    for _ in range(math.ceil(LEAD_IN * calls) if calls > 1 else 0):
+def time_calls(call: Callable[[], object], calls: int, clock_ns: Callable[[], int] = time.perf_counter_ns) -> float:
+    """Return the seconds of ``calls`` calls, after a lead-in of at least one: memory was laid out anew before."""
+    for _ in range(math.ceil(LEAD_IN * calls)):
         call()
-    synchronize()
     start = clock_ns()
     for _ in range(calls):
         call()
-    synchronize()
     return (clock_ns() - start) / 1e9

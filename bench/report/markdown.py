@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from tabulate import tabulate
@@ -9,12 +10,19 @@ from tabulate import tabulate
 from bench.report.units import MISSING, counted, duration, gibibytes, megabytes, percent, ratio
 from bench.result import BASELINE, Data, Machine, Row, Run
 from bench.schemes import SCHEMES
-from bench.summary import Interval, mean_std, wilson
+from bench.summary import ALPHA, Interval, mean_std, wilson
+from bench.verdict import NOT_COMPARABLE, UNDECIDED, Verdict, accuracy_verdicts, latency_verdicts
 
 _HOW_TO_READ = (
-    "Speed-up: median over paired rounds of fp32's time / the variant's, with its 95 % interval. "
-    "Accuracy: 95 % Wilson interval. × smaller: fp32's size on disk / the variant's. "
-    "Layers: Linear and convolution layers that the technique changed."
+    "Speed-up: fp32's time / the variant's, each the mean of the fastest quarter of the paired rounds, with its 95 % "
+    "interval. Accuracy: 95 % Wilson interval. Words are verdicts: given only where at most one table of equals in "
+    f"{1 / ALPHA:,.0f} would get one (Holm); = means no difference detected."
+)
+_SIZES = (
+    "Packed: the smallest file of ours that reloads, in a fresh process, to the same logits to the bit, verified in "
+    "this run. × smaller: fp32's packed file / the variant's. MACs: multiply-accumulates of one "
+    "example. Memory: growth of the variant's process from before loading to the peak of one batch of {batch}. Layers: "
+    "Linear and convolution layers that the technique changed."
 )
 
 
@@ -45,6 +53,13 @@ def _run(run: Run) -> str:
         "## Against fp32",
         "\n\n".join(_comparison(run, data) for data in run.data),
         _HOW_TO_READ,
+        "## Size and work",
+        "\n\n".join(_sizes(run, data) for data in run.data),
+        _SIZES.format(batch=max(run.settings.batch_sizes)),
+        "## Verdicts",
+        _verdicts(run),
+        "## How quiet it was",
+        _quiet(run),
     ]
     if notes := _notes(run):
         parts += ["## To be known of these rows", notes]
@@ -101,30 +116,87 @@ def _comparison(run: Run, data: Data) -> str:
     header = [
         "Model",
         "Technique",
-        "× smaller",
-        *(f"Speed-up B{size}" for size in sizes),
+        *(text for size in sizes for text in (f"Speed-up B{size}", "")),
         "Accuracy",
-        "Layers",
+        "",
+        "Agreement",
     ]
-    baselines = {row.model: row for row in run.rows_of(data.task) if row.technique == BASELINE}
+    rows = run.rows_of(data.task)
+    speeds = [latency_verdicts(rows, size) for size in sizes]
+    accuracies = accuracy_verdicts(rows)
     table = [
         [
             row.model,
             row.technique,
-            _smaller(row, baselines.get(row.model)),
-            *(_speedup(row, size) for size in sizes),
+            *(
+                text
+                for size, verdicts in zip(sizes, speeds, strict=True)
+                for text in (_speedup(row, size), _word(verdicts[position]))
+            ),
             _accuracy(row),
-            f"{row.layers.changed} of {row.layers.total}" if row.layers else MISSING,
+            _word(accuracies[position]),
+            percent(row.agreement.same / row.accuracy.total) if row.agreement and row.accuracy else MISSING,
         ]
-        for row in run.rows_of(data.task)
+        for position, row in enumerate(rows)
     ]
     return f"### {data.title}: against fp32\n\n{_caption(run, data)}\n\n{_table(table, header)}"
 
 
-def _smaller(row: Row, baseline: Row | None) -> str:
-    if row.size_bytes is None or baseline is None or baseline.size_bytes is None:
-        return MISSING
-    return f"{baseline.size_bytes / row.size_bytes:.2f}×"
+def _word(verdict: Verdict) -> str:
+    return {UNDECIDED: "=", NOT_COMPARABLE: ""}.get(verdict.word, verdict.word)
+
+
+def _sizes(run: Run, data: Data) -> str:
+    header = ["Model", "Technique", "Packed (MB)", "× smaller", "By dtype (bytes)", "MACs", "Memory (MB)", "Layers"]
+    rows = run.rows_of(data.task)
+    baselines = {row.model: row.packed_bytes for row in rows if row.technique == BASELINE}
+    table = [
+        [
+            row.model,
+            row.technique,
+            megabytes(row.packed_bytes) if row.packed_bytes is not None else MISSING,
+            _smaller(row.packed_bytes, baselines.get(row.model)),
+            ", ".join(f"{dtype} {count:,}" for dtype, count in row.bytes_by_dtype.items()) or MISSING,
+            f"{row.macs:,}" if row.macs is not None else MISSING,
+            megabytes(row.peak_memory_bytes) if row.peak_memory_bytes is not None else MISSING,
+            f"{row.layers.changed} of {row.layers.total}" if row.layers else MISSING,
+        ]
+        for row in rows
+    ]
+    return f"### {data.title}: size and work\n\n{_table(table, header)}"
+
+
+def _smaller(packed_bytes: int | None, baseline_bytes: int | None) -> str:
+    return f"{baseline_bytes / packed_bytes:.2f}×" if packed_bytes and baseline_bytes else MISSING
+
+
+def _verdicts(run: Run) -> str:
+    """Return one sentence for each row that is not the baseline."""
+    lines = []
+    for data in run.data:
+        rows = run.rows_of(data.task)
+        families = [latency_verdicts(rows, size) for size in run.settings.batch_sizes] + [accuracy_verdicts(rows)]
+        for position, row in enumerate(rows):
+            if row.technique != BASELINE:
+                sentences = dict.fromkeys(family[position].sentence for family in families)
+                lines.append(f"- `{row.task}/{row.model}` `{row.technique}` {'; '.join(sentences)}.")
+    return "\n".join(lines)
+
+
+def _quiet(run: Run) -> str:
+    """Return how many blocks were disturbed, and by what."""
+    timed = [latency for row in run.rows for latency in row.latency.values()]
+    blocks = sum(len(latency.rounds_s) + len(latency.repeated_s) for latency in timed)
+    repeated = sum(len(latency.repeated_s) for latency in timed)
+    kept = sum(len(latency.disturbed) for latency in timed)
+    causes: Counter[str] = Counter()
+    for latency in timed:
+        causes.update(latency.causes)
+    named = ", ".join(f"{count:,} × {cause}" for cause, count in causes.most_common()) or "none known"
+    return (
+        f"Of {counted(blocks, 'block')} {repeated:,} were disturbed from outside and repeated, and {kept:,} were still "
+        f"disturbed after the last repetition (causes: {named}). `run.json` has all of them, by row."
+    )
 
 
 def _speedup(row: Row, size: int) -> str:
@@ -177,14 +249,18 @@ def hardware_table(machine: Machine) -> str:
 
 def _settings(run: Run) -> str:
     settings = run.settings
-    one_run = f"the mean over {counted(settings.rounds_per_run, 'interleaved round')}"
+    budget = (
+        f"{settings.budget_s:g} s a model" if settings.budget_s else "as long as the least rounds take, and a little"
+    )
+    cores = ", ".join(map(str, settings.pinned_cores))
     return _table(
         [
             ["Models", ", ".join(settings.models)],
-            ["Device, threads", f"{settings.device}, {settings.threads}"],
+            ["Device, threads", f"{settings.device}, {settings.threads}" + (f", on core {cores}" if cores else "")],
             ["Quantized engine", _engine(run)],
             ["Batch sizes", ", ".join(map(str, settings.batch_sizes))],
-            ["Runs", f"{settings.runs}, each {one_run}"],
+            ["Runs", f"{settings.runs}, each the mean over its share of the rounds"],
+            ["Precision, budget", f"±{settings.precision:.1%} of a speed-up; {budget}"],
             ["Seed", str(settings.seed)],
             ["Data asked for", settings.data],
             ["Measured", f"{run.created} with quantbench {run.quantbench}"],
@@ -232,7 +308,7 @@ def _table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
     return tabulate(rows, headers=list(header), tablefmt="pipe", colalign=align, disable_numparse=True) if rows else ""
 
 
-_TEXT = {"", "Model", "Q", "dtype", "Technique", "Network", "Trained in", "Optimizer", "Recipe"}
+_TEXT = {"", "Model", "Q", "dtype", "Technique", "By dtype (bytes)", "Network", "Trained in", "Optimizer", "Recipe"}
 """Columns that are read from the left."""
 
 

@@ -5,13 +5,22 @@ bfloat16 on a CPU; float16 with a GradScaler on CUDA (Micikevicius et al. 2018, 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bench.techniques.technique import Context, Technique, Variant, technique
 from tasks.task import Precision
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
+
+
+def _forward(model: nn.Module, autocast: Callable[[], torch.autocast], inputs: Tensor) -> Tensor:
+    with autocast():
+        logits: Tensor = model(inputs)
+    return logits
 
 
 @technique
@@ -36,10 +45,5 @@ class Amp(Technique):
 
         device = context.device.type
         dtype = getattr(torch, self.training_precision(device))
-
-        def forward(inputs: Tensor) -> Tensor:
-            with torch.autocast(device, dtype=dtype):
-                logits: Tensor = model(inputs)
-            return logits
-
+        forward = functools.partial(_forward, model, functools.partial(torch.autocast, device, dtype=dtype))
         return Variant(model, forward, notes=("its own training; weights are float32 and cast at each call",))

@@ -38,7 +38,11 @@ class Variant:
     module: nn.Module
     """What is saved and counted."""
     forward: Callable[[Tensor], Tensor]
-    """What is called and timed: inputs of ``input_dtype``, batch first, to logits ``(batch, classes)``."""
+    """What is called and timed: inputs of ``input_dtype``, batch first, to logits ``(batch, classes)``.
+
+    Variants are copied to lay them out anew in memory: use ``functools.partial`` over the module, not a closure,
+    which a copy would share.
+    """
     input_dtype: str = "float32"
     """The name of a torch dtype."""
     notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,162 @@
+"""Interleaved rounds: each round times every variant once, in an order shuffled anew.
+
+A *round* is one block of every variant that takes part. The machine drifts by more than the differences that matter, so
+blocks of one round are what is compared. Before each round every variant is laid out anew in memory, because
+where its tensors happen to lie makes it faster or slower by as much as some techniques gain, for as long as its process
+lives. A block that was disturbed from outside is repeated at once; both readings are kept. See docs/measuring.md.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from bench import summary
+from bench.measure.disturbance import Cause
+from bench.summary import Ratio
+
+BASE_ROUNDS = 10
+"""Made of every variant, whatever the precision."""
+MORE_ROUNDS = 5
+"""Made at a time while the precision is not reached."""
+REPEATS = 2
+"""A block that is disturbed so many times more is taken as it is, and said to be disturbed."""
+
+
+class Block(NamedTuple):
+    """One reading."""
+
+    elapsed_s: float
+    """NaN if the variant failed."""
+    causes: tuple[Cause, ...] = ()
+    """What disturbed it."""
+
+
+class Entrant(Protocol):
+    """A variant in the rounds of one batch size."""
+
+    def begin_renewal(self) -> None:
+        """Start to lay the variant out anew in memory."""
+        ...
+
+    def end_renewal(self) -> None:
+        """Wait until that is done."""
+        ...
+
+    def time(self, calls: int) -> Block:
+        """Time one block of ``calls`` calls."""
+        ...
+
+
+@dataclass
+class Series:
+    """The blocks of one entrant, seconds per call."""
+
+    calls: int
+    """Per block."""
+    rounds_s: dict[int, float] = field(default_factory=dict)
+    """By the number of the round: the block that counts."""
+    repeated_s: list[float] = field(default_factory=list)
+    """The blocks that were disturbed and therefore repeated."""
+    disturbed: list[int] = field(default_factory=list)
+    """The rounds whose block was still disturbed after the last repetition."""
+    causes: Counter[Cause] = field(default_factory=Counter)
+    """How many blocks each cause disturbed."""
+
+
+class Rounds:
+    """The rounds of one batch size."""
+
+    def __init__(
+        self,
+        entrants: Mapping[str, Entrant],
+        calls: Mapping[str, int],
+        rng: random.Random,
+        after_round: Callable[[int], None] = lambda done: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take ``calls`` for each block, by name; ``after_round`` hears of each round made."""
+        self.series = {name: Series(calls[name]) for name in entrants}
+        self.made = 0
+        self._entrants = entrants
+        self._rng = rng
+        self._after_round = after_round
+        self.clock = clock
+
+    def make(self, number: int, among: Collection[str], deadline: float = math.inf) -> None:
+        """Make ``number`` rounds of the entrants ``among``, or fewer if the clock passes ``deadline``."""
+        order = [name for name in self._entrants if name in among]
+        for _ in range(number):
+            if self.clock() >= deadline:
+                return
+            self._rng.shuffle(order)
+            for name in order:  # side by side: this is not timed
+                self._entrants[name].begin_renewal()
+            for name in order:
+                self._entrants[name].end_renewal()
+            for name in order:
+                self._time(name)
+            self.made += 1
+            self._after_round(self.made)
+
+    def _time(self, name: str) -> None:
+        series = self.series[name]
+        for attempt in range(1 + REPEATS):
+            block = self._entrants[name].time(series.calls)
+            series.causes.update(block.causes)
+            if not block.causes:
+                break
+            if attempt < REPEATS:
+                series.repeated_s.append(block.elapsed_s / series.calls)
+            else:
+                series.disturbed.append(self.made)
+        series.rounds_s[self.made] = block.elapsed_s / series.calls
+
+    def speedup(self, baseline: str, name: str) -> Ratio:
+        """Return how many times faster than ``baseline`` an entrant is, over the rounds that both were in."""
+        ours, theirs = self.series[name].rounds_s, self.series[baseline].rounds_s
+        common = [number for number in ours if number in theirs]
+        return summary.speedup([theirs[number] for number in common], [ours[number] for number in common])
+
+
+def spend(
+    races: Sequence[Rounds],
+    baseline: str,
+    living: Callable[[], Collection[str]],
+    precision: float,
+    deadline: float,
+) -> None:
+    """Make more rounds, where a speed-up's interval is widest, until all are within ±``precision`` or time is over.
+
+    ``living`` returns the names of the entrants that have not failed. Only those whose speed-up is not known well
+    enough yet, and the baseline, take part.
+    """
+    spent_s: dict[Rounds, float] = {}
+    while True:
+        names = set(living()) - {baseline}
+        vague = {race: _vague(race, baseline, names, precision) for race in races}
+        widest = max(races, key=lambda race: max(vague[race].values(), default=0.0))
+        now = widest.clock()
+        # Half of the last time: rounds are started if they are more likely than not to end before the deadline.
+        if baseline not in living() or not vague[widest] or now + spent_s.get(widest, 0.0) / 2 >= deadline:
+            return
+        widest.make(MORE_ROUNDS, {baseline, *vague[widest]}, deadline)
+        spent_s[widest] = widest.clock() - now
+
+
+def _vague(race: Rounds, baseline: str, names: Collection[str], precision: float) -> dict[str, float]:
+    """Return the relative half-widths that exceed the precision."""
+    if baseline not in race.series:
+        return {}
+    widths = {name: relative_half_width(race.speedup(baseline, name)) for name in race.series if name in names}
+    return {name: width for name, width in widths.items() if width > precision}
+
+
+def relative_half_width(ratio: Ratio) -> float:
+    """Return how far the interval reaches from its value, as a share of it; infinite where there is no interval."""
+    return ratio.half_width if ratio.confidence else math.inf

@@ -1,0 +1,133 @@
+"""One variant while it is measured: its process, and what is known of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.errors import CheckpointError, UnsupportedError
+from bench.measure.rounds import Block
+from bench.result import Agreement, Latency, Row, Speedup, Status
+from bench.techniques.technique import Technique
+from bench.variant import Evaluation, VariantFacts, VariantRequest
+from bench.worker import Worker, WorkerError
+
+SETTLE_S = 0.005
+"""Pause after a block of several threads: an idle OpenMP pool spins on for a while and would disturb the next."""
+FAILED = Block(float("nan"))
+
+
+@dataclass
+class Subject:
+    """One variant while it is measured."""
+
+    technique: Technique
+    request: VariantRequest
+    obstacle: Exception | None
+    """Why it cannot be had, known before trying: unsupported here, or a training that failed."""
+    worker: Worker | None = None
+    status: Status = "ok"
+    reason: str = ""
+    facts: VariantFacts | None = None
+    verified: bool = False
+    """Whether its packed file gave the same logits in a fresh process."""
+    notes: list[str] = field(default_factory=list)
+    evaluation: Evaluation | None = None
+    agreement: Agreement | None = None
+    latency: dict[int, Latency] = field(default_factory=dict)
+    speedup: dict[int, Speedup] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The technique's."""
+        return self.technique.name
+
+    def start(self, host: str, timeout_s: float) -> None:
+        """Give the variant its process, or the reason why it has none."""
+        if self.obstacle is not None:
+            self.fail(self.obstacle)
+        else:
+            self.worker = Worker(host, timeout_s)
+
+    def fail(self, error: Exception) -> None:
+        """Take the variant out of the measurement; what was measured of it before stands."""
+        if isinstance(error, CheckpointError):  # concerns every variant, and the user can put it right
+            raise error
+        self.status = "unsupported" if isinstance(error, UnsupportedError) else "failed"
+        self.reason = str(error)
+        self.close()
+
+    def close(self) -> None:
+        """End the variant's process."""
+        if self.worker is not None:
+            self.worker.close()
+            self.worker = None
+
+    def row(self) -> Row:
+        """Return all that was measured."""
+        facts = self.facts
+        return Row(
+            task=self.request.task,
+            model=self.request.model,
+            technique=self.name,
+            scheme=self.technique.scheme,
+            dtype=self.technique.dtype(self.request.device),
+            status=self.status,
+            reason=self.reason,
+            notes=[*(facts.notes if facts else ()), *self.notes, *_cold(self.latency)],
+            size_bytes=facts.size_bytes if facts else None,
+            packed_bytes=facts.packed_bytes if facts and self.verified else None,
+            bytes_by_dtype=facts.bytes_by_dtype if facts and self.verified else {},
+            params=facts.params if facts else None,
+            layers=facts.layers if facts else None,
+            macs=facts.macs if facts else None,
+            peak_memory_bytes=facts.peak_memory_bytes if facts else None,
+            accuracy=self.evaluation.accuracy if self.evaluation else None,
+            agreement=self.agreement,
+            latency=self.latency,
+            speedup=self.speedup,
+        )
+
+
+def _cold(latency: dict[int, Latency]) -> Sequence[str]:
+    cold = [str(batch_size) for batch_size, value in latency.items() if not value.warm]
+    return [f"the warm-up did not settle at batch {' and '.join(cold)}"] if cold else []
+
+
+class RemoteEntrant:
+    """A variant's part in the rounds of one batch size, in its process; after a failure it reads NaN.
+
+    ``fail`` hears of the failure, once; the other variants go on.
+    """
+
+    def __init__(self, worker: Worker, batch_size: int, settle: Callable[[], None], fail: Callable[[Exception], None]):
+        self._worker = worker
+        self._batch_size = batch_size
+        self._settle = settle
+        self._fail = fail
+        self._failed = False
+
+    def begin_renewal(self) -> None:
+        """Start to lay the variant out anew in memory."""
+        self._try(lambda: self._worker.send("renew", self._batch_size))
+
+    def end_renewal(self) -> None:
+        """Wait until that is done."""
+        self._try(self._worker.receive)
+
+    def time(self, calls: int) -> Block:
+        """Time one block."""
+        block: Block = self._try(lambda: self._worker.call("time", self._batch_size, calls)) or FAILED
+        self._settle()
+        return block
+
+    def _try(self, step: Callable[[], Any]) -> Any:
+        if self._failed:
+            return None
+        try:
+            return step()
+        except WorkerError as error:
+            self._failed = True
+            self._fail(error)
+            return None

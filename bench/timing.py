@@ -1,0 +1,137 @@
+"""The latencies of all variants of one model, within its budget."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Sequence
+
+from bench import advice, summary
+from bench.errors import RequestError
+from bench.measure.latency import LEAD_IN, WarmUp
+from bench.measure.rounds import BASE_ROUNDS, Rounds, spend
+from bench.result import BASELINE, Latency, Settings, Speedup
+from bench.stage import Stage
+from bench.subject import SETTLE_S, RemoteEntrant, Subject
+
+EXTRA_S = 2.0
+"""Spent on a model's precision beyond the least number of rounds, where no budget was given."""
+
+
+def measure_latency(subjects: Sequence[Subject], settings: Settings, stage: Stage) -> None:
+    """Fill in latency, speed-up and, where that stayed vague, the status ``noisy``; raises ``RequestError``."""
+    start = time.monotonic()
+    # Side by side: warming up is no measurement, and the last windows must agree whoever runs beside.
+    warm_ups: dict[int, dict[str, WarmUp]] = {
+        batch_size: {
+            subject.name: warm_up
+            for subject, warm_up in stage.call("warm_up", lambda _, size=batch_size: (size, settings.pinned_cores))  # type: ignore[misc]
+        }
+        for batch_size in settings.batch_sizes
+    }
+    races = {
+        batch_size: _rounds(subjects, batch_size, warm_ups[batch_size], settings, stage) for batch_size in warm_ups
+    }
+    least = _least_rounds(warm_ups, settings, start, stage.name)
+    for race in races.values():
+        race.make(least, list(race.series))
+    deadline = time.monotonic() + EXTRA_S if settings.budget_s is None else start + settings.budget_s
+    spend(
+        list(races.values()),
+        BASELINE,
+        living=lambda: [subject.name for subject in subjects if subject.worker is not None],
+        precision=settings.precision,
+        deadline=deadline,
+    )
+    for batch_size, race in races.items():
+        for subject in subjects:
+            if subject.name in race.series:
+                _record(subject, batch_size, race, warm_ups[batch_size][subject.name], settings)
+    for batch_size, race in races.items():
+        _record_speedups(subjects, batch_size, race)
+    _mark_noisy(subjects, settings)
+
+
+def _rounds(
+    subjects: Sequence[Subject], batch_size: int, warm_ups: dict[str, WarmUp], settings: Settings, stage: Stage
+) -> Rounds:
+    show = stage.bars.bar(f"time {stage.name}, batch {batch_size}")
+    settle = (lambda: time.sleep(SETTLE_S)) if settings.threads > 1 else (lambda: None)
+    return Rounds(
+        entrants={
+            subject.name: RemoteEntrant(subject.worker, batch_size, settle, subject.fail)
+            for subject in subjects
+            if subject.worker is not None
+        },
+        calls={technique: warm_up.calls_per_block for technique, warm_up in warm_ups.items()},
+        rng=random.Random(f"{settings.seed} {stage.name} {batch_size}"),
+        after_round=lambda done: show(done, max(done, BASE_ROUNDS)),
+    )
+
+
+def _least_rounds(warm_ups: dict[int, dict[str, WarmUp]], settings: Settings, start: float, name: str) -> int:
+    """Return how many rounds to make at each batch size whatever the precision.
+
+    Raises ``RequestError`` if the budget does not last for a round of each run.
+    """
+    wanted = max(BASE_ROUNDS, settings.runs)
+    if settings.budget_s is None:
+        return wanted
+    round_s = sum(
+        warm_up.calls_per_block * warm_up.blocks_s[-1] * (1 + LEAD_IN)
+        for each in warm_ups.values()
+        for warm_up in each.values()
+    )
+    spent_s = time.monotonic() - start
+    affordable = int((settings.budget_s - spent_s) / round_s) if round_s else wanted
+    if affordable < settings.runs:
+        raise RequestError(
+            f"--budget {settings.budget_s:g} is too short for {name}: warming up took {spent_s:.1f} s, a round takes "
+            f"{round_s:.2f} s, of which each of the {settings.runs} runs needs one; "
+            f"give {spent_s + 1.5 * round_s * wanted:.1f} or more."
+        )
+    return min(wanted, affordable)
+
+
+def _record(subject: Subject, batch_size: int, race: Rounds, warm_up: WarmUp, settings: Settings) -> None:
+    series = race.series[subject.name]
+    rounds_s = list(series.rounds_s.values())
+    if not rounds_s or math.isnan(sum(rounds_s)):  # it failed among these rounds
+        return
+    subject.latency[batch_size] = Latency(
+        runs_s=summary.run_means(rounds_s, settings.runs),
+        rounds=list(series.rounds_s),
+        rounds_s=rounds_s,
+        repeated_s=series.repeated_s,
+        disturbed=series.disturbed,
+        causes={str(cause): count for cause, count in series.causes.items()},
+        calls_per_block=series.calls,
+        warm_up_s=warm_up.blocks_s,
+        warm=warm_up.warm,
+    )
+
+
+def _record_speedups(subjects: Sequence[Subject], batch_size: int, race: Rounds) -> None:
+    timed = [subject for subject in subjects if batch_size in subject.latency]
+    if not any(subject.name == BASELINE for subject in timed):
+        return
+    for subject in timed:
+        if subject.name != BASELINE:
+            ratio = race.speedup(BASELINE, subject.name)
+            subject.speedup[batch_size] = Speedup(
+                value=ratio.value,
+                low=ratio.low,
+                high=ratio.high,
+                confidence=ratio.confidence,
+                p_value=ratio.p_value,
+                n=ratio.n,
+            )
+
+
+def _mark_noisy(subjects: Sequence[Subject], settings: Settings) -> None:
+    baseline = next((subject.latency for subject in subjects if subject.name == BASELINE), {})
+    for subject in subjects:
+        reason = advice.noisy(subject.speedup, subject.latency, baseline, settings.precision)
+        if subject.status == "ok" and reason is not None:
+            subject.status, subject.reason = "noisy", reason
