@@ -1,5 +1,6 @@
 # make bench   measure the lab suite here            (OUT=folder, ARGS="--threads 2 …")
 # make test    lint, types and tests
+# make trust   whether the harness keeps its promises here, half an hour
 # make speed   how long the lab suite takes, beside a plain script
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ ARGS ?=
 
 INSTALLED := $(VENV)/.installed
 
-.PHONY: bench test lint types speed clean
+.PHONY: bench test lint types speed trust clean
 
 bench: $(INSTALLED)
 	$(VENV)/bin/bench run --suite lab --out $(OUT) $(ARGS)
@@ -26,6 +27,9 @@ types: $(INSTALLED)
 
 speed: $(INSTALLED)
 	$(VENV)/bin/python -m tests.benchmarks.suite_speed $(ARGS)
+
+trust: $(INSTALLED)
+	$(VENV)/bin/python -m tests.benchmarks.trust $(ARGS)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Quantbench needs Python 3.10 or newer; name one with make PYTHON=…')"

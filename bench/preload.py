@@ -9,6 +9,7 @@ from torch.ao.quantization import get_default_qconfig_mapping
 from torch.ao.quantization.quantize_fx import prepare_fx
 
 import bench.preparation_host
+import bench.selfcheck.host
 import bench.variant_host  # noqa: F401 — the hosts that workers run
 from bench.techniques.technique import TECHNIQUES
 from bench.techniques.torch_quantization import quiet

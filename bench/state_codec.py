@@ -131,8 +131,8 @@ class Reader:
             case {"q": q, "scale": float(scale), "zero": int(zero), **rest} if not rest:
                 return torch._make_per_tensor_quantized_tensor(self._tensor(q), scale, zero)
             case {"q": q, "scale": scale, "zero": zero, "axis": int(axis), **rest} if not rest:
-                parts = [self._tensor(part) for part in (q, scale, zero)]
-                return torch._make_per_channel_quantized_tensor(*parts, axis)
+                integers, scales, zeros = [self._tensor(part) for part in (q, scale, zero)]  # as they were written
+                return torch._make_per_channel_quantized_tensor(integers, scales, zeros, axis)
         raise ValueError(f"there is no entry of the form {str(entry)[:80]}")
 
     def _tensor(self, entry: object) -> Tensor:

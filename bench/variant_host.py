@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import gc
 import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -47,7 +46,6 @@ class VariantHost:
         layers = params.count_weight_layers(model)
         self._variant = self._convert(model, lambda: self._task.calibration(self._spec, self._dataset))
         del model
-        gc.collect()  # a conversion leaves the float weights behind in reference cycles
         probe.loaded()
         index = torch.arange(request.largest_batch) % len(self._dataset.test)
         with torch.inference_mode():

@@ -12,34 +12,49 @@ import pytest
 
 import bench
 from bench.report.markdown import lab_tables, render
-from tests.benchmarks import suite_speed
+from bench.selfcheck import words
+from bench.selfcheck.record import SelfCheck
+from tests.benchmarks import suite_speed, trust
 
 ROOT = Path(__file__).parent.parent
-README = ROOT / "README.md"
+PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md"]
 RUN_FILES = sorted((ROOT / "reports").glob("*/run.json"))
 
 
 def expected() -> dict[str, str]:
-    """Return what stands between the README's marks, by their name."""
+    """Return what stands between the pages' marks, by their name."""
     return {
         "lab tables": lab_tables(bench.load_run(ROOT / "reports/lab/run.json")),
+        "selfcheck table": words.render(self_check()),
+        "trust table": (ROOT / "reports/trust/trust.md").read_text(encoding="utf-8").strip(),
         "speed table": (ROOT / "reports/speed/speed.md").read_text(encoding="utf-8").strip(),
     }
 
 
+def self_check() -> SelfCheck:
+    return SelfCheck.model_validate_json((ROOT / "reports/selfcheck/selfcheck.json").read_text(encoding="utf-8"))
+
+
 def filled(text: str) -> str:
-    """Return the README with the committed figures between its marks."""
+    """Return a page with the committed figures between its marks."""
     for name, content in expected().items():
+        if f"<!-- {name}: begin -->" not in text:
+            continue
         begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
         before, _, rest = text.partition(begin)
         text = f"{before}{begin}\n{content}\n\n{end}{rest.partition(end)[2]}"
     return text
 
 
-def test_the_readme_shows_the_committed_figures() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert all(content in text for content in expected().values())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_shows_the_committed_figures(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     assert text == filled(text)
+
+
+def test_all_committed_figures_are_shown() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert all(content in text for content in expected().values())
 
 
 @pytest.mark.parametrize("path", RUN_FILES, ids=lambda path: path.parent.name)
@@ -53,6 +68,17 @@ def test_the_speed_table_is_rendered_from_its_figures() -> None:
     assert (folder / "speed.md").read_text(encoding="utf-8") == suite_speed.render(figures) + "\n"
 
 
+def test_the_self_check_is_rendered_from_its_figures() -> None:
+    text = (ROOT / "reports/selfcheck/selfcheck.md").read_text(encoding="utf-8")
+    assert text == words.render(self_check()) + "\n"
+
+
+def test_the_trust_table_is_rendered_from_its_figures() -> None:
+    folder = ROOT / "reports/trust"
+    checks = [SelfCheck.model_validate(each) for each in json.loads((folder / "trust.json").read_text(encoding="utf-8"))]
+    assert (folder / "trust.md").read_text(encoding="utf-8") == trust.render(checks) + "\n"
+
+
 def test_there_is_a_committed_run() -> None:
     assert RUN_FILES
 
@@ -60,4 +86,5 @@ def test_there_is_a_committed_run() -> None:
 if __name__ == "__main__":
     for path in RUN_FILES:
         path.with_name("report.md").write_text(render([bench.load_run(path)]), encoding="utf-8")
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -16,4 +16,4 @@ def count_macs(module: nn.Module, example: Tensor) -> int:
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         module(example)
-    return counter.get_total_flops() // 2
+    return int(counter.get_total_flops()) // 2

@@ -9,6 +9,7 @@ counts, and its peak within the batch stays unseen, because they do not let a pr
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,10 +54,12 @@ class MemoryProbe:
 
     def __init__(self, device: torch.device, gauge: Gauge | None = None) -> None:
         self._gauge = gauge or gauge_for(device)
+        gc.collect()  # garbage of before would be freed by the time of the next reading
         self._before = self._gauge.read()
 
     def loaded(self) -> None:
-        """Note that the model is there; what its loading and conversion freed again does not count."""
+        """Note that the model is there; what its loading and conversion need no more does not count."""
+        gc.collect()  # FX leaves its graphs in cycles of references
         self._gauge.reset()
         self._loaded = self._gauge.read()
 
@@ -77,7 +80,7 @@ def gauge_for(device: torch.device) -> Gauge:
 
 
 def _can_reset() -> bool:
-    """Tell whether the kernel has a high-water mark to reset; sandboxes such as gVisor have none."""
+    """Tell whether the kernel has a high-water mark to reset; some sandboxes have none."""
     try:
         CLEAR_REFS.write_text(RESET_HIGH_WATER)
     except OSError:

@@ -50,7 +50,10 @@ class StaticQint8(Technique):
             module = convert_fx(prepared)
             reduce_range = get_default_qconfig(context.engine).activation().reduce_range
         folded = batch_norms - _count(module, "BatchNorm", "BNReLU")
-        notes = range_notes(context, reduce_range)
+        notes = (
+            *range_notes(context, reduce_range),
+            "torch's FX keeps the float weights alive in the process, so it takes more memory than its weights",
+        )
         if folded:
             notes += (f"{folded} BatchNorms are folded into the convolutions before them, so it has fewer parameters",)
         return Variant(module, module, notes=notes)

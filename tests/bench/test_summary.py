@@ -1,16 +1,39 @@
+"""Each statistic against scipy, a textbook or a simulation whose truth is known."""
+
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.summary import mean_std, median_rank, run_means, speedup, wilson
+from bench.summary import (
+    ALPHA,
+    CONFIDENCE,
+    MIN_ROUNDS,
+    Ratio,
+    describe,
+    holm,
+    mcnemar,
+    mean_std,
+    percentile,
+    quiet_time,
+    run_means,
+    speedup,
+    wilson,
+)
 
 times = st.floats(min_value=1e-6, max_value=10.0)
+pairs = st.lists(st.tuples(times, times), min_size=1, max_size=40)
+p_values = st.lists(st.floats(min_value=0.0, max_value=1.0), max_size=12)
+
+
+# Means and percentiles
 
 
 def test_mean_and_sample_std_of_a_textbook_example() -> None:
@@ -30,61 +53,185 @@ def test_no_values_have_no_mean() -> None:
         mean_std([])
 
 
+@given(st.lists(times, min_size=1, max_size=50), st.floats(min_value=0.0, max_value=1.0))
+def test_a_percentile_is_numpys_default_one(values: list[float], share: float) -> None:
+    assert percentile(values, share) == pytest.approx(np.percentile(values, 100 * share), rel=1e-9)
+
+
+@pytest.mark.parametrize(("values", "share"), [([], 0.5), ([1.0], -0.1), ([1.0], 1.1), ([1.0], math.nan)])
+def test_a_percentile_of_nothing_or_beyond_all_is_refused(values: list[float], share: float) -> None:
+    with pytest.raises(ValueError, match="no quantile"):
+        percentile(values, share)
+
+
+@given(st.lists(times, min_size=2, max_size=50))
+def test_a_description_agrees_with_numpy_and_scipy(values: list[float]) -> None:
+    described, expected = describe(values), stats.describe(values)
+    assert described.n == expected.nobs
+    assert described.mean == pytest.approx(expected.mean)
+    assert described.std == pytest.approx(math.sqrt(expected.variance), abs=1e-12)
+    assert described.median == pytest.approx(np.median(values))
+    assert [described.p95, described.p99] == pytest.approx(np.percentile(values, [95, 99]))
+
+
+def test_the_quiet_time_is_the_mean_of_the_fastest_quarter() -> None:
+    assert quiet_time([8.0, 1.0, 7.0, 3.0, 6.0, 5.0, 9.0, 9.0]) == 2.0
+    assert quiet_time([4.0, 2.0, 3.0]) == 2.0, "the quarter is rounded up: one value at least"
+
+
+# Runs
+
+
 def test_runs_are_means_of_consecutive_rounds() -> None:
     assert run_means([1.0, 3.0, 5.0, 7.0], runs=2) == [2.0, 6.0]
 
 
-@pytest.mark.parametrize(("rounds", "runs"), [(5, 2), (0, 1), (2, 3)])
-def test_rounds_that_do_not_fill_the_runs_are_refused(rounds: int, runs: int) -> None:
-    with pytest.raises(ValueError, match="equal runs"):
+def test_rounds_that_do_not_divide_leave_the_first_runs_the_larger() -> None:
+    assert run_means([1.0, 2.0, 6.0, 4.0, 6.0], runs=2) == [3.0, 5.0]
+
+
+@given(st.integers(min_value=1, max_value=20), st.integers(min_value=0, max_value=200))
+def test_every_round_is_in_one_run_in_order_and_runs_are_as_equal_as_can_be(runs: int, more: int) -> None:
+    rounds = [float(number) for number in range(runs + more)]
+    # The mean of consecutive integers from a to b is (a + b) / 2: it tells where each group starts and ends.
+    ends, start = [], 0.0
+    for mean in run_means(rounds, runs):
+        end = 2 * mean - start
+        ends.append(int(end) + 1)
+        start = end + 1
+    sizes = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+    assert ends[-1] == len(rounds)
+    assert len(sizes) == runs
+    assert max(sizes) - min(sizes) <= 1
+    assert sizes == sorted(sizes, reverse=True)
+
+
+@pytest.mark.parametrize(("rounds", "runs"), [(0, 1), (2, 3)])
+def test_fewer_rounds_than_runs_are_refused(rounds: int, runs: int) -> None:
+    with pytest.raises(ValueError, match=f"{rounds} rounds do not make {runs} runs"):
         run_means([1.0] * rounds, runs)
 
 
-@pytest.mark.parametrize(
-    ("n", "rank", "coverage"),
-    # Conover 1999, table A3, and Hollander & Wolfe: n = 10 gives ranks 2 and 9 at 97.9 %.
-    [(6, 1, 0.9688), (10, 2, 0.9785), (15, 4, 0.9648), (20, 6, 0.9586), (25, 8, 0.9567)],
-)
-def test_ranks_of_the_interval_of_a_median(n: int, rank: int, coverage: float) -> None:
-    assert median_rank(n)[0] == rank
-    assert median_rank(n)[1] == pytest.approx(coverage, abs=5e-5)
-
-
-@given(st.integers(min_value=6, max_value=300))
-def test_the_median_interval_is_the_tightest_that_covers_95_percent(n: int) -> None:
-    rank, coverage = median_rank(n)
-    binomial = stats.binom(n, 0.5)
-    assert coverage == pytest.approx(1 - 2 * binomial.cdf(rank - 1))
-    assert coverage >= 0.95
-    assert rank == n // 2 or 1 - 2 * binomial.cdf(rank) < 0.95
-
-
-def test_too_few_rounds_say_how_little_they_cover() -> None:
-    assert median_rank(5)[1] == pytest.approx(0.9375)
-    assert median_rank(1) == (1, 0.0)
+# The speed-up: what must hold whatever the times are
 
 
 def test_the_speedup_of_a_model_twice_as_fast_is_two() -> None:
-    interval = speedup([2.0] * 10, [1.0] * 10)
-    assert (interval.low, interval.value, interval.high) == (2.0, 2.0, 2.0)
+    found = speedup([2.0] * 10, [1.0] * 10)
+    assert [found.low, found.value, found.high] == pytest.approx([2.0] * 3, rel=1e-12)
+    assert found.confidence == CONFIDENCE
+    assert found.p_value < 1e-12
+    assert found.n == 10
 
 
-def test_a_slow_round_hits_both_and_leaves_the_speedup_alone() -> None:
-    interval = speedup([2.0, 20.0, 2.0], [1.0, 10.0, 1.0])
-    assert interval.value == 2.0
+def test_a_model_against_itself_is_no_surprise() -> None:
+    found = speedup([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    assert (found.low, found.value, found.high, found.p_value) == (1.0, 1.0, 1.0, 1.0)
 
 
-def test_rounds_must_be_paired() -> None:
-    with pytest.raises(ValueError, match="paired"):
-        speedup([1.0, 2.0], [1.0])
-
-
-@given(st.lists(st.tuples(times, times), min_size=1, max_size=50))
-def test_the_speedup_lies_in_its_interval(pairs: list[tuple[float, float]]) -> None:
+@given(pairs)
+def test_the_value_is_the_ratio_of_the_quiet_times_and_lies_in_its_interval(pairs: list[tuple[float, float]]) -> None:
     baseline, variant = zip(*pairs, strict=True)
-    interval = speedup(baseline, variant)
-    assert interval.low <= interval.value <= interval.high
-    assert interval.value == statistics.median(a / b for a, b in pairs)
+    found = speedup(baseline, variant)
+    assert found.value == pytest.approx(quiet_time(baseline) / quiet_time(variant))
+    assert found.low <= found.value <= found.high
+    assert 0 <= found.p_value <= 1
+
+
+@given(pairs, st.floats(min_value=1e-3, max_value=1e3))
+def test_the_unit_of_time_does_not_matter(pairs: list[tuple[float, float]], scale: float) -> None:
+    baseline, variant = zip(*pairs, strict=True)
+    found = speedup(baseline, variant)
+    scaled = speedup([scale * value for value in baseline], [scale * value for value in variant])
+    assert scaled.value == pytest.approx(found.value)
+    assert [math.log(scaled.low), math.log(scaled.high)] == pytest.approx(
+        [math.log(found.low), math.log(found.high)], abs=1e-6
+    )
+
+
+@given(pairs)
+def test_swapping_the_two_gives_the_reciprocal(pairs: list[tuple[float, float]]) -> None:
+    baseline, variant = zip(*pairs, strict=True)
+    found, swapped = speedup(baseline, variant), speedup(variant, baseline)
+    assert swapped.value == pytest.approx(1 / found.value)
+    assert swapped.low == pytest.approx(1 / found.high)
+    assert swapped.high == pytest.approx(1 / found.low)
+    assert swapped.p_value == pytest.approx(found.p_value, abs=1e-9)
+
+
+def test_the_same_rounds_always_give_the_same_interval() -> None:
+    baseline, variant = simulated(rounds=30, seed=5, faster=1.1)
+    assert speedup(baseline, variant) == speedup(baseline, variant)
+
+
+def test_rounds_that_were_slow_for_both_leave_the_speedup_alone() -> None:
+    baseline, variant = simulated(rounds=40, seed=6, faster=2.0)
+    slowed = [3.0 if number % 2 else 1.0 for number in range(40)]
+    found = speedup(
+        [time * slow for time, slow in zip(baseline, slowed, strict=True)],
+        [time * slow for time, slow in zip(variant, slowed, strict=True)],
+    )
+    assert found.value == pytest.approx(2.0, rel=0.03)
+    assert found.half_width < 0.05
+
+
+@pytest.mark.parametrize(
+    ("baseline", "variant", "message"),
+    [
+        ([1.0, 2.0], [1.0], "paired, not 2 against 1"),
+        ([], [], "paired, not 0 against 0"),
+        ([1.0, math.nan], [1.0, 1.0], "positive numbers"),
+        ([1.0, 1.0], [1.0, math.inf], "positive numbers"),
+        ([1.0, 1.0], [1.0, 0.0], "positive numbers"),
+        ([-1.0, 1.0], [1.0, 1.0], "positive numbers"),
+    ],
+)
+def test_times_that_cannot_be_compared_are_refused(baseline: list[float], variant: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        speedup(baseline, variant)
+
+
+@pytest.mark.parametrize("rounds", range(1, MIN_ROUNDS))
+def test_too_few_rounds_give_a_value_and_no_confidence(rounds: int) -> None:
+    found = speedup([2.0] * rounds, [1.0] * rounds)
+    assert found == Ratio(2.0, 2.0, 2.0, confidence=0.0, p_value=1.0, n=rounds)
+
+
+# The speed-up: how often it is right
+
+
+def simulated(rounds: int, seed: int, faster: float = 1.0, noise: float = 0.02) -> tuple[list[float], list[float]]:
+    """Return times of a baseline and of a variant ``faster`` times as fast.
+
+    Each has lognormal noise of its own and is slowed in a tenth of the rounds by half on average; both share
+    a state of the machine that changes by 1 % from round to round.
+    """
+    rng = np.random.default_rng([seed, rounds])
+    state = np.exp(np.cumsum(rng.normal(0, 0.01, rounds)))
+
+    def times(seconds: float) -> list[float]:
+        disturbance = np.where(rng.random(rounds) < 0.1, 1 + rng.exponential(0.5, rounds), 1.0)
+        series: list[float] = (seconds * state * rng.lognormal(0, noise, rounds) * disturbance).tolist()
+        return series
+
+    return times(1.0), times(1 / faster)
+
+
+@pytest.mark.parametrize("rounds", [10, 20, 40])
+def test_equals_are_rarely_told_apart_and_intervals_cover_what_they_promise(rounds: int) -> None:
+    found = [speedup(*simulated(rounds, seed)) for seed in range(300)]
+    assert sum(ratio.p_value < 0.05 for ratio in found) <= 0.1 * 300
+    assert sum(ratio.p_value < ALPHA for ratio in found) <= 1
+    assert sum(ratio.low <= 1.0 <= ratio.high for ratio in found) >= 0.9 * 300
+
+
+def test_five_percent_are_found_with_enough_rounds() -> None:
+    found = [speedup(*simulated(200, seed, faster=1.05)) for seed in range(50)]
+    assert sum(ratio.p_value < ALPHA and ratio.value > 1 for ratio in found) >= 48
+    assert statistics.fmean(ratio.value for ratio in found) == pytest.approx(1.05, abs=0.003)
+    assert max(ratio.half_width for ratio in found) < 0.02
+
+
+# Accuracy and agreement
 
 
 @pytest.mark.parametrize(("correct", "total"), [(715, 872), (9706, 10_000), (0, 10), (10, 10)])
@@ -100,3 +247,56 @@ def test_wilson_agrees_with_scipy(correct: int, total: int) -> None:
 def test_a_share_outside_zero_to_one_is_refused(correct: int, total: int) -> None:
     with pytest.raises(ValueError, match="share"):
         wilson(correct, total)
+
+
+def test_mcnemar_of_a_textbook_example() -> None:
+    # Agresti 1990, table 10.1: approval of the prime minister in two surveys, 150 changed to disapproval and
+    # 86 to approval; the exact two-sided p-value is 3.7e-05.
+    assert mcnemar(150, 86) == pytest.approx(3.716e-5, rel=1e-3)
+
+
+@given(st.integers(min_value=0, max_value=400), st.integers(min_value=0, max_value=400))
+def test_mcnemar_is_the_two_sided_test_of_a_fair_coin(lost: int, gained: int) -> None:
+    expected = stats.binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
+    assert mcnemar(lost, gained) == pytest.approx(expected, rel=1e-9)
+    assert mcnemar(lost, gained) == mcnemar(gained, lost)
+
+
+def test_mcnemar_stands_thousands_of_differences() -> None:
+    assert mcnemar(30_000, 30_000) == 1.0
+    assert mcnemar(30_000, 0) == 0.0
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(-1, 3), (3, -1)])
+def test_mcnemar_of_no_counts_is_refused(lost: int, gained: int) -> None:
+    with pytest.raises(ValueError, match="are not counts"):
+        mcnemar(lost, gained)
+
+
+# Many p-values at once
+
+
+def test_holm_of_worked_numbers() -> None:
+    # Ordered they are 0.005, 0.01, 0.03, 0.04; times 4, 3, 2, 1 gives 0.02, 0.03, 0.06, 0.04, which may not fall.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_holm_of_one_and_of_none() -> None:
+    assert holm([0.03]) == [0.03]
+    assert holm([]) == []
+
+
+@given(p_values)
+def test_holm_never_lowers_never_exceeds_one_and_keeps_the_order(raw: list[float]) -> None:
+    adjusted = holm(raw)
+    assert all(before <= after <= 1 for before, after in zip(raw, adjusted, strict=True))
+    by_raw = [after for _, after in sorted(zip(raw, adjusted, strict=True))]
+    assert by_raw == sorted(by_raw)
+
+
+@given(p_values)
+def test_holm_rejects_step_by_step(raw: list[float]) -> None:
+    """The definition: reject the smallest while it is below alpha divided by how many are left."""
+    ordered = sorted(raw)
+    steps = [p * (len(ordered) - rank) < ALPHA for rank, p in enumerate(ordered)]
+    assert sum(value < ALPHA for value in holm(raw)) == len(list(itertools.takewhile(bool, steps)))

@@ -1,0 +1,1 @@
+"""How far this machine's latencies can be trusted, found out on the machine itself."""

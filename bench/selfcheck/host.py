@@ -1,0 +1,121 @@
+"""The worker's side of the self-check: models whose relations are known."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+import torch
+
+from bench.machine import DEFAULT_ENGINE, supported_engines
+from bench.measure import affinity, latency
+from bench.measure.rounds import Block
+from bench.summary import quiet_time
+from bench.techniques.technique import TECHNIQUES, Context, Variant
+from bench.variant_host import VariantTimer
+from bench.worker import Report
+from tasks.task import TASKS
+
+MODEL = ("mnist", "lab2")
+"""An MLP of 1.5 million weights; here with random ones, which take as long as trained ones."""
+EMPTY_CALLS = 1_000_000
+STUB_BLOCKS = 8
+CALIBRATION_CALLS = 50_000
+
+
+class SelfCheckHost:
+    """Holds one model of known speed."""
+
+    def __init__(self, report: Report) -> None:
+        self._timers: dict[int, VariantTimer] = {}
+        self._extra = 0.0
+
+    def build(self, technique: str, threads: int, extra: float = 0.0) -> None:
+        """Make the model with ``technique``; it then does ``extra`` (a share) more calls than it is asked for."""
+        torch.set_num_threads(threads)
+        self._extra = extra
+        self._variant = _variant(technique)
+
+    def warm_up(self, batch_size: int, cores: Sequence[int]) -> latency.WarmUp:
+        """Warm up on ``cores``, if any are named."""
+        if cores:
+            affinity.pin(cores)
+        self._timers[batch_size] = VariantTimer(self._variant, _inputs(batch_size))
+        return latency.warm_up(self._timers[batch_size])
+
+    def renew(self, batch_size: int) -> None:
+        """Lay model and inputs out anew in memory."""
+        self._timers[batch_size].renew()
+
+    def time(self, batch_size: int, calls: int) -> Block:
+        """Time ``calls`` calls, and the planted ones."""
+        return self._timers[batch_size].block(round(calls * (1 + self._extra)))
+
+    def truth(self, seconds: float, cores: Sequence[int]) -> float:
+        """Measure a stub that spins for ``seconds`` a call, in the way a model is measured; return what is read."""
+        if cores:
+            affinity.pin(cores)
+        stub = _Stub(seconds)
+        calls = latency.warm_up(stub).calls_per_block
+        return quiet_time([stub.time(calls) / calls for _ in range(STUB_BLOCKS)])
+
+    def cost(self) -> float:
+        """Return the seconds that the harness adds to each call."""
+        return min(latency.time_calls(lambda: None, EMPTY_CALLS) for _ in range(3)) / EMPTY_CALLS
+
+    def peer(self, batch_size: int, threads: int, seconds: float) -> float:
+        """Return the speed-up of dynamic int8 over fp32 by ``torch.utils.benchmark``, ``seconds`` for both together."""
+        # Imports torch's compiler tools, which are slow and log what they miss: of no use to anybody else here.
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+        from torch.utils.benchmark import Timer
+
+        inputs = _inputs(batch_size)
+        medians = []
+        for technique in ("fp32", "dynamic-qint8"):
+            model = _variant(technique).forward
+            timer = Timer("model(inputs)", globals={"model": model, "inputs": inputs}, num_threads=threads)
+            with torch.inference_mode():
+                medians.append(timer.blocked_autorange(min_run_time=seconds / 2).median)
+        return float(medians[0] / medians[1])
+
+
+class _Stub:
+    """Calls that take a known time: a spin on the clock, less what a spin of no length takes."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ns = 0
+        start = time.perf_counter_ns()
+        for _ in range(CALIBRATION_CALLS):
+            self._spin()
+        self._ns = round(seconds * 1e9 - (time.perf_counter_ns() - start) / CALIBRATION_CALLS)
+
+    def time(self, calls: int) -> float:
+        return latency.time_calls(self._spin, calls)
+
+    def _spin(self) -> None:
+        end = time.perf_counter_ns() + self._ns
+        while time.perf_counter_ns() < end:
+            pass
+
+
+def _variant(technique: str) -> Variant:
+    task = TASKS.get(MODEL[0])
+    spec = next(spec for spec in task.models if spec.name == MODEL[1])
+    torch.manual_seed(0)
+    engines = supported_engines()
+    context = Context(
+        device=torch.device("cpu"),
+        engine=DEFAULT_ENGINE if DEFAULT_ENGINE in engines else engines[0],
+        isa=frozenset(),
+        calibration=_none_needed,
+    )
+    return TECHNIQUES.get(technique).convert(spec.build().eval(), context)
+
+
+def _none_needed() -> torch.Tensor:
+    raise AssertionError("the techniques of the self-check calibrate nothing")
+
+
+def _inputs(batch_size: int) -> torch.Tensor:
+    return torch.rand(batch_size, 20 * 20, generator=torch.Generator().manual_seed(0))

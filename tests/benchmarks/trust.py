@@ -1,0 +1,102 @@
+"""Whether the harness keeps its promises on this machine: false alarms, power, truth, spread from start to start.
+
+    python -m tests.benchmarks.trust [--out reports/trust]
+
+The self-check of ``bench selfcheck`` at full length, with 1 thread and with 2: half an hour on an otherwise idle
+machine. A bound that is missed is said to be missed, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from bench.report.tables import table
+from bench.result import write_atomically
+from bench.selfcheck.check import self_check
+from bench.selfcheck.record import Plan, SelfCheck
+from bench.selfcheck.words import false_alarms, found, truth_error, variation
+
+FULL = Plan(tries=100, try_s=5.0, try_batch_sizes=[1, 64], spread_runs=12, spread_s=10.0)
+SPREAD_ALONE = Plan(tries=1, try_s=5.0, spread_runs=12, spread_s=10.0)
+FALSE_ALARMS = 1
+FOUND = 95
+TRUTH = 0.01
+SPREAD = 0.02
+"""With 1 thread."""
+SHARE_OF_PEER = 0.25
+
+
+def main() -> None:
+    """Check, print the table, write it and the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("reports/trust"))
+    options = parser.parse_args()
+    checks = [self_check(threads=1, plan=FULL), self_check(threads=2, plan=SPREAD_ALONE)]
+    content = [check.model_dump(mode="json") for check in checks]
+    text = render(checks)
+    print(text)
+    write_atomically(options.out / "trust.json", json.dumps(content, indent=1) + "\n")
+    write_atomically(options.out / "trust.md", text + "\n")
+    sys.exit(any("missed" in line for line in text.splitlines()))
+
+
+def render(checks: list[SelfCheck]) -> str:
+    """Return the table of what was found, and of what it is held against."""
+    full = checks[0]
+    plan = full.plan
+    rows = [
+        _row(
+            "Model against itself called different",
+            f"{len(false_alarms(full))} of {plan.tries}",
+            f"≤ {FALSE_ALARMS}",
+            len(false_alarms(full)) <= FALSE_ALARMS,
+        ),
+        _row(
+            f"Planted {plan.slow_down:.0%} slow-down found",
+            f"{len(found(full))} of {plan.tries}",
+            f"≥ {FOUND}",
+            len(found(full)) >= FOUND,
+        ),
+        _row(
+            "Stubs of known time, 20 µs to 20 ms, read within",
+            f"{truth_error(full):.2%}",
+            f"≤ {TRUTH:.0%}",
+            truth_error(full) <= TRUTH,
+        ),
+    ]
+    for check in checks:
+        for spread in check.spreads:
+            ours, peers = variation(spread.ours), variation(spread.peers)
+            name = f"Spread of int8's speed-up, batch {spread.batch_size}, {check.threads} thread(s)"
+            if check.threads == 1:
+                rows.append(_row(name, f"{ours:.2%}", f"≤ {SPREAD:.0%}", ours <= SPREAD))
+            share = ours / peers
+            rows.append(
+                _row(
+                    f"{name}, as a share of torch.utils.benchmark's {peers:.2%}",
+                    f"{share:.2f}",
+                    f"≤ {SHARE_OF_PEER}",
+                    share <= SHARE_OF_PEER,
+                )
+            )
+    return (
+        table(rows, ["Question", "Found", "Bound", "Reached"])
+        + f"\n\nTries of {plan.try_s:g} s, batch {' and '.join(map(str, plan.try_batch_sizes))} in turn; spreads are "
+        f"coefficients of variation over {plan.spread_runs} fresh starts of {plan.spread_s:g} s. Measured on "
+        f"{full.machine.cpu}, {full.machine.logical_cores} cores, {full.created}, torch {full.machine.torch}. "
+        + " ".join(
+            f"With {check.threads} thread(s) {check.disturbed_blocks:,} of {check.blocks:,} blocks were disturbed."
+            for check in checks
+        )
+    )
+
+
+def _row(question: str, value: str, bound: str, reached: bool) -> list[str]:
+    return [question, value, bound, "yes" if reached else "missed"]
+
+
+if __name__ == "__main__":
+    main()
