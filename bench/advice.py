@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 
 from bench.result import Latency, Speedup
+from bench.units import percent
 
 DISTURBED_SHARE = 0.2
 """Of all blocks; from here on a cause is taken to be the reason."""
 
 _CAUSES = {
-    "steal": "the hypervisor gave the cores to others during {share:.0%} of the blocks; an unshared machine would help",
-    "switch": "other processes took the cores during {share:.0%} of the blocks; end them, or use fewer threads",
-    "frequency": "the cores' clock changed during {share:.0%} of the blocks; "
+    "steal": "the hypervisor gave the cores to others during {share} of the blocks; an unshared machine would help",
+    "switch": "other processes took the cores during {share} of the blocks; end them, or use fewer threads",
+    "frequency": "the cores' clock changed during {share} of the blocks; "
     "fix it (cpupower frequency-set --governor performance)",
 }
 
@@ -22,20 +23,15 @@ def noisy(
     speedup: Mapping[int, Speedup], latency: Mapping[int, Latency], baseline: Mapping[int, Latency], precision: float
 ) -> str | None:
     """Return why speed-ups by batch size are not within ±``precision``, in one sentence; ``None`` if they are."""
-    vague = {size: value for size, value in speedup.items() if half_width(value) > precision}
+    vague = {size: value for size, value in speedup.items() if value.half_width > precision}
     if not vague:
         return None
     reached = " and ".join(
-        f"±{half_width(value):.1%} at batch {size}" if value.confidence else f"unknown at batch {size}"
+        f"known to ±{percent(value.half_width, 2)} at batch {size}" if value.confidence else f"unknown at batch {size}"
         for size, value in vague.items()
     )
     involved = [record[size] for size in vague for record in (latency, baseline)]
-    return f"the speed-up is known to {reached} only, not to ±{precision:.1%}: {_cause(involved)}"
-
-
-def half_width(speedup: Speedup) -> float:
-    """Return how far the interval reaches, as a share of the value; infinite where there is none."""
-    return (speedup.high - speedup.low) / 2 / speedup.value if speedup.confidence else float("inf")
+    return f"the speed-up is {reached}, where ±{percent(precision, 2)} was asked: {_cause(involved)}"
 
 
 def _cause(involved: list[Latency]) -> str:
@@ -45,7 +41,7 @@ def _cause(involved: list[Latency]) -> str:
         causes.update(each.causes)
     cause, count = max(causes.items(), key=lambda item: item[1], default=("", 0))
     if count > DISTURBED_SHARE * blocks:
-        return _CAUSES[cause].format(share=count / blocks)
+        return _CAUSES[cause].format(share=percent(count / blocks, 0))
     if not all(each.warm for each in involved):
         return "the warm-up did not settle, so model or machine still change; give a longer --budget"
     if min(len(each.rounds_s) for each in involved) < 20:

@@ -57,7 +57,9 @@ def run_command(
     ] = "5%",
     budget: Annotated[
         float | None,
-        typer.Option(help="Seconds for one model's latencies.  [default: ten rounds, and 2 s more for the precision]"),
+        typer.Option(
+            help="Seconds for one model's latencies.  [default: eight rounds, and 1 s more for the precision]"
+        ),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds of silence after which a variant counts as hung.")] = 600.0,
     pin: Annotated[

@@ -19,6 +19,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import RequestError, RunFileError
+from bench.summary import half_width
 
 SCHEMA_VERSION: Final = 2
 
@@ -155,6 +156,11 @@ class Speedup(Record):
     """Probability of a ratio at least this far from 1 between equals."""
     n: int
     """Paired rounds."""
+
+    @property
+    def half_width(self) -> float:
+        """How far the interval reaches, as a share of the value; infinite where there is none."""
+        return half_width(self.value, self.low, self.high, self.confidence)
 
 
 class Agreement(Record):

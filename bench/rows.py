@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bench import summary
-from bench.errors import CheckpointError
 from bench.progress import Bars
 from bench.result import BASELINE, Agreement, Row, Settings
 from bench.stage import Stage
 from bench.subject import Subject
 from bench.timing import measure_latency
 from bench.variant import VARIANT_HOST, Evaluation
-from bench.worker import Job, Worker, WorkerError, run_jobs
+from bench.worker import Worker
 
 
 def measure_model(subjects: Sequence[Subject], settings: Settings, cores: int, bars: Bars) -> list[Row]:
@@ -27,9 +27,7 @@ def measure_model(subjects: Sequence[Subject], settings: Settings, cores: int, b
             subject.start(VARIANT_HOST, settings.timeout_s)
         for subject, facts in stage.call("build", lambda subject: (subject.request,)):
             subject.facts = facts
-        _verify(subjects, settings, cores)
-        for subject, evaluation in stage.call("evaluate"):
-            subject.evaluation = evaluation
+        _answer_and_verify(subjects, settings, stage)
         _compare_answers(subjects)
         measure_latency(subjects, settings, stage)
     finally:
@@ -39,23 +37,37 @@ def measure_model(subjects: Sequence[Subject], settings: Settings, cores: int, b
     return [subject.row() for subject in subjects]
 
 
-def _verify(subjects: Sequence[Subject], settings: Settings, cores: int) -> None:
-    """Reload every packed file in a fresh process, and hold its logits against the variant's."""
-    packed = [(subject, subject.facts) for subject in subjects if subject.facts and subject.facts.packed_bytes]
-    workers = [Worker(VARIANT_HOST, settings.timeout_s) for _ in packed]
+def _answer_and_verify(subjects: Sequence[Subject], settings: Settings, stage: Stage) -> None:
+    """Answer the test set; beside that rebuild every packed file in a fresh process and compare the logits."""
+    reloaders = [
+        replace(subject, worker=Worker(VARIANT_HOST, settings.timeout_s))
+        for subject in subjects
+        if subject.worker is not None and subject.facts is not None and subject.facts.packed_bytes
+    ]
+    originals = {subject.name: subject for subject in subjects}
     try:
-        jobs = [Job(worker, "reload", (subject.request,)) for worker, (subject, _) in zip(workers, packed, strict=True)]
-        for position, outcome in run_jobs(jobs, max(1, cores // settings.threads)):
-            subject, facts = packed[position]
-            subject.verified = outcome == facts.fingerprint
-            if isinstance(outcome, (WorkerError, CheckpointError)):
-                subject.notes.append(f"no packed size: its file cannot be reloaded ({outcome})")
-            elif not subject.verified:
-                subject.notes.append("no packed size: its file reloads to other logits")
-            workers[position].close()
+        for subject, method, outcome in stage.outcomes(
+            [(subject, "evaluate", ()) for subject in subjects]
+            + [(reloader, "reload", (reloader.request,)) for reloader in reloaders]
+        ):
+            if method == "reload":
+                subject.close()
+                _note_reload(originals[subject.name], outcome)
+            elif isinstance(outcome, Exception):
+                subject.fail(outcome)
+            else:
+                subject.evaluation = outcome
     finally:
-        for worker in workers:
-            worker.close()
+        for reloader in reloaders:
+            reloader.close()
+
+
+def _note_reload(subject: Subject, outcome: object) -> None:
+    subject.verified = subject.facts is not None and outcome == subject.facts.fingerprint
+    if isinstance(outcome, Exception):
+        subject.notes.append(f"no packed size: its file cannot be reloaded ({outcome})")
+    elif not subject.verified:
+        subject.notes.append("no packed size: its file reloads to other logits")
 
 
 def _compare_answers(subjects: Sequence[Subject]) -> None:

@@ -18,6 +18,8 @@ from tasks.task import Task
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
 PREVIOUS_FILE = "run.previous.json"
+_LIMITS = {"budget_s", "timeout_s"}
+"""Settings that may change when a run is taken up again: a budget that was too short must not bind what comes after."""
 
 
 class RunBook:
@@ -55,7 +57,7 @@ class RunBook:
         differing = [
             f"{name} {getattr(before.settings, name)!r}, now {getattr(settings, name)!r}"
             for name in Settings.model_fields
-            if getattr(before.settings, name) != getattr(settings, name)
+            if name not in _LIMITS and getattr(before.settings, name) != getattr(settings, name)
         ]
         if before.machine != here:
             differing.append("another machine or torch")
@@ -63,7 +65,7 @@ class RunBook:
             differing.append(f"quantbench {before.quantbench}, now {fresh.quantbench}")
         if differing:
             raise _other_run(folder / RUN_FILE, "settings", differing)
-        return cls(before, folder)
+        return cls(before.model_copy(update={"settings": settings}), folder)
 
     def require_same_data(self, datasets: Mapping[Task, DatasetSummary]) -> None:
         """Raise ``RunFileError`` if rows that are there were measured on other data than ``datasets``."""

@@ -22,15 +22,22 @@ class Stage:
     def call(
         self, method: str, arguments: Callable[[Subject], tuple[object, ...]] = lambda _: ()
     ) -> Iterator[tuple[Subject, Any]]:
-        """Yield (subject, result) of those that did not fail."""
-        living = [(subject, subject.worker) for subject in self._subjects if subject.worker is not None]
-        jobs = [
-            Job(worker, method, arguments(subject), self.bars.bar(f"{method} {self.name} {subject.name}"))
-            for subject, worker in living
-        ]
-        for position, outcome in run_jobs(jobs, self._at_once):
-            subject, _ = living[position]
+        """Call one method of all; yield (subject, result) of those that did not fail."""
+        for subject, _, outcome in self.outcomes([(each, method, arguments(each)) for each in self._subjects]):
             if isinstance(outcome, Exception):
                 subject.fail(outcome)
             else:
                 yield subject, outcome
+
+    def outcomes(self, calls: Sequence[tuple[Subject, str, tuple[object, ...]]]) -> Iterator[tuple[Subject, str, Any]]:
+        """Make calls of living subjects; yield (subject, method, result or exception) as they end."""
+        living = [
+            (subject, subject.worker, method, args) for subject, method, args in calls if subject.worker is not None
+        ]
+        jobs = [
+            Job(worker, method, args, self.bars.bar(f"{method} {self.name} {subject.name}"))
+            for subject, worker, method, args in living
+        ]
+        for position, outcome in run_jobs(jobs, self._at_once):
+            subject, _, method, _ = living[position]
+            yield subject, method, outcome

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.errors import CheckpointError, UnsupportedError
+from bench.errors import CheckpointError, QuantbenchError, UnsupportedError
 from bench.measure.rounds import Block
 from bench.result import Agreement, Latency, Row, Speedup, Status
 from bench.techniques.technique import Technique
@@ -54,6 +54,8 @@ class Subject:
         """Take the variant out of the measurement; what was measured of it before stands."""
         if isinstance(error, CheckpointError):  # concerns every variant, and the user can put it right
             raise error
+        if self.status != "ok":  # what follows from a failure does not hide it
+            return
         self.status = "unsupported" if isinstance(error, UnsupportedError) else "failed"
         self.reason = str(error)
         self.close()
@@ -127,7 +129,7 @@ class RemoteEntrant:
             return None
         try:
             return step()
-        except WorkerError as error:
+        except (WorkerError, QuantbenchError) as error:
             self._failed = True
             self._fail(error)
             return None

@@ -87,6 +87,8 @@ def select_techniques(names: Sequence[str]) -> list[Technique]:
 
 def check_counts(batch_sizes: Sequence[int], runs: int) -> None:
     """Raise ``RequestError`` for batch sizes or numbers of runs that measure nothing."""
+    if not batch_sizes:
+        raise RequestError("there is no batch size to time; give --batch once or more.")
     for batch_size in batch_sizes:
         if not 1 <= batch_size <= MAX_BATCH_SIZE:
             raise RequestError(f"--batch {batch_size} is not a batch size; give 1 or more, at most {MAX_BATCH_SIZE:,}.")

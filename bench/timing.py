@@ -15,7 +15,7 @@ from bench.result import BASELINE, Latency, Settings, Speedup
 from bench.stage import Stage
 from bench.subject import SETTLE_S, RemoteEntrant, Subject
 
-EXTRA_S = 2.0
+EXTRA_S = 1.0
 """Spent on a model's precision beyond the least number of rounds, where no budget was given."""
 
 
@@ -23,12 +23,10 @@ def measure_latency(subjects: Sequence[Subject], settings: Settings, stage: Stag
     """Fill in latency, speed-up and, where that stayed vague, the status ``noisy``; raises ``RequestError``."""
     start = time.monotonic()
     # Side by side: warming up is no measurement, and the last windows must agree whoever runs beside.
+    arguments = (settings.batch_sizes, settings.pinned_cores)
+    by_name = {subject.name: warm_ups for subject, warm_ups in stage.call("warm_up", lambda _: arguments)}
     warm_ups: dict[int, dict[str, WarmUp]] = {
-        batch_size: {
-            subject.name: warm_up
-            for subject, warm_up in stage.call("warm_up", lambda _, size=batch_size: (size, settings.pinned_cores))  # type: ignore[misc]
-        }
-        for batch_size in settings.batch_sizes
+        batch_size: {name: each[batch_size] for name, each in by_name.items()} for batch_size in settings.batch_sizes
     }
     races = {
         batch_size: _rounds(subjects, batch_size, warm_ups[batch_size], settings, stage) for batch_size in warm_ups
@@ -79,7 +77,7 @@ def _least_rounds(warm_ups: dict[int, dict[str, WarmUp]], settings: Settings, st
     if settings.budget_s is None:
         return wanted
     round_s = sum(
-        warm_up.calls_per_block * warm_up.blocks_s[-1] * (1 + LEAD_IN)
+        (warm_up.calls_per_block + math.ceil(LEAD_IN * warm_up.calls_per_block)) * warm_up.blocks_s[-1]
         for each in warm_ups.values()
         for warm_up in each.values()
     )

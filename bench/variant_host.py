@@ -6,6 +6,7 @@ import copy
 import functools
 import hashlib
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 
 from bench import checkpoint, packing
 from bench.errors import CheckpointError, UnsupportedError
-from bench.measure import accuracy, affinity, cuda, disturbance, latency, macs, params, size
+from bench.measure import accuracy, cuda, disturbance, latency, macs, params, size
+from bench.measure.affinity import Tether
 from bench.measure.memory import MemoryProbe
 from bench.measure.rounds import Block
 from bench.result import Layers
@@ -35,6 +37,7 @@ class VariantHost:
         self._report = report
         self._variant: Variant
         self._timers: dict[int, VariantTimer] = {}
+        self._tether = Tether()
 
     def build(self, request: VariantRequest) -> VariantFacts:
         """Load, convert and describe; raises ``UnsupportedError`` or ``CheckpointError``."""
@@ -86,18 +89,21 @@ class VariantHost:
         """Answer the whole test set."""
         return accuracy.evaluate(self._variant.forward, self._batches())
 
-    def warm_up(self, batch_size: int, cores: Sequence[int]) -> latency.WarmUp:
-        """Make the inputs of this batch size on ``cores``, if any are named; warm up, size the block."""
-        if cores:
-            affinity.pin(cores)
-        index = torch.arange(batch_size) % len(self._dataset.test)
-        inputs = self._cast(self._task.inputs(self._spec, self._dataset.test[index]))
-        timer = self._timers[batch_size] = VariantTimer(self._variant, inputs)
-        return latency.warm_up(timer, least_s=cuda.WARM_CLOCKS_S if inputs.is_cuda else 0.0)
+    def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, latency.WarmUp]:
+        """Make the inputs of each batch size, warm up, size the block; then tie the process to ``cores``."""
+        warm_ups = {}
+        for batch_size in batch_sizes:
+            index = torch.arange(batch_size) % len(self._dataset.test)
+            inputs = self._cast(self._task.inputs(self._spec, self._dataset.test[index]))
+            timer = self._timers[batch_size] = VariantTimer(self._variant, inputs)
+            warm_ups[batch_size] = latency.warm_up(timer, least_s=cuda.WARM_CLOCKS_S if inputs.is_cuda else 0.0)
+        self._tether.tie(cores)
+        return warm_ups
 
     def renew(self, batch_size: int) -> None:
         """Lay model and inputs out anew in memory."""
-        self._timers[batch_size].renew()
+        with self._tether.loose():
+            self._timers[batch_size].renew()
 
     def time(self, batch_size: int, calls: int) -> Block:
         """Time one block of forward passes."""
@@ -151,12 +157,23 @@ class VariantTimer:
         self._variant = variant
         self._inputs = inputs
         self._watch = disturbance.Watch()
-        self._copies = cuda.copies_beyond_cache(inputs) if inputs.is_cuda else []
+        self._copies = _rotation(inputs)
+        self._rest = 0
 
     def renew(self) -> None:
-        """Copy model and inputs to new places and forget the old ones."""
+        """Copy model and inputs to new places and forget the old ones.
+
+        Where that takes longer than a block, every second call does nothing, or more of them: laying out takes
+        about as long as measuring at most, and a large model's luck averages out over its many pages.
+        """
+        if self._rest:
+            self._rest -= 1
+            return
+        start = time.perf_counter()
         # Both copies exist for a moment, so the new one cannot lie where the old one did.
         self._variant, self._inputs = copy.deepcopy((self._variant, self._inputs))
+        self._copies = _rotation(self._inputs)
+        self._rest = int((time.perf_counter() - start) / latency.BLOCK_S)
 
     def time(self, calls: int) -> float:
         """Return the seconds of ``calls`` calls."""
@@ -171,3 +188,7 @@ class VariantTimer:
         before = self._watch.read()
         elapsed_s = self.time(calls)
         return Block(elapsed_s, disturbance.causes(before, self._watch.read()))
+
+
+def _rotation(inputs: Tensor) -> list[Tensor]:
+    return cuda.copies_beyond_cache(inputs) if inputs.is_cuda else []

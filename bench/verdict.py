@@ -13,6 +13,7 @@ from typing import Literal
 
 from bench.result import BASELINE, Row, Speedup
 from bench.summary import ALPHA, holm
+from bench.units import percent
 
 Word = Literal["faster", "slower", "better", "worse", "no difference detected", "not comparable"]
 UNDECIDED: Word = "no difference detected"
@@ -52,7 +53,7 @@ def speed(value: Speedup, adjusted_p: float, where: str = "") -> Verdict:
     """Judge one speed-up by its adjusted p-value."""
     word: Word = UNDECIDED if adjusted_p >= ALPHA else "faster" if value.value > 1 else "slower"
     figures = f"{value.value:.2f}× [{value.low:.2f}, {value.high:.2f}] over {value.n} paired rounds"
-    return Verdict(word, f"{f'{where} ' if where else ''}{word}: {figures}, {p_text(adjusted_p)}")
+    return Verdict(word, f"{f'{where}: ' if where else ''}{word}, {figures}, {p_text(adjusted_p)}")
 
 
 def _accuracy(row: Row, adjusted_p: float) -> Verdict:
@@ -62,8 +63,8 @@ def _accuracy(row: Row, adjusted_p: float) -> Verdict:
     word: Word = UNDECIDED if adjusted_p >= ALPHA else "better" if agreement.gained > agreement.lost else "worse"
     return Verdict(
         word,
-        f"accuracy {word}: of {accuracy.total:,} examples {agreement.lost:,} lost and {agreement.gained:,} gained, "
-        f"{p_text(adjusted_p)}; {agreement.same / accuracy.total:.2%} answered alike",
+        f"accuracy: {word}, of {accuracy.total:,} examples {agreement.lost:,} lost and {agreement.gained:,} gained, "
+        f"{p_text(adjusted_p)}, {percent(agreement.same / accuracy.total, 2)} answered alike",
     )
 
 
@@ -71,10 +72,10 @@ def _why_not(row: Row, value: Speedup | None = None, batch_size: int | None = No
     if row.technique == BASELINE:
         return f"it is {BASELINE} itself"
     if value is not None:
-        return f"at batch {batch_size} not comparable: {value.n} paired rounds are too few for an interval"
+        return f"at batch {batch_size}: not comparable, {value.n} paired rounds are too few for an interval"
     if row.status in ("failed", "unsupported"):
-        return f"not comparable: {row.reason}"
-    return f"not comparable: {BASELINE} was not measured"
+        return f"not comparable, {row.reason}"
+    return f"not comparable, {BASELINE} was not measured"
 
 
 def p_text(p_value: float) -> str:

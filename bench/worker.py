@@ -233,7 +233,7 @@ def _serve(connection: Connection, host_name: str, environment: dict[str, str]) 
             except BrokenPipeError:
                 raise
             except MemoryError as error:
-                answer = ("error", ("WorkerError", f"it ran out of memory ({error or 'MemoryError'})"))
+                answer = ("error", ("WorkerError", f"it ran out of memory ({str(error) or 'MemoryError'})"))
             except Exception as error:
                 answer = ("error", _described(error))
             connection.send(answer)

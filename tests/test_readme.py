@@ -75,7 +75,9 @@ def test_the_self_check_is_rendered_from_its_figures() -> None:
 
 def test_the_trust_table_is_rendered_from_its_figures() -> None:
     folder = ROOT / "reports/trust"
-    checks = [SelfCheck.model_validate(each) for each in json.loads((folder / "trust.json").read_text(encoding="utf-8"))]
+    checks = [
+        SelfCheck.model_validate(each) for each in json.loads((folder / "trust.json").read_text(encoding="utf-8"))
+    ]
     assert (folder / "trust.md").read_text(encoding="utf-8") == trust.render(checks) + "\n"
 
 

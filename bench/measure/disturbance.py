@@ -65,7 +65,7 @@ def causes(before: Reading, after: Reading) -> tuple[Cause, ...]:
     if after.steal_ticks > before.steal_ticks:
         found.append("steal")
     if any(
-        abs(now - then) > FREQUENCY_STEP * then
+        abs(now - then) > FREQUENCY_STEP * then and then and now  # 0 could not be read
         for then, now in zip(before.frequencies_khz, after.frequencies_khz, strict=True)
     ):
         found.append("frequency")

@@ -48,38 +48,36 @@ class WarmUp:
 
 
 def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> WarmUp:
-    """Size a block, then make blocks until the fastest of one window agrees with that of the next.
+    """Make half-size blocks until the fastest of one window agrees with that of the next; size a block by the last.
 
     That takes ``least_s`` seconds at least: a GPU's clocks rise while it works.
     """
     timer.time(1)  # the first call of all allocates and compiles: not a measure of anything
-    spent = 0.0
+    half_s = block_s / 2
     calls = 1
-    while (elapsed := timer.time(calls)) < block_s:
+    spent = elapsed = timer.time(calls)
+    while elapsed < half_s:
+        calls = max(calls + 1, min(GROWTH * calls, _calls(half_s, elapsed / calls)))
+        elapsed = timer.time(calls)
         spent += elapsed
-        calls = max(calls + 1, min(GROWTH * calls, _calls(block_s, elapsed / calls)))
-    spent += elapsed
     blocks = [elapsed / calls]
+    window = blocks[:]
     before: float | None = None
     while True:
-        window = []
-        for _ in range(WARM_WINDOW):
+        while len(window) < WARM_WINDOW and spent <= MAX_WARM_S:
             elapsed = timer.time(calls)
             spent += elapsed
             window.append(elapsed / calls)
-            if spent > MAX_WARM_S:
-                break
-        blocks += window
-        fastest = min(window)
+            blocks.append(elapsed / calls)
+        fastest = min(window, default=blocks[-1])
         agrees = before is not None and abs(fastest - before) <= WARM_TOLERANCE * before
-        if spent > MAX_WARM_S:
-            return WarmUp(max(calls, _calls(block_s, fastest)), blocks, warm=agrees)
-        if fastest * calls < block_s:  # a disturbed block ended the sizing too early
-            calls, before = _calls(block_s, fastest), None
-        elif agrees and spent >= least_s:
-            return WarmUp(calls, blocks, warm=True)
+        if spent > MAX_WARM_S or (agrees and spent >= least_s):
+            return WarmUp(_calls(block_s, fastest), blocks, warm=agrees)
+        if fastest * calls < half_s:  # a disturbed block ended the sizing too early
+            calls, before = _calls(half_s, fastest), None
         else:
             before = fastest
+        window = []
 
 
 def _calls(block_s: float, call_s: float) -> int:

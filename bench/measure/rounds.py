@@ -20,10 +20,10 @@ from bench import summary
 from bench.measure.disturbance import Cause
 from bench.summary import Ratio
 
-BASE_ROUNDS = 10
+BASE_ROUNDS = 8
 """Made of every variant, whatever the precision."""
 MORE_ROUNDS = 5
-"""Made at a time while the precision is not reached."""
+"""Made at a time while the precision is not reached, at least; at most a quarter of those there are."""
 REPEATS = 2
 """A block that is disturbed so many times more is taken as it is, and said to be disturbed."""
 
@@ -138,14 +138,16 @@ def spend(
     """
     spent_s: dict[Rounds, float] = {}
     while True:
-        names = set(living()) - {baseline}
-        vague = {race: _vague(race, baseline, names, precision) for race in races}
+        names = set(living())
+        if baseline not in names:
+            return
+        vague = {race: _vague(race, baseline, names - {baseline}, precision) for race in races}
         widest = max(races, key=lambda race: max(vague[race].values(), default=0.0))
         now = widest.clock()
         # Half of the last time: rounds are started if they are more likely than not to end before the deadline.
-        if baseline not in living() or not vague[widest] or now + spent_s.get(widest, 0.0) / 2 >= deadline:
+        if not vague[widest] or now + spent_s.get(widest, 0.0) / 2 >= deadline:
             return
-        widest.make(MORE_ROUNDS, {baseline, *vague[widest]}, deadline)
+        widest.make(max(MORE_ROUNDS, widest.made // 4), {baseline, *vague[widest]}, deadline)
         spent_s[widest] = widest.clock() - now
 
 
@@ -153,10 +155,5 @@ def _vague(race: Rounds, baseline: str, names: Collection[str], precision: float
     """Return the relative half-widths that exceed the precision."""
     if baseline not in race.series:
         return {}
-    widths = {name: relative_half_width(race.speedup(baseline, name)) for name in race.series if name in names}
+    widths = {name: race.speedup(baseline, name).half_width for name in race.series if name in names}
     return {name: width for name, width in widths.items() if width > precision}
-
-
-def relative_half_width(ratio: Ratio) -> float:
-    """Return how far the interval reaches from its value, as a share of it; infinite where there is no interval."""
-    return ratio.half_width if ratio.confidence else math.inf

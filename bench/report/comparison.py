@@ -6,15 +6,15 @@ from collections import Counter
 
 from bench.report.lab import caption
 from bench.report.tables import table
-from bench.report.units import MISSING, counted, megabytes, percent, ratio
 from bench.result import BASELINE, Data, Row, Run
-from bench.summary import ALPHA, Interval, wilson
+from bench.summary import ALPHA, Interval, describe, wilson
+from bench.units import MISSING, counted, megabytes, percent, ratio, seconds
 from bench.verdict import NOT_COMPARABLE, UNDECIDED, Verdict, accuracy_verdicts, latency_verdicts
 
 HOW_TO_READ = (
     "Speed-up: fp32's time / the variant's, each the mean of the fastest quarter of the paired rounds, with its 95 % "
-    "interval. Accuracy: 95 % Wilson interval. Words are verdicts: given only where at most one table of equals in "
-    f"{1 / ALPHA:,.0f} would get one (Holm); = means no difference detected."
+    "interval. Accuracy: 95 % Wilson interval. Verdict: a word is given only where at most one column of equals in "
+    f"{1 / ALPHA:,.0f} would get one (Holm); = is no difference detected."
 )
 SIZES = (
     "Packed: the smallest file of ours that reloads, in a fresh process, to the same logits to the bit, verified in "
@@ -30,9 +30,9 @@ def comparison(run: Run, data: Data) -> str:
     header = [
         "Model",
         "Technique",
-        *(text for size in sizes for text in (f"Speed-up B{size}", "")),
+        *(text for size in sizes for text in (f"Speed-up B{size}", "Verdict")),
         "Accuracy",
-        "",
+        "Verdict",
         "Agreement",
     ]
     rows = run.rows_of(data.task)
@@ -85,16 +85,39 @@ def _smaller(packed_bytes: int | None, baseline_bytes: int | None) -> str:
     return f"{baseline_bytes / packed_bytes:.2f}×" if packed_bytes and baseline_bytes else MISSING
 
 
+def latency_details(run: Run, data: Data) -> str:
+    """Return one task's latencies over all rounds, and how many blocks were repeated."""
+    header = ["Model", "Technique", "Batch", "Mean", "Std", "Median", "p95", "p99", "Rounds", "Repeated"]
+    cells = []
+    for row in run.rows_of(data.task):
+        for size, latency in row.latency.items():
+            whole = describe(latency.rounds_s)
+            times = [whole.mean, whole.std, whole.median, whole.p95, whole.p99]
+            cells.append(
+                [
+                    row.model,
+                    row.technique,
+                    size,
+                    *(seconds(value) if value is not None else MISSING for value in times),
+                    whole.n,
+                    len(latency.repeated_s),
+                ]
+            )
+    return f"### {data.title}: latency of all rounds\n\n{table(cells, header)}"
+
+
 def verdicts(run: Run) -> str:
-    """Return one sentence for each row that is not the baseline."""
+    """Return the sentences on each row that is not the baseline."""
     lines = []
     for data in run.data:
         rows = run.rows_of(data.task)
         families = [latency_verdicts(rows, size) for size in run.settings.batch_sizes] + [accuracy_verdicts(rows)]
         for position, row in enumerate(rows):
             if row.technique != BASELINE:
-                sentences = dict.fromkeys(family[position].sentence for family in families)
-                lines.append(f"- `{row.task}/{row.model}` `{row.technique}` {'; '.join(sentences)}.")
+                lines.append(f"- `{row.task}/{row.model}` `{row.technique}`")
+                lines += [
+                    f"  - {sentence}" for sentence in dict.fromkeys(family[position].sentence for family in families)
+                ]
     return "\n".join(lines)
 
 
@@ -109,8 +132,8 @@ def quiet(run: Run) -> str:
         causes.update(latency.causes)
     named = ", ".join(f"{count:,} × {cause}" for cause, count in causes.most_common()) or "none known"
     return (
-        f"Of {counted(blocks, 'block')} {repeated:,} were disturbed from outside and repeated, and {kept:,} were still "
-        f"disturbed after the last repetition (causes: {named}). `run.json` has all of them, by row."
+        f"Of {counted(blocks, 'block')} timed, {repeated:,} were disturbed from outside and repeated, {kept:,} were "
+        f"still disturbed at the last repetition (causes: {named}). `run.json` has all of them."
     )
 
 

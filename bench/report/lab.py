@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bench.report.tables import table
-from bench.report.units import MISSING, counted, duration, megabytes, percent
 from bench.result import Data, Run
 from bench.summary import mean_std
+from bench.units import MISSING, counted, duration, megabytes, percent
 
 
 def lab_tables(run: Run) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.comparison import HOW_TO_READ, SIZES, comparison, quiet, sizes_and_work, verdicts
+from bench.report.comparison import HOW_TO_READ, SIZES, comparison, latency_details, quiet, sizes_and_work, verdicts
 from bench.report.lab import lab_tables
 from bench.report.tables import table
-from bench.report.units import MISSING, counted, gibibytes
 from bench.result import Machine, Run
 from bench.schemes import SCHEMES
+from bench.units import MISSING, counted, gibibytes, percent
 
 __all__ = ["hardware_table", "lab_tables", "render"]
 
@@ -43,6 +43,7 @@ def _run(run: Run) -> str:
         verdicts(run),
         "## How quiet it was",
         quiet(run),
+        "\n\n".join(latency_details(run, data) for data in run.data),
     ]
     if notes := _notes(run):
         parts += ["## To be known of these rows", notes]
@@ -96,7 +97,9 @@ def hardware_table(machine: Machine) -> str:
 def _settings(run: Run) -> str:
     settings = run.settings
     budget = (
-        f"{settings.budget_s:g} s a model" if settings.budget_s else "as long as the least rounds take, and a little"
+        f"{settings.budget_s:g} s a model"
+        if settings.budget_s
+        else "eight rounds, and up to 1 s more for the precision"
     )
     cores = ", ".join(map(str, settings.pinned_cores))
     return table(
@@ -106,7 +109,7 @@ def _settings(run: Run) -> str:
             ["Quantized engine", _engine(run)],
             ["Batch sizes", ", ".join(map(str, settings.batch_sizes))],
             ["Runs", f"{settings.runs}, each the mean over its share of the rounds"],
-            ["Precision, budget", f"±{settings.precision:.1%} of a speed-up; {budget}"],
+            ["Precision, budget", f"±{percent(settings.precision, 1)} of a speed-up; {budget}"],
             ["Seed", str(settings.seed)],
             ["Data asked for", settings.data],
             ["Measured", f"{run.created} with quantbench {run.quantbench}"],

@@ -12,6 +12,7 @@ TEXT = {
     "Q",
     "dtype",
     "Technique",
+    "Verdict",
     "By dtype (bytes)",
     "Network",
     "Trained in",

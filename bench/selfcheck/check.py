@@ -18,7 +18,7 @@ import psutil
 from bench import machine, verdict
 from bench.errors import RequestError
 from bench.measure.affinity import choose_cores
-from bench.measure.rounds import Rounds, relative_half_width
+from bench.measure.rounds import Rounds
 from bench.preparation import PREPARATION_HOST
 from bench.progress import Bars, wanted
 from bench.result import Speedup
@@ -180,7 +180,7 @@ def _try(batch_size: int, ratio: Ratio) -> Try:
     return Try(
         batch_size=batch_size,
         value=ratio.value,
-        half_width=relative_half_width(ratio),
+        half_width=ratio.half_width,
         p_value=ratio.p_value,
         n=ratio.n,
         word=judged.word,

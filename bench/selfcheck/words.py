@@ -6,9 +6,9 @@ import statistics
 from collections.abc import Sequence
 
 from bench.report.tables import table
-from bench.report.units import counted
 from bench.selfcheck.record import SelfCheck, Try
-from bench.summary import ALPHA, mean_std
+from bench.summary import ALPHA, CONFIDENCE, mean_std
+from bench.units import counted, percent
 from bench.verdict import UNDECIDED
 
 TRUTH_TOLERANCE = 0.01
@@ -53,9 +53,11 @@ def render(check: SelfCheck) -> str:
         [
             table(_rows(check), ["Question", "Tried", "Found"]),
             sentence(check),
-            f"Measured on {check.machine.cpu}, {check.machine.logical_cores} cores, with {threads}{cores}, "
-            f"in {check.seconds:.0f} s; torch {check.machine.torch}. {check.disturbed_blocks:,} of {check.blocks:,} blocks "
-            f"were disturbed from outside.",
+            (
+                f"Measured on {check.machine.cpu}, {check.machine.logical_cores} cores, with {threads}{cores}, in "
+                f"{check.seconds:.0f} s; torch {check.machine.torch}. {check.disturbed_blocks:,} of "
+                f"{check.blocks:,} blocks were disturbed from outside."
+            ),
         ]
     )
 
@@ -67,19 +69,19 @@ def _rows(check: SelfCheck) -> list[list[str]]:
     rows = [
         ["False alarms: a model against itself", tries, f"{len(false_alarms(check))} of {plan.tries} called different"],
         [
-            f"Power: {plan.slow_down:.0%} more work planted",
+            f"Power: {percent(plan.slow_down, 0)} more work planted",
             tries,
             f"{len(found(check))} of {plan.tries} called slower",
         ],
         [
             "Resolution: half of the 95 % interval",
             tries,
-            f"median ±{resolution(check):.1%}",
+            f"median ±{percent(resolution(check), 1)}",
         ],
         [
             "Truth: a stub that takes a known time",
             f"{_time(check.truths[0].known_s)} to {_time(check.truths[-1].known_s)}",
-            f"read within {truth_error(check):.2%}",
+            f"read within {percent(truth_error(check), 2)}",
         ],
         ["Cost: what the harness adds to a call", "a call that does nothing", f"{check.cost_s * 1e9:.0f} ns"],
     ]
@@ -87,7 +89,7 @@ def _rows(check: SelfCheck) -> list[list[str]]:
         [
             f"Spread: int8's speed-up, batch {spread.batch_size}",
             f"{plan.spread_runs} fresh starts of {plan.spread_s:g} s",
-            f"{variation(spread.ours):.1%}; torch.utils.benchmark {variation(spread.peers):.1%}",
+            f"{percent(variation(spread.ours), 1)}; torch.utils.benchmark {percent(variation(spread.peers), 1)}",
         ]
         for spread in check.spreads
     ]
@@ -98,9 +100,9 @@ def sentence(check: SelfCheck) -> str:
     wanting = faults(check)
     worst = max(check.spreads, key=lambda spread: variation(spread.ours))
     told = (
-        f"In {check.plan.try_s:g} s this machine tells differences of about {_detectable(check):.0%} and more "
-        f"from none, and a speed-up repeats within {variation(worst.ours):.1%} from start to start (one standard "
-        f"deviation, batch {worst.batch_size})"
+        f"In {check.plan.try_s:g} s this machine tells differences of about {percent(_detectable(check), 0)} and more "
+        f"from none, and a speed-up repeats within {percent(variation(worst.ours), 1)} from start to start "
+        f"(one standard deviation, batch {worst.batch_size})"
     )
     verdict = f"{told}." if not wanting else f"{told}, but do not trust it yet: {'; '.join(wanting)}."
     help_ = _help(check)
@@ -111,12 +113,14 @@ def sentence(check: SelfCheck) -> str:
 
 def _detectable(check: SelfCheck) -> float:
     """Return the difference that most tries would have found: the half-width, widened to the verdict's level."""
-    from scipy import stats
+    from scipy import special
 
     # Intervals and verdicts use Student's t with groups - 1 degrees of freedom; the tries' median stands for all.
     rounds = round(statistics.median(each.n for each in check.alone))
     freedom = max(1, min(rounds, 20) - 1)
-    return resolution(check) * float(stats.t.isf(ALPHA / 2, freedom) / stats.t.isf(0.025, freedom))
+    return resolution(check) * float(
+        special.stdtrit(freedom, 1 - ALPHA / 2) / special.stdtrit(freedom, (1 + CONFIDENCE) / 2)
+    )
 
 
 def faults(check: SelfCheck) -> list[str]:
@@ -128,13 +132,13 @@ def faults(check: SelfCheck) -> list[str]:
             f"{len(false_alarms(check))} of {check.plan.tries} times a model was called different from itself"
         )
     if truth_error(check) > TRUTH_TOLERANCE:
-        found_wanting.append(f"a known time was read {truth_error(check):.1%} wrong")
+        found_wanting.append(f"a known time was read {percent(truth_error(check), 1)} wrong")
     if check.cost_s > COST_TOLERANCE * SHORTEST_CALL_S:
         found_wanting.append(f"the harness adds {check.cost_s * 1e9:.0f} ns to each call")
     if len(found(check)) < 0.9 * check.plan.tries:
         found_wanting.append(
-            f"a slow-down of {check.plan.slow_down:.0%} was found in {len(found(check))} of {check.plan.tries} tries "
-            f"only, so give runs a longer --budget"
+            f"a slow-down of {percent(check.plan.slow_down, 0)} was found in {len(found(check))} of {check.plan.tries} "
+            f"tries only, so give runs a longer --budget"
         )
     return found_wanting
 
@@ -148,7 +152,7 @@ def _help(check: SelfCheck) -> list[str]:
         advice.append(f"ending other work (the load was {conditions.load:.1f} before the check)")
     if check.disturbed_blocks > DISTURBED_SHARE * check.blocks:
         share = check.disturbed_blocks / check.blocks
-        advice.append(f"a quieter machine ({share:.0%} of the blocks were disturbed)")
+        advice.append(f"a quieter machine ({percent(share, 0)} of the blocks were disturbed)")
     if check.threads >= check.machine.logical_cores and check.threads > 1:
         advice.append("fewer threads than cores, so that the system has one for itself")
     if conditions.virtual:

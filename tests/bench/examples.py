@@ -98,9 +98,7 @@ def latency(
 
 def speedup(value: float, margin: float, p_value: float, n: int = 10) -> Speedup:
     """``value ± margin``."""
-    return Speedup(
-        value=value, low=value - margin, high=value + margin, confidence=CONFIDENCE, p_value=p_value, n=n
-    )
+    return Speedup(value=value, low=value - margin, high=value + margin, confidence=CONFIDENCE, p_value=p_value, n=n)
 
 
 def agreement(same: int, lost: int, gained: int) -> Agreement:
@@ -132,8 +130,8 @@ FP16 = Row(
     scheme="--",
     dtype="float16",
     status="noisy",
-    reason="the speed-up is known to ±14.4% at batch 64 only, not to ±5.0%: the hypervisor gave the cores to others "
-    "during 27% of the blocks; an unshared machine would help",
+    reason="the speed-up is known to ±14.42 % at batch 64, where ±5.00 % was asked: the hypervisor gave the cores to "
+    "others during 27 % of the blocks; an unshared machine would help",
     size_bytes=816_330,
     packed_bytes=814_520,
     bytes_by_dtype={"float16": 814_100},

@@ -5,12 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Sequence
 
-from bench.errors import UnsupportedError
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.errors import CheckpointError, UnsupportedError
+from bench.measure import accuracy
 from bench.measure.latency import WarmUp
+from bench.measure.rounds import Block
 from bench.result import Accuracy, Layers
-from bench.variant import VariantFacts, VariantRequest
+from bench.variant import Evaluation, VariantFacts, VariantRequest
 from bench.worker import Report
+
+FOREVER = threading.Event()
+"""Nobody sets it."""
 
 
 class Host:
@@ -30,50 +40,102 @@ class Host:
             self._report(done, total)
         return "counted"
 
+    def count_slowly(self, total: str) -> str:
+        for done in range(1, int(total) + 1):
+            FOREVER.wait(0.11)
+            self._report(done, int(total))
+        return "counted"
+
     def refuse(self) -> None:
         raise UnsupportedError("this model has no Linear layers")
 
     def stumble(self) -> None:
         raise ZeroDivisionError("division by zero")
 
-    def crash(self) -> None:
-        os.kill(os.getpid(), signal.SIGSEGV)
+    def exhaust(self) -> None:
+        bytearray(2**62)
+
+    def exhaust_torch(self) -> None:
+        torch.empty(2**50)
+
+    def die(self, name: str) -> None:
+        os.kill(os.getpid(), signal.Signals[name])
 
     def leave(self) -> None:
         os._exit(3)
 
     def hang(self) -> None:
-        threading.Event().wait()
+        FOREVER.wait()
 
 
 class FakeVariant:
-    """Stands in for ``bench.variant_host.VariantHost``: a variant that goes wrong where its technique's turn comes.
+    """Stands in for ``bench.variant_host.VariantHost``; takes a known time: fp32 twice that of the others.
 
-    The technique that it is asked for decides: ``bf16`` crashes when built, ``fp16`` answers wrong shapes,
-    ``amp`` crashes in the middle of the rounds, ``dynamic-fp16`` is refused; the others take a known time.
+    What the request names as its engine goes wrong: a method of ``Host``, and in which step.
     """
 
     def __init__(self, report: Report) -> None:
+        self._host = Host(report)
         self._blocks = 0
 
     def build(self, request: VariantRequest) -> VariantFacts:
-        self._technique = request.technique
-        if self._technique == "bf16":
-            os.kill(os.getpid(), signal.SIGABRT)
-        if self._technique == "dynamic-fp16":
-            raise UnsupportedError("not on this example")
-        return VariantFacts(size_bytes=100, params=10, layers=Layers(changed=0, total=1), notes=("an example",))
+        self._plant, self._technique = request.engine, request.technique
+        self._go_wrong("build")
+        return VariantFacts(
+            size_bytes=100,
+            packed_bytes=50,
+            bytes_by_dtype={"float32": 40},
+            params=10,
+            layers=Layers(changed=0, total=1),
+            macs=8,
+            peak_memory_bytes=None,
+            fingerprint="the same logits",
+            notes=("an example",),
+        )
 
-    def evaluate(self) -> Accuracy:
-        if self._technique == "fp16":
-            raise ValueError("the logits have shape (3,), not (3, classes)")
-        return Accuracy(correct=9, total=10)
+    def reload(self, request: VariantRequest) -> str:
+        self._plant = request.engine
+        self._go_wrong("reload")
+        if self._plant == "reload: damaged":
+            raise CheckpointError("the packed file is damaged; pack the variant anew")
+        return "other logits" if self._plant == "reload: other logits" else "the same logits"
 
-    def warm_up(self, batch_size: int) -> WarmUp:
-        return WarmUp(calls_per_block=10, blocks_s=[1.0], warm=self._technique != "dynamic-qint8")
+    def evaluate(self) -> Evaluation:
+        self._go_wrong("evaluate")
+        logits: dict[str, object] = {
+            "evaluate: NaN": torch.full((3, 2), float("nan")),
+            "evaluate: wrong shape": torch.zeros(3),
+            "evaluate: None": None,
+        }
+        if self._plant in logits:
 
-    def time(self, batch_size: int, calls: int) -> float:
+            def forward(inputs: Tensor) -> Tensor:
+                return logits[self._plant]  # type: ignore[return-value]
+
+            return accuracy.evaluate(forward, [(torch.zeros(3, 1), torch.zeros(3, dtype=torch.long))])
+        right = np.arange(10) != (0 if self._technique == "fp32" else 1)
+        return Evaluation(Accuracy(correct=9, total=10), answers=right.astype(np.int16), right=right)
+
+    def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, WarmUp]:
+        for batch_size in batch_sizes:
+            self._go_wrong(f"warm up {batch_size}")
+        done = WarmUp(calls_per_block=10, blocks_s=[1e-3], warm=self._plant != "never warm")
+        return dict.fromkeys(batch_sizes, done)
+
+    def renew(self, batch_size: int) -> None:
+        self._go_wrong("renew")
+
+    def time(self, batch_size: int, calls: int) -> Block:
         self._blocks += 1
-        if self._technique == "amp" and self._blocks == 4:
-            os._exit(9)
-        return calls * batch_size * (2.0 if self._technique == "fp32" else 1.0)
+        if self._blocks == 4:
+            self._go_wrong("time")
+        if batch_size == 64:
+            self._go_wrong("time 64")
+        elapsed_s = 1e-3 * calls * batch_size * (2 if self._technique == "fp32" else 1)
+        return Block(elapsed_s, ("steal",) if self._plant == "disturbed" else ())
+
+    def _go_wrong(self, step: str) -> None:
+        where, _, what = self._plant.partition(": ")
+        method, _, argument = what.partition(" ")
+        if where == step and hasattr(Host, method):
+            getattr(self._host, method)(*filter(None, [argument]))

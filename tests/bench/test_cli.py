@@ -43,6 +43,22 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         ("--runs 0", "--runs 0 measures nothing; give 1 or more"),
         ("--threads 0", "--threads 0 is not between 1 and"),
         ("--threads 9999", "--threads 9999 is not between 1 and"),
+        ("--precision 0", "--precision 0 is not a share above 0 and below 1; give 2% or 0.02, say."),
+        ("--precision -1", "--precision -1 is not a share above 0 and below 1"),
+        ("--precision 2", "--precision 2 is not a share above 0 and below 1"),
+        ("--precision 100%", "--precision 1 is not a share above 0 and below 1"),
+        ("--precision nan", "--precision nan is not a share above 0 and below 1"),
+        ("--precision abc", "--precision 'abc' is not a share; give 2% or 0.02, say."),
+        ("--precision %", "--precision '%' is not a share"),
+        ("--precision 5%%", "--precision '5%%' is not a share"),
+        ("--budget 0", "--budget 0 is no time to measure in; give seconds for one model, 10 say."),
+        ("--budget -3", "--budget -3 is no time to measure in"),
+        ("--budget inf", "--budget inf is no time to measure in"),
+        ("--budget soon", "Invalid value for '--budget'"),
+        ("--timeout 0", "--timeout 0 is no time to wait; give the seconds after which a variant is hung."),
+        ("--timeout nan", "--timeout nan is no time to wait"),
+        ("--pin 99999", "--pin 99999"),
+        ("--pin x", "--pin 'x'"),
         ("--engine abacus", "this torch has no quantized engine 'abacus'; choose from"),
         ("--device tpu", "there is no device 'tpu'; choose cpu or cuda."),
         ("--data fake", "Invalid value for '--data'"),
@@ -57,6 +73,33 @@ def test_a_request_that_makes_no_sense_is_one_sentence(command: Command, argumen
     assert err.startswith("bench: ")
     assert err.count("\n") == 1
     assert sentence in err
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("5%", 0.05), ("0.05", 0.05), (" 2.5 % ", 0.025), ("1e-3", 0.001), ("99%", 0.99)]
+)
+def test_a_share_may_be_said_in_percent(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, share: float
+) -> None:
+    asked: list[float] = []
+
+    def run(*args: object, precision: float, **kwargs: object) -> Run:
+        asked.append(precision)
+        return RUN.model_copy(update={"rows": [FP32]})
+
+    monkeypatch.setattr("bench.runner.run", run)
+    assert command("run", "--precision", text, "--out", str(tmp_path))[0] == 0
+    assert asked == [pytest.approx(share)]
+
+
+def test_a_budget_too_short_for_a_round_is_one_sentence(command: Command, tmp_path: Path) -> None:
+    request = "--model mnist/lab1 --technique fp32 --batch 2 --data synthetic --budget 0.000001"
+    code, _, err = command("run", *request.split(), "--out", str(tmp_path))
+    assert code == 2
+    [line] = [line for line in err.splitlines() if line.startswith("bench: ")]
+    assert "--budget 1e-06 is too short for mnist/lab1: warming up took" in line
+    assert "Traceback" not in err
+    assert not (tmp_path / "run.json").exists(), "no rows, no file"
 
 
 def test_an_output_folder_that_cannot_be_written_is_one_sentence(command: Command, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Size, parameters and accuracy."""
+"""Size, parameters, accuracy, and inputs that a cache cannot hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.measure.accuracy import count_correct
+from bench.measure.accuracy import evaluate
+from bench.measure.cuda import MAX_COPIES, copies_beyond_cache
 from bench.measure.params import count_parameters, count_plain_layers, count_weight_layers
 from bench.measure.size import state_dict_bytes
 from bench.techniques.torch_quantization import quiet
@@ -44,21 +45,49 @@ def test_layers_that_a_technique_changed() -> None:
     assert count_plain_layers(MLP(20, [30], 4).half()) == 0
 
 
-def test_right_answers_are_counted_over_all_batches() -> None:
+def test_right_answers_are_counted_over_all_batches_and_kept_in_order() -> None:
     labels = torch.tensor([0, 1, 1])
     batches = [(torch.eye(2)[[0, 1, 0]], labels), (torch.eye(2)[[1, 1, 1]], labels)]
-    result = count_correct(lambda inputs: inputs, batches)
-    assert (result.correct, result.total) == (4, 6)
+    done = evaluate(lambda inputs: inputs, batches)
+    assert (done.accuracy.correct, done.accuracy.total) == (4, 6)
+    assert done.answers.tolist() == [0, 1, 0, 1, 1, 1]
+    assert done.right.tolist() == [True, True, False, False, True, True]
+
+
+def test_logits_of_any_floating_type_are_answers() -> None:
+    for dtype in (torch.float16, torch.bfloat16, torch.float64):
+        done = evaluate(lambda inputs, dtype=dtype: inputs.to(dtype), [(torch.eye(3), torch.arange(3))])  # type: ignore[misc]
+        assert done.accuracy.correct == 3
 
 
 @pytest.mark.parametrize(
     ("logits", "message"),
     [
         (torch.full((2, 3), float("nan")), "not finite numbers"),
+        (torch.tensor([[0.0, 1.0], [0.0, float("inf")]]), "not finite numbers"),
         (torch.zeros(3), r"shape \(3,\), not \(2, classes\)"),
         (torch.zeros(3, 3), r"shape \(3, 3\), not \(2, classes\)"),
+        (None, "the model returned NoneType, not a tensor of logits"),
+        ((torch.zeros(2, 3),), "the model returned tuple, not a tensor of logits"),
     ],
 )
 def test_logits_that_are_no_answer_are_refused(logits: Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        count_correct(lambda _: logits, [(torch.zeros(2, 1), torch.tensor([0, 1]))])
+        evaluate(lambda _: logits, [(torch.zeros(2, 1), torch.tensor([0, 1]))])
+
+
+@pytest.mark.parametrize(
+    ("cache_bytes", "copies"),
+    # The inputs are 1,000 floats, 4,000 bytes.
+    [(50_000, 25), (50_001, 26), (4_000, 2), (0, 2), (10**9, MAX_COPIES)],
+)
+def test_copies_are_twice_the_cache_within_limits(cache_bytes: int, copies: int) -> None:
+    inputs = torch.arange(1_000, dtype=torch.float32)
+    made = copies_beyond_cache(inputs, cache_bytes)
+    assert len(made) == copies
+    assert all(torch.equal(copy, inputs) for copy in made)
+    assert len({copy.data_ptr() for copy in (inputs, *made)}) == copies + 1, "each lies elsewhere"
+
+
+def test_inputs_of_no_bytes_have_copies_too() -> None:
+    assert len(copies_beyond_cache(torch.zeros(0), 1_000)) == MAX_COPIES

@@ -7,8 +7,8 @@ import pytest
 
 from bench import result
 from bench.errors import RequestError, RunFileError
-from bench.result import Run
-from tests.bench.examples import RUN
+from bench.result import SCHEMA_VERSION, Run
+from tests.bench.examples import RUN, SETTINGS
 
 
 def test_a_run_survives_its_file(tmp_path: Path) -> None:
@@ -19,14 +19,28 @@ def test_a_run_survives_its_file(tmp_path: Path) -> None:
 def test_the_file_has_what_others_build_on(tmp_path: Path) -> None:
     result.save(RUN, tmp_path / "run.json")
     content = json.loads((tmp_path / "run.json").read_text())
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == SCHEMA_VERSION == 2
     assert {"machine", "settings", "rows"} <= content.keys()
     row = content["rows"][1]
-    assert row["status"] == "ok"
+    assert row["status"] == "noisy"
     assert row["runtime"] == "eager"
-    assert row["latency"]["64"]["runs_s"] == row["latency"]["64"]["rounds_s"]
-    assert row["packed_bytes"] is None
-    assert row["peak_memory_bytes"] is None
+    assert (row["packed_bytes"], row["bytes_by_dtype"]) == (814_520, {"float16": 814_100})
+    assert (row["macs"], row["peak_memory_bytes"]) == (406_528, 1_490_944)
+    assert row["agreement"] == {"same": 10_000, "lost": 0, "gained": 0, "p_value": 1.0}
+    assert row["speedup"]["64"].keys() == {"value", "low", "high", "confidence", "p_value", "n"}
+    latency = row["latency"]["64"]
+    assert len(latency["rounds"]) == len(latency["rounds_s"]) == 10
+    assert len(latency["runs_s"]) == content["settings"]["runs"]
+    assert len(latency["repeated_s"]) == 6
+    assert (latency["disturbed"], latency["causes"]) == ([4, 7], {"steal": 7, "switch": 1})
+
+
+def test_what_was_not_measured_is_none_and_never_zero(tmp_path: Path) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    row = json.loads((tmp_path / "run.json").read_text())["rows"][3]
+    assert row["status"] == "unsupported"
+    for name in ("size_bytes", "packed_bytes", "params", "macs", "peak_memory_bytes", "accuracy", "agreement"):
+        assert row[name] is None
 
 
 def test_writing_leaves_no_other_file(tmp_path: Path) -> None:
@@ -52,7 +66,8 @@ def change(**changes: object) -> str:
         (RUN.model_dump_json()[:500], "not a run file, or a truncated one"),
         ("[1, 2]", "it has no schema_version"),
         ('{"benchmarks": []}', "it has no schema_version"),
-        (change(schema_version=2), "has schema version 2 and this quantbench reads version 1"),
+        (change(schema_version=1), "has schema version 1 and this quantbench reads version 2"),
+        (change(schema_version=3), "has schema version 3 and this quantbench reads version 2"),
         (change(surprise=1), "surprise: Extra inputs are not permitted"),
         (change(rows=[{"task": "mnist"}]), r"rows\.0\.model: Field required"),
     ],
@@ -76,7 +91,7 @@ def test_records_do_not_change() -> None:
 
 
 def test_rows_of_a_task_keep_their_order() -> None:
-    assert [row.technique for row in RUN.rows_of("mnist")] == ["fp32", "dynamic-qint8", "static-qint8"]
+    assert [row.technique for row in RUN.rows_of("mnist")] == SETTINGS.techniques
     assert RUN.rows_of("sst2") == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -17,13 +18,15 @@ import bench
 from bench import rows, runner, weights
 from bench.checkpoint import Header, Order
 from bench.errors import CheckpointError, DataError, RequestError, RunFileError, TrainingError
-from bench.result import Run
+from bench.measure.rounds import BASE_ROUNDS
+from bench.result import Run, Settings
 from tasks.source import cache_folder
 
 QUICK: dict[str, Any] = {
     "techniques": ["dynamic-qint8", "amp"],
     "batch_sizes": [2],
     "runs": 1,
+    "precision": 0.9,  # any machine reaches it
     "data": "synthetic",
     "progress": False,
 }
@@ -57,11 +60,23 @@ def test_every_row_is_measured(finished: Run) -> None:
         assert row.accuracy is not None
         assert row.accuracy.total == 1000
         assert row.accuracy.correct > 700
-        assert len(row.latency[2].rounds_s) == finished.settings.rounds_per_run
+        assert len(row.latency[2].rounds_s) == len(row.latency[2].rounds) == BASE_ROUNDS
+        assert len(row.latency[2].runs_s) == finished.settings.runs
+        assert row.macs == 784 * 512 + 512 * 10
+        assert row.peak_memory_bytes is not None
+        assert row.packed_bytes is not None
+        assert sum(row.bytes_by_dtype.values()) <= row.packed_bytes
     fp32, int8, _ = finished.rows
     assert fp32.size_bytes is not None
     assert int8.size_bytes is not None
     assert fp32.size_bytes > 3.5 * int8.size_bytes
+    assert fp32.agreement is None
+    assert int8.agreement is not None
+    assert int8.accuracy is not None
+    assert fp32.accuracy is not None
+    assert fp32.accuracy.correct - int8.agreement.lost + int8.agreement.gained == int8.accuracy.correct
+    assert int8.speedup[2].n == BASE_ROUNDS
+    assert int8.speedup[2].low <= int8.speedup[2].value <= int8.speedup[2].high
 
 
 def test_amp_has_a_training_of_its_own(finished: Run) -> None:
@@ -170,6 +185,44 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert [row.task for row in done.rows[3:]] == ["sst2"] * 3
 
 
+def hurry(at: int) -> Callable[..., object]:
+    """Return ``measure_model`` whose budget is next to nothing at its ``at``-th call."""
+    calls = 0
+
+    def measure_model(subjects: Any, settings: Settings, *rest: Any) -> object:
+        nonlocal calls
+        calls += 1
+        budget_s = 1e-6 if calls == at else settings.budget_s
+        return rows.measure_model(subjects, settings.model_copy(update={"budget_s": budget_s}), *rest)
+
+    return measure_model
+
+
+def test_a_budget_too_short_for_a_model_keeps_the_rows_of_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
+) -> None:
+    monkeypatch.setattr(runner, "measure_model", hurry(at=2))
+    with pytest.raises(RequestError, match=r"--budget 1e-06 is too short for sst2/lab2: .* give \d+\.\d or more\."):
+        run(tmp_path, models=["mnist/lab1", "sst2/lab2"], techniques=["fp32"])
+    kept = bench.load_run(tmp_path / "run.json")
+    assert not kept.finished
+    assert [(row.task, row.status) for row in kept.rows] == [("mnist", "ok")]
+    assert not multiprocessing.active_children(), "no worker is left"
+
+
+def test_a_budget_that_lasts_is_kept_to(finished: Run) -> None:
+    done = run(None, techniques=["fp16"], budget_s=2.0, runs=2)
+    assert [len(row.latency[2].runs_s) for row in done.rows] == [2, 2]
+    assert all(len(row.latency[2].rounds_s) >= 2 for row in done.rows)
+
+
+def test_a_precision_that_no_machine_reaches_makes_the_row_noisy(finished: Run) -> None:
+    done = run(None, techniques=["fp16"], precision=1e-9, budget_s=1.0)
+    assert [row.status for row in done.rows] == ["ok", "noisy"]
+    assert done.rows[1].reason.startswith("the speed-up is known to ±")
+    assert len(done.rows[1].latency[2].rounds_s) >= BASE_ROUNDS
+
+
 def test_an_interrupted_run_does_not_go_on_with_other_data(tmp_path: Path, finished: Run) -> None:
     from bench import result
 
@@ -192,7 +245,9 @@ def test_a_signal_leaves_valid_rows_and_one_sentence(tmp_path: Path, number: int
         f"runner.measure_model = interrupt(at=2, by=lambda: os.kill(os.getpid(), {int(number)}))\n"
         "cli.main()\n"
     )
-    options = "--model mnist/lab1 --model sst2/lab2 --technique fp32 --batch 2 --runs 1 --data synthetic"
+    options = (
+        "--model mnist/lab1 --model sst2/lab2 --technique fp32 --batch 2 --runs 1 --precision 90% --data synthetic"
+    )
     command: Sequence[str] = [sys.executable, "-c", script, "run", *options.split(), "--out", str(tmp_path)]
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
@@ -218,7 +273,19 @@ def test_a_cache_that_cannot_be_written_is_found_before_training(
         run(None)
 
 
-@pytest.mark.parametrize("changes", [{"data": "fake"}, {"seed": -1}, {"seed": 2**64}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": "fake"},
+        {"seed": -1},
+        {"seed": 2**64},
+        {"precision": 0.0},
+        {"budget_s": 0.0},
+        {"timeout_s": -1.0},
+        {"pin": "everywhere"},
+        {"batch_sizes": []},
+    ],
+)
 def test_arguments_that_make_no_sense_are_a_sentence(changes: dict[str, Any]) -> None:
     with pytest.raises(RequestError):
         run(None, **changes)

@@ -65,11 +65,11 @@ def test_a_percentile_of_nothing_or_beyond_all_is_refused(values: list[float], s
 
 
 @given(st.lists(times, min_size=2, max_size=50))
-def test_a_description_agrees_with_numpy_and_scipy(values: list[float]) -> None:
-    described, expected = describe(values), stats.describe(values)
-    assert described.n == expected.nobs
-    assert described.mean == pytest.approx(expected.mean)
-    assert described.std == pytest.approx(math.sqrt(expected.variance), abs=1e-12)
+def test_a_description_agrees_with_numpy(values: list[float]) -> None:
+    described = describe(values)
+    assert described.n == len(values)
+    assert described.mean == pytest.approx(np.mean(values))
+    assert described.std == pytest.approx(np.std(values, ddof=1), abs=1e-12)
     assert described.median == pytest.approx(np.median(values))
     assert [described.p95, described.p99] == pytest.approx(np.percentile(values, [95, 99]))
 
@@ -262,7 +262,7 @@ def test_mcnemar_is_the_two_sided_test_of_a_fair_coin(lost: int, gained: int) ->
     assert mcnemar(lost, gained) == mcnemar(gained, lost)
 
 
-def test_mcnemar_stands_thousands_of_differences() -> None:
+def test_mcnemar_stands_tens_of_thousands_of_differences() -> None:
     assert mcnemar(30_000, 30_000) == 1.0
     assert mcnemar(30_000, 0) == 0.0
 

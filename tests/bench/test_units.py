@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.report.units import duration, gibibytes, megabytes, percent, ratio
 from bench.summary import Interval, MeanStd
+from bench.units import duration, gibibytes, megabytes, percent, ratio
 
 
 @pytest.mark.parametrize(

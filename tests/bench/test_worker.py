@@ -45,26 +45,61 @@ def test_an_exception_is_named(worker: Worker) -> None:
         worker.call("stumble")
 
 
-@pytest.mark.parametrize(("method", "reason"), [("crash", "died of SIGSEGV"), ("leave", "ended with code 3")])
-def test_a_dead_process_says_how_it_died(worker: Worker, method: str, reason: str) -> None:
-    with pytest.raises(WorkerError, match=reason):
+@pytest.mark.parametrize("method", ["exhaust", "exhaust_torch"])
+def test_memory_that_cannot_be_had_is_named_as_such(worker: Worker, method: str) -> None:
+    with pytest.raises(WorkerError, match=r"^it ran out of memory \((MemoryError|.*can't allocate memory.*)\)$"):
         worker.call(method)
-    with pytest.raises(WorkerError, match=reason):
-        worker.call("add", 1, 1)
+    assert worker.call("add", 1, 1) == 2, "the process goes on"
 
 
-def test_a_hang_is_ended(worker: Worker) -> None:
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (("die", "SIGSEGV"), "the process died of SIGSEGV"),
+        (("die", "SIGILL"), "died of SIGILL: it used an instruction that this CPU does not have"),
+        (("die", "SIGKILL"), "died of SIGKILL, which is how a system that runs out of memory ends a process"),
+        (("leave",), "the process ended with code 3"),
+    ],
+)
+def test_a_dead_process_says_how_it_died(worker: Worker, call: tuple[str, ...], reason: str) -> None:
+    for _ in range(2):  # the second call finds it dead
+        with pytest.raises(WorkerError, match=reason):
+            worker.call(*call)
+
+
+def test_a_hang_is_ended() -> None:
+    worker = Worker(HOST, timeout_s=0.2)
     pid = worker.call("pid")
-    worker.send("hang")
-    with pytest.raises(WorkerError, match="no answer within 0 s"):
-        worker.receive(timeout_s=0.05)
+    with pytest.raises(WorkerError, match=r"it hung: no sign of life for 0\.2 s, so its process was ended"):
+        worker.call("hang")
     assert not psutil.pid_exists(pid)
+    worker.close()
+
+
+def test_who_reports_is_alive() -> None:
+    worker = Worker(HOST, timeout_s=0.4)
+    assert worker.call("count_slowly", "5") == "counted"
+    worker.close()
+
+
+def test_one_hang_among_jobs_is_ended_while_another_reports() -> None:
+    workers = [Worker(HOST, timeout_s=0.4) for _ in range(3)]
+    jobs = [
+        Job(workers[0], "count_slowly", ("6",)),
+        Job(workers[1], "hang", ()),
+        Job(workers[2], "add", (1, 1)),
+    ]
+    by_position = dict(run_jobs(jobs, at_once=2))
+    assert (by_position[0], by_position[2]) == ("counted", 2)
+    assert "it hung" in str(by_position[1])
+    for worker in workers:
+        worker.close()
 
 
 def test_one_crash_among_jobs_leaves_the_others_alone() -> None:
     workers = [Worker(HOST) for _ in range(4)]
     jobs = [Job(worker, "add", (index, 1)) for index, worker in enumerate(workers)]
-    jobs[2] = Job(workers[2], "crash", ())
+    jobs[2] = Job(workers[2], "die", ("SIGSEGV",))
     outcomes = dict(run_jobs(jobs, at_once=2))
     assert {index: outcome for index, outcome in outcomes.items() if index != 2} == {0: 1, 1: 2, 3: 4}
     assert isinstance(outcomes[2], WorkerError)

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from bench.measure.latency import interleave, time_calls
+from bench.measure.latency import time_calls
+from bench.measure.rounds import Block, Rounds
+from bench.summary import speedup
 from tasks.task import TASKS
 
 CALLS = 10_000
@@ -21,14 +23,26 @@ def test_timing_calls_that_do_nothing(benchmark: Callable[..., float], calls: in
     assert benchmark(time_calls, lambda: None, calls) < 1.0
 
 
-def test_a_round_of_seven_variants(benchmark: Callable[..., Any]) -> None:
+def test_ten_rounds_of_seven_variants(benchmark: Callable[..., Any]) -> None:
     class Instant:
-        def time(self, calls: int) -> float:
-            return 1.0
+        def begin_renewal(self) -> None: ...
 
-    timers = {str(number): Instant() for number in range(7)}
-    calls = dict.fromkeys(timers, 1)
-    benchmark(interleave, timers, calls, 10, random.Random(0))
+        def end_renewal(self) -> None: ...
+
+        def time(self, calls: int) -> Block:
+            return Block(1.0)
+
+    entrants = {str(number): Instant() for number in range(7)}
+    race = Rounds(entrants, dict.fromkeys(entrants, 1), random.Random(0))
+    benchmark(race.make, 10, list(entrants))
+
+
+@pytest.mark.parametrize("rounds", [10, 200])
+def test_the_speedup_of_one_variant(benchmark: Callable[..., Any], rounds: int) -> None:
+    """It is taken of every variant each time that more rounds are made."""
+    rng = random.Random(0)
+    baseline, variant = ([rng.gauss(1.0, 0.02) for _ in range(rounds)] for _ in range(2))
+    benchmark(speedup, baseline, variant)
 
 
 @pytest.mark.parametrize("name", ["mnist/lab2", "sst2/lab1", "cifar10/resnet8"])

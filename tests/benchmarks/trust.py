@@ -18,6 +18,7 @@ from bench.result import write_atomically
 from bench.selfcheck.check import self_check
 from bench.selfcheck.record import Plan, SelfCheck
 from bench.selfcheck.words import false_alarms, found, truth_error, variation
+from bench.units import percent
 
 FULL = Plan(tries=100, try_s=5.0, try_batch_sizes=[1, 64], spread_runs=12, spread_s=10.0)
 SPREAD_ALONE = Plan(tries=1, try_s=5.0, spread_runs=12, spread_s=10.0)
@@ -55,15 +56,15 @@ def render(checks: list[SelfCheck]) -> str:
             len(false_alarms(full)) <= FALSE_ALARMS,
         ),
         _row(
-            f"Planted {plan.slow_down:.0%} slow-down found",
+            f"Planted {percent(plan.slow_down, 0)} slow-down found",
             f"{len(found(full))} of {plan.tries}",
             f"≥ {FOUND}",
             len(found(full)) >= FOUND,
         ),
         _row(
             "Stubs of known time, 20 µs to 20 ms, read within",
-            f"{truth_error(full):.2%}",
-            f"≤ {TRUTH:.0%}",
+            f"{percent(truth_error(full), 2)}",
+            f"≤ {percent(TRUTH, 0)}",
             truth_error(full) <= TRUTH,
         ),
     ]
@@ -72,11 +73,11 @@ def render(checks: list[SelfCheck]) -> str:
             ours, peers = variation(spread.ours), variation(spread.peers)
             name = f"Spread of int8's speed-up, batch {spread.batch_size}, {check.threads} thread(s)"
             if check.threads == 1:
-                rows.append(_row(name, f"{ours:.2%}", f"≤ {SPREAD:.0%}", ours <= SPREAD))
+                rows.append(_row(name, f"{percent(ours, 2)}", f"≤ {percent(SPREAD, 0)}", ours <= SPREAD))
             share = ours / peers
             rows.append(
                 _row(
-                    f"{name}, as a share of torch.utils.benchmark's {peers:.2%}",
+                    f"{name}, as a share of torch.utils.benchmark's {percent(peers, 2)}",
                     f"{share:.2f}",
                     f"≤ {SHARE_OF_PEER}",
                     share <= SHARE_OF_PEER,

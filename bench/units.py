@@ -19,9 +19,9 @@ def gibibytes(size_bytes: int) -> str:
     return f"{size_bytes / 2**30:.1f} GiB"
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage with two decimals."""
-    return f"{100 * share:.2f} %"
+def percent(share: float, decimals: int = 2) -> str:
+    """Return a share as a percentage."""
+    return f"{100 * share:.{decimals}f} %"
 
 
 def duration(value: MeanStd) -> str:
@@ -33,6 +33,11 @@ def duration(value: MeanStd) -> str:
         decimals = min(max(decimals, -_magnitude(std)), decimals + 2)
     shown = f"{mean:.{decimals}f}"
     return f"{shown} ± {std:.{decimals}f} {unit}" if value.std is not None else f"{shown} {unit}"
+
+
+def seconds(value_s: float) -> str:
+    """Return a time with its unit and three significant digits."""
+    return duration(MeanStd(value_s, None, 1))
 
 
 def counted(number: int, noun: str) -> str:
