@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from bench.result import Run
     from bench.runner import run
+    from bench.selfcheck.check import self_check
 
-__all__ = ["load_run", "run"]
+__all__ = ["load_run", "run", "self_check"]
 
 
 def load_run(path: str | Path) -> Run:
@@ -30,4 +31,8 @@ def __getattr__(name: str) -> object:
         from bench.runner import run
 
         return run
+    if name == "self_check":
+        from bench.selfcheck.check import self_check
+
+        return self_check
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

@@ -10,6 +10,7 @@ Seconds and bytes throughout; ``None`` means "not measured", never 0. Unknown ke
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import tempfile
@@ -19,7 +20,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import RequestError, RunFileError
-from bench.summary import half_width
+from bench.summary import Ratio, half_width
 
 SCHEMA_VERSION: Final = 2
 
@@ -156,6 +157,11 @@ class Speedup(Record):
     """Probability of a ratio at least this far from 1 between equals."""
     n: int
     """Paired rounds."""
+
+    @classmethod
+    def of(cls, ratio: Ratio) -> Speedup:
+        """Return the record of a ratio of times."""
+        return cls(**dataclasses.asdict(ratio))
 
     @property
     def half_width(self) -> float:

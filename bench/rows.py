@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from bench import summary
 from bench.progress import Bars
 from bench.result import BASELINE, Agreement, Row, Settings
-from bench.stage import Stage
+from bench.stage import Call, Stage
 from bench.subject import Subject
 from bench.timing import measure_latency
 from bench.variant import VARIANT_HOST, Evaluation
@@ -39,27 +38,25 @@ def measure_model(subjects: Sequence[Subject], settings: Settings, cores: int, b
 
 def _answer_and_verify(subjects: Sequence[Subject], settings: Settings, stage: Stage) -> None:
     """Answer the test set; beside that rebuild every packed file in a fresh process and compare the logits."""
-    reloaders = [
-        replace(subject, worker=Worker(VARIANT_HOST, settings.timeout_s))
-        for subject in subjects
-        if subject.worker is not None and subject.facts is not None and subject.facts.packed_bytes
+    living = [(subject, subject.worker) for subject in subjects if subject.worker is not None]
+    packed = [subject for subject, _ in living if subject.facts is not None and subject.facts.packed_bytes]
+    fresh = [Worker(VARIANT_HOST, settings.timeout_s) for _ in packed]
+    evaluations = [Call(subject, worker, "evaluate") for subject, worker in living]
+    reloads = [
+        Call(subject, worker, "reload", (subject.request,)) for subject, worker in zip(packed, fresh, strict=True)
     ]
-    originals = {subject.name: subject for subject in subjects}
     try:
-        for subject, method, outcome in stage.outcomes(
-            [(subject, "evaluate", ()) for subject in subjects]
-            + [(reloader, "reload", (reloader.request,)) for reloader in reloaders]
-        ):
-            if method == "reload":
-                subject.close()
-                _note_reload(originals[subject.name], outcome)
+        for call, outcome in stage.outcomes(evaluations + reloads):
+            if call.method == "reload":
+                call.worker.close()
+                _note_reload(call.subject, outcome)
             elif isinstance(outcome, Exception):
-                subject.fail(outcome)
+                call.subject.fail(outcome)
             else:
-                subject.evaluation = outcome
+                call.subject.evaluation = outcome
     finally:
-        for reloader in reloaders:
-            reloader.close()
+        for worker in fresh:
+            worker.close()
 
 
 def _note_reload(subject: Subject, outcome: object) -> None:

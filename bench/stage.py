@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.progress import Bars
 from bench.subject import Subject
-from bench.worker import Job, run_jobs
+from bench.worker import Job, Worker, run_jobs
+
+
+class Call(NamedTuple):
+    """One call on behalf of a variant, of its own process or of another."""
+
+    subject: Subject
+    worker: Worker
+    method: str
+    args: tuple[object, ...] = ()
 
 
 class Stage:
@@ -23,21 +32,19 @@ class Stage:
         self, method: str, arguments: Callable[[Subject], tuple[object, ...]] = lambda _: ()
     ) -> Iterator[tuple[Subject, Any]]:
         """Call one method of all; yield (subject, result) of those that did not fail."""
-        for subject, _, outcome in self.outcomes([(each, method, arguments(each)) for each in self._subjects]):
+        living = [(subject, subject.worker) for subject in self._subjects if subject.worker is not None]
+        calls = [Call(subject, worker, method, arguments(subject)) for subject, worker in living]
+        for (subject, *_), outcome in self.outcomes(calls):
             if isinstance(outcome, Exception):
                 subject.fail(outcome)
             else:
                 yield subject, outcome
 
-    def outcomes(self, calls: Sequence[tuple[Subject, str, tuple[object, ...]]]) -> Iterator[tuple[Subject, str, Any]]:
-        """Make calls of living subjects; yield (subject, method, result or exception) as they end."""
-        living = [
-            (subject, subject.worker, method, args) for subject, method, args in calls if subject.worker is not None
-        ]
+    def outcomes(self, calls: Sequence[Call]) -> Iterator[tuple[Call, Any]]:
+        """Make the calls, in order; yield each with its result or exception as it ends."""
         jobs = [
-            Job(worker, method, args, self.bars.bar(f"{method} {self.name} {subject.name}"))
-            for subject, worker, method, args in living
+            Job(call.worker, call.method, call.args, self.bars.bar(f"{call.method} {self.name} {call.subject.name}"))
+            for call in calls
         ]
         for position, outcome in run_jobs(jobs, self._at_once):
-            subject, _, method, _ = living[position]
-            yield subject, method, outcome
+            yield calls[position], outcome

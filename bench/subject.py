@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,9 +14,17 @@ from bench.techniques.technique import Technique
 from bench.variant import Evaluation, VariantFacts, VariantRequest
 from bench.worker import Worker, WorkerError
 
-SETTLE_S = 0.005
-"""Pause after a block of several threads: an idle OpenMP pool spins on for a while and would disturb the next."""
+SETTLE_S = 0.03
+"""Pause after a block of several threads: an idle OpenMP pool spins on for a while and would disturb the next.
+
+libgomp's spins 300,000 times by default, each of which takes up to 140 cycles.
+"""
 FAILED = Block(float("nan"))
+
+
+def settling(threads: int) -> Callable[[], None]:
+    """Return what to do between blocks of so many threads."""
+    return (lambda: time.sleep(SETTLE_S)) if threads > 1 else (lambda: None)
 
 
 @dataclass
@@ -103,10 +112,9 @@ class RemoteEntrant:
     ``fail`` hears of the failure, once; the other variants go on.
     """
 
-    def __init__(self, worker: Worker, batch_size: int, settle: Callable[[], None], fail: Callable[[Exception], None]):
+    def __init__(self, worker: Worker, batch_size: int, fail: Callable[[Exception], None]) -> None:
         self._worker = worker
         self._batch_size = batch_size
-        self._settle = settle
         self._fail = fail
         self._failed = False
 
@@ -121,7 +129,6 @@ class RemoteEntrant:
     def time(self, calls: int) -> Block:
         """Time one block."""
         block: Block = self._try(lambda: self._worker.call("time", self._batch_size, calls)) or FAILED
-        self._settle()
         return block
 
     def _try(self, step: Callable[[], Any]) -> Any:

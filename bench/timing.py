@@ -13,7 +13,7 @@ from bench.measure.latency import LEAD_IN, WarmUp
 from bench.measure.rounds import BASE_ROUNDS, Rounds, spend
 from bench.result import BASELINE, Latency, Settings, Speedup
 from bench.stage import Stage
-from bench.subject import SETTLE_S, RemoteEntrant, Subject
+from bench.subject import RemoteEntrant, Subject, settling
 
 EXTRA_S = 1.0
 """Spent on a model's precision beyond the least number of rounds, where no budget was given."""
@@ -55,16 +55,16 @@ def _rounds(
     subjects: Sequence[Subject], batch_size: int, warm_ups: dict[str, WarmUp], settings: Settings, stage: Stage
 ) -> Rounds:
     show = stage.bars.bar(f"time {stage.name}, batch {batch_size}")
-    settle = (lambda: time.sleep(SETTLE_S)) if settings.threads > 1 else (lambda: None)
     return Rounds(
         entrants={
-            subject.name: RemoteEntrant(subject.worker, batch_size, settle, subject.fail)
+            subject.name: RemoteEntrant(subject.worker, batch_size, subject.fail)
             for subject in subjects
             if subject.worker is not None
         },
         calls={technique: warm_up.calls_per_block for technique, warm_up in warm_ups.items()},
         rng=random.Random(f"{settings.seed} {stage.name} {batch_size}"),
         after_round=lambda done: show(done, max(done, BASE_ROUNDS)),
+        settle=settling(settings.threads),
     )
 
 
@@ -116,15 +116,7 @@ def _record_speedups(subjects: Sequence[Subject], batch_size: int, race: Rounds)
         return
     for subject in timed:
         if subject.name != BASELINE:
-            ratio = race.speedup(BASELINE, subject.name)
-            subject.speedup[batch_size] = Speedup(
-                value=ratio.value,
-                low=ratio.low,
-                high=ratio.high,
-                confidence=ratio.confidence,
-                p_value=ratio.p_value,
-                n=ratio.n,
-            )
+            subject.speedup[batch_size] = Speedup.of(race.speedup(BASELINE, subject.name))
 
 
 def _mark_noisy(subjects: Sequence[Subject], settings: Settings) -> None:

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from bench import checkpoint, packing
 from bench.errors import CheckpointError, UnsupportedError
-from bench.measure import accuracy, cuda, disturbance, latency, macs, params, size
-from bench.measure.affinity import Tether
+from bench.measure import accuracy, affinity, cuda, disturbance, latency, macs, params, size
 from bench.measure.memory import MemoryProbe
 from bench.measure.rounds import Block
 from bench.result import Layers
@@ -37,7 +36,6 @@ class VariantHost:
         self._report = report
         self._variant: Variant
         self._timers: dict[int, VariantTimer] = {}
-        self._tether = Tether()
 
     def build(self, request: VariantRequest) -> VariantFacts:
         """Load, convert and describe; raises ``UnsupportedError`` or ``CheckpointError``."""
@@ -97,13 +95,13 @@ class VariantHost:
             inputs = self._cast(self._task.inputs(self._spec, self._dataset.test[index]))
             timer = self._timers[batch_size] = VariantTimer(self._variant, inputs)
             warm_ups[batch_size] = latency.warm_up(timer, least_s=cuda.WARM_CLOCKS_S if inputs.is_cuda else 0.0)
-        self._tether.tie(cores)
+        if cores:
+            affinity.pin(cores)
         return warm_ups
 
     def renew(self, batch_size: int) -> None:
         """Lay model and inputs out anew in memory."""
-        with self._tether.loose():
-            self._timers[batch_size].renew()
+        self._timers[batch_size].renew()
 
     def time(self, batch_size: int, calls: int) -> Block:
         """Time one block of forward passes."""
@@ -170,6 +168,7 @@ class VariantTimer:
             self._rest -= 1
             return
         start = time.perf_counter()
+        # On the cores it is timed on: copied from elsewhere, a process kept some of its luck (false alarms showed it).
         # Both copies exist for a moment, so the new one cannot lie where the old one did.
         self._variant, self._inputs = copy.deepcopy((self._variant, self._inputs))
         self._copies = _rotation(self._inputs)
@@ -181,13 +180,14 @@ class VariantTimer:
             if self._copies:
                 forward, following = self._variant.forward, itertools.cycle(self._copies)
                 return cuda.time_calls(lambda: forward(next(following)), calls)
-            return latency.time_calls(functools.partial(self._variant.forward, self._inputs), calls)
+            lead_in = latency.LEAD_IN if torch.get_num_threads() == 1 else latency.THREADED_LEAD_IN
+            return latency.time_calls(functools.partial(self._variant.forward, self._inputs), calls, lead_in)
 
     def block(self, calls: int) -> Block:
         """Return the seconds of ``calls`` calls, and what disturbed them."""
         before = self._watch.read()
         elapsed_s = self.time(calls)
-        return Block(elapsed_s, disturbance.causes(before, self._watch.read()))
+        return Block(elapsed_s, disturbance.causes(before, self._watch.read(), elapsed_s))
 
 
 def _rotation(inputs: Tensor) -> list[Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import RequestError
@@ -51,32 +51,6 @@ def choose_cores(wanted: str, threads: int) -> list[int]:
             f"--pin {wanted} names {len(cores)} of the {threads} cores that --threads {threads} needs; name more."
         )
     return cores
-
-
-class Tether:
-    """Ties this process to cores while it is timed, and lets it loose for work that is not."""
-
-    def __init__(self) -> None:
-        self._all = allowed_cores()
-        self._cores: Sequence[int] = []
-
-    def tie(self, cores: Sequence[int]) -> None:
-        """Tie all threads to ``cores``; to none in particular if there are none."""
-        self._cores = cores
-        if cores:
-            pin(cores)
-
-    @contextlib.contextmanager
-    def loose(self) -> Iterator[None]:
-        """Use any core within the block."""
-        if not self._cores:
-            yield
-            return
-        pin(self._all)
-        try:
-            yield
-        finally:
-            pin(self._cores)
 
 
 def pin(cores: Sequence[int]) -> None:

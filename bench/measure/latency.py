@@ -16,6 +16,8 @@ BLOCK_S = 0.01
 """A block lasts at least this long: the clock's cost (some 50 ns) is below 0.001 % of it."""
 LEAD_IN = 0.05
 """Share of a block's calls that are made untimed before it, one at least: the variant before left cold caches."""
+THREADED_LEAD_IN = 1.0
+"""The same with several threads: those that wake on one core take the system some milliseconds to spread."""
 WARM_WINDOW = 2
 """Blocks per warm-up window."""
 WARM_TOLERANCE = 0.05
@@ -84,9 +86,14 @@ def _calls(block_s: float, call_s: float) -> int:
     return math.ceil(MARGIN * block_s / max(call_s, 1e-9))
 
 
-def time_calls(call: Callable[[], object], calls: int, clock_ns: Callable[[], int] = time.perf_counter_ns) -> float:
+def time_calls(
+    call: Callable[[], object],
+    calls: int,
+    lead_in: float = LEAD_IN,
+    clock_ns: Callable[[], int] = time.perf_counter_ns,
+) -> float:
     """Return the seconds of ``calls`` calls, after a lead-in of at least one: memory was laid out anew before."""
-    for _ in range(math.ceil(LEAD_IN * calls)):
+    for _ in range(math.ceil(lead_in * calls)):
         call()
     start = clock_ns()
     for _ in range(calls):

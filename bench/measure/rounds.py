@@ -78,14 +78,19 @@ class Rounds:
         calls: Mapping[str, int],
         rng: random.Random,
         after_round: Callable[[int], None] = lambda done: None,
+        settle: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take ``calls`` for each block, by name; ``after_round`` hears of each round made."""
+        """Take ``calls`` for each block, by name; ``after_round`` hears of each round made.
+
+        ``settle`` waits until what was just run has come to rest.
+        """
         self.series = {name: Series(calls[name]) for name in entrants}
         self.made = 0
         self._entrants = entrants
         self._rng = rng
         self._after_round = after_round
+        self._settle = settle
         self.clock = clock
 
     def make(self, number: int, among: Collection[str], deadline: float = math.inf) -> None:
@@ -99,6 +104,7 @@ class Rounds:
                 self._entrants[name].begin_renewal()
             for name in order:
                 self._entrants[name].end_renewal()
+            self._settle()
             for name in order:
                 self._time(name)
             self.made += 1
@@ -108,6 +114,7 @@ class Rounds:
         series = self.series[name]
         for attempt in range(1 + REPEATS):
             block = self._entrants[name].time(series.calls)
+            self._settle()
             series.causes.update(block.causes)
             if not block.causes:
                 break

@@ -23,7 +23,7 @@ from bench.preparation import PREPARATION_HOST
 from bench.progress import Bars, wanted
 from bench.result import Speedup
 from bench.selfcheck.record import Conditions, Plan, SelfCheck, Spread, Truth, Try
-from bench.subject import SETTLE_S, RemoteEntrant
+from bench.subject import RemoteEntrant, settling
 from bench.summary import MIN_ROUNDS, Ratio
 from bench.worker import Worker
 
@@ -149,9 +149,11 @@ class _Check:
         }
         # What is the same model must be asked for the same: its calls must not depend on how its warm-up went.
         calls = {name: calls[MODEL] if models[name][0] == models[MODEL][0] else calls[name] for name in models}
-        settle = (lambda: time.sleep(SETTLE_S)) if self._threads > 1 else (lambda: None)
         return Rounds(
-            {name: RemoteEntrant(worker, size, settle, _reraise) for name, worker in workers.items()}, calls, rng
+            {name: RemoteEntrant(worker, size, _reraise) for name, worker in workers.items()},
+            calls,
+            rng,
+            settle=settling(self._threads),
         )
 
     def _count(self, races: Sequence[Rounds]) -> None:
@@ -166,24 +168,13 @@ def _whole(calls: int) -> int:
 
 
 def _try(batch_size: int, ratio: Ratio) -> Try:
-    judged = verdict.speed(
-        Speedup(
-            value=ratio.value,
-            low=ratio.low,
-            high=ratio.high,
-            confidence=ratio.confidence,
-            p_value=ratio.p_value,
-            n=ratio.n,
-        ),
-        ratio.p_value,
-    )
     return Try(
         batch_size=batch_size,
         value=ratio.value,
         half_width=ratio.half_width,
         p_value=ratio.p_value,
         n=ratio.n,
-        word=judged.word,
+        word=verdict.speed(Speedup.of(ratio), ratio.p_value).word,
     )
 
 

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 import torch
 
 from bench.machine import DEFAULT_ENGINE, supported_engines
-from bench.measure import latency
-from bench.measure.affinity import Tether
+from bench.measure import affinity, latency
 from bench.measure.rounds import Block
 from bench.summary import quiet_time
 from bench.techniques.technique import TECHNIQUES, Context, Variant
@@ -31,7 +30,6 @@ class SelfCheckHost:
     def __init__(self, report: Report) -> None:
         self._timers: dict[int, VariantTimer] = {}
         self._extra = 0.0
-        self._tether = Tether()
 
     def build(self, technique: str, threads: int, extra: float = 0.0) -> None:
         """Make the model with ``technique``; it then does ``extra`` (a share) more calls than it is asked for."""
@@ -43,13 +41,13 @@ class SelfCheckHost:
         """Warm up; then tie the process to ``cores``."""
         self._timers[batch_size] = VariantTimer(self._variant, _inputs(batch_size))
         done = latency.warm_up(self._timers[batch_size])
-        self._tether.tie(cores)
+        if cores:
+            affinity.pin(cores)
         return done
 
     def renew(self, batch_size: int) -> None:
         """Lay model and inputs out anew in memory."""
-        with self._tether.loose():
-            self._timers[batch_size].renew()
+        self._timers[batch_size].renew()
 
     def time(self, batch_size: int, calls: int) -> Block:
         """Time ``calls`` calls, and the planted ones."""
@@ -57,7 +55,8 @@ class SelfCheckHost:
 
     def truth(self, seconds: float, cores: Sequence[int]) -> float:
         """Measure a stub that spins for ``seconds`` a call, in the way a model is measured; return what is read."""
-        self._tether.tie(cores)
+        if cores:
+            affinity.pin(cores)
         stub = _Stub(seconds)
         calls = latency.warm_up(stub).calls_per_block
         return quiet_time([stub.time(calls) / calls for _ in range(STUB_BLOCKS)])

@@ -99,3 +99,9 @@ class SelfCheck(Record):
     causes: dict[str, int]
     seconds: float
     """What the check took."""
+
+    def _repr_markdown_(self) -> str:
+        """Render as the command does, in a notebook."""
+        from bench.selfcheck.words import render
+
+        return render(self)

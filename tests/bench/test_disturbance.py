@@ -12,6 +12,7 @@ from bench.measure import disturbance
 from bench.measure.disturbance import CAUSES, Reading, Watch, causes
 
 CALM = Reading(switches=7, steal_ticks=40, frequencies_khz=(2_000_000, 2_000_000))
+BLOCK_S = 0.01
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="/proc and /sys are Linux's")
 
 
@@ -28,7 +29,22 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="/proc and /sys 
     ],
 )
 def test_what_changed_between_two_readings_is_the_cause(after: Reading, found: tuple[str, ...]) -> None:
-    assert causes(CALM, after) == found
+    assert causes(CALM, after, BLOCK_S) == found
+
+
+@pytest.mark.parametrize(("waited_ns", "found"), [(0, ()), (99_000, ()), (101_000, ("switch",))])
+def test_a_switch_disturbs_if_a_thread_had_to_wait_for_long(waited_ns: int, found: tuple[str, ...]) -> None:
+    before = Reading(switches=7, steal_ticks=0, frequencies_khz=(), waited_ns=5_000)
+    after = Reading(switches=9, steal_ticks=0, frequencies_khz=(), waited_ns=5_000 + waited_ns)
+    assert causes(before, after, BLOCK_S) == found, "1 % of a block of 10 ms is 100,000 ns"
+
+
+def test_waiting_is_summed_over_all_threads(tmp_path: Path, on_core_1: None) -> None:
+    for thread, waited_ns in ((11, 300), (12, 4_000)):
+        task = tmp_path / f"proc/self/task/{thread}"
+        task.mkdir(parents=True)
+        (task / "schedstat").write_text(f"123456 {waited_ns} 7\n")
+    assert Watch(tmp_path).read().waited_ns == 4_300
 
 
 def machine(root: Path, steal: dict[int, int], khz: dict[int, str]) -> Path:
@@ -59,21 +75,21 @@ def test_steal_and_frequency_are_seen_as_they_change(tmp_path: Path, on_core_1: 
     watch = Watch(machine(tmp_path, steal={0: 0, 1: 17}, khz={1: "2400000"}))
     before = watch.read()
     machine(tmp_path, steal={0: 80, 1: 17}, khz={1: "2400000"})
-    assert causes(before, watch.read()) == (), "another core's"
+    assert causes(before, watch.read(), BLOCK_S) == (), "another core's"
     machine(tmp_path, steal={0: 80, 1: 18}, khz={1: "1200000"})
-    assert causes(before, watch.read()) == ("steal", "frequency")
+    assert causes(before, watch.read(), BLOCK_S) == ("steal", "frequency")
 
 
 def test_a_system_that_does_not_tell_is_not_disturbed(tmp_path: Path, on_core_1: None) -> None:
     watch = Watch(tmp_path / "no-such-root")
     assert watch.read() == Reading(switches=3, steal_ticks=0, frequencies_khz=())
-    assert causes(watch.read(), watch.read()) == ()
+    assert causes(watch.read(), watch.read(), BLOCK_S) == ()
 
 
 @pytest.mark.parametrize("text", ["<unknown>", ""])
 def test_a_clock_that_is_not_a_number_is_no_change(tmp_path: Path, on_core_1: None, text: str) -> None:
     watch = Watch(machine(tmp_path, steal={1: 0}, khz={1: text}))
-    assert causes(watch.read(), watch.read()) == ()
+    assert causes(watch.read(), watch.read(), BLOCK_S) == ()
 
 
 def test_a_kernel_without_a_steal_column_is_not_disturbed(tmp_path: Path, on_core_1: None) -> None:
@@ -92,8 +108,8 @@ def test_involuntary_switches_make_the_cause(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(disturbance, "_switches", lambda: next(counts))
     watch = Watch(tmp_path)
     first, second, third = watch.read(), watch.read(), watch.read()
-    assert causes(first, second) == ()
-    assert causes(second, third) == ("switch",)
+    assert causes(first, second, BLOCK_S) == ()
+    assert causes(second, third, BLOCK_S) == ("switch",)
 
 
 @linux_only

@@ -72,7 +72,7 @@ def test_counters_are_read_around_the_calls_of_a_block(
 ) -> None:
     made_calls: list[int] = []
 
-    def time_calls(call: Callable[[], object], calls: int) -> float:
+    def time_calls(call: Callable[[], object], calls: int, lead_in: float) -> float:
         made_calls.append(calls)
         return 0.25
 

@@ -20,8 +20,8 @@ from bench.selfcheck.record import Plan, SelfCheck
 from bench.selfcheck.words import false_alarms, found, truth_error, variation
 from bench.units import percent
 
-FULL = Plan(tries=100, try_s=5.0, try_batch_sizes=[1, 64], spread_runs=12, spread_s=10.0)
-SPREAD_ALONE = Plan(tries=1, try_s=5.0, spread_runs=12, spread_s=10.0)
+FULL = Plan(tries=100, try_s=4.0, try_batch_sizes=[1, 64], spread_runs=12, spread_s=10.0)
+SPREAD_ALONE = Plan(tries=1, try_s=4.0, spread_runs=12, spread_s=10.0)
 FALSE_ALARMS = 1
 FOUND = 95
 TRUTH = 0.01
