@@ -17,6 +17,12 @@ QUIET_SHARE = 0.25
 MIN_ROUNDS = 6
 """With fewer no interval is given."""
 MAX_GROUPS = 20
+START_LUCK = 0.005
+"""By how much processes that hold the same model differ for as long as they live.
+
+The standard deviation of the logarithm of their ratio. No round of theirs shows it, so it is a part of every standard
+error (docs/measuring.md).
+"""
 BOOTSTRAP_DRAWS = 2000
 BOOTSTRAP_PARTS = 20
 BOOTSTRAP_SEED = 0
@@ -122,11 +128,12 @@ def speedup(baseline: Sequence[float], variant: Sequence[float]) -> Ratio:
 
     Disturbances only ever slow a block down, so the fast end of a sample is what moves least from run to run
     (Chen and Revels 2016, Robust benchmarking in noisy environments, take the minimum; a quarter of the rounds
-    also has a spread that can be estimated). The standard error of the logarithm comes from a bootstrap over
-    rounds, which keeps the pairs together; rounds next to each other are drawn in groups, at most ``MAX_GROUPS`` of
-    them, because the machine's state lasts longer than a round (Künsch 1989, block bootstrap). Interval and p-value
-    use Student's t with groups − 1 degrees of freedom. Raises ``ValueError`` for times that are not paired or not
-    positive; with fewer than ``MIN_ROUNDS`` rounds confidence is 0, the interval the value itself, and p is 1.
+    also has a spread that can be estimated). The standard error of the logarithm comes from ``START_LUCK`` and from a
+    bootstrap over rounds, which keeps the pairs together; rounds next to each other are drawn in groups, at most
+    ``MAX_GROUPS`` of them, because the machine's state lasts longer than a round (Künsch 1989, block bootstrap).
+    Interval and p-value use Student's t with groups − 1 degrees of freedom. Raises ``ValueError`` for times that are
+    not paired or not positive; with fewer than ``MIN_ROUNDS`` rounds confidence is 0, the interval the value itself,
+    and p is 1.
     """
     import numpy as np
     from scipy import special  # scipy.stats would take ten times as long to import
@@ -154,9 +161,10 @@ def speedup(baseline: Sequence[float], variant: Sequence[float]) -> Ratio:
     # The bootstrap's variance of a mean of m values is too small by (m - 1) / m; m is the quarter's groups.
     quiet_groups = _quarter(groups)
     error *= math.sqrt(quiet_groups / (quiet_groups - 1))
+    error = math.hypot(error, START_LUCK)
     freedom = groups - 1
     margin = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
-    distance = abs(value) / error if error else math.inf if value else 0.0
+    distance = abs(value) / error
     return Ratio(
         math.exp(value),
         math.exp(value - margin),

@@ -15,7 +15,7 @@ from bench.result import BASELINE, Latency, Settings, Speedup
 from bench.stage import Stage
 from bench.subject import RemoteEntrant, Subject, settling
 
-EXTRA_S = 1.0
+EXTRA_S = 0.5
 """Spent on a model's precision beyond the least number of rounds, where no budget was given."""
 
 

@@ -99,7 +99,7 @@ def _settings(run: Run) -> str:
     budget = (
         f"{settings.budget_s:g} s a model"
         if settings.budget_s
-        else "eight rounds, and up to 1 s more for the precision"
+        else "eight rounds, and up to half a second more for the precision"
     )
     cores = ", ".join(map(str, settings.pinned_cores))
     return table(
