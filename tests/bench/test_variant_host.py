@@ -83,7 +83,9 @@ def test_counters_are_read_around_the_calls_of_a_block(
     assert made_calls == [7]
 
 
-def test_a_variant_is_timed_in_inference_mode() -> None:
+@pytest.mark.parametrize(("threads", "lead_in"), [(1, 1), (2, 3)])
+def test_a_variant_is_timed_in_inference_mode(monkeypatch: pytest.MonkeyPatch, threads: int, lead_in: int) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     modes: list[bool] = []
 
     def forward(inputs: Tensor) -> Tensor:
@@ -91,4 +93,4 @@ def test_a_variant_is_timed_in_inference_mode() -> None:
         return inputs
 
     VariantTimer(Variant(torch.nn.Identity(), forward), torch.zeros(1)).time(3)
-    assert modes == [True] * 4, "a lead-in, and three calls"
+    assert modes == [True] * (lead_in + 3), "a lead-in, and three calls"
