@@ -1,4 +1,4 @@
-"""Top-1 accuracy on a whole test set, and how two models' answers to it differ."""
+"""Top-1 answers to a whole test set, and how many are right."""
 
 from __future__ import annotations
 

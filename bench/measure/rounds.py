@@ -23,7 +23,7 @@ from bench.summary import Ratio
 BASE_ROUNDS = 8
 """Made of every variant, whatever the precision."""
 MORE_ROUNDS = 5
-"""Made at a time while the precision is not reached, at least; at most a quarter of those there are."""
+"""Made at a time while the precision is not reached; a quarter of those there are, once that is more."""
 REPEATS = 2
 """A block that is disturbed so many times more is taken as it is, and said to be disturbed."""
 
@@ -100,7 +100,7 @@ class Rounds:
             if self.clock() >= deadline:
                 return
             self._rng.shuffle(order)
-            for name in order:  # side by side: this is not timed
+            for name in order:  # all begin before any is waited for: this is not timed
                 self._entrants[name].begin_renewal()
             for name in order:
                 self._entrants[name].end_renewal()
