@@ -138,11 +138,13 @@ class Latency(Record):
     """The rounds whose block was still disturbed after the last repetition; they count."""
     causes: dict[str, int] = Field(default_factory=dict)
     """How many blocks each cause of ``bench.measure.disturbance`` disturbed."""
+    starts: list[int] = Field(default_factory=lambda: [0])
+    """The numbers of the rounds that were the first in a fresh process."""
     calls_per_block: int
     warm_up_s: list[float]
-    """Each warm-up block."""
+    """Each warm-up block, of all its processes."""
     warm: bool
-    """Whether the last two warm-up windows agreed."""
+    """Whether the last two warm-up windows agreed, in all its processes."""
 
 
 class Speedup(Record):

@@ -24,7 +24,7 @@ def measure_model(subjects: Sequence[Subject], settings: Settings, cores: int, b
     try:
         for subject in subjects:
             subject.start(VARIANT_HOST, settings.timeout_s)
-        for subject, facts in stage.call("build", lambda subject: (subject.request,)):
+        for subject, facts in stage.call("build", subjects, lambda subject: (subject.request,)):
             subject.facts = facts
         _answer_and_verify(subjects, settings, stage)
         _compare_answers(subjects)

@@ -25,14 +25,16 @@ class Stage:
     def __init__(self, subjects: Sequence[Subject], cores: int, bars: Bars, name: str) -> None:
         self.name = name
         self.bars = bars
-        self._subjects = subjects
         self._at_once = max(1, cores // subjects[0].request.threads)
 
     def call(
-        self, method: str, arguments: Callable[[Subject], tuple[object, ...]] = lambda _: ()
+        self,
+        method: str,
+        subjects: Sequence[Subject],
+        arguments: Callable[[Subject], tuple[object, ...]] = lambda _: (),
     ) -> Iterator[tuple[Subject, Any]]:
-        """Call one method of all; yield (subject, result) of those that did not fail."""
-        living = [(subject, subject.worker) for subject in self._subjects if subject.worker is not None]
+        """Call one method of all that have a process; yield (subject, result) of those that did not fail."""
+        living = [(subject, subject.worker) for subject in subjects if subject.worker is not None]
         calls = [Call(subject, worker, method, arguments(subject)) for subject, worker in living]
         for (subject, *_), outcome in self.outcomes(calls):
             if isinstance(outcome, Exception):

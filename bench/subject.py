@@ -46,6 +46,8 @@ class Subject:
     agreement: Agreement | None = None
     latency: dict[int, Latency] = field(default_factory=dict)
     speedup: dict[int, Speedup] = field(default_factory=dict)
+    _process: tuple[str, float] = ("", 0.0)
+    """What its worker is made of."""
 
     @property
     def name(self) -> str:
@@ -57,7 +59,13 @@ class Subject:
         if self.obstacle is not None:
             self.fail(self.obstacle)
         else:
+            self._process = (host, timeout_s)
             self.worker = Worker(host, timeout_s)
+
+    def start_again(self) -> None:
+        """Let a fresh process, which holds nothing yet, take the place of the living one."""
+        self.close()
+        self.worker = Worker(*self._process)
 
     def fail(self, error: Exception) -> None:
         """Take the variant out of the measurement; what was measured of it before stands."""

@@ -20,9 +20,11 @@ MAX_GROUPS = 20
 START_LUCK = 0.005
 """By how much processes that hold the same model differ for as long as they live.
 
-The standard deviation of the logarithm of their ratio. No round of theirs shows it, so it is a part of every standard
-error (docs/measuring.md).
+The standard deviation of the logarithm of their ratio. The rounds of one process cannot show it, so that much is taken
+for granted (docs/measuring.md).
 """
+START_TRUST = 2
+"""As how much evidence that assumption counts, in degrees of freedom, once several starts show what is so."""
 BOOTSTRAP_DRAWS = 2000
 BOOTSTRAP_PARTS = 20
 BOOTSTRAP_SEED = 0
@@ -123,17 +125,19 @@ def half_width(value: float, low: float, high: float, confidence: float) -> floa
     return (high - low) / 2 / value if confidence else math.inf
 
 
-def speedup(baseline: Sequence[float], variant: Sequence[float]) -> Ratio:
+def speedup(baseline: Sequence[float], variant: Sequence[float], starts: Sequence[int] = (0,)) -> Ratio:
     """Return ``baseline / variant``, each the mean of its fastest quarter of the paired rounds, with its 95 % interval.
 
     Disturbances only ever slow a block down, so the fast end of a sample is what moves least from run to run
     (Chen and Revels 2016, Robust benchmarking in noisy environments, take the minimum; a quarter of the rounds
-    also has a spread that can be estimated). The standard error of the logarithm comes from ``START_LUCK`` and from a
-    bootstrap over rounds, which keeps the pairs together; rounds next to each other are drawn in groups, at most
-    ``MAX_GROUPS`` of them, because the machine's state lasts longer than a round (Künsch 1989, block bootstrap).
-    Interval and p-value use Student's t with groups − 1 degrees of freedom. Raises ``ValueError`` for times that are
-    not paired or not positive; with fewer than ``MIN_ROUNDS`` rounds confidence is 0, the interval the value itself,
-    and p is 1.
+    also has a spread that can be estimated). ``starts`` are the positions of the first rounds of fresh processes. The
+    variance of the logarithm is that within starts, from a bootstrap of each one's rounds, and that between starts, by
+    which it grows if starts are drawn too, moderated by ``START_LUCK`` (as Smyth 2004 does for few replicates). Draws
+    keep the pairs together; rounds next to each other are drawn in groups, some ``MAX_GROUPS`` in all, because the
+    machine's state lasts longer than a round (Künsch 1989, block bootstrap). Interval and p-value use Student's t with
+    Satterthwaite's (1946) degrees of freedom, groups − 1 with one start. Raises ``ValueError`` for times that are not
+    paired or not positive and for starts that are not among them; with fewer than ``MIN_ROUNDS`` rounds confidence is
+    0, the interval the value itself, and p is 1.
     """
     import numpy as np
     from scipy import special  # scipy.stats would take ten times as long to import
@@ -144,25 +148,31 @@ def speedup(baseline: Sequence[float], variant: Sequence[float]) -> Ratio:
     if not (np.isfinite(pairs).all() and (pairs > 0).all()):
         raise ValueError("times must be positive numbers")
     n = len(baseline)
+    ends = [*starts[1:], n]
+    lengths = [end - start for start, end in zip(starts, ends, strict=True)] if starts else []
+    if not lengths or starts[0] or min(lengths) < 1:
+        raise ValueError(f"{list(starts)} are not starts among {n} rounds")
     value = float(_log_ratio(pairs))
     if n < MIN_ROUNDS:
         return Ratio(math.exp(value), math.exp(value), math.exp(value), 0.0, p_value=1.0, n=n)
-    groups = min(n, MAX_GROUPS)
-    bounds = np.linspace(0, n, groups + 1).round().astype(int)
+    per_start = max(1, min(*lengths, MAX_GROUPS // len(starts)))
+    groups = per_start * len(starts)
+    bounds = np.linspace(starts, ends, per_start + 1).round().astype(int).T  # (starts, groups of each + 1)
     rng = np.random.default_rng(BOOTSTRAP_SEED)
-    # A draw is as many groups as there are, with as many rounds of each as the smallest has.
-    size = int(np.diff(bounds).min())
-    starts = bounds[rng.integers(groups, size=(BOOTSTRAP_DRAWS, groups))]
-    drawn = [  # in parts: all draws of a long measurement at once would fill the memory
-        _log_ratio(pairs[:, (part[:, :, None] + np.arange(size)).reshape(len(part), -1)])
-        for part in np.array_split(starts, BOOTSTRAP_PARTS)
-    ]
-    error = float(np.std(np.concatenate(drawn), ddof=1))
+    of_group = rng.integers(per_start, size=(BOOTSTRAP_DRAWS, len(starts), per_start))
+    same_starts = np.arange(len(starts))[None, :, None]
     # The bootstrap's variance of a mean of m values is too small by (m - 1) / m; m is the quarter's groups.
-    quiet_groups = _quarter(groups)
-    error *= math.sqrt(quiet_groups / (quiet_groups - 1))
-    error = math.hypot(error, START_LUCK)
-    freedom = groups - 1
+    quiet_groups = max(2, _quarter(groups))
+    within = _variance(pairs, bounds, same_starts, of_group) * quiet_groups / (quiet_groups - 1)
+    between, luck_freedom = START_LUCK**2, groups - 1
+    if (count := len(starts)) > 1:
+        drawn_starts = rng.integers(count, size=(BOOTSTRAP_DRAWS, count, 1))
+        both = _variance(pairs, bounds, drawn_starts, of_group) * quiet_groups / (quiet_groups - 1)
+        squares = max(0.0, both - within) * count**2  # of the starts' deviations from their mean, summed
+        luck_freedom = START_TRUST + count - 1
+        between = (START_TRUST * START_LUCK**2 + squares) / luck_freedom / count
+    error = math.sqrt(within + between)
+    freedom = error**4 / (within**2 / (groups - 1) + between**2 / luck_freedom)
     margin = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
     distance = abs(value) / error
     return Ratio(
@@ -173,6 +183,20 @@ def speedup(baseline: Sequence[float], variant: Sequence[float]) -> Ratio:
         p_value=2 * float(special.stdtr(freedom, -distance)),
         n=n,
     )
+
+
+def _variance(pairs: Any, bounds: Any, of_start: Any, of_group: Any) -> float:
+    """Return the variance of the log ratio over draws of groups of rounds, the groups of one start being a row."""
+    import numpy as np
+
+    # A draw is as many groups as there are, with as many rounds of each as the smallest has.
+    size = int(np.diff(bounds).min())
+    firsts = bounds[of_start, of_group].reshape(len(of_group), -1)
+    drawn = [  # in parts: all draws of a long measurement at once would fill the memory
+        _log_ratio(pairs[:, (part[:, :, None] + np.arange(size)).reshape(len(part), -1)])
+        for part in np.array_split(firsts, BOOTSTRAP_PARTS)
+    ]
+    return float(np.var(np.concatenate(drawn), ddof=1))
 
 
 def quiet_time(values: Sequence[float]) -> float:

@@ -1,16 +1,20 @@
-"""The latencies of all variants of one model, within its budget."""
+"""The latencies of all variants of one model, within its budget.
+
+A long measurement goes on in fresh processes every few seconds (``rounds.START_S``): what a process was dealt at its
+start it keeps, and only other processes show how much that was.
+"""
 
 from __future__ import annotations
 
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from bench import advice, summary
 from bench.errors import RequestError
 from bench.measure.latency import LEAD_IN, WarmUp
-from bench.measure.rounds import BASE_ROUNDS, Rounds, spend
+from bench.measure.rounds import BASE_ROUNDS, Entrant, Rounds, spend
 from bench.result import BASELINE, Latency, Settings, Speedup
 from bench.stage import Stage
 from bench.subject import RemoteEntrant, Subject, settling
@@ -22,15 +26,19 @@ EXTRA_S = 0.5
 def measure_latency(subjects: Sequence[Subject], settings: Settings, stage: Stage) -> None:
     """Fill in latency, speed-up and, where that stayed vague, the status ``noisy``; raises ``RequestError``."""
     start = time.monotonic()
-    # Side by side: warming up is no measurement, and the last windows must agree whoever runs beside.
-    arguments = (settings.batch_sizes, settings.pinned_cores)
-    by_name = {subject.name: warm_ups for subject, warm_ups in stage.call("warm_up", lambda _: arguments)}
-    warm_ups: dict[int, dict[str, WarmUp]] = {
-        batch_size: {name: each[batch_size] for name, each in by_name.items()} for batch_size in settings.batch_sizes
-    }
+    warm_ups = _warm_up(subjects, settings, stage)
     races = {
         batch_size: _rounds(subjects, batch_size, warm_ups[batch_size], settings, stage) for batch_size in warm_ups
     }
+
+    def restart(names: Collection[str]) -> None:
+        among = [subject for subject in subjects if subject.name in names]
+        _start_again(among, stage)
+        for batch_size, later in _warm_up(among, settings, stage).items():
+            for name, warm_up in later.items():
+                warm_ups[batch_size][name] = warm_ups[batch_size][name].then(warm_up)
+            races[batch_size].enter(_entrants(among, batch_size))
+
     least = _least_rounds(warm_ups, settings, start, stage.name)
     for race in races.values():
         race.make(least, list(race.series))
@@ -41,6 +49,7 @@ def measure_latency(subjects: Sequence[Subject], settings: Settings, stage: Stag
         living=lambda: [subject.name for subject in subjects if subject.worker is not None],
         precision=settings.precision,
         deadline=deadline,
+        restart=restart,
     )
     for batch_size, race in races.items():
         for subject in subjects:
@@ -51,16 +60,37 @@ def measure_latency(subjects: Sequence[Subject], settings: Settings, stage: Stag
     _mark_noisy(subjects, settings)
 
 
+def _warm_up(subjects: Sequence[Subject], settings: Settings, stage: Stage) -> dict[int, dict[str, WarmUp]]:
+    """Warm up side by side: that is no measurement, and the last windows must agree whoever runs beside."""
+    arguments = (settings.batch_sizes, settings.pinned_cores)
+    by_name = {subject.name: warm_ups for subject, warm_ups in stage.call("warm_up", subjects, lambda _: arguments)}
+    return {size: {name: each[size] for name, each in by_name.items()} for size in settings.batch_sizes}
+
+
+def _start_again(subjects: Sequence[Subject], stage: Stage) -> None:
+    """Let fresh processes take over: from the packed file, which was verified to be the same, else built anew."""
+    for subject in subjects:
+        subject.start_again()
+    for method, verified in (("reload", True), ("build", False)):
+        among = [subject for subject in subjects if subject.verified == verified]
+        for _ in stage.call(method, among, lambda subject: (subject.request,)):
+            pass
+
+
+def _entrants(subjects: Sequence[Subject], batch_size: int) -> dict[str, Entrant]:
+    return {
+        subject.name: RemoteEntrant(subject.worker, batch_size, subject.fail)
+        for subject in subjects
+        if subject.worker is not None
+    }
+
+
 def _rounds(
     subjects: Sequence[Subject], batch_size: int, warm_ups: dict[str, WarmUp], settings: Settings, stage: Stage
 ) -> Rounds:
     show = stage.bars.bar(f"time {stage.name}, batch {batch_size}")
     return Rounds(
-        entrants={
-            subject.name: RemoteEntrant(subject.worker, batch_size, subject.fail)
-            for subject in subjects
-            if subject.worker is not None
-        },
+        entrants=_entrants(subjects, batch_size),
         calls={technique: warm_up.calls_per_block for technique, warm_up in warm_ups.items()},
         rng=random.Random(f"{settings.seed} {stage.name} {batch_size}"),
         after_round=lambda done: show(done, max(done, BASE_ROUNDS)),
@@ -104,6 +134,7 @@ def _record(subject: Subject, batch_size: int, race: Rounds, warm_up: WarmUp, se
         repeated_s=series.repeated_s,
         disturbed=series.disturbed,
         causes={str(cause): count for cause, count in series.causes.items()},
+        starts=[number for number in series.starts if number <= max(series.rounds_s)],
         calls_per_block=series.calls,
         warm_up_s=warm_up.blocks_s,
         warm=warm_up.warm,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,10 +162,12 @@ def known_words(tokens: Tensor, size: int) -> Tensor:
 def _features(sentences: list[list[int]]) -> dict[str, Tensor]:
     """Pad to the longest sentence: int32 ``(n, words)``."""
     import torch
-    from torch.nn.utils.rnn import pad_sequence
 
-    rows = [torch.tensor(tokens, dtype=torch.int32) for tokens in sentences]
-    return {"tokens": pad_sequence(rows, batch_first=True, padding_value=NO_WORD)}
+    lengths = torch.tensor([len(tokens) for tokens in sentences])
+    padded = torch.full((len(sentences), int(lengths.max())), NO_WORD, dtype=torch.int32)
+    words = torch.tensor(list(chain.from_iterable(sentences)), dtype=torch.int32)
+    padded[torch.arange(padded.shape[1]) < lengths[:, None]] = words  # row by row, as the sentences are
+    return {"tokens": padded}
 
 
 TASKS.add(Sst2())

@@ -48,6 +48,10 @@ class WarmUp:
     warm: bool
     """Whether two windows agreed before the time was over."""
 
+    def then(self, later: WarmUp) -> WarmUp:
+        """Return both as one; blocks stay as long as they are."""
+        return WarmUp(self.calls_per_block, self.blocks_s + later.blocks_s, self.warm and later.warm)
+
 
 def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> WarmUp:
     """Make half-size blocks until the fastest of one window agrees with that of the next; size a block by the last.

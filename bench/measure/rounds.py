@@ -3,11 +3,14 @@
 A *round* is one block of every variant that takes part. The machine drifts by more than the differences that matter, so
 blocks of one round are what is compared. Before each round every variant is laid out anew in memory, because
 where its tensors happen to lie makes it faster or slower by as much as some techniques gain, for as long as its process
-lives. A block that was disturbed from outside is repeated at once; both readings are kept. See docs/measuring.md.
+lives. What laying out anew does not cure, fresh processes do, every few seconds of a long measurement. A block that was
+disturbed from outside is repeated at once; both readings are kept. See docs/measuring.md.
 """
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 import random
 import time
@@ -24,6 +27,10 @@ BASE_ROUNDS = 8
 """Made of every variant, whatever the precision."""
 MORE_ROUNDS = 5
 """Made at a time while the precision is not reached; a quarter of those there are, once that is more."""
+START_S = 2.5
+"""After so long a measurement goes on in fresh processes, if it has as long left."""
+START_SHARE = 0.25
+"""Of a measurement, the most that starting processes may take."""
 REPEATS = 2
 """A block that is disturbed so many times more is taken as it is, and said to be disturbed."""
 
@@ -67,6 +74,8 @@ class Series:
     """The rounds whose block was still disturbed after the last repetition."""
     causes: Counter[Cause] = field(default_factory=Counter)
     """How many blocks each cause disturbed."""
+    starts: list[int] = field(default_factory=lambda: [0])
+    """The numbers of the rounds that were the first in a fresh process."""
 
 
 class Rounds:
@@ -87,11 +96,18 @@ class Rounds:
         """
         self.series = {name: Series(calls[name]) for name in entrants}
         self.made = 0
-        self._entrants = entrants
+        self._entrants = dict(entrants)
         self._rng = rng
         self._after_round = after_round
         self._settle = settle
         self.clock = clock
+
+    def enter(self, entrants: Mapping[str, Entrant]) -> None:
+        """Let entrants of the same names in fresh processes take the place of those before them."""
+        self._entrants |= entrants
+        for name in entrants:
+            starts = self.series[name].starts
+            starts[:] = [*(number for number in starts if number != self.made), self.made]
 
     def make(self, number: int, among: Collection[str], deadline: float = math.inf) -> None:
         """Make ``number`` rounds of the entrants ``among``, or fewer if the clock passes ``deadline``."""
@@ -128,7 +144,11 @@ class Rounds:
         """Return how many times faster than ``baseline`` an entrant is, over the rounds that both were in."""
         ours, theirs = self.series[name].rounds_s, self.series[baseline].rounds_s
         common = [number for number in ours if number in theirs]
-        return summary.speedup([theirs[number] for number in common], [ours[number] for number in common])
+        fresh = {*self.series[name].starts, *self.series[baseline].starts}
+        starts = {bisect.bisect_left(common, number) for number in fresh} - {len(common)}
+        return summary.speedup(
+            [theirs[number] for number in common], [ours[number] for number in common], sorted(starts)
+        )
 
 
 def spend(
@@ -137,13 +157,15 @@ def spend(
     living: Callable[[], Collection[str]],
     precision: float,
     deadline: float,
+    restart: Callable[[Collection[str]], None],
 ) -> None:
     """Make more rounds, where a speed-up's interval is widest, until all are within ±``precision`` or time is over.
 
     ``living`` returns the names of the entrants that have not failed. Only those whose speed-up is not known well
-    enough yet, and the baseline, take part.
+    enough yet, and the baseline, take part. ``restart`` lets those it is told of go on in fresh processes.
     """
     spent_s: dict[Rounds, float] = {}
+    start_s, last_start = START_S, races[0].clock()
     while True:
         names = set(living())
         if baseline not in names:
@@ -154,7 +176,14 @@ def spend(
         # Half of the last time: rounds are started if they are more likely than not to end before the deadline.
         if not vague[widest] or now + spent_s.get(widest, 0.0) / 2 >= deadline:
             return
-        widest.make(max(MORE_ROUNDS, widest.made // 4), {baseline, *vague[widest]}, deadline)
+        if now - last_start >= start_s and deadline - now >= start_s:
+            restart({baseline, *itertools.chain.from_iterable(vague.values())})
+            last_start = widest.clock()
+            start_s = max(START_S, (last_start - now) / START_SHARE)
+            names = set(living())  # some may not have come up again
+            now = last_start
+        until = min(deadline, last_start + start_s) if deadline - now >= start_s else deadline
+        widest.make(max(MORE_ROUNDS, widest.made // 4), {baseline, *vague[widest]} & names, until)
         spent_s[widest] = widest.clock() - now
 
 

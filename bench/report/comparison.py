@@ -87,7 +87,7 @@ def _smaller(packed_bytes: int | None, baseline_bytes: int | None) -> str:
 
 def latency_details(run: Run, data: Data) -> str:
     """Return one task's latencies over all rounds, and how many blocks were repeated."""
-    header = ["Model", "Technique", "Batch", "Mean", "Std", "Median", "p95", "p99", "Rounds", "Repeated"]
+    header = ["Model", "Technique", "Batch", "Mean", "Std", "Median", "p95", "p99", "Rounds", "Starts", "Repeated"]
     cells = []
     for row in run.rows_of(data.task):
         for size, latency in row.latency.items():
@@ -100,6 +100,7 @@ def latency_details(run: Run, data: Data) -> str:
                     size,
                     *(seconds(value) if value is not None else MISSING for value in times),
                     whole.n,
+                    len(latency.starts),
                     len(latency.repeated_s),
                 ]
             )

@@ -18,7 +18,7 @@ import psutil
 from bench import machine, verdict
 from bench.errors import RequestError
 from bench.measure.affinity import choose_cores
-from bench.measure.rounds import Rounds
+from bench.measure.rounds import START_S, Rounds
 from bench.preparation import PREPARATION_HOST
 from bench.progress import Bars, wanted
 from bench.result import Speedup
@@ -29,9 +29,11 @@ from bench.worker import Worker
 
 HOST = "bench.selfcheck.host:SelfCheckHost"
 STEP = 20
-"""Blocks have a multiple of so many calls, so that 5 % more calls is a whole number."""
+"""Where calls are planted, blocks have a multiple of so many, so that 5 % more calls is a whole number."""
 MANY = 10**9
 """Rounds that no deadline leaves time for."""
+Models = dict[str, tuple[str, float]]
+"""Technique and planted share of calls, by name."""
 MODEL, AGAIN, SLOWED, INT8 = "fp32", "fp32 again", "fp32 slowed", "dynamic-qint8"
 
 
@@ -94,7 +96,7 @@ class _Check:
             size = self._plan.try_batch_sizes[number % len(self._plan.try_batch_sizes)]
             end = time.monotonic() + self._plan.try_s
             models = {MODEL: ("fp32", 0.0), AGAIN: ("fp32", 0.0), SLOWED: ("fp32", self._plan.slow_down)}
-            [rounds] = self._race(models, [size], end, seed=number)
+            [rounds] = self._races(models, [size], end, seed=number)
             alone, slowed = rounds.speedup(MODEL, AGAIN), rounds.speedup(MODEL, SLOWED)
             yield _try(size, alone), _try(size, slowed)
         show(self._plan.tries, self._plan.tries)
@@ -109,7 +111,7 @@ class _Check:
             show(number, plan.spread_runs)
             end = time.monotonic() + plan.spread_s
             models = {MODEL: ("fp32", 0.0), INT8: ("dynamic-qint8", 0.0)}
-            races = self._race(models, plan.spread_batch_sizes, end, seed=plan.tries + number)
+            races = self._races(models, plan.spread_batch_sizes, end, seed=plan.tries + number)
             for size, rounds in zip(plan.spread_batch_sizes, races, strict=True):
                 ours[size].append(rounds.speedup(MODEL, INT8).value)
             with _worker(HOST) as worker:
@@ -119,52 +121,57 @@ class _Check:
         show(plan.spread_runs, plan.spread_runs)
         return [Spread(batch_size=size, ours=ours[size], peers=peers[size]) for size in plan.spread_batch_sizes]
 
-    def _race(
-        self, models: dict[str, tuple[str, float]], batch_sizes: Sequence[int], end: float, seed: int
-    ) -> list[Rounds]:
-        """Return rounds of each batch size, from fresh processes, which share the time until ``end``."""
+    def _races(self, models: Models, batch_sizes: Sequence[int], end: float, seed: int) -> list[Rounds]:
+        """Return rounds of each batch size, from fresh processes every few seconds until ``end``."""
+        starts = max(1, round((end - time.monotonic()) / START_S))
+        races: list[Rounds] = []
+        for start in range(starts):
+            now = time.monotonic()
+            until = now + (end - now) / (starts - start)
+            with self._started(models) as workers:
+                blocks = {size: self._blocks(workers, models, size) for size in batch_sizes}
+                for position, size in enumerate(batch_sizes):
+                    entrants = {name: RemoteEntrant(worker, size, _reraise) for name, worker in workers.items()}
+                    if start:
+                        races[position].enter(entrants)
+                    else:
+                        settle = settling(self._threads)
+                        races.append(Rounds(entrants, blocks[size], random.Random(f"{seed} {size}"), settle=settle))
+                    now = time.monotonic()
+                    if not start:
+                        races[position].make(MIN_ROUNDS, list(models))
+                    races[position].make(MANY, list(models), now + (until - now) / (len(batch_sizes) - position))
+        self._count(races)
+        return races
+
+    @contextmanager
+    def _started(self, models: Models) -> Iterator[dict[str, Worker]]:
         workers = {name: Worker(HOST) for name in models}
-        races = []
         try:
             for name, (technique, extra) in models.items():
                 workers[name].send("build", technique, self._threads, extra)
             for worker in workers.values():
                 worker.receive()
-            for position, size in enumerate(batch_sizes):
-                now = time.monotonic()
-                races.append(self._rounds(workers, models, size, random.Random(f"{seed} {size}")))
-                races[-1].make(MIN_ROUNDS, list(models))
-                races[-1].make(MANY, list(models), deadline=now + (end - now) / (len(batch_sizes) - position))
+            yield workers
         finally:
             for worker in workers.values():
                 worker.close()
-        self._count(races)
-        return races
 
-    def _rounds(
-        self, workers: dict[str, Worker], models: dict[str, tuple[str, float]], size: int, rng: random.Random
-    ) -> Rounds:
+    def _blocks(self, workers: dict[str, Worker], models: Models, size: int) -> dict[str, int]:
+        """Warm up, and return the calls of each one's block."""
+        step = STEP if any(extra for _, extra in models.values()) else 1
         calls = {
-            name: _whole(worker.call("warm_up", size, self._cores).calls_per_block) for name, worker in workers.items()
+            name: math.ceil(worker.call("warm_up", size, self._cores).calls_per_block / step) * step
+            for name, worker in workers.items()
         }
         # What is the same model must be asked for the same: its calls must not depend on how its warm-up went.
-        calls = {name: calls[MODEL] if models[name][0] == models[MODEL][0] else calls[name] for name in models}
-        return Rounds(
-            {name: RemoteEntrant(worker, size, _reraise) for name, worker in workers.items()},
-            calls,
-            rng,
-            settle=settling(self._threads),
-        )
+        return {name: calls[MODEL] if models[name][0] == models[MODEL][0] else calls[name] for name in models}
 
     def _count(self, races: Sequence[Rounds]) -> None:
         for series in [series for rounds in races for series in rounds.series.values()]:
             self.blocks += len(series.rounds_s) + len(series.repeated_s)
             self.disturbed_blocks += len(series.repeated_s) + len(series.disturbed)
             self.causes.update({str(cause): count for cause, count in series.causes.items()})
-
-
-def _whole(calls: int) -> int:
-    return math.ceil(calls / STEP) * STEP
 
 
 def _try(batch_size: int, ratio: Ratio) -> Try:

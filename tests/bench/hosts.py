@@ -68,6 +68,10 @@ class Host:
         FOREVER.wait()
 
 
+UNLIKE = {"reload: other logits", "build again: stumble"}
+"""What is planted in variants whose packed file gives other logits."""
+
+
 class FakeVariant:
     """Stands in for ``bench.variant_host.VariantHost``; takes a known time: fp32 twice that of the others.
 
@@ -81,6 +85,10 @@ class FakeVariant:
     def build(self, request: VariantRequest) -> VariantFacts:
         self._plant, self._technique = request.engine, request.technique
         self._go_wrong("build")
+        marker = request.packed.with_name(f"{request.technique} was built")
+        if self._plant.startswith("build again"):
+            self._go_wrong("build again" if marker.exists() else "")
+            marker.touch()
         return VariantFacts(
             size_bytes=100,
             packed_bytes=50,
@@ -94,11 +102,11 @@ class FakeVariant:
         )
 
     def reload(self, request: VariantRequest) -> str:
-        self._plant = request.engine
+        self._plant, self._technique = request.engine, request.technique
         self._go_wrong("reload")
         if self._plant == "reload: damaged":
             raise CheckpointError("the packed file is damaged; pack the variant anew")
-        return "other logits" if self._plant == "reload: other logits" else "the same logits"
+        return "other logits" if self._plant in UNLIKE else "the same logits"
 
     def evaluate(self) -> Evaluation:
         self._go_wrong("evaluate")

@@ -6,14 +6,15 @@ import itertools
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench.measure import rounds
 from bench.measure.disturbance import Cause
-from bench.measure.rounds import MORE_ROUNDS, REPEATS, Block, Rounds, spend
+from bench.measure.rounds import MORE_ROUNDS, REPEATS, START_S, START_SHARE, Block, Rounds
 from bench.summary import Ratio
 
 Event = tuple[str, str]
@@ -221,6 +222,16 @@ def noisy_race(clock: FakeClock, shares: dict[str, float], seed: int = 0) -> Rou
     return race
 
 
+def spend(
+    races: Sequence[Rounds],
+    living: Callable[[], Collection[str]],
+    precision: float,
+    deadline: float,
+    restart: Callable[[Collection[str]], None] = lambda names: None,
+) -> None:
+    rounds.spend(races, "fp32", living, precision, deadline, restart)
+
+
 def everybody(*races: Rounds) -> Callable[[], Collection[str]]:
     return lambda: {name for race in races for name in race.series}
 
@@ -229,7 +240,7 @@ def test_more_rounds_go_to_the_batch_size_and_the_variants_that_are_vague() -> N
     clock = FakeClock()
     steady = noisy_race(clock, {"fp32": 0.001, "a": 0.001, "b": 0.001})
     wavering = noisy_race(clock, {"fp32": 0.001, "a": 0.001, "b": 0.2})
-    spend([steady, wavering], "fp32", everybody(steady), precision=0.02, deadline=clock() + 400)
+    spend([steady, wavering], everybody(steady), precision=0.02, deadline=clock() + 400)
     assert steady.made == 10
     assert wavering.made > 10
     made = {name: len(series.rounds_s) for name, series in wavering.series.items()}
@@ -240,7 +251,7 @@ def test_the_widest_interval_has_the_first_rounds() -> None:
     clock = FakeClock()
     vague = noisy_race(clock, {"fp32": 0.01, "a": 0.1})
     vaguer = noisy_race(clock, {"fp32": 0.01, "a": 0.4})
-    spend([vague, vaguer], "fp32", everybody(vague), precision=0.001, deadline=clock() + 1)
+    spend([vague, vaguer], everybody(vague), precision=0.001, deadline=clock() + 1)
     assert (vague.made, vaguer.made - 10) == (10, 1)
 
 
@@ -248,14 +259,14 @@ def test_nothing_is_spent_where_all_are_precise_enough() -> None:
     clock = FakeClock()
     race = noisy_race(clock, {"fp32": 0.001, "a": 0.001})
     now = clock()
-    spend([race], "fp32", everybody(race), precision=0.05, deadline=math.inf)
+    spend([race], everybody(race), precision=0.05, deadline=math.inf)
     assert (race.made, clock()) == (10, now)
 
 
 def test_spending_ends_once_all_are_precise_enough() -> None:
     clock = FakeClock()
     race = noisy_race(clock, {"fp32": 0.05, "a": 0.05})
-    spend([race], "fp32", everybody(race), precision=0.02, deadline=math.inf)
+    spend([race], everybody(race), precision=0.02, deadline=math.inf)
     assert 10 < race.made < 1000
     assert race.speedup("fp32", "a").half_width <= 0.02
 
@@ -266,7 +277,7 @@ def test_spending_ends_at_the_deadline(budget_s: float) -> None:
     clock = FakeClock()
     race = noisy_race(clock, {"fp32": 0.3, "a": 0.3})
     start = clock()
-    spend([race], "fp32", everybody(race), precision=1e-6, deadline=start + budget_s)
+    spend([race], everybody(race), precision=1e-6, deadline=start + budget_s)
     round_s = 10.0  # two blocks of one second, a few times as long in the worst of rounds
     assert clock() - start <= budget_s + round_s
     assert budget_s < MORE_ROUNDS * round_s or race.made > 10
@@ -278,13 +289,96 @@ def test_without_a_baseline_there_is_nothing_to_make_more_precise() -> None:
     other = FakeEntrant("a", clock=clock)
     race = rounds_of(dead, other)
     race.make(10, ["fp32", "a"])
-    spend([race], "fp32", lambda: {"a"}, precision=0.01, deadline=math.inf)
+    spend([race], lambda: {"a"}, precision=0.01, deadline=math.inf)
     assert race.made == 10
 
 
 def test_who_failed_takes_no_part_in_more_rounds() -> None:
     clock = FakeClock()
     race = noisy_race(clock, {"fp32": 0.05, "a": 0.05, "b": 0.05})
-    spend([race], "fp32", lambda: {"fp32", "a"}, precision=0.01, deadline=clock() + 100)
+    spend([race], lambda: {"fp32", "a"}, precision=0.01, deadline=clock() + 100)
     assert len(race.series["b"].rounds_s) == 10
     assert len(race.series["a"].rounds_s) > 10
+
+
+# Fresh processes
+
+
+def test_a_fresh_process_takes_the_place_of_its_forerunner_and_the_round_is_kept() -> None:
+    race = rounds_of(FakeEntrant("fp32", cost_s=2.0), FakeEntrant("a"))
+    race.make(3, ["fp32", "a"])
+    race.enter({"fp32": FakeEntrant("fp32", cost_s=4.0)})
+    race.make(2, ["fp32", "a"])
+    assert list(race.series["fp32"].rounds_s.values()) == [2.0, 2.0, 2.0, 4.0, 4.0]
+    assert (race.series["fp32"].starts, race.series["a"].starts) == ([0, 3], [0])
+
+
+def test_a_process_that_made_no_round_is_no_start() -> None:
+    race = rounds_of(FakeEntrant("a"))
+    race.make(2, "a")
+    for _ in range(3):
+        race.enter({"a": FakeEntrant("a")})
+    race.make(1, "a")
+    assert race.series["a"].starts == [0, 2]
+
+
+def test_the_interval_knows_which_rounds_were_of_one_process() -> None:
+    luck = [1.00, 1.04, 0.96, 1.02]  # of a's processes
+    race = rounds_of(FakeEntrant("fp32", factors=noise(1, 0.001)), FakeEntrant("a", factors=noise(2, 0.001)))
+    blind = rounds_of(FakeEntrant("fp32", factors=noise(1, 0.001)), FakeEntrant("a", factors=noise(2, 0.001)))
+    for position, cost_s in enumerate(luck):
+        if position:
+            race.enter({"a": FakeEntrant("a", factors=noise(2 + position, 0.001), cost_s=cost_s)})
+            blind._entrants["a"] = FakeEntrant("a", factors=noise(2 + position, 0.001), cost_s=cost_s)
+        race.make(5, ["fp32", "a"])
+        blind.make(5, ["fp32", "a"])
+    assert race.speedup("fp32", "a").value == pytest.approx(blind.speedup("fp32", "a").value)
+    assert race.speedup("fp32", "a").half_width > 1.5 * blind.speedup("fp32", "a").half_width
+
+
+def test_a_start_without_common_rounds_does_not_count() -> None:
+    race = rounds_of(FakeEntrant("fp32"), FakeEntrant("a"), FakeEntrant("b"))
+    race.make(6, ["fp32", "a", "b"])
+    race.enter({"fp32": FakeEntrant("fp32"), "a": FakeEntrant("a")})
+    race.make(6, ["fp32", "a"])
+    assert race.speedup("fp32", "b") == rounds_of_twins(6).speedup("fp32", "b")
+
+
+def rounds_of_twins(number: int) -> Rounds:
+    race = rounds_of(FakeEntrant("fp32"), FakeEntrant("b"))
+    race.make(number, ["fp32", "b"])
+    return race
+
+
+def restarts(budget_s: float, cost_s: float = 0.0) -> list[tuple[float, set[str]]]:
+    """Return when who was started anew within a budget, each time at a cost."""
+    clock = FakeClock()
+    race = noisy_race(clock, {"fp32": 0.05, "a": 0.05, "b": 0.0001})
+    for entrant in race._entrants.values():
+        assert isinstance(entrant, FakeEntrant)
+        entrant.cost_s = 0.05
+    begun, when = clock(), []
+
+    def restart(names: Collection[str]) -> None:
+        when.append((clock() - begun, set(names)))
+        clock.now_s += cost_s
+
+    spend([race], everybody(race), precision=1e-4, deadline=begun + budget_s, restart=restart)
+    return when
+
+
+def test_a_long_budget_goes_on_in_fresh_processes_of_those_that_take_part() -> None:
+    when = restarts(4.3 * START_S)
+    assert [seconds for seconds, _ in when] == pytest.approx([START_S, 2 * START_S, 3 * START_S], abs=0.5)
+    assert all(names == {"fp32", "a", "b"} for _, names in when)
+
+
+def test_a_short_budget_stays_with_its_processes() -> None:
+    assert restarts(1.9 * START_S) == []
+
+
+def test_starting_processes_takes_a_quarter_of_the_time_at_most() -> None:
+    when = restarts(100.0, cost_s=3.0)
+    periods = [later - before for (before, _), (later, _) in itertools.pairwise(when)]
+    assert len(periods) > 3
+    assert all(3.0 / START_SHARE <= period - 3.0 <= 3.0 / START_SHARE + 1 for period in periods)

@@ -232,6 +232,31 @@ def test_blocks_that_stay_disturbed_count_and_are_all_kept(tmp_path: Path) -> No
     assert latency.causes == {"steal": 3 * BASE_ROUNDS}
 
 
+@pytest.mark.parametrize("plant", ["none", "reload: other logits"])
+def test_a_long_budget_goes_on_in_fresh_processes(tmp_path: Path, plant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the packed file or, if that is not the same, built anew."""
+    monkeypatch.setattr("bench.measure.rounds.START_S", 0.1)
+    patient = QUICK.model_copy(update={"budget_s": 3.0, "precision": 1e-9})
+    rows = measure([subject(tmp_path, FP32), subject(tmp_path, PLANTED, plant)], patient)
+    for latency in rows[PLANTED].latency.values():
+        assert latency.starts == sorted(latency.starts)
+        assert latency.starts[0] == 0
+        assert set(latency.starts) <= set(latency.rounds)
+        assert len(latency.warm_up_s) >= len(latency.starts)
+    assert max(len(latency.starts) for latency in rows[PLANTED].latency.values()) > 1
+
+
+def test_a_process_that_cannot_be_started_again_is_a_failed_row_that_keeps_its_latency(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.measure.rounds.START_S", 0.2)
+    patient = QUICK.model_copy(update={"budget_s": 1.5, "precision": 1e-9})
+    rows = measure([subject(tmp_path, FP32), subject(tmp_path, PLANTED, "build again: stumble")], patient)
+    assert (rows[FP32].status, rows[PLANTED].status) == ("ok", "failed")
+    assert "ZeroDivisionError" in rows[PLANTED].reason
+    assert rows[PLANTED].latency.keys() == {1, 64}
+
+
 def test_a_budget_that_does_not_last_for_a_round_of_each_run_is_refused(tmp_path: Path) -> None:
     hurried = QUICK.model_copy(update={"budget_s": 1e-6})
     with pytest.raises(RequestError, match=r"--budget 1e-06 is too short for mnist/lab1: .*; give \d+\.\d or more\."):

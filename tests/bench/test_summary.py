@@ -234,6 +234,47 @@ def test_five_percent_are_found_with_enough_rounds() -> None:
     assert max(ratio.half_width for ratio in found) < 0.02
 
 
+def of_processes(seed: int, starts: int, rounds: int, luck: float) -> tuple[list[float], list[float], list[int]]:
+    """Return times of equals, each of whose ``starts`` processes is faster or slower for life, and the starts."""
+    rng = np.random.default_rng([seed, starts])
+    times = rng.lognormal(0, luck, (2, starts, 1)) * rng.lognormal(0, 0.01, (2, starts, rounds))
+    baseline, variant = times.reshape(2, -1).tolist()
+    return baseline, variant, list(range(0, starts * rounds, rounds))
+
+
+@pytest.mark.parametrize("starts", [2, 4, 8])
+def test_what_processes_differ_by_is_estimated_from_several(starts: int) -> None:
+    """Four times as much luck as is taken for granted of one process: the interval must find it out."""
+    samples = [of_processes(seed, starts, 10, luck=0.02) for seed in range(300)]
+    found = [speedup(baseline, variant, firsts) for baseline, variant, firsts in samples]
+    blind = [speedup(baseline, variant) for baseline, variant, _ in samples]
+    covered, covered_blindly = (sum(ratio.low <= 1.0 <= ratio.high for ratio in each) / 300 for each in (found, blind))
+    assert covered >= {2: 0.75, 4: 0.85, 8: 0.9}[starts], "two processes may look alike by chance, eight hardly do"
+    assert covered > covered_blindly + 0.05
+    alarms, blind_alarms = (sum(ratio.p_value < ALPHA for ratio in each) for each in (found, blind))
+    assert alarms <= blind_alarms / 4
+
+
+def test_more_processes_make_a_speedup_more_precise() -> None:
+    widths = [
+        statistics.median(speedup(*of_processes(seed, starts, 40 // starts, 0.005)).half_width for seed in range(20))
+        for starts in (2, 8)
+    ]
+    assert widths[1] < widths[0]
+
+
+def test_one_slow_process_of_four_does_not_move_the_speedup() -> None:
+    baseline, variant, starts = of_processes(1, 4, 10, luck=0.0)
+    variant[10:20] = [1.4 * value for value in variant[10:20]]
+    assert speedup(baseline, variant, starts).value == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("starts", [[], [1], [0, 3, 3], [0, 8]])
+def test_starts_that_do_not_fit_the_rounds_are_refused(starts: list[int]) -> None:
+    with pytest.raises(ValueError, match="starts"):
+        speedup([1.0] * 8, [1.0] * 8, starts)
+
+
 # Accuracy and agreement
 
 
