@@ -23,7 +23,9 @@ START_LUCK = 0.005
 The standard deviation of the logarithm of their ratio. The rounds of one process cannot show it, so that much is taken
 for granted (docs/measuring.md).
 """
-START_TRUST = 2
+THREADED_START_LUCK = 0.02
+"""The same with several threads: how they came to share the cores lasts."""
+START_TRUST = 4
 """As how much evidence that assumption counts, in degrees of freedom, once several starts show what is so."""
 BOOTSTRAP_DRAWS = 2000
 BOOTSTRAP_PARTS = 20
@@ -125,15 +127,22 @@ def half_width(value: float, low: float, high: float, confidence: float) -> floa
     return (high - low) / 2 / value if confidence else math.inf
 
 
-def speedup(baseline: Sequence[float], variant: Sequence[float], starts: Sequence[int] = (0,)) -> Ratio:
+def start_luck(threads: int) -> float:
+    """Return what is taken for granted of processes of so many threads."""
+    return START_LUCK if threads == 1 else THREADED_START_LUCK
+
+
+def speedup(
+    baseline: Sequence[float], variant: Sequence[float], starts: Sequence[int] = (0,), luck: float = START_LUCK
+) -> Ratio:
     """Return ``baseline / variant``, each the mean of its fastest quarter of the paired rounds, with its 95 % interval.
 
     Disturbances only ever slow a block down, so the fast end of a sample is what moves least from run to run
     (Chen and Revels 2016, Robust benchmarking in noisy environments, take the minimum; a quarter of the rounds
     also has a spread that can be estimated). ``starts`` are the positions of the first rounds of fresh processes. The
     variance of the logarithm is that within starts, from a bootstrap of each one's rounds, and that between starts, by
-    which it grows if starts are drawn too, moderated by ``START_LUCK`` (as Smyth 2004 does for few replicates). Draws
-    keep the pairs together; rounds next to each other are drawn in groups, some ``MAX_GROUPS`` in all, because the
+    which it grows if starts are drawn too, moderated by ``luck`` (as Smyth 2004 does for few replicates). Draws keep
+     the pairs together; rounds next to each other are drawn in groups, some ``MAX_GROUPS`` in all, because the
     machine's state lasts longer than a round (Künsch 1989, block bootstrap). Interval and p-value use Student's t with
     Satterthwaite's (1946) degrees of freedom, groups − 1 with one start. Raises ``ValueError`` for times that are not
     paired or not positive and for starts that are not among them; with fewer than ``MIN_ROUNDS`` rounds confidence is
@@ -164,13 +173,13 @@ def speedup(baseline: Sequence[float], variant: Sequence[float], starts: Sequenc
     # The bootstrap's variance of a mean of m values is too small by (m - 1) / m; m is the quarter's groups.
     quiet_groups = max(2, _quarter(groups))
     within = _variance(pairs, bounds, same_starts, of_group) * quiet_groups / (quiet_groups - 1)
-    between, luck_freedom = START_LUCK**2, groups - 1
+    between, luck_freedom = luck**2, groups - 1
     if (count := len(starts)) > 1:
         drawn_starts = rng.integers(count, size=(BOOTSTRAP_DRAWS, count, 1))
         both = _variance(pairs, bounds, drawn_starts, of_group) * quiet_groups / (quiet_groups - 1)
         squares = max(0.0, both - within) * count**2  # of the starts' deviations from their mean, summed
         luck_freedom = START_TRUST + count - 1
-        between = (START_TRUST * START_LUCK**2 + squares) / luck_freedom / count
+        between = (START_TRUST * luck**2 + squares) / luck_freedom / count
     error = math.sqrt(within + between)
     freedom = error**4 / (within**2 / (groups - 1) + between**2 / luck_freedom)
     margin = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error

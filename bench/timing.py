@@ -95,6 +95,7 @@ def _rounds(
         rng=random.Random(f"{settings.seed} {stage.name} {batch_size}"),
         after_round=lambda done: show(done, max(done, BASE_ROUNDS)),
         settle=settling(settings.threads),
+        luck=summary.start_luck(settings.threads),
     )
 
 

@@ -88,11 +88,12 @@ class Rounds:
         rng: random.Random,
         after_round: Callable[[int], None] = lambda done: None,
         settle: Callable[[], None] = lambda: None,
+        luck: float = summary.START_LUCK,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take ``calls`` for each block, by name; ``after_round`` hears of each round made.
 
-        ``settle`` waits until what was just run has come to rest.
+        ``settle`` waits until what was just run has come to rest; ``luck`` is ``summary.start_luck``.
         """
         self.series = {name: Series(calls[name]) for name in entrants}
         self.made = 0
@@ -100,6 +101,7 @@ class Rounds:
         self._rng = rng
         self._after_round = after_round
         self._settle = settle
+        self._luck = luck
         self.clock = clock
 
     def enter(self, entrants: Mapping[str, Entrant]) -> None:
@@ -147,7 +149,7 @@ class Rounds:
         fresh = {*self.series[name].starts, *self.series[baseline].starts}
         starts = {bisect.bisect_left(common, number) for number in fresh} - {len(common)}
         return summary.speedup(
-            [theirs[number] for number in common], [ours[number] for number in common], sorted(starts)
+            [theirs[number] for number in common], [ours[number] for number in common], sorted(starts), self._luck
         )
 
 

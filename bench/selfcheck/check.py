@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import math
 import random
 import time
 from collections import Counter
@@ -24,16 +23,14 @@ from bench.progress import Bars, wanted
 from bench.result import Speedup
 from bench.selfcheck.record import Conditions, Plan, SelfCheck, Spread, Truth, Try
 from bench.subject import RemoteEntrant, settling
-from bench.summary import MIN_ROUNDS, Ratio
+from bench.summary import MIN_ROUNDS, Ratio, start_luck
 from bench.worker import Worker
 
 HOST = "bench.selfcheck.host:SelfCheckHost"
-STEP = 20
-"""Where calls are planted, blocks have a multiple of so many, so that 5 % more calls is a whole number."""
 MANY = 10**9
 """Rounds that no deadline leaves time for."""
 Models = dict[str, tuple[str, float]]
-"""Technique and planted share of calls, by name."""
+"""Technique and planted share of time, by name."""
 MODEL, AGAIN, SLOWED, INT8 = "fp32", "fp32 again", "fp32 slowed", "dynamic-qint8"
 
 
@@ -136,7 +133,8 @@ class _Check:
                         races[position].enter(entrants)
                     else:
                         settle = settling(self._threads)
-                        races.append(Rounds(entrants, blocks[size], random.Random(f"{seed} {size}"), settle=settle))
+                        rng = random.Random(f"{seed} {size}")
+                        races.append(Rounds(entrants, blocks[size], rng, settle=settle, luck=start_luck(self._threads)))
                     now = time.monotonic()
                     if not start:
                         races[position].make(MIN_ROUNDS, list(models))
@@ -159,11 +157,7 @@ class _Check:
 
     def _blocks(self, workers: dict[str, Worker], models: Models, size: int) -> dict[str, int]:
         """Warm up, and return the calls of each one's block."""
-        step = STEP if any(extra for _, extra in models.values()) else 1
-        calls = {
-            name: math.ceil(worker.call("warm_up", size, self._cores).calls_per_block / step) * step
-            for name, worker in workers.items()
-        }
+        calls = {name: worker.call("warm_up", size, self._cores).calls_per_block for name, worker in workers.items()}
         # What is the same model must be asked for the same: its calls must not depend on how its warm-up went.
         return {name: calls[MODEL] if models[name][0] == models[MODEL][0] else calls[name] for name in models}
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
+from torch import Tensor
 
 from bench.machine import DEFAULT_ENGINE, supported_engines
 from bench.measure import affinity, latency
@@ -32,17 +35,22 @@ class SelfCheckHost:
         self._extra = 0.0
 
     def build(self, technique: str, threads: int, extra: float = 0.0) -> None:
-        """Make the model with ``technique``; it then does ``extra`` (a share) more calls than it is asked for."""
+        """Make the model with ``technique``; each of its calls then takes ``extra`` (a share) longer."""
         torch.set_num_threads(threads)
         self._extra = extra
         self._variant = _variant(technique)
 
     def warm_up(self, batch_size: int, cores: Sequence[int]) -> latency.WarmUp:
-        """Warm up; then tie the process to ``cores``."""
+        """Warm up; then tie the process to ``cores``, and slow the model down if that is asked for."""
         self._timers[batch_size] = VariantTimer(self._variant, _inputs(batch_size))
         done = latency.warm_up(self._timers[batch_size])
         if cores:
             affinity.pin(cores)
+        if self._extra:
+            forward = functools.partial(_slowed, self._variant.forward, _Stub(self._extra * min(done.blocks_s)))
+            self._timers[batch_size] = VariantTimer(
+                dataclasses.replace(self._variant, forward=forward), _inputs(batch_size)
+            )
         return done
 
     def renew(self, batch_size: int) -> None:
@@ -50,8 +58,8 @@ class SelfCheckHost:
         self._timers[batch_size].renew()
 
     def time(self, batch_size: int, calls: int) -> Block:
-        """Time ``calls`` calls, and the planted ones."""
-        return self._timers[batch_size].block(round(calls * (1 + self._extra)))
+        """Time ``calls`` calls."""
+        return self._timers[batch_size].block(calls)
 
     def truth(self, seconds: float, cores: Sequence[int]) -> float:
         """Measure a stub that spins for ``seconds`` a call, in the way a model is measured; return what is read."""
@@ -88,16 +96,22 @@ class _Stub:
         self._ns = 0
         start = time.perf_counter_ns()
         for _ in range(CALIBRATION_CALLS):
-            self._spin()
+            self()
         self._ns = round(seconds * 1e9 - (time.perf_counter_ns() - start) / CALIBRATION_CALLS)
 
     def time(self, calls: int) -> float:
-        return latency.time_calls(self._spin, calls)
+        return latency.time_calls(self, calls)
 
-    def _spin(self) -> None:
+    def __call__(self) -> None:
         end = time.perf_counter_ns() + self._ns
         while time.perf_counter_ns() < end:
             pass
+
+
+def _slowed(forward: Callable[[Tensor], Tensor], delay: Callable[[], None], inputs: Tensor) -> Tensor:
+    outputs = forward(inputs)
+    delay()
+    return outputs
 
 
 def _variant(technique: str) -> Variant:

@@ -69,7 +69,7 @@ def _rows(check: SelfCheck) -> list[list[str]]:
     rows = [
         ["False alarms: a model against itself", tries, f"{len(false_alarms(check))} of {plan.tries} called different"],
         [
-            f"Power: {percent(plan.slow_down, 0)} more work planted",
+            f"Power: {percent(plan.slow_down, 0)} longer calls planted",
             tries,
             f"{len(found(check))} of {plan.tries} called slower",
         ],

