@@ -5,16 +5,30 @@ Nothing here imports torch until it is used.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.distillation import distill
+    from bench.lowbit.binary_connect import BC
+    from bench.packing import PackedModel
     from bench.result import Run
     from bench.runner import run
     from bench.selfcheck.check import self_check
+    from bench.trainer import train
 
-__all__ = ["load_run", "run", "self_check"]
+__all__ = ["BC", "distill", "load_packed", "load_run", "run", "self_check", "train"]
+
+
+def load_packed(path: str | Path, device: str = "cpu") -> PackedModel:
+    """Rebuild a variant from the file that ``bench export`` wrote; raises ``bench.errors.CheckpointError``."""
+    from pathlib import Path
+
+    from bench.packing import load
+
+    return load(Path(path), device)
 
 
 def load_run(path: str | Path) -> Run:
@@ -26,13 +40,17 @@ def load_run(path: str | Path) -> Run:
     return load(Path(path))
 
 
+_WHERE = {
+    "BC": "bench.lowbit.binary_connect",
+    "distill": "bench.distillation",
+    "run": "bench.runner",
+    "self_check": "bench.selfcheck.check",
+    "train": "bench.trainer",
+}
+"""What is imported when it is used."""
+
+
 def __getattr__(name: str) -> object:
-    if name == "run":
-        from bench.runner import run
-
-        return run
-    if name == "self_check":
-        from bench.selfcheck.check import self_check
-
-        return self_check
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

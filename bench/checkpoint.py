@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 
 from bench.errors import CheckpointError
 from bench.result import Record
+from bench.techniques.technique import TECHNIQUES
 from tasks.dataset import DataKind
 from tasks.source import cache_folder
 from tasks.task import ModelSpec, Precision
@@ -34,6 +36,18 @@ class DataIdentity(NamedTuple):
     fingerprint: str
 
 
+class Teaching(Record):
+    """What a training takes from a model trained before."""
+
+    teacher: str
+    """The name of its checkpoint in the cache, which its recipe's hash is a part of."""
+    weight: float
+    """λ of the distillation loss; 0 for none."""
+    temperature: float
+    initialise: bool
+    """Whether the training starts from the teacher's weights and statistics."""
+
+
 class Order(Record):
     """A checkpoint that is wanted: what decides its weights, up to the order of sums that threads change."""
 
@@ -47,18 +61,29 @@ class Order(Record):
     device: str
     data_kind: DataKind
     data_fingerprint: str
+    technique: str = ""
+    """What took part in the training, such as ``dorefa:w2a2``; empty for a plain one."""
+    teaching: Teaching | None = None
 
     @property
     def recipe_hash(self) -> str:
         """SHA-256 over the fields of an order, first 12 hex digits."""
-        canonical = json.dumps(self.model_dump(include=set(Order.model_fields)), sort_keys=True)
+        # Without defaults: fields that came later do not rename what was trained before.
+        fields = self.model_dump(include=set(Order.model_fields), exclude_defaults=True)
+        canonical = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     @property
     def path(self) -> Path:
         """Where such a checkpoint lies in the cache."""
-        name = f"{self.task}-{self.model}-{self.precision}-{self.data_kind}-seed{self.seed}-{self.recipe_hash}"
+        words = [self.task, self.model, *filter(None, [re.sub("[^a-z0-9]+", "-", self.technique)])]
+        name = "-".join([*words, self.precision, self.data_kind, f"seed{self.seed}", self.recipe_hash])
         return checkpoint_folder() / f"{name}.safetensors"
+
+    @property
+    def unfinished(self) -> Path:
+        """Where the state of its training lies until it is finished."""
+        return self.path.with_suffix(".training")
 
 
 class Header(Order):
@@ -78,8 +103,17 @@ def checkpoint_folder() -> Path:
     return cache_folder() / "checkpoints"
 
 
-def order(task: str, spec: ModelSpec, data: DataIdentity, precision: Precision, seed: int, device: str) -> Order:
-    """Return the order for the weights of a resolved ``spec``."""
+def order(
+    task: str,
+    spec: ModelSpec,
+    data: DataIdentity,
+    precision: Precision,
+    seed: int,
+    device: str,
+    technique: str = "",
+    teaching: Teaching | None = None,
+) -> Order:
+    """Return the order for the weights of a resolved ``spec``, trained with ``technique`` and a teacher taking part."""
     return Order.model_validate(
         {
             "task": task,
@@ -92,6 +126,8 @@ def order(task: str, spec: ModelSpec, data: DataIdentity, precision: Precision, 
             "device": device,
             "data_kind": data.kind,
             "data_fingerprint": data.fingerprint,
+            "technique": technique,
+            "teaching": teaching,
         }
     )
 
@@ -195,4 +231,5 @@ def _build(header: Header) -> nn.Module:
     import models
 
     with torch.device("meta"):
-        return models.build(header.network, dict(header.hyperparameters))
+        network = models.build(header.network, dict(header.hyperparameters))
+        return TECHNIQUES.get(header.technique).prepare(network) if header.technique else network

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from bench.errors import QuantbenchError
+from bench.errors import QuantbenchError, RequestError, WorkerError
 
 if TYPE_CHECKING:
     from bench.result import Run
@@ -40,6 +40,21 @@ class DataChoice(str, enum.Enum):
     auto = "auto"
     real = "real"
     synthetic = "synthetic"
+
+
+class ActivationChoice(str, enum.Enum):
+    """Values of ``--activations``."""
+
+    same = "same"
+    full = "full"
+
+
+class SourceChoice(str, enum.Enum):
+    """Values of ``--source``."""
+
+    start = "start"
+    loss = "loss"
+    both = "both"
 
 
 @app.command("run")
@@ -80,6 +95,7 @@ def run_command(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for run.json and report.md.  [default: runs/SUITE]")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, batches and round order.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of training.  [default: each model's recipe]")] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="Train anew, checkpoints or not.")] = False,
 ) -> None:
     """Train or reload the models, apply every technique, measure, and write run.json and report.md.
@@ -107,6 +123,7 @@ def run_command(
         data_root=data_root,
         out=folder,
         seed=seed,
+        epochs=epochs,
         retrain=retrain,
     )
     from bench.report.markdown import lab_tables
@@ -114,6 +131,165 @@ def run_command(
     _print(lab_tables(done))
     _print(f"\n{folder / 'report.md'} has the whole report, {folder / 'run.json'} every sample.")
     raise typer.Exit(_exit_code(done))
+
+
+Model = Annotated[str, typer.Argument(help="Such as cifar10/resnet8.", metavar="TASK/MODEL")]
+Epochs = Annotated[int | None, typer.Option(help="Epochs of training.  [default: the model's recipe]")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Data = Annotated[DataChoice, typer.Option(help="auto, real or synthetic; see bench run.")]
+DataRoot = Annotated[Path | None, typer.Option(help="Folder of the real data.")]
+
+
+@app.command("train")
+def train_command(
+    model: Model,
+    technique: Annotated[
+        list[str] | None, typer.Option(help="What takes part, such as dorefa:w2a2; repeatable.  [default: fp32]")
+    ] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Repeatable.  [default: 0]")] = None,
+    epochs: Epochs = None,
+    device: Device = "cpu",
+    data: Data = DataChoice.auto,
+    data_root: DataRoot = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for training.json.  [default: the terminal alone]")] = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="Train anew, checkpoints or not.")] = False,
+) -> None:
+    """Train a model for some techniques, side by side, and say what accuracy each reached.
+
+    The weights are kept: 'bench run' with the same --epochs finds them. The same command goes on where an interrupted
+    one stopped.
+    """
+    from bench.result import require_writable, write_atomically
+    from bench.trainer import render, train
+
+    if out is not None:
+        require_writable(out)
+    trained = train(
+        model,
+        technique or ("fp32",),
+        seeds=seed or (0,),
+        epochs=epochs,
+        device=device,
+        data=data.value,
+        data_root=data_root,
+        retrain=retrain,
+    )
+    if out is not None:
+        content = ",\n".join(each.model_dump_json(indent=1) for each in trained)
+        write_atomically(out / "training.json", f"[{content}]\n")
+    _print(render(trained))
+
+
+@app.command("distill")
+def distill_command(
+    model: Model,
+    family: Annotated[str, typer.Option(help="dorefa, pact or wrpn.")] = "dorefa",
+    chain: Annotated[
+        str, typer.Option(help="Bit widths from the first teacher to the last student.")
+    ] = "32,16,8,4,2,1",
+    activations: Annotated[
+        ActivationChoice, typer.Option(help="same: as many bits as weights; full: float32.")
+    ] = ActivationChoice.same,
+    source: Annotated[
+        list[SourceChoice] | None,
+        typer.Option(help="What students take from their teacher; repeatable.  [default: start, loss, both]"),
+    ] = None,
+    weight: Annotated[float, typer.Option(help="λ: the teacher's part in the loss.")] = 0.5,
+    temperature: Annotated[float, typer.Option(help="τ of the softmax.")] = 1.0,
+    seed: Annotated[list[int] | None, typer.Option(help="Repeatable.  [default: 0, 1, 2]")] = None,
+    epochs: Epochs = None,
+    device: Device = "cpu",
+    data: Data = DataChoice.auto,
+    data_root: DataRoot = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for distillation.json and .md.  [default: runs/distill]")
+    ] = None,
+) -> None:
+    """Train a model at falling bit widths: alone, taught by the widest, and taught along the chain.
+
+    The same command goes on where an interrupted one stopped.
+    """
+    from bench.distillation import distill, render
+    from bench.result import require_writable, write_atomically
+
+    folder = out or Path("runs/distill")
+    require_writable(folder)
+    done = distill(
+        model,
+        family=family,
+        chain=_widths(chain),
+        activations=activations.value,
+        sources=[choice.value for choice in source] if source else ("start", "loss", "both"),
+        weight=weight,
+        temperature=temperature,
+        seeds=seed or (0, 1, 2),
+        epochs=epochs,
+        device=device,
+        data=data.value,
+        data_root=data_root,
+    )
+    write_atomically(folder / "distillation.json", done.model_dump_json(indent=1) + "\n")
+    write_atomically(folder / "distillation.md", render(done) + "\n")
+    _print(render(done))
+
+
+@app.command("export")
+def export_command(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="File to write.")],
+    technique: Annotated[str, typer.Option(help="Such as bwn or range-linear:w4,per-channel.")] = "fp32",
+    seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
+    epochs: Epochs = None,
+    device: Device = "cpu",
+    data: Data = DataChoice.auto,
+    data_root: DataRoot = None,
+) -> None:
+    """Write the smallest file of a model after a technique, which bench.load_packed(FILE) reads.
+
+    Trains the model if its weights are not there. The file is written once another process has rebuilt the model from
+    it, to the same logits.
+    """
+    from bench.exporter import export
+    from bench.units import kilobytes
+
+    facts = export(model, out, technique, seed=seed, epochs=epochs, device=device, data=data.value, data_root=data_root)
+    stored = ", ".join(f"{dtype} {count:,}" for dtype, count in facts.bytes_by_dtype.items())
+    _print(f"{out}: {kilobytes(facts.packed_bytes or 0)} kB ({stored} bytes), reloaded to the same logits.")
+
+
+@app.command("inspect")
+def inspect_command(
+    model: Model,
+    technique: Annotated[str, typer.Option(help="A low-bit one, such as dorefa:w2a2.")],
+    layer: Annotated[list[str] | None, typer.Option(help="Describe this layer's outputs too; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the training.")] = 0,
+    epochs: Epochs = None,
+    device: Device = "cpu",
+    data: Data = DataChoice.auto,
+    data_root: DataRoot = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for inspection.md and weights.svg.")] = None,
+) -> None:
+    """Look at what a technique makes of each layer's weights: levels, signal to noise, scores by rule.
+
+    Trains the model if its weights are not there.
+    """
+    from bench.inspector import inspect
+    from bench.result import write_atomically
+
+    text = inspect(
+        model,
+        technique,
+        layer or (),
+        out=out,
+        seed=seed,
+        epochs=epochs,
+        device=device,
+        data=data.value,
+        data_root=data_root,
+    )
+    if out is not None:
+        write_atomically(out / "inspection.md", text + "\n")
+    _print(text)
 
 
 @app.command("report")
@@ -142,7 +318,7 @@ def selfcheck_command(
 ) -> None:
     """Find out, in about a minute, how far this machine's latencies can be trusted.
 
-    Measures models of which the truth is known: one against itself, one that does 5 % more work, calls of a known
+    Measures models of which the truth is known: one against itself, one whose calls take 5 % longer, calls of a known
     time, and one speed-up from several fresh starts beside torch.utils.benchmark. Exit code 1 if that went wrong.
     """
     from bench.result import require_writable, write_atomically
@@ -189,8 +365,11 @@ def list_command() -> None:
         for spec in task.models:
             _print(f"  {f'{task.name}/{spec.name}':<18}{spec.description}")
     _print("\nTechniques (--technique)")
-    for technique in TECHNIQUES:
-        _print(f"  {technique.name:<18}{technique.summary}")
+    for technique in sorted(TECHNIQUES, key=lambda technique: technique.name):
+        name, colon, _ = technique.name.partition(":")
+        _print(f"  {name + colon:<18}{technique.summary}")
+        if colon:
+            _print(f"  {'':<18}{technique.grammar}")
 
 
 def main() -> NoReturn:
@@ -201,6 +380,9 @@ def main() -> NoReturn:
         code = app(sys.argv[1:] or ["--help"], prog_name="bench", standalone_mode=False)
     except QuantbenchError as error:
         code = _refuse(str(error))
+    except WorkerError as error:
+        _refuse(f"it failed: {error}.")
+        code = 1
     except UsageError as error:
         code = _refuse(_usage_sentence(error))
     except _StoppedError as stopped:
@@ -246,6 +428,14 @@ def _refuse(message: str) -> int:
 
 def _exit_code(run: Run) -> int:
     return 1 if any(row.status == "failed" for row in run.rows) else 0
+
+
+def _widths(text: str) -> list[int]:
+    """Read a chain of bit widths."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise RequestError(f"--chain {text!r} is not a list of bit widths; give numbers like 32,8,1.") from None
 
 
 def _share(text: str) -> float:

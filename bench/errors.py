@@ -20,6 +20,7 @@ __all__ = [
     "TrainingError",
     "UnknownNameError",
     "UnsupportedError",
+    "WorkerError",
 ]
 
 
@@ -37,3 +38,7 @@ class RunFileError(QuantbenchError):
 
 class UnsupportedError(QuantbenchError):
     """A technique that cannot treat this model on this machine; becomes a row with this reason."""
+
+
+class WorkerError(Exception):
+    """A call of a worker that failed in a way that nobody foresaw: an exception, a crash, a hang."""

@@ -7,23 +7,31 @@ as float16.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
-from bench.errors import CheckpointError
+from bench.errors import CheckpointError, QuantbenchError
+from bench.result import Record
 from bench.state_codec import Reader, Writer, form
+from bench.techniques.technique import TECHNIQUES, Context, Variant
 from bench.techniques.torch_quantization import quiet
 
 KEY = "quantbench-packed"
 """Of the manifest among the file's metadata."""
-VERSION = 1
+VERSION = 2
+MANIFEST_LIMIT = 2**26
+"""Bytes; no manifest of ours comes near it, and a file from a stranger may not fill the memory."""
 WAY_OUT = "pack the variant anew"
 
 
@@ -37,8 +45,80 @@ class Packed:
     """Bytes of values by the type they are stored in, such as ``int8``."""
 
 
-def pack(module: nn.Module, path: Path) -> Packed:
-    """Write the state of ``module`` atomically; raises ``CheckpointError`` for an entry that has no packed form."""
+class Origin(Record):
+    """What a variant was made of: enough to rebuild its structure."""
+
+    model: str
+    """As ``task/model``."""
+    network: str
+    hyperparameters: dict[str, int | list[int]]
+    channels_last: bool
+    trained_as: str
+    technique: str
+    engine: str
+
+
+@dataclass(frozen=True)
+class PackedModel:
+    """A variant that was rebuilt from its packed file alone."""
+
+    variant: Variant
+    origin: Origin
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Return logits, ``(batch, classes)``, of float32 inputs as the model takes them, batch first."""
+        inputs = inputs.to(getattr(torch, self.variant.input_dtype))
+        with torch.inference_mode():
+            return self.variant.forward(
+                inputs.to(memory_format=torch.channels_last) if self.origin.channels_last else inputs
+            )
+
+
+def load(path: Path, device: str = "cpu") -> PackedModel:
+    """Rebuild a variant from its file; raises ``CheckpointError``, or ``UnsupportedError`` where it cannot run here.
+
+    The technique treats a network of zeros, with ranges observed on an example of zeros; all values come from the file.
+    """
+    import models
+
+    manifest, _ = _read(path)
+    try:
+        origin = Origin.model_validate(manifest["origin"])
+    except (LookupError, ValidationError) as error:
+        raise CheckpointError(
+            f"the packed file {path} does not say what it is of ({_line(error)}); {WAY_OUT}."
+        ) from error
+    hyperparameters: dict[str, object] = dict(origin.hyperparameters)
+    try:
+        technique = TECHNIQUES.get(origin.technique)
+        with torch.device("meta"):  # no time goes into random weights that are overwritten
+            network = models.build(origin.network, hyperparameters)
+            if origin.trained_as:
+                network = TECHNIQUES.get(origin.trained_as).prepare(network)
+    except (LookupError, TypeError, ValueError, QuantbenchError) as error:
+        raise CheckpointError(
+            f"the packed file {path} is of a model that this version cannot build ({_line(error)}); {WAY_OUT}."
+        ) from error
+    place = torch.device(device)
+    network = network.eval().to_empty(device=place)
+    example = models.example(origin.network, hyperparameters).to(place)
+    if origin.channels_last:
+        network = network.to(memory_format=torch.channels_last)
+        example = example.to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            tensor.zero_()
+    context = Context(device=place, engine=origin.engine, isa=frozenset(), calibration=lambda: example)
+    variant = technique.convert(network, context)
+    unpack(variant.module, path)
+    return PackedModel(variant, origin)
+
+
+def pack(module: nn.Module, path: Path, origin: Origin | None = None) -> Packed:
+    """Write the state of ``module`` atomically; raises ``CheckpointError`` for an entry that has no packed form.
+
+    Without ``origin`` the file can be unpacked into a module of the same structure, and not be loaded by itself.
+    """
     writer = Writer()
     entries = {}
     with quiet():
@@ -48,8 +128,13 @@ def pack(module: nn.Module, path: Path) -> Packed:
                 entries[name] = writer.encode(value)
             except TypeError as error:
                 raise CheckpointError(f"{name} cannot be packed ({error}); save it with torch.save.") from error
-    manifest = {"version": VERSION, "modules": [part.get("version") for part in _modules(state)], "entries": entries}
-    metadata = {KEY: json.dumps(manifest, separators=(",", ":"))}
+    manifest = {
+        "version": VERSION,
+        **({"origin": origin.model_dump()} if origin else {}),
+        "modules": [part.get("version") for part in _modules(state)],
+        "entries": entries,
+    }
+    metadata = {KEY: _compressed(manifest)}
     tensors = writer.tensors()
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
@@ -118,15 +203,29 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if KEY not in metadata:
         raise CheckpointError(f"{path} is not a packed file of quantbench; {WAY_OUT}.")
     try:
-        manifest = json.loads(metadata[KEY])
+        manifest = _decompressed(metadata[KEY])
         version = manifest["version"]
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, zlib.error) as error:
         raise CheckpointError(f"the packed file {path} has a manifest that is none ({error}); {WAY_OUT}.") from error
     if version != VERSION:
         raise CheckpointError(
             f"the packed file {path} has format {version}, and this version reads format {VERSION}; {WAY_OUT}."
         )
     return manifest, tensors
+
+
+def _compressed(manifest: dict[str, Any]) -> str:
+    """Return JSON, deflated, in characters that the header's own JSON need not escape: a quarter of its length."""
+    text = json.dumps(manifest, separators=(",", ":"))
+    return base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def _decompressed(text: str) -> Any:
+    inflater = zlib.decompressobj()
+    content = inflater.decompress(base64.b85decode(text), MANIFEST_LIMIT)
+    if not inflater.eof:
+        raise ValueError("it is incomplete or too long")
+    return json.loads(content)
 
 
 def _line(error: Exception) -> str:

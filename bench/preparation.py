@@ -15,6 +15,7 @@ PREPARATION_HOST = "bench.preparation_host:PreparationHost"
 class DatasetSummary:
     """What the parent needs to know of a data set that a worker has loaded."""
 
+    task: str
     path: Path
     """The shared file."""
     identity: DataIdentity

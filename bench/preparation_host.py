@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from bench import checkpoint, machine
-from bench.checkpoint import DataIdentity, Header, Order
+from bench.checkpoint import DataIdentity, Header, Order, Teaching
 from bench.measure.params import count_parameters
 from bench.preparation import DatasetSummary
 from bench.result import Machine
+from bench.techniques.technique import TECHNIQUES
 from bench.worker import Report
-from tasks.dataset import Dataset
+from tasks.dataset import Dataset, Split
 from tasks.source import DataPolicy
-from tasks.task import TASKS, ModelSpec
+from tasks.task import TASKS, ModelSpec, Recipe, Task
+from tasks.training.distillation import Distillation
 from tasks.training.loop import train
 
 
@@ -37,6 +40,7 @@ class PreparationHost:
         dataset.save(path)
         specs = {spec.name: owner.resolve(spec, dataset) for spec in owner.models}
         return DatasetSummary(
+            task=task,
             path=path,
             identity=DataIdentity(dataset.kind, dataset.fingerprint),
             train_examples=len(dataset.train),
@@ -50,22 +54,41 @@ class PreparationHost:
         """Train one model and write its checkpoint; raises ``TrainingError``."""
         torch.set_num_threads(threads)
         torch.manual_seed(order.seed)
-        start = time.perf_counter()
         task = TASKS.get(order.task)
         dataset = Dataset.open(dataset_path)
         spec = task.resolve(next(spec for spec in task.models if spec.name == order.model), dataset)
         device = torch.device(order.device)
-        form = task.training_form(spec, spec.build().to(device), dataset.train.to(device))
-        network = train(form, order.precision, order.seed, device, self._report)
+        spec = replace(spec, hyperparameters=order.hyperparameters, recipe=Recipe(**order.recipe))  # type: ignore[arg-type]
+        network = spec.build().to(device)
+        if order.technique:
+            network = TECHNIQUES.get(order.technique).prepare(network)
+        data = dataset.train.to(device)
+        distillation = _taught(order.teaching, network, task, spec, data) if order.teaching else None
+        form = task.training_form(spec, network, data)
+        trained = train(form, order.precision, order.seed, device, self._report, distillation, order.unfinished)
         header = Header(
             **order.model_dump(),
             vocabulary=task.vocabulary(spec, dataset),
-            seconds=time.perf_counter() - start,
+            seconds=trained.seconds,
             threads=threads,
             torch=str(torch.__version__),
         )
-        checkpoint.save(order.path, network, header)
+        checkpoint.save(order.path, trained.network, header)
         return header
+
+
+def _taught(teaching: Teaching, student: nn.Module, task: Task, spec: ModelSpec, data: Split) -> Distillation | None:
+    """Start the student with its teacher's weights if asked to; return the loss if the teacher has a part in it."""
+    teacher, _ = checkpoint.load(checkpoint.checkpoint_folder() / teaching.teacher)
+    teacher = spec.arrange(teacher.to(data.labels.device)).requires_grad_(False)
+    if teaching.initialise:
+        own = student.state_dict()
+        shared = {name: value for name, value in teacher.state_dict().items() if name in own}
+        student.load_state_dict(shared, strict=False)
+    if not teaching.weight:
+        return None
+    module = task.training_form(spec, teacher, data).module.eval()  # it is given what the student is given
+    return Distillation(module, teaching.weight, teaching.temperature)
 
 
 def _parameters(spec: ModelSpec) -> int:

@@ -81,6 +81,8 @@ class Settings(Record):
     engine: str
     """The quantized engine of the int8 rows."""
     seed: int
+    epochs: int | None = None
+    """Of every training, in the place of the recipes'."""
     data: Literal["auto", "real", "synthetic"]
 
 
@@ -106,6 +108,8 @@ class Training(Record):
     """As ``task/model``."""
     precision: str
     """``float32``, or the autocast type it was trained under."""
+    technique: str = ""
+    """What took part in it; empty for a plain training."""
     description: str
     recipe: dict[str, str | int | float | bool]
     recipe_hash: str
@@ -206,6 +210,8 @@ class Row(Record):
     """Why the status is not ``ok``."""
     notes: list[str] = Field(default_factory=list)
     """What a reader must know to judge the figures."""
+    simulated: bool = False
+    """Whether it computed in float arithmetic what low precision would: its latency says nothing of real kernels."""
     size_bytes: int | None = None
     """Of ``torch.save(model.state_dict())``."""
     packed_bytes: int | None = None

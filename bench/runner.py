@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from rich.console import Console
-from rich.markup import escape
-
 from bench import checkpoint, machine, result
-from bench.errors import DataError, QuantbenchError, RequestError, UnsupportedError
+from bench.datasets import load_datasets
+from bench.errors import RequestError, UnsupportedError
 from bench.measure.affinity import choose_cores
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
@@ -27,16 +25,16 @@ from bench.suite import (
     DEFAULT_TIMEOUT_S,
     Selected,
     check_counts,
+    check_epochs,
     check_limits,
     select_models,
     select_techniques,
 )
 from bench.techniques.technique import Technique
 from bench.variant import VariantRequest
-from bench.weights import provide, require_cache
-from bench.worker import Job, Worker, run_jobs
+from bench.weights import provide, require_cache, training_order
+from bench.worker import Worker
 from tasks.source import DataPolicy
-from tasks.task import Task
 
 
 def run(
@@ -58,6 +56,7 @@ def run(
     data_root: Path | str | None = None,
     out: Path | str | None = None,
     seed: int = 0,
+    epochs: int | None = None,
     retrain: bool = False,
     progress: bool | None = None,
 ) -> Run:
@@ -66,10 +65,12 @@ def run(
     With ``out`` a folder, ``run.json`` there grows by each model's rows and ``report.md`` is written at the
     end; an unfinished run of the same settings goes on where it stopped. Rounds are made until every speed-up is
     known to ±``precision`` (a share) or a model's latencies have taken ``budget_s`` seconds. ``progress`` shows bars
-    (by default on a terminal only). Raises ``tasks.errors.QuantbenchError`` for a request that makes no sense.
+    (by default on a terminal only); ``epochs`` takes the place of every recipe's. Raises
+    ``tasks.errors.QuantbenchError`` for a request that makes no sense.
     """
     check_counts(batch_sizes, runs)
     check_limits(precision, budget_s, timeout_s)
+    check_epochs(epochs)
     machine.require_threads(threads)
     pinned_cores = choose_cores(pin, threads)
     if data not in get_args(DataPolicy):
@@ -104,12 +105,14 @@ def run(
             device=device,
             engine=engine or machine.DEFAULT_ENGINE,
             seed=seed,
+            epochs=epochs,
             data=data,
         )
         book = RunBook.open(folder, settings, here)
         pending = [entry for entry in selected if not book.has(entry)]
         with tempfile.TemporaryDirectory(prefix="quantbench-") as shared:
-            datasets = _load(pending, settings, root, Path(shared), bars)
+            needed = list(dict.fromkeys(entry.task for entry in pending))
+            datasets = load_datasets(needed, data, root, Path(shared), bars)
             book.require_same_data(datasets)
             for task, dataset in datasets.items():
                 of_task = [entry for entry in pending if entry.task is task]
@@ -128,39 +131,6 @@ def _describe_machine(bars: Bars) -> Machine:
         asked.close()
     show(1, 1)
     return here
-
-
-def _load(
-    selected: Sequence[Selected], settings: Settings, data_root: Path | None, folder: Path, bars: Bars
-) -> dict[Task, DatasetSummary]:
-    """Load every task's data side by side, before anything is trained: what is wrong with them shows at once."""
-    tasks = list(dict.fromkeys(entry.task for entry in selected))
-    loaders = [Worker(PREPARATION_HOST) for _ in tasks]
-    jobs = [
-        Job(loader, "load", (task.name, settings.data, data_root, folder / f"{task.name}.safetensors"))
-        for loader, task in zip(loaders, tasks, strict=True)
-    ]
-    loaded: dict[Task, DatasetSummary] = {}
-    show = bars.bar("load data")
-    show(0, len(tasks))
-    try:
-        for position, outcome in run_jobs(jobs, machine.usable_cores()):
-            if isinstance(outcome, QuantbenchError):
-                raise outcome
-            if isinstance(outcome, Exception):
-                raise DataError(
-                    f"the data of {tasks[position].name} cannot be loaded ({outcome}); "
-                    f"look at the files in the data root, or use --data synthetic."
-                ) from outcome
-            loaded[tasks[position]] = outcome
-            show(len(loaded), len(tasks))
-    finally:
-        for loader in loaders:
-            loader.close()
-    for task in tasks:
-        if loaded[task].identity.kind == "synthetic":
-            _announce_synthetic(task.title, loaded[task].description["note"])
-    return {task: loaded[task] for task in tasks}
 
 
 def _run_task(
@@ -189,32 +159,30 @@ def _run_task(
         for technique in techniques
         if (reason := technique.obstacle(settings.device, settings.engine, engines))
     }
-    precisions = {
-        technique.name: technique.training_precision(settings.device)
+    orders = {
+        (entry.name, technique.name): training_order(
+            dataset, entry.spec.name, technique, settings.seed, settings.device, settings.epochs
+        )
+        for entry in selected
         for technique in techniques
         if technique.name not in unsupported
     }
-    orders = {
-        (entry.name, precision): checkpoint.order(
-            task.name, dataset.specs[entry.spec.name], dataset.identity, precision, settings.seed, settings.device
-        )
-        for entry in selected
-        for precision in dict.fromkeys(precisions.values())
-    }
-    trained = dict(zip(orders, provide(list(orders.values()), dataset, retrain, cores, bars.bar), strict=True))
+    wanted = list({order.path: order for order in orders.values()}.values())  # techniques share trainings
+    headers = provide(wanted, dataset, retrain, cores, bars.bar)
+    trained = {order.path: header for order, header in zip(wanted, headers, strict=True)}
     for entry in selected:
         subjects = []
-        for technique in techniques:
-            key = (entry.name, precisions.get(technique.name, "float32"))
-            weights = trained[key]
+        for position, technique in enumerate(techniques):
+            order = orders.get((entry.name, technique.name))
+            weights = trained[order.path] if order else None
             failed = weights if isinstance(weights, Exception) else None
             request = VariantRequest(
                 task=task.name,
                 model=entry.spec.name,
                 technique=technique.name,
                 dataset=dataset.path,
-                checkpoint=orders[key].path,
-                packed=dataset.path.with_name(f"{task.name}-{entry.spec.name}-{technique.name}.packed"),
+                checkpoint=order.path if order else dataset.path,
+                packed=dataset.path.with_name(f"{task.name}-{entry.spec.name}-{position}.packed"),
                 device=settings.device,
                 engine=settings.engine,
                 isa=frozenset(book.run.machine.isa),
@@ -223,10 +191,9 @@ def _run_task(
             )
             subjects.append(Subject(technique, request, unsupported.get(technique.name, failed)))
         rows = measure_model(subjects, settings, cores, bars)
+        of_model = dict.fromkeys(order.path for (name, _), order in orders.items() if name == entry.name)
         trainings = [
-            _training(entry, header)
-            for (name, _), header in trained.items()
-            if name == entry.name and not isinstance(header, Exception)
+            _training(entry, header) for path in of_model if not isinstance(header := trained[path], Exception)
         ]
         book.add(data, trainings, rows)
         bars.say(f"{entry.name}: {_outcome(rows)}")
@@ -236,6 +203,7 @@ def _training(selected: Selected, header: checkpoint.Header) -> Training:
     return Training(
         model=selected.name,
         precision=header.precision,
+        technique=header.technique,
         description=selected.spec.description,
         recipe=header.recipe,
         recipe_hash=header.recipe_hash,
@@ -250,14 +218,3 @@ def _outcome(rows: Sequence[Row]) -> str:
     """Say in a few words what became of a model's rows."""
     counts = {status: sum(row.status == status for row in rows) for status in ("ok", "noisy", "unsupported", "failed")}
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-
-
-def _announce_synthetic(title: str, note: str) -> None:
-    """Say it on every terminal and in every log, bars or not."""
-    console = Console(stderr=True, highlight=False)
-    if note:
-        console.print(f"[bold yellow]warning:[/] {escape(note)}", soft_wrap=True)
-    console.print(
-        f"[bold yellow]SYNTHETIC DATA:[/] the {title} figures of this run are measured on a stand-in, not on {title}",
-        soft_wrap=True,
-    )

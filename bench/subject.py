@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.errors import CheckpointError, QuantbenchError, UnsupportedError
+from bench.errors import CheckpointError, QuantbenchError, UnsupportedError, WorkerError
 from bench.measure.rounds import Block
 from bench.result import Agreement, Latency, Row, Speedup, Status
 from bench.techniques.technique import Technique
 from bench.variant import Evaluation, VariantFacts, VariantRequest
-from bench.worker import Worker, WorkerError
+from bench.worker import Worker
 
 SETTLE_S = 0.03
 """Pause after a block of several threads: an idle OpenMP pool spins on for a while and would disturb the next.
@@ -95,6 +95,7 @@ class Subject:
             status=self.status,
             reason=self.reason,
             notes=[*(facts.notes if facts else ()), *self.notes, *_cold(self.latency)],
+            simulated=bool(facts and facts.simulated),
             size_bytes=facts.size_bytes if facts else None,
             packed_bytes=facts.packed_bytes if facts and self.verified else None,
             bytes_by_dtype=facts.bytes_by_dtype if facts and self.verified else {},

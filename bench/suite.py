@@ -108,6 +108,12 @@ def check_limits(precision: float, budget_s: float | None, timeout_s: float) -> 
         )
 
 
+def check_epochs(epochs: int | None) -> None:
+    """Raise ``RequestError`` for a number of epochs that trains nothing."""
+    if epochs is not None and not 1 <= epochs <= 10_000:
+        raise RequestError(f"--epochs {epochs} is no length of a training; give 1 to 10,000.")
+
+
 def _one(name: str) -> Selected:
     task_name, _, model_name = name.partition("/")
     task = TASKS.get(task_name)

@@ -14,6 +14,11 @@ def megabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:.3f}"
 
 
+def kilobytes(size_bytes: int) -> str:
+    """Return kB = bytes / 10³ with one decimal."""
+    return f"{size_bytes / 1e3:,.1f}"
+
+
 def gibibytes(size_bytes: int) -> str:
     """Return GiB = bytes / 2³⁰."""
     return f"{size_bytes / 2**30:.1f} GiB"

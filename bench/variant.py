@@ -48,6 +48,7 @@ class VariantFacts:
     peak_memory_bytes: int | None
     fingerprint: str
     """Of the logits of a few test examples; the packed file must give the same."""
+    simulated: bool
     notes: tuple[str, ...]
 
 

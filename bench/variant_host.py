@@ -8,16 +8,23 @@ import hashlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from bench import checkpoint, packing
 from bench.errors import CheckpointError, UnsupportedError
+from bench.lowbit import inspection
 from bench.measure import accuracy, affinity, cuda, disturbance, latency, macs, params, size
 from bench.measure.memory import MemoryProbe
+from bench.measure.params import WEIGHT_LAYERS
 from bench.measure.rounds import Block
+from bench.measure.work import layer_work
+from bench.report.pictures import histograms
+from bench.report.tables import table
 from bench.result import Layers
+from bench.scores import course_2025, course_profile, micronet_2019
 from bench.techniques.technique import TECHNIQUES, Context, Variant
 from bench.variant import Evaluation, VariantFacts, VariantRequest
 from bench.worker import Report
@@ -56,7 +63,7 @@ class VariantHost:
         notes = self._variant.notes
         packed: packing.Packed | None = None
         try:
-            packed = packing.pack(module, request.packed)
+            packed = packing.pack(module, request.packed, self._origin())
         except CheckpointError as error:
             notes += (f"no packed file: {error}",)
         return VariantFacts(
@@ -68,19 +75,14 @@ class VariantHost:
             macs=products,
             peak_memory_bytes=peak_bytes,
             fingerprint=self._fingerprint(),
+            simulated=self._variant.simulated,
             notes=notes,
         )
 
     def reload(self, request: VariantRequest) -> str:
-        """Rebuild the variant from its packed file and return its fingerprint; raises ``CheckpointError``.
-
-        Nothing of the trained weights is used: the technique treats a network of zeros, with ranges
-        observed on one example, and all values come from the file.
-        """
+        """Rebuild the variant from its packed file alone and return its fingerprint; raises ``CheckpointError``."""
         self._open(request)
-        zeros = checkpoint.untrained(request.checkpoint, "cpu")
-        self._variant = self._convert(zeros, lambda: self._task.inputs(self._spec, self._dataset.test[torch.arange(1)]))
-        packing.unpack(self._variant.module, request.packed)
+        self._variant = packing.load(request.packed, request.device).variant
         return self._fingerprint()
 
     def evaluate(self) -> Evaluation:
@@ -99,6 +101,30 @@ class VariantHost:
             affinity.pin(cores)
         return warm_ups
 
+    def inspect(self, request: VariantRequest, layers: Sequence[str], folder: Path | None) -> str:
+        """Return, as markdown, what the technique made of each layer's weights, and what ``layers`` put out.
+
+        With a folder, the histograms are drawn into it as ``weights.svg``.
+        """
+        self._open(request)
+        model, _ = checkpoint.load(request.checkpoint)
+        before = {
+            name: part.weight.detach().clone()
+            for name, part in model.named_modules()
+            if isinstance(part, WEIGHT_LAYERS)
+        }
+        self._variant = self._convert(model, lambda: self._task.calibration(self._spec, self._dataset))
+        inputs = self._cast(self._task.inputs(self._spec, self._dataset.test[torch.arange(PROBE)]))
+        inspected = inspection.inspect_layers(self._variant.module, before)
+        outputs = inspection.record_outputs(self._variant.module, inputs, layers)
+        work = layer_work(self._variant.module, inputs[:1])
+        scores = [scores_of(work) for scores_of in (course_2025, course_profile, micronet_2019)]
+        parts = [inspection.table(inspected), inspection.outputs_table(outputs)]
+        parts.append(table([[score.rule, f"{score.value:.4f}"] for score in scores], ["Rule", "Score"]))
+        if folder is not None:
+            histograms(inspected, folder / "weights.svg")
+        return "\n\n".join(filter(None, parts))
+
     def renew(self, batch_size: int) -> None:
         """Lay model and inputs out anew in memory."""
         self._timers[batch_size].renew()
@@ -106,6 +132,18 @@ class VariantHost:
     def time(self, batch_size: int, calls: int) -> Block:
         """Time one block of forward passes."""
         return self._timers[batch_size].block(calls)
+
+    def _origin(self) -> packing.Origin:
+        header = checkpoint.read_header(self._request.checkpoint)
+        return packing.Origin(
+            model=f"{self._task.name}/{self._spec.name}",
+            network=header.network,
+            hyperparameters=header.hyperparameters,
+            channels_last=self._spec.channels_last,
+            trained_as=header.technique,
+            technique=self._request.technique,
+            engine=self._request.engine,
+        )
 
     def _open(self, request: VariantRequest) -> None:
         torch.set_num_threads(request.threads)

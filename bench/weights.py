@@ -4,12 +4,42 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bench import checkpoint
-from bench.checkpoint import Header, Order
+from bench.checkpoint import Header, Order, Teaching
 from bench.errors import RequestError
 from bench.preparation import PREPARATION_HOST, DatasetSummary
+from bench.techniques.technique import Technique
 from bench.worker import Job, Report, Worker, run_jobs
+
+
+def training_order(
+    dataset: DatasetSummary,
+    model: str,
+    technique: Technique,
+    seed: int,
+    device: str,
+    epochs: int | None = None,
+    teaching: Teaching | None = None,
+) -> Order:
+    """Return what must be trained before ``technique`` can be applied; ``epochs`` take the place of the recipe's."""
+    spec = dataset.specs[model]
+    spec = replace(
+        spec,
+        hyperparameters=technique.hyperparameters(spec.network, spec.hyperparameters),
+        recipe=replace(spec.recipe, epochs=epochs or spec.recipe.epochs),
+    )
+    return checkpoint.order(
+        dataset.task,
+        spec,
+        dataset.identity,
+        technique.training_precision(device),
+        seed,
+        device,
+        technique.trained_as,
+        teaching,
+    )
 
 
 def provide(
@@ -31,6 +61,8 @@ def provide(
             headers[position] = checkpoint.read_header(order.path, order)
         else:
             missing.append(position)
+            if retrain:
+                order.unfinished.unlink(missing_ok=True)
     if not missing:
         return [headers[position] for position in range(len(orders))]
     missing.sort(
@@ -54,13 +86,14 @@ def provide(
 
 
 def _label(order: Order) -> str:
-    return f"train {order.task}/{order.model} ({order.precision})"
+    return f"train {order.task}/{order.model} ({order.technique or order.precision})"
 
 
 def _work(order: Order, dataset: DatasetSummary) -> float:
     """Guess how long a training takes, to order trainings of one task: weights times epochs, float32 before half."""
-    epochs = dataset.specs[order.model].recipe.epochs
-    return dataset.parameters[order.model] * epochs * (2.0 if order.precision == "float32" else 1.0)
+    return (
+        dataset.parameters[order.model] * int(order.recipe["epochs"]) * (2.0 if order.precision == "float32" else 1.0)
+    )
 
 
 def require_cache() -> None:

@@ -25,7 +25,9 @@ from bench.errors import (
     QuantbenchError,
     RequestError,
     TrainingError,
+    UnknownNameError,
     UnsupportedError,
+    WorkerError,
 )
 
 PRELOADED = ["bench.preload"]
@@ -45,10 +47,6 @@ _LIKELY_CAUSES = {
 
 STILL_RUNNING = object()
 """In place of an outcome, after a report."""
-
-
-class WorkerError(Exception):
-    """A call that failed in a way that nobody foresaw: an exception, a crash, a hang."""
 
 
 Report = Callable[[int, int], None]
@@ -197,6 +195,8 @@ def _described(error: Exception) -> tuple[str, str]:
     message = str(error) or "no message"
     if "can't allocate memory" in message or "out of memory" in message:  # torch's, a RuntimeError on the CPU
         return "WorkerError", f"it ran out of memory ({message.splitlines()[0]})"
+    if isinstance(error, UnknownNameError):  # made of other arguments than a message
+        return "RequestError", message
     return type(error).__name__, message
 
 

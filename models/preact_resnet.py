@@ -1,6 +1,6 @@
 """A pre-activation ResNet for 32×32 images (He et al. 2016, "Identity Mappings in Deep Residual Networks").
 
-Depth is ``6 n + 2`` for n basic blocks in each of three stages of 16, 32 and 64 channels.
+Depth is ``6 n + 2`` for n basic blocks in each of three stages of 16, 32 and 64 channels, times ``widening``.
 The first convolution, the 1×1 projections and the last Linear are the layers that low-bit work
 leaves in full precision; ResNet-20 has 272,282 parameters of which 267,264 lie in the 3×3 convolutions.
 """
@@ -40,14 +40,15 @@ class PreActBlock(nn.Module):
 class PreActResNet(nn.Module):
     """Logits of shape ``(batch, classes)`` from images of shape ``(batch, 3, 32, 32)``."""
 
-    def __init__(self, depth: int, classes: int) -> None:
+    def __init__(self, depth: int, classes: int, widening: int = 1) -> None:
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"a basic-block ResNet has depth 6 n + 2 (8, 14, 20, 26, …), not {depth}")
-        self.conv = nn.Conv2d(3, WIDTHS[0], kernel_size=3, padding=1, bias=False)
+        widths = [widening * width for width in WIDTHS]
+        self.conv = nn.Conv2d(3, widths[0], kernel_size=3, padding=1, bias=False)
         blocks: list[nn.Module] = []
-        fan_in = WIDTHS[0]
-        for stage, width in enumerate(WIDTHS):
+        fan_in = widths[0]
+        for stage, width in enumerate(widths):
             for index in range((depth - 2) // 6):
                 blocks.append(PreActBlock(fan_in, width, stride=2 if stage and not index else 1))
                 fan_in = width

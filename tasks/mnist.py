@@ -67,6 +67,13 @@ class Mnist(Task):
             recipe=Recipe(epochs=2, batch_size=64, optimizer="adam", learning_rate=0.001),
             hyperparameters={"inputs": 20 * 20, "hidden": [1024, 1024], "classes": 10},
         ),
+        ModelSpec(
+            name="mlp3x1024",
+            network="mlp",
+            description="MLP 784-1024-1024-1024-10 with BatchNorm, BinaryConnect's",
+            recipe=Recipe(epochs=30, batch_size=200, optimizer="adam", learning_rate=0.003, schedule="one-cycle"),
+            hyperparameters={"inputs": 28 * 28, "hidden": [1024, 1024, 1024], "classes": 10, "batch_norm": 1},
+        ),
     )
 
     def read(self, source: Source) -> Dataset:

@@ -38,9 +38,10 @@ class Registry(Generic[T]):
 
     def add(self, item: T) -> T:
         """Register ``item`` under ``item.name``; raises ``ValueError`` if the name is taken."""
-        if item.name in self._items:
-            raise ValueError(f"there are two {self.noun}s called {item.name!r}")
-        self._items[item.name] = item
+        name = item.name.partition(":")[0]  # behind a colon stand options, which are no part of a name
+        if name in self._items:
+            raise ValueError(f"there are two {self.noun}s called {name!r}")
+        self._items[name] = item
         return item
 
     def get(self, name: str) -> T:

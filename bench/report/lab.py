@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.report.tables import table
-from bench.result import Data, Run
+from bench.result import Data, Row, Run
 from bench.summary import mean_std
 from bench.units import MISSING, counted, duration, megabytes, percent
 
@@ -26,7 +26,7 @@ def _task(run: Run, data: Data) -> str:
             megabytes(row.size_bytes) if row.size_bytes is not None else MISSING,
             f"{row.params:,}" if row.params is not None else MISSING,
             percent(row.accuracy.correct / row.accuracy.total) if row.accuracy else MISSING,
-            *(duration(mean_std(row.latency[size].runs_s)) if size in row.latency else MISSING for size in sizes),
+            *(_latency(row, size) for size in sizes),
         ]
         for row in rows
     ]
@@ -37,6 +37,12 @@ def _task(run: Run, data: Data) -> str:
         if row.status != "ok"
     ]
     return "\n\n".join(parts[:3]) + ("\n\n" + "\n".join(parts[3:]) if parts[3:] else "")
+
+
+def _latency(row: Row, size: int) -> str:
+    if size not in row.latency:
+        return MISSING
+    return duration(mean_std(row.latency[size].runs_s)) + (" (simulated)" if row.simulated else "")
 
 
 def caption(run: Run, data: Data) -> str:

@@ -23,6 +23,8 @@ TEXT = {
     "Found",
     "Bound",
     "Reached",
+    "Layer",
+    "Rule",
 }
 """Columns that are read from the left."""
 

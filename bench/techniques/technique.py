@@ -6,10 +6,11 @@ Like tasks, techniques are declared without torch; ``convert`` imports it, in th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from bench.errors import RequestError
 from tasks.registry import Registry
 from tasks.task import Precision
 
@@ -47,6 +48,8 @@ class Variant:
     """The name of a torch dtype."""
     notes: tuple[str, ...] = field(default=())
     """What a reader must know to judge the figures."""
+    simulated: bool = False
+    """Whether it computes in float arithmetic what hardware of low precision would: its latency is not theirs."""
 
 
 class Technique(ABC):
@@ -68,6 +71,30 @@ class Technique(ABC):
         """Return how the weights it starts from are trained."""
         return "float32"
 
+    @property
+    def grammar(self) -> str:
+        """What may stand behind a colon after its name, in one line."""
+        return ""
+
+    @property
+    def trained_as(self) -> str:
+        """The name of the technique that takes part in the training it starts from; empty if none does."""
+        return ""
+
+    def hyperparameters(self, network: str, hyperparameters: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the network's hyperparameters as this technique trains it."""
+        return hyperparameters
+
+    def with_options(self, text: str) -> Technique:
+        """Return the technique with the options behind the colon; raises ``RequestError``."""
+        raise RequestError(
+            f"the technique {self.name} takes no options, and {text!r} is one; leave out what is behind the colon."
+        )
+
+    def prepare(self, network: nn.Module) -> nn.Module:
+        """Return a network in the form in which it is trained, if the technique takes part; it may change in place."""
+        return network
+
     def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Return why the technique cannot work here at all, with the way out; ``None`` if it can."""
         return None
@@ -80,13 +107,23 @@ class Technique(ABC):
         """
 
 
-TECHNIQUES: Registry[Technique] = Registry("technique", "bench.techniques", "quantbench.techniques")
+class Techniques(Registry[Technique]):
+    """Techniques by name, with or without options: ``fp32``, ``dorefa:w2a2``."""
+
+    def get(self, name: str) -> Technique:
+        """Return the technique called ``name``; raises ``UnknownNameError``, or ``RequestError`` for its options."""
+        family, colon, options = name.partition(":")
+        found = super().get(family)
+        return found.with_options(options) if colon else found
+
+
+TECHNIQUES = Techniques("technique", "bench.techniques", "quantbench.techniques")
 
 T = TypeVar("T", bound=Technique)
 
 
 def technique(cls: type[T]) -> type[T]:
-    """Register a technique under its class's name."""
+    """Register a technique under its class's name; one that takes options under its family's."""
     TECHNIQUES.add(cls())
     return cls
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Callable
+
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
@@ -48,20 +49,19 @@ class _EmbeddedMLP(nn.Module):
         super().__init__()
         first = network.layers[0]
         assert isinstance(first, nn.Linear)  # noqa: S101
-        self.embedding = nn.Parameter(first.weight.detach().t().contiguous())  # (vocabulary, hidden)
-        self.bias = first.bias
-        self.rest = network.layers[1:]
-        self._plain = [network]  # in a list, so that its first weight is not optimized as well
+        self.first, self.rest = first, network.layers[1:]
+        self._plain = [network]  # in a list, so that it is no module of this one a second time
+        # The embedding is the weight transposed: laid out so, it is read and updated word by word.
+        first.weight.data = first.weight.data.t().contiguous().t()
 
     def forward(self, tokens: Tensor, starts: Tensor) -> Tensor:
-        hidden = F.embedding_bag(tokens, self.embedding, starts, mode="sum") + self.bias
+        # A low-bit layer makes the weights it multiplies by of those it holds.
+        quantized: Callable[[], Tensor] | None = getattr(self.first, "quantized_weight", None)
+        weight = quantized() if quantized is not None else self.first.weight
+        hidden = F.embedding_bag(tokens, weight.t(), starts, mode="sum") + self.first.bias
         logits: Tensor = self.rest(hidden)
         return logits
 
     def as_mlp(self) -> MLP:
-        network = self._plain[0]
-        first = network.layers[0]
-        assert isinstance(first, nn.Linear)  # noqa: S101
-        with torch.no_grad():
-            first.weight.copy_(self.embedding.t())
-        return network
+        self.first.weight.data = self.first.weight.data.contiguous()
+        return self._plain[0]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,13 +14,26 @@ from torch import Tensor, nn
 
 from tasks.errors import TrainingError
 from tasks.task import Precision, Recipe
+from tasks.training.distillation import Distillation
 from tasks.training.form import TrainingForm
+from tasks.training.resume import Trainee
 
+SAVE_EVERY_S = 10.0
+"""The least time between two savings of an unfinished training."""
 CHECK_EVERY = 25
 """Steps between looks at the loss: reading it waits for the device."""
 
 Progress = Callable[[int, int], None]
 """Called with steps done and steps in all."""
+
+
+class Trained(NamedTuple):
+    """What came of a training."""
+
+    network: nn.Module
+    """In its plain form and in eval mode."""
+    seconds: float
+    """Of all its sittings."""
 
 
 def train(
@@ -26,16 +42,20 @@ def train(
     seed: int,
     device: torch.device,
     progress: Progress = lambda done, total: None,
-) -> nn.Module:
+    distillation: Distillation | None = None,
+    state: Path | None = None,
+) -> Trained:
     """Train the form's module on its training split and return the plain network in eval mode.
 
-    ``form.train`` and ``form.module`` must be on ``device``. Raises ``TrainingError`` if the loss
-    is not finite. Deterministic for a seed, a device and a number of threads.
+    ``form.train`` and ``form.module`` must be on ``device``. A module's method ``after_step``, where it has one, is
+    called after each step. With a file ``state`` the training is saved between epochs, goes on from it if it is there,
+    and removes it at the end. Raises ``TrainingError`` if the loss is not finite. Deterministic for a seed, a device
+    and a number of threads, interrupted or not.
     """
     recipe = form.spec.recipe
     module = form.module.train()
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    optimizer = _optimizer(recipe, parameters)
+    optimizer = _optimizer(recipe, _groups(recipe, module))
+    after_step = [hook for part in module.modules() if (hook := getattr(part, "after_step", None)) is not None]
     examples = len(form.train)
     steps_per_epoch = math.ceil(examples / recipe.batch_size)
     total = recipe.epochs * steps_per_epoch
@@ -43,26 +63,38 @@ def train(
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     autocast_dtype = torch.float16 if precision == "float16" else torch.bfloat16
     generator = torch.Generator(device=device).manual_seed(seed)
-    step = 0
-    for _ in range(recipe.epochs):
+    trainee = Trainee(module, optimizer, schedule, scaler, generator)
+    done, before_s = trainee.restore(state) if state is not None else (0, 0.0)
+    step = done * steps_per_epoch
+    start = saved = time.monotonic()
+    for epoch in range(done, recipe.epochs):
         order = torch.randperm(examples, generator=generator, device=device)
         for index in torch.split(order, recipe.batch_size):
             inputs = form.batch(index, generator)
             with torch.autocast(device.type, dtype=autocast_dtype, enabled=precision != "float32"):
-                loss = F.cross_entropy(module(*inputs), form.train.labels[index])
+                logits, labels = module(*inputs), form.train.labels[index]
+                loss = distillation.loss(logits, labels, inputs) if distillation else F.cross_entropy(logits, labels)
             optimizer.zero_grad()
             torch.autograd.backward(scaler.scale(loss))
             scaler.step(optimizer)
             scaler.update()
             schedule.step()
+            for hook in after_step:
+                hook()
             step += 1
             if step % CHECK_EVERY == 0 or step == total:
                 _require_finite(loss, form, precision, step, steps_per_epoch)
                 progress(step, total)
+        now = time.monotonic()
+        if state is not None and now - saved >= SAVE_EVERY_S and epoch + 1 < recipe.epochs:
+            trainee.save(state, epoch + 1, before_s + now - start)
+            saved = now
     with torch.no_grad():  # the last step has not been looked at: its loss was taken before it
         loss = F.cross_entropy(module.eval()(*inputs), form.train.labels[index])
     _require_finite(loss, form, precision, step, steps_per_epoch)
-    return form.finish().eval()
+    if state is not None:
+        state.unlink(missing_ok=True)
+    return Trained(form.finish().eval(), before_s + time.monotonic() - start)
 
 
 def _require_finite(loss: Tensor, form: TrainingForm, precision: Precision, step: int, steps_per_epoch: int) -> None:
@@ -74,7 +106,21 @@ def _require_finite(loss: Tensor, form: TrainingForm, precision: Precision, step
         )
 
 
-def _optimizer(recipe: Recipe, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _groups(recipe: Recipe, module: nn.Module) -> list[dict[str, Any]]:
+    """Return parameters by learning rate: one with ``learning_rate_scale`` learns so many times as fast.
+
+    With SGD the square of the scale counts, because Adam's steps do not grow with the gradient and SGD's do.
+    """
+    power = 1 if recipe.optimizer == "adam" else 2
+    groups: dict[float, list[nn.Parameter]] = {}
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            scale: float = getattr(parameter, "learning_rate_scale", 1.0) ** power
+            groups.setdefault(scale, []).append(parameter)
+    return [{"params": part, "lr": scale * recipe.learning_rate} for scale, part in groups.items()]
+
+
+def _optimizer(recipe: Recipe, parameters: list[dict[str, Any]]) -> torch.optim.Optimizer:
     if recipe.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
     return torch.optim.SGD(
@@ -92,7 +138,7 @@ def _schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps: int) -> t
         return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
-        max_lr=recipe.learning_rate,
+        max_lr=[group["lr"] for group in optimizer.param_groups],
         total_steps=steps,
         pct_start=0.25,
         cycle_momentum=False,

@@ -98,6 +98,7 @@ class FakeVariant:
             macs=8,
             peak_memory_bytes=None,
             fingerprint="the same logits",
+            simulated=False,
             notes=("an example",),
         )
 

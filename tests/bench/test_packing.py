@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import base64
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import CheckpointError
-from bench.packing import KEY, pack, unpack
+from bench.packing import KEY, MANIFEST_LIMIT, _compressed, _decompressed, pack, unpack
 from bench.suite import LAB_TECHNIQUES
 from bench.techniques.technique import TECHNIQUES, Context, Variant
 from models import MLP, PreActResNet
@@ -186,20 +187,34 @@ def test_somebody_elses_safetensors_is_a_sentence(packed: Path) -> None:
 def rewrite(path: Path, **changes: Any) -> None:
     """Write the file again with another manifest."""
     with safetensors.safe_open(path, framework="pt") as file:
-        manifest = json.loads(file.metadata()[KEY])
-    manifest = {**manifest, **changes}
-    safetensors.torch.save_file(safetensors.torch.load_file(path), path, metadata={KEY: json.dumps(manifest)})
+        manifest = _decompressed(file.metadata()[KEY])
+    safetensors.torch.save_file(
+        safetensors.torch.load_file(path), path, metadata={KEY: _compressed({**manifest, **changes})}
+    )
 
 
 def test_another_version_is_a_sentence(packed: Path) -> None:
     rewrite(packed, version=99)
-    assert "has format 99, and this version reads format 1" in refusal(packed)
+    assert "has format 99, and this version reads format 2" in refusal(packed)
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"entries":{}}', "7"])
 def test_a_manifest_that_is_none_is_a_sentence(packed: Path, text: str) -> None:
-    safetensors.torch.save_file({"int8": torch.zeros(2)}, packed, metadata={KEY: text})
+    content = base64.b85encode(zlib.compress(text.encode())).decode()
+    safetensors.torch.save_file({"int8": torch.zeros(2)}, packed, metadata={KEY: content})
     assert "has a manifest that is none" in refusal(packed)
+
+
+@pytest.mark.parametrize("content", ["", 'not base 85: "', base64.b85encode(b"not deflated").decode()])
+def test_a_manifest_that_is_not_compressed_is_a_sentence(packed: Path, content: str) -> None:
+    safetensors.torch.save_file({"int8": torch.zeros(2)}, packed, metadata={KEY: content})
+    assert "has a manifest that is none" in refusal(packed)
+
+
+def test_a_manifest_that_would_fill_the_memory_is_a_sentence(packed: Path) -> None:
+    content = base64.b85encode(zlib.compress(bytes(2 * MANIFEST_LIMIT))).decode()
+    safetensors.torch.save_file({"int8": torch.zeros(2)}, packed, metadata={KEY: content})
+    assert "it is incomplete or too long" in refusal(packed)
 
 
 @pytest.mark.parametrize(

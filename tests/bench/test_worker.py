@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.errors import UnsupportedError
-from bench.worker import Job, Worker, WorkerError, run_jobs
+from bench.errors import UnsupportedError, WorkerError
+from bench.worker import Job, Worker, run_jobs
 
 HOST = "tests.bench.hosts:Host"
 

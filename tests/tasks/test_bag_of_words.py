@@ -61,7 +61,7 @@ def test_before_training_the_logits_are_those_of_the_plain_network(sentences: li
 def test_after_training_the_finished_network_has_the_forms_logits(sentences: list[list[int]]) -> None:
     split = split_of(sentences)
     form = SST2.training_form(SPEC, network(), split)
-    trained = train(form, "float32", seed=0, device=CPU)
+    trained = train(form, "float32", seed=0, device=CPU).network
     assert isinstance(trained, MLP)
     torch.testing.assert_close(trained(SST2.inputs(SPEC, split)), logits(form))
 
@@ -70,8 +70,8 @@ def test_training_either_form_gives_the_same_weights() -> None:
     generator = torch.Generator().manual_seed(0)
     split = split_of(torch.randint(0, WORDS + 2, (32, 5), generator=generator).tolist())
     spec = replace(SPEC, recipe=replace(SPEC.recipe, optimizer="sgd", learning_rate=0.1, momentum=0.9))
-    cheap = train(BagOfWordsForm(SST2, spec, network(), split), "float32", seed=0, device=CPU)
-    plain = train(TrainingForm(SST2, spec, network(), split), "float32", seed=0, device=CPU)
+    cheap = train(BagOfWordsForm(SST2, spec, network(), split), "float32", seed=0, device=CPU).network
+    plain = train(TrainingForm(SST2, spec, network(), split), "float32", seed=0, device=CPU).network
     torch.testing.assert_close(cheap.state_dict(), plain.state_dict())
     assert not torch.equal(plain.state_dict()["layers.0.weight"], network().state_dict()["layers.0.weight"])
 

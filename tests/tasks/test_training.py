@@ -62,7 +62,7 @@ def weights(network: nn.Module) -> Tensor:
 
 def trained(recipe: Recipe = RECIPE, seed: int = 0, precision: Precision = "float32") -> Tensor:
     """The weights after a training on the points."""
-    return weights(train(form_of(recipe, points()), precision, seed, CPU))
+    return weights(train(form_of(recipe, points()), precision, seed, CPU).network)
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_the_loss_goes_down(precision: Precision) -> None:
     form = form_of(RECIPE, points())
     inputs, labels = form.train.features["points"], form.train.labels
     before = F.cross_entropy(form.network(inputs), labels).item()
-    after = F.cross_entropy(train(form, precision, 0, CPU)(inputs), labels).item()
+    after = F.cross_entropy(train(form, precision, 0, CPU).network(inputs), labels).item()
     assert after < 0.7 * before
 
 
@@ -92,7 +92,7 @@ def test_the_stand_in_digits_are_learnt(precision: Precision) -> None:
     mnist = TASKS.get("mnist")
     dataset, spec = mnist.load("synthetic", None), mnist.models[0]
     torch.manual_seed(0)
-    network = train(mnist.training_form(spec, spec.build(), dataset.train), precision, 0, CPU)
+    network = train(mnist.training_form(spec, spec.build(), dataset.train), precision, 0, CPU).network
     correct = network(mnist.inputs(spec, dataset.test)).argmax(1) == dataset.test.labels
     assert correct.float().mean() > 0.8
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
@@ -121,12 +121,12 @@ def test_one_step_of_gradient_descent() -> None:
     before = weights(form.network)
     loss = F.cross_entropy(form.network(form.train.features["points"]), form.train.labels)
     gradient = torch.cat([part.flatten() for part in torch.autograd.grad(loss, list(form.network.parameters()))])
-    after = weights(train(form, "float32", 0, CPU))
+    after = weights(train(form, "float32", 0, CPU).network)
     torch.testing.assert_close(after, before - 0.5 * (gradient + 0.01 * before))
 
 
 def test_the_trained_network_is_in_eval_mode() -> None:
-    assert not train(form_of(RECIPE, points()), "float32", 0, CPU).training
+    assert not train(form_of(RECIPE, points()), "float32", 0, CPU).network.training
 
 
 @pytest.mark.parametrize(("examples", "steps"), [(100, 20), (101, 22), (9, 2)])

@@ -1,0 +1,42 @@
+"""``bench export``: the packed file of one variant, for use elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.errors import RequestError
+from bench.result import BASELINE
+from bench.suite import check_epochs
+from bench.techniques.technique import TECHNIQUES
+from bench.variant import VariantFacts
+from bench.workshop import workshop
+from tasks.source import DataPolicy
+
+
+def export(
+    model: str,
+    path: Path | str,
+    technique: str = BASELINE,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    device: str = "cpu",
+    data: DataPolicy = "auto",
+    data_root: Path | str | None = None,
+    progress: bool | None = None,
+) -> VariantFacts:
+    """Write the packed file of ``model`` (``task/model``) after ``technique``, verified, and return what it came to.
+
+    Trains the weights if they are not in the cache. Raises ``tasks.errors.QuantbenchError``.
+    """
+    check_epochs(epochs)
+    chosen = TECHNIQUES.get(technique)
+    target = Path(path)
+    if target.is_dir():
+        raise RequestError(f"{target} is a folder; name a file for --out.")
+    with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
+        order = shop.order(chosen, seed, epochs)
+        [header] = shop.train([order])
+        if isinstance(header, Exception):
+            raise header
+        return shop.export(chosen, order, target)

@@ -1,0 +1,56 @@
+"""``bench inspect``: what a technique makes of each layer's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.errors import RequestError
+from bench.result import require_writable
+from bench.suite import check_epochs
+from bench.techniques.low_bit import LowBit
+from bench.techniques.technique import TECHNIQUES
+from bench.variant import VARIANT_HOST
+from bench.worker import Worker
+from bench.workshop import workshop
+from tasks.source import DataPolicy
+
+
+def inspect(
+    model: str,
+    technique: str,
+    layers: Sequence[str] = (),
+    *,
+    out: Path | str | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    device: str = "cpu",
+    data: DataPolicy = "auto",
+    data_root: Path | str | None = None,
+    progress: bool | None = None,
+) -> str:
+    """Return tables of the layers of ``model`` after a low-bit technique: levels, signal to noise, scores by rule.
+
+    Of ``layers`` the outputs for some test examples are described too; with a folder ``out``, histograms before and
+    after are drawn into ``weights.svg`` there. Raises ``tasks.errors.QuantbenchError``.
+    """
+    check_epochs(epochs)
+    chosen = TECHNIQUES.get(technique)
+    if not isinstance(chosen, LowBit):
+        families = ", ".join(sorted(each.family for each in TECHNIQUES if isinstance(each, LowBit)))
+        raise RequestError(f"{technique} is no low-bit technique, so there are no levels to look at; try {families}.")
+    folder = Path(out) if out is not None else None
+    if folder is not None:
+        require_writable(folder)
+    with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
+        order = shop.order(chosen, seed, epochs)
+        [header] = shop.train([order])
+        if isinstance(header, Exception):
+            raise header
+        worker = Worker(VARIANT_HOST)
+        try:
+            request = shop.request(chosen, order, shop.dataset.path.with_name("unused.packed"))
+            text: str = worker.call("inspect", request, list(layers), folder)
+        finally:
+            worker.close()
+    return text

@@ -1,0 +1,174 @@
+"""Linear and convolution layers whose weights and inputs a low-bit technique quantizes.
+
+While a network is trained a layer holds full-precision weights, from which each forward pass makes quantized ones.
+Frozen, it holds what the codes stand for, and its state dict has the codes as bits and the scales in their place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.lowbit import bitpack
+from bench.techniques.low_bit import FULL, Encoded
+
+if TYPE_CHECKING:
+    from bench.techniques.low_bit import LowBit
+
+KINDS = (nn.Linear, nn.Conv2d)
+SCALES = "scale_"
+"""Before the names of scales in a state dict."""
+
+
+class LowBitLayer(nn.Module):
+    """What both kinds share; beside it in the bases stands a layer of ``torch.nn``."""
+
+    weight: Tensor
+    bias: Any
+    technique: LowBit
+    is_first: bool
+    """Of the network: its inputs are the data."""
+    frozen: Encoded | None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the layer's outputs for inputs as its float form takes them."""
+        return self.technique.forward(self, inputs, self.quantized_weight())
+
+    @property
+    def quantizes_inputs(self) -> bool:
+        """Whether the technique quantizes what the layer is given."""
+        return self.technique.activation_bits != FULL and not self.is_first
+
+    def quantized_weight(self) -> Tensor:
+        """Return the weights that the layer multiplies by."""
+        if self.frozen is not None or self.technique.weight_bits == FULL:
+            return self.weight
+        return self.technique.weight(self.weight)
+
+    def operate(self, inputs: Tensor, weight: Tensor, with_bias: bool = True) -> Tensor:
+        """Multiply or convolve, and add the bias."""
+        raise NotImplementedError
+
+    def after_step(self) -> None:
+        """Let the technique change the full-precision weights; the training loop calls it after each step."""
+        with torch.no_grad():
+            self.technique.after_step(self.weight)
+
+    def freeze(self) -> None:
+        """Fix the weights to what their codes stand for; they cannot be trained any more."""
+        if self.technique.weight_bits != FULL and self.frozen is None:
+            with torch.no_grad():
+                self._take(self.technique.encode(self.weight.detach()))
+
+    def _take(self, encoded: Encoded) -> None:
+        self.frozen = encoded
+        weight = self.technique.decode(encoded).to(self.weight.device)
+        # In the memory format that the weights had: kernels may differ in the last bit by it.
+        fixed = torch.empty_like(self.weight).copy_(weight)
+        self.weight = nn.Parameter(fixed, requires_grad=False)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.frozen is not None:
+            del destination[prefix + "weight"]
+            destination[prefix + "codes"] = bitpack.pack(self.frozen.codes, self.technique.weight_bits)
+            for name, scale in self.frozen.scales.items():
+                destination[prefix + SCALES + name] = scale
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        if self.frozen is not None and prefix + "codes" in state_dict:
+            codes = bitpack.unpack(state_dict.pop(prefix + "codes"), self.technique.weight_bits, self.weight.shape)
+            scales = {name: state_dict.pop(prefix + SCALES + name) for name in self.frozen.scales}
+            with torch.no_grad():
+                self._take(Encoded(codes, scales))
+            state_dict[prefix + "weight"] = self.weight.detach()
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+class LowBitLinear(LowBitLayer, nn.Linear):
+    """A Linear layer."""
+
+    def operate(self, inputs: Tensor, weight: Tensor, with_bias: bool = True) -> Tensor:
+        """Return ``inputs @ weight.T + bias``."""
+        return F.linear(inputs, weight, self.bias if with_bias else None)
+
+
+class LowBitConv2d(LowBitLayer, nn.Conv2d):
+    """A convolution."""
+
+    def operate(self, inputs: Tensor, weight: Tensor, with_bias: bool = True) -> Tensor:
+        """Return the convolution of ``inputs``, ``(batch, in, height, width)``."""
+        outputs: Tensor = self._conv_forward(inputs, weight, self.bias if with_bias else None)
+        return outputs
+
+
+CLASSES: dict[type[nn.Module], type[LowBitLayer]] = {nn.Linear: LowBitLinear, nn.Conv2d: LowBitConv2d}
+
+
+def replace(network: nn.Module, technique: LowBit) -> int:
+    """Turn the layers that ``technique`` treats into low-bit ones, in place; return how many."""
+    weight_layers = [(name, module) for name, module in network.named_modules() if type(module) in KINDS]
+    chosen = dict(_chosen(weight_layers, technique))
+    for name, layer in chosen.items():
+        parent = network.get_submodule(name.rpartition(".")[0])
+        new = _low_bit(layer, technique, is_first=layer is weight_layers[0][1])
+        setattr(parent, name.rpartition(".")[2], new)
+        if technique.replaces_relu:
+            for child, module in list(parent.named_children()):
+                if isinstance(module, nn.ReLU):
+                    setattr(parent, child, nn.Identity())
+    return len(chosen)
+
+
+def _chosen(layers: list[tuple[str, nn.Module]], technique: LowBit) -> list[tuple[str, nn.Module]]:
+    if technique.layers == "all" or not any(isinstance(layer, nn.Conv2d) for _, layer in layers):
+        return layers
+    inner = layers[1:-1]
+    if technique.layers == "projections":
+        return inner
+    return [(name, layer) for name, layer in inner if not _is_projection(layer)]
+
+
+def _is_projection(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1)
+
+
+def _low_bit(layer: nn.Module, technique: LowBit, is_first: bool) -> LowBitLayer:
+    """Return the layer's low-bit form, which shares its parameters."""
+    new = CLASSES[type(layer)].__new__(CLASSES[type(layer)])
+    new.__dict__.update(layer.__dict__)
+    for registry in ("_parameters", "_buffers", "_modules"):
+        new.__dict__[registry] = dict(layer.__dict__[registry])
+    new.technique = technique
+    new.is_first = is_first
+    new.frozen = None
+    technique.new_layer(new)
+    return new
+
+
+def low_bit_layers(network: nn.Module) -> dict[str, LowBitLayer]:
+    """Return the low-bit layers by name."""
+    return {name: module for name, module in network.named_modules() if isinstance(module, LowBitLayer)}
+
+
+def freeze(network: nn.Module, technique: LowBit) -> None:
+    """Fix the weights of all low-bit layers, and round the others' values as ``technique.rest`` says."""
+    for layer in low_bit_layers(network).values():
+        layer.technique = technique  # its options for after the training may differ
+        layer.freeze()
+    round_rest(network, technique)
+
+
+def round_rest(network: nn.Module, technique: LowBit) -> None:
+    """Round the values of layers that are not low-bit, where ``technique.rest`` asks for it."""
+    if technique.rest == "float16":
+        with torch.no_grad():
+            for module in network.modules():
+                if isinstance(module, LowBitLayer):
+                    continue
+                for value in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                    if value.is_floating_point():
+                        value.copy_(value.half())

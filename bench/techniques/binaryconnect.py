@@ -1,0 +1,84 @@
+"""BinaryConnect: weights of 1 bit in the forward and backward pass (Courbariaux, Bengio and David, NIPS 2015)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.techniques import options
+from bench.techniques.low_bit import FULL, Encoded, LowBit
+from bench.techniques.technique import Context, Variant, technique
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from bench.lowbit.layers import LowBitLayer
+
+LEARNING_RATE_SCALE = "learning_rate_scale"
+"""The attribute of a parameter that the training loop multiplies its learning rate by."""
+
+
+@technique
+@dataclass(frozen=True)
+class BinaryConnect(LowBit):
+    """``w_b = +1 where w ≥ 0, else −1`` (eq. 1), or +1 with probability ``clip((w + 1) / 2, 0, 1)`` (eq. 2 and 3).
+
+    The gradient with respect to w_b is applied to w, which is clipped to [−1, 1] after each step (algorithm 1,
+    section 2.4). Only what is binarized is clipped. The stochastic form runs with the real w once trained
+    (section 2.6, third method): its file is not one of 1 bit.
+    """
+
+    family = "binaryconnect"
+    summary = "trained with weights of +1 and −1 (Courbariaux et al. 2015)"
+
+    weight_bits: int = options.bits(1, "w", (1,))
+    activation_bits: int = options.bits(FULL, "a", (FULL,))
+    rounding: str = options.word("deterministic", "stochastic")
+    learning_rate: str = options.word("plain", "glorot")
+    """``glorot`` divides the weights' learning rate by their Glorot coefficient (section 2.5)."""
+
+    def weight(self, weight: Tensor) -> Tensor:
+        """Equation 1, or 2."""
+        import torch
+
+        from bench.lowbit.gradient import sign_through, straight_through
+
+        if self.rounding == "deterministic":
+            return sign_through(weight)
+        if not torch.is_grad_enabled():
+            return weight
+        return straight_through(2 * torch.bernoulli(((weight + 1) / 2).clamp(0, 1)) - 1, weight)
+
+    def encode(self, weight: Tensor) -> Encoded:
+        """Return the sign of each weight."""
+        from bench.lowbit.gradient import sign
+
+        return Encoded((sign(weight) > 0).int(), {})
+
+    def decode(self, encoded: Encoded) -> Tensor:
+        """Return the weights of the codes."""
+        return 2 * encoded.codes.float() - 1
+
+    def new_layer(self, layer: LowBitLayer) -> None:
+        """Mark the weights' learning rate."""
+        from bench.lowbit.binary_connect import glorot_coefficient
+
+        if self.learning_rate == "glorot":
+            setattr(layer.weight, LEARNING_RATE_SCALE, 1 / glorot_coefficient(layer.weight))
+
+    def after_step(self, weight: Tensor) -> None:
+        """Clip."""
+        weight.clamp_(-1, 1)
+
+    def convert(self, model: nn.Module, context: Context) -> Variant:
+        """Fix the signs; the stochastic form keeps the real weights."""
+        if self.rounding == "deterministic":
+            return super().convert(model, context)
+        from bench.lowbit import layers
+
+        layers.round_rest(model, self)
+        return Variant(
+            model,
+            model,
+            notes=("stochastic BinaryConnect runs with the real weights it was trained with: not a 1-bit model",),
+        )

@@ -1,0 +1,47 @@
+"""Binary-Weight-Networks: weights of 1 bit with a scale for each filter (Rastegari et al. 2016, section 3.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.techniques import options
+from bench.techniques.low_bit import FULL, Encoded, LowBit
+from bench.techniques.technique import technique
+from bench.techniques.wrpn import channel_means
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@technique
+@dataclass(frozen=True)
+class Bwn(LowBit):
+    """``W ≈ α B`` with ``B = sign(W)`` and ``α = ‖W‖₁ / n`` of each filter (eq. 6).
+
+    The gradient is that of ``sign(W) mean|W|`` with the sign's passed through where |W| ≤ 1:
+    ``∂C/∂W_i = sign(W_i)/n Σ_j ∂C/∂W̃_j sign(W_j) + α ∂C/∂W̃_i 1{|W_i| ≤ 1}``. The paper prints 1/n in the
+    place of the sum.
+    """
+
+    family = "bwn"
+    summary = "trained with weights of 1 bit and a scale a filter (Rastegari et al. 2016)"
+
+    weight_bits: int = options.bits(1, "w", (1,))
+    activation_bits: int = options.bits(FULL, "a", (FULL,))
+
+    def weight(self, weight: Tensor) -> Tensor:
+        """Equation 6."""
+        from bench.lowbit.gradient import clipped_sign_through
+
+        return clipped_sign_through(weight) * channel_means(weight)
+
+    def encode(self, weight: Tensor) -> Encoded:
+        """Return the sign of each weight and the scale of each filter."""
+        from bench.lowbit.gradient import sign
+
+        return Encoded((sign(weight) > 0).int(), {"mean": channel_means(weight)})
+
+    def decode(self, encoded: Encoded) -> Tensor:
+        """Return the weights of the codes."""
+        return (2 * encoded.codes.float() - 1) * encoded.scales["mean"]

@@ -1,0 +1,99 @@
+"""DoReFa-Net: weights and activations of k bits (Zhou et al. 2016, arXiv 1606.06160).
+
+Gradients stay in full precision: their quantization serves training at scale, not the size of a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.techniques import options
+from bench.techniques.low_bit import FULL, Encoded, LowBit
+from bench.techniques.technique import technique
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.lowbit.layers import LowBitLayer
+
+
+@technique
+@dataclass(frozen=True)
+class DoReFa(LowBit):
+    """``quantize_k(r) = round((2^k − 1) r) / (2^k − 1)`` for r in [0, 1] (eq. 5), applied to both.
+
+    Weights (eq. 9): ``2 quantize_k(tanh(w) / (2 max|tanh(w)|) + 1/2) − 1``, the maximum over the layer; with 1 bit
+    (eq. 8) ``sign(w) E(|w|)``, the mean over the layer, constant to the gradient. Activations (eq. 10):
+    ``quantize_k(clip(x, 0, 1))``; with 32 bits the ReLU alone.
+    """
+
+    family = "dorefa"
+    summary = "trained with weights and activations of k bits (Zhou et al. 2016)"
+
+    scaling: str = options.word("unit", "max-tanh")
+    """``max-tanh`` multiplies weights of 2 bits and more by max|tanh(w)|, as some ports do; the paper does not."""
+    one_bit: str = options.word("round", "positive")
+    """Activations of 1 bit: rounded, so that the threshold is 1/2 (paper), or 1 for every positive input (ports)."""
+    wide: str = options.word("relu", "clip")
+    """Activations of 32 bits: unchanged (paper), or clipped to [0, 1]."""
+
+    def weight(self, weight: Tensor) -> Tensor:
+        """Equations 8 and 9."""
+        from bench.lowbit.gradient import round_through, sign_through
+
+        if self.weight_bits == 1:
+            return sign_through(weight) * weight.detach().abs().mean()
+        squashed = weight.tanh()
+        largest = _largest(squashed)
+        steps = 2**self.weight_bits - 1
+        unit: Tensor = 2 * (round_through((squashed / (2 * largest) + 0.5) * steps) / steps) - 1
+        return unit * largest.detach() if self.scaling == "max-tanh" else unit
+
+    def encode(self, weight: Tensor) -> Encoded:
+        """Return codes that count the steps from −1."""
+        from bench.lowbit.gradient import sign
+
+        if self.weight_bits == 1:
+            return Encoded((sign(weight) > 0).int(), {"mean": weight.abs().mean()})
+        squashed = weight.tanh()
+        largest = _largest(squashed)
+        codes = ((squashed / (2 * largest) + 0.5) * (2**self.weight_bits - 1)).round().int()
+        return Encoded(codes, {"largest": largest} if self.scaling == "max-tanh" else {})
+
+    def decode(self, encoded: Encoded) -> Tensor:
+        """Return the weights of the codes."""
+        if self.weight_bits == 1:
+            binary: Tensor = (2 * encoded.codes.float() - 1) * encoded.scales["mean"]
+            return binary
+        unit: Tensor = 2 * (encoded.codes.float() / (2**self.weight_bits - 1)) - 1
+        return unit * encoded.scales["largest"] if self.scaling == "max-tanh" else unit
+
+    def activation(self, inputs: Tensor, layer: LowBitLayer) -> Tensor:
+        """Equation 10."""
+        return quantize_unit(inputs, self.activation_bits, positive=self.one_bit == "positive")
+
+    def forward(self, layer: LowBitLayer, inputs: Tensor, weight: Tensor) -> Tensor:
+        """Clip inputs of full precision where asked to."""
+        if self.wide == "clip" and self.activation_bits == FULL and not layer.is_first:
+            inputs = inputs.clamp(0, 1)
+        return super().forward(layer, inputs, weight)
+
+
+def quantize_unit(inputs: Tensor, bits: int, positive: bool = False) -> Tensor:
+    """Return ``quantize_k(clip(x, 0, 1))``; the gradient is 1 within [0, 1] and 0 outside."""
+    from bench.lowbit.gradient import clip_through, round_through, straight_through
+
+    clipped = clip_through(inputs.float(), 0, 1)  # autocast's bfloat16 has too few digits for 8 bits
+    if positive and bits == 1:
+        return straight_through((clipped > 0).to(clipped.dtype), clipped)
+    steps = 2**bits - 1
+    rounded: Tensor = round_through(clipped * steps) / steps
+    return rounded
+
+
+def _largest(squashed: Tensor) -> Tensor:
+    """Return the largest magnitude; 1 for a layer of zeros, which then stays one."""
+    largest: Tensor = squashed.abs().amax()
+    safe: Tensor = largest.where(largest > 0, largest.new_ones(()))
+    return safe

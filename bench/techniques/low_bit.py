@@ -1,0 +1,134 @@
+"""What techniques below 8 bits share: options in the name, layers, codes.
+
+A *code* is the integer that stands for a quantized weight. ``weight`` is what training and evaluation multiply by;
+``encode`` and ``decode`` give the same values, to the bit, as integers of ``weight_bits`` bits and scales, which is
+what a packed file holds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from bench.errors import UnsupportedError
+from bench.techniques import options
+from bench.techniques.technique import Context, Technique, Variant
+from tasks.task import Precision
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from typing_extensions import Self
+
+    from bench.lowbit.layers import LowBitLayer
+
+FULL = 32
+"""The width that leaves weights or activations in float32."""
+WIDTHS = (1, 2, 3, 4, 8, 16, FULL)
+
+
+class Encoded(NamedTuple):
+    """Weights as integers."""
+
+    codes: Tensor
+    """From 0 to 2^bits − 1, of the weights' shape."""
+    scales: dict[str, Tensor]
+    """What ``decode`` needs beside them: float32, one value a layer or one an output channel."""
+
+
+@dataclass(frozen=True)
+class LowBit(Technique):
+    """A technique whose widths are options; it computes in float32 what hardware of that width would.
+
+    In a network with convolutions the first and the last weight layer and the 1×1 projections stay in full precision
+    unless asked otherwise; in a perceptron every Linear is treated. Inputs of the network are never quantized.
+    """
+
+    family: ClassVar[str]
+    summary: ClassVar[str]
+    scheme: ClassVar[str] = "QAT"
+    replaces_relu: ClassVar[bool] = False
+    """Whether the activation is a nonlinearity of its own, in the place of the ReLU before the layer."""
+
+    weight_bits: int = options.bits(FULL, "w", WIDTHS)
+    activation_bits: int = options.bits(FULL, "a", WIDTHS)
+    layers: str = options.word("inner", "all", "projections")
+    """Which layers of a network with convolutions: without the first, the last and the projections; all; without the
+    first and the last."""
+    rest: str = options.word("float32", "float16")
+    """What the values of layers that are not treated are rounded to once trained."""
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """The family and its options, such as ``dorefa:w2a2``."""
+        return f"{self.family}:{options.canonical(self)}"
+
+    @property
+    def grammar(self) -> str:
+        """What may stand behind the colon."""
+        return options.grammar(self)
+
+    @property
+    def dtype_name(self) -> str:  # type: ignore[override]
+        """Family and both widths."""
+        return f"{self.family} w{self.weight_bits}a{self.activation_bits}"
+
+    @property
+    def trained_as(self) -> str:
+        """The technique whose training this one starts from: options that only matter afterwards left out."""
+        return dataclasses.replace(self, rest="float32").name
+
+    def training_precision(self, device: str) -> Precision:
+        """Return bfloat16: products alone are in it, quantization itself and all that is stored are float32."""
+        return "bfloat16"
+
+    def with_options(self, text: str) -> Self:
+        """Return the technique with other options; raises ``RequestError``."""
+        return options.parse(self, text)
+
+    def weight(self, weight: Tensor) -> Tensor:
+        """Return the quantized weights, ``(out, …)``, with the technique's gradient."""
+        raise NotImplementedError
+
+    def encode(self, weight: Tensor) -> Encoded:
+        """Return the codes and scales of full-precision weights."""
+        raise NotImplementedError
+
+    def decode(self, encoded: Encoded) -> Tensor:
+        """Return the weights that codes and scales stand for, equal to the bit to what ``weight`` returns."""
+        raise NotImplementedError
+
+    def activation(self, inputs: Tensor, layer: LowBitLayer) -> Tensor:
+        """Return a layer's inputs, quantized, with the technique's gradient."""
+        return inputs
+
+    def forward(self, layer: LowBitLayer, inputs: Tensor, weight: Tensor) -> Tensor:
+        """Return a layer's outputs; ``weight`` is quantized already."""
+        if layer.quantizes_inputs:
+            inputs = self.activation(inputs, layer)
+        return layer.operate(inputs, weight)
+
+    def new_layer(self, layer: LowBitLayer) -> None:
+        """Give a fresh layer the parameters that the technique learns."""
+
+    def after_step(self, weight: Tensor) -> None:
+        """Change the full-precision weights in place after each step of the optimizer."""
+
+    def prepare(self, network: nn.Module) -> nn.Module:
+        """Return a network with the technique's layers, to be trained; raises ``UnsupportedError``."""
+        from bench.lowbit import layers
+
+        if not layers.replace(network, self):
+            raise UnsupportedError(f"{self.family} treats Linear and convolution layers, and this model has none")
+        return network
+
+    def convert(self, model: nn.Module, context: Context) -> Variant:
+        """Fix the weights of a trained, prepared network to what their codes stand for."""
+        from bench.lowbit import layers
+
+        layers.freeze(model, self)
+        return Variant(model, model, notes=self.notes(), simulated=True)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader must know."""
+        return ("simulated: computed in float32 with the values that low precision has",)

@@ -1,0 +1,142 @@
+"""Range-based linear quantization after training, 2 to 16 bits.
+
+The definitions are those of Distiller's range-based quantizer; asymmetric ranges as in Jacob et al. 2018, eq. 1,
+clipping of activations as in Banner et al. 2019 (ACIQ, arXiv 1810.05723).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.errors import RequestError
+from bench.techniques import options
+from bench.techniques.low_bit import FULL, Encoded, LowBit
+from bench.techniques.technique import Context, Variant, technique
+from tasks.task import Precision
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from typing_extensions import Self
+
+    from bench.lowbit.layers import LowBitLayer
+    from bench.lowbit.ranges import Scale
+
+WIDTHS = (*range(2, 17), FULL)
+CALIBRATION_BATCH = 128
+
+
+@technique
+@dataclass(frozen=True)
+class RangeLinear(LowBit):
+    """``x_q = round(scale · x − zero)``, computed in float32 on the values ``(x_q + zero) / scale``.
+
+    Weights by their own range, per tensor or per output channel; activations by the range of training examples, per
+    tensor. With ``a32`` weights alone are overwritten by their quantized values. All layers are treated.
+    """
+
+    family = "range-linear"
+    summary = "weights and activations rounded to k bits by their ranges, after training"
+    scheme = "PTQ"
+
+    weight_bits: int = options.bits(8, "w", WIDTHS)
+    activation_bits: int = options.bits(FULL, "a", WIDTHS)
+    layers: str = options.word("all", "inner", "projections")
+    mode: str = options.word("sym", "sym-restricted", "asym-unsigned", "asym-signed")
+    granularity: str = options.word("per-tensor", "per-channel")
+    clipping: str = options.word("none", "avg", "std", "gauss", "laplace")
+    """Of activations."""
+    deviations: float = options.number(2.0, least=0.1)
+    """How many standard deviations ``std`` keeps."""
+
+    @property
+    def trained_as(self) -> str:
+        """It comes after a plain training."""
+        return ""
+
+    def with_options(self, text: str) -> Self:
+        """Refuse what ACIQ has no figures for."""
+        chosen = super().with_options(text)
+        if chosen.clipping in ("gauss", "laplace") and 8 < chosen.activation_bits < FULL:
+            raise RequestError(
+                f"{self.family}'s {chosen.clipping} clipping is for activations of up to 8 bits, not "
+                f"{chosen.activation_bits}; choose none, avg or std."
+            )
+        return chosen
+
+    def training_precision(self, device: str) -> Precision:
+        """Return that of a plain training."""
+        return "float32"
+
+    def weight(self, weight: Tensor) -> Tensor:
+        """Return the rounded weights."""
+        return self.decode(self.encode(weight))
+
+    def encode(self, weight: Tensor) -> Encoded:
+        """Return codes that count from the least integer."""
+        scale = self._weight_scale(weight)
+        codes = (scale.integers(weight) - scale.least).int()
+        asymmetric = {"zero": scale.zero} if self.mode.startswith("asym") else {}
+        return Encoded(codes, {"scale": scale.scale, **asymmetric})
+
+    def decode(self, encoded: Encoded) -> Tensor:
+        """Return the weights of the codes."""
+        import torch
+
+        from bench.lowbit.ranges import Scale, limits
+
+        zero = encoded.scales.get("zero", torch.zeros(()))
+        scale = Scale(encoded.scales["scale"], zero, *limits(self.weight_bits, self.mode))
+        return scale.reals(encoded.codes.float() + scale.least)
+
+    def _weight_scale(self, weight: Tensor) -> Scale:
+        from bench.lowbit.ranges import scale_of
+
+        per_channel = self.granularity == "per-channel"
+        axes = tuple(range(1 if per_channel else 0, weight.dim()))
+        low, high = (reduce(axes, keepdim=per_channel) for reduce in (weight.amin, weight.amax))
+        return scale_of(low, high, self.weight_bits, self.mode)
+
+    def activation(self, inputs: Tensor, layer: LowBitLayer) -> Tensor:
+        """Round inputs by the range that was calibrated."""
+        from bench.lowbit.ranges import Scale, limits
+
+        if "input_scale" not in layer._buffers:  # it is being calibrated
+            return inputs
+        scale, zero = layer.get_buffer("input_scale"), layer.get_buffer("input_zero")
+        exact = Scale(scale, zero, *limits(self.activation_bits, self.mode))
+        return exact.reals(exact.integers(inputs))
+
+    def convert(self, model: nn.Module, context: Context) -> Variant:
+        """Replace layers, observe their inputs on calibration examples, fix scales and codes."""
+        from bench.lowbit import layers
+
+        device = next(model.parameters()).device
+        self.prepare(model)
+        if self.activation_bits != FULL:
+            self._calibrate(model, context.calibration().to(device))
+        layers.freeze(model, self)
+        return Variant(model, model, notes=self.notes(), simulated=True)
+
+    def _calibrate(self, model: nn.Module, examples: Tensor) -> None:
+        import torch
+
+        from bench.lowbit.layers import low_bit_layers
+        from bench.lowbit.ranges import Observer, scale_of
+
+        watched = [layer for layer in low_bit_layers(model).values() if layer.quantizes_inputs]
+        observers = {layer: Observer() for layer in watched}
+        handles = [
+            layer.register_forward_pre_hook(lambda layer, inputs: observers[layer].see(inputs[0])) for layer in watched
+        ]
+        with torch.inference_mode():
+            for batch in examples.split(CALIBRATION_BATCH):
+                model(batch)
+        for handle in handles:
+            handle.remove()
+        for layer, observer in observers.items():
+            symmetric = self.mode.startswith("sym")
+            low, high = observer.range(self.activation_bits, self.clipping, self.deviations, symmetric)
+            scale = scale_of(low, high, self.activation_bits, self.mode)
+            layer.register_buffer("input_scale", scale.scale.clone())
+            layer.register_buffer("input_zero", scale.zero.clone())

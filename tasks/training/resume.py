@@ -1,0 +1,100 @@
+"""The state of a training between two epochs, in a file, so that an interrupted one goes on to the same weights.
+
+safetensors, like every file of ours: tensors of the module, the optimizer and the random generators, and JSON for the
+rest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+KEY = "quantbench-training"
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """All of a training that changes from step to step."""
+
+    module: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    scaler: torch.amp.GradScaler
+    generator: torch.Generator
+
+    def save(self, path: Path, epochs: int, seconds: float) -> None:
+        """Write the state after ``epochs`` epochs, which took ``seconds``, atomically."""
+        state = self.optimizer.state_dict()
+        tensors = {f"module.{name}": value for name, value in self.module.state_dict().items()}
+        numbers: dict[str, Any] = {}
+        for index, slots in state["state"].items():
+            for name, value in slots.items():
+                if isinstance(value, Tensor):
+                    tensors[f"optimizer.{index}.{name}"] = value
+                else:
+                    numbers[f"{index}.{name}"] = value
+        tensors["generator"] = self.generator.get_state()
+        tensors["global"] = torch.get_rng_state()
+        content = {
+            "epochs": epochs,
+            "seconds": seconds,
+            "groups": state["param_groups"],
+            "numbers": numbers,
+            "schedule": {name: value for name, value in self.schedule.state_dict().items() if _plain(value)},
+            "scaler": self.scaler.state_dict(),
+        }
+        owned = {
+            name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            safetensors.torch.save_file(owned, temporary, metadata={KEY: json.dumps(content)})
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def restore(self, path: Path) -> tuple[int, float]:
+        """Load a state; return the epochs done and their seconds, or zeros if there is none that can be used."""
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                content = json.loads((file.metadata() or {})[KEY])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a mapping
+        except (OSError, KeyError, ValueError, safetensors.SafetensorError):
+            return 0, 0.0
+        found, own = _below(tensors, "module"), self.module.state_dict()
+        if {name: value.shape for name, value in found.items()} != {name: value.shape for name, value in own.items()}:
+            return 0, 0.0
+        self.module.load_state_dict(found)
+        slots: dict[int, dict[str, Any]] = {}
+        for name, value in [*_below(tensors, "optimizer").items(), *content["numbers"].items()]:
+            index, _, slot = name.partition(".")
+            slots.setdefault(int(index), {})[slot] = value
+        self.optimizer.load_state_dict({"state": slots, "param_groups": content["groups"]})
+        self.schedule.load_state_dict(content["schedule"])
+        if content["scaler"]:
+            self.scaler.load_state_dict(content["scaler"])
+        self.generator.set_state(tensors["generator"])
+        torch.set_rng_state(tensors["global"])
+        return content["epochs"], content["seconds"]
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.partition(".")[2]: value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
+
+
+def _plain(value: object) -> bool:
+    """Return whether JSON keeps it; a schedule's functions are made anew."""
+    return (
+        value is None
+        or isinstance(value, int | float | str)
+        or (isinstance(value, list) and all(part is None or isinstance(part, int | float) for part in value))
+    )
