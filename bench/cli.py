@@ -299,13 +299,17 @@ def report_command(
 ) -> None:
     """Render run files again, as markdown."""
     from bench.report.markdown import render
+    from bench.report.pictures import draw_trade_offs
     from bench.result import load, write_atomically
 
-    text = render([load(path) for path in run_file])
+    runs = [load(path) for path in run_file]
+    text = render(runs)
     if out is None:
         _print(text)
     else:
         write_atomically(out, text)
+        for run in runs:
+            draw_trade_offs(run, out.parent)
 
 
 @app.command("selfcheck")

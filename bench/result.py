@@ -222,6 +222,10 @@ class Row(Record):
     layers: Layers | None = None
     macs: int | None = None
     """Multiply-accumulates of matrix products and convolutions for one example."""
+    bit_operations: float | None = None
+    """Multiply-accumulates, each times the bits of its wider factor / 32; ``None`` where no rule tells the widths."""
+    scores: dict[str, float] = Field(default_factory=dict)
+    """By the rule of ``bench.scores``; lower is smaller."""
     accuracy: Accuracy | None = None
     agreement: Agreement | None = None
     """With the fp32 row of the same run."""

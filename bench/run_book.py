@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import result
 from bench.errors import RunFileError
 from bench.preparation import DatasetSummary
-from bench.report import markdown
+from bench.report import markdown, pictures
 from bench.result import Data, Machine, Row, Run, Settings, Training
 from bench.suite import Selected
 from tasks.task import Task
@@ -101,6 +101,7 @@ class RunBook:
         self.run = self.run.model_copy(update={"finished": True})
         self._save()
         if self._folder is not None:
+            pictures.draw_trade_offs(self.run, self._folder)
             result.write_atomically(self._folder / REPORT_FILE, markdown.render([self.run]))
         return self.run
 

@@ -222,6 +222,17 @@ def micronet_2019(
     return Score(rule, bits / FULL / base.parameters, work / FULL / base.operations)
 
 
+def every_rule(layers: Sequence[LayerWork]) -> list[Score]:
+    """Return a network's scores under all rules, MicroNet's with each accumulator; none for no layers.
+
+    Without the freebie, which would make a float network's score one of another rule than those it stands beside.
+    """
+    if not layers:
+        return []
+    micronet = [micronet_2019(layers, accumulator=each, freebie=False) for each in get_args(Accumulator)]
+    return [course_2025(layers), course_profile(layers), *micronet]
+
+
 def _stored_bits(layer: LayerWork, most: float) -> float:
     left = 1 - layer.structured
     bits = layer.kept * layer.weights * min(layer.weight_bits, most) + left * layer.others * min(layer.rest_bits, most)

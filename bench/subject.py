@@ -54,6 +54,11 @@ class Subject:
         """The technique's."""
         return self.technique.name
 
+    @property
+    def simulated(self) -> bool:
+        """Whether its latency is that of a simulation, which nobody needs to know precisely."""
+        return self.facts is not None and self.facts.simulated
+
     def start(self, host: str, timeout_s: float) -> None:
         """Give the variant its process, or the reason why it has none."""
         if self.obstacle is not None:
@@ -95,7 +100,9 @@ class Subject:
             status=self.status,
             reason=self.reason,
             notes=[*(facts.notes if facts else ()), *self.notes, *_cold(self.latency)],
-            simulated=bool(facts and facts.simulated),
+            simulated=self.simulated,
+            bit_operations=facts.bit_operations if facts else None,
+            scores=facts.scores if facts else {},
             size_bytes=facts.size_bytes if facts else None,
             packed_bytes=facts.packed_bytes if facts and self.verified else None,
             bytes_by_dtype=facts.bytes_by_dtype if facts and self.verified else {},

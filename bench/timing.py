@@ -46,7 +46,7 @@ def measure_latency(subjects: Sequence[Subject], settings: Settings, stage: Stag
     spend(
         list(races.values()),
         BASELINE,
-        living=lambda: [subject.name for subject in subjects if subject.worker is not None],
+        living=lambda: [subject.name for subject in subjects if subject.worker is not None and not subject.simulated],
         precision=settings.precision,
         deadline=deadline,
         restart=restart,
@@ -155,5 +155,5 @@ def _mark_noisy(subjects: Sequence[Subject], settings: Settings) -> None:
     baseline = next((subject.latency for subject in subjects if subject.name == BASELINE), {})
     for subject in subjects:
         reason = advice.noisy(subject.speedup, subject.latency, baseline, settings.precision)
-        if subject.status == "ok" and reason is not None:
+        if subject.status == "ok" and reason is not None and not subject.simulated:
             subject.status, subject.reason = "noisy", reason

@@ -49,6 +49,9 @@ class VariantFacts:
     fingerprint: str
     """Of the logits of a few test examples; the packed file must give the same."""
     simulated: bool
+    bit_operations: float | None
+    """See ``bench.result.Row``."""
+    scores: dict[str, float]
     notes: tuple[str, ...]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from bench import checkpoint, packing
+from bench import checkpoint, packing, scores
 from bench.errors import CheckpointError, UnsupportedError
 from bench.lowbit import inspection
 from bench.measure import accuracy, affinity, cuda, disturbance, latency, macs, params, size
@@ -24,7 +24,7 @@ from bench.measure.work import layer_work
 from bench.report.pictures import histograms
 from bench.report.tables import table
 from bench.result import Layers
-from bench.scores import course_2025, course_profile, micronet_2019
+from bench.scores import LayerWork
 from bench.techniques.technique import TECHNIQUES, Context, Variant
 from bench.variant import Evaluation, VariantFacts, VariantRequest
 from bench.worker import Report
@@ -61,6 +61,7 @@ class VariantHost:
         peak_bytes = probe.peak_bytes()
         module = self._variant.module
         notes = self._variant.notes
+        work = self._work()
         packed: packing.Packed | None = None
         try:
             packed = packing.pack(module, request.packed, self._origin())
@@ -76,6 +77,8 @@ class VariantHost:
             peak_memory_bytes=peak_bytes,
             fingerprint=self._fingerprint(),
             simulated=self._variant.simulated,
+            bit_operations=sum(layer.macs * layer.widest_input for layer in work) / 32 if work else None,
+            scores={score.rule: score.value for score in scores.every_rule(work)} if work else {},
             notes=notes,
         )
 
@@ -117,10 +120,9 @@ class VariantHost:
         inputs = self._cast(self._task.inputs(self._spec, self._dataset.test[torch.arange(PROBE)]))
         inspected = inspection.inspect_layers(self._variant.module, before)
         outputs = inspection.record_outputs(self._variant.module, inputs, layers)
-        work = layer_work(self._variant.module, inputs[:1])
-        scores = [scores_of(work) for scores_of in (course_2025, course_profile, micronet_2019)]
         parts = [inspection.table(inspected), inspection.outputs_table(outputs)]
-        parts.append(table([[score.rule, f"{score.value:.4f}"] for score in scores], ["Rule", "Score"]))
+        every = scores.every_rule(self._work())
+        parts.append(table([[score.rule, f"{score.value:.4f}"] for score in every], ["Rule", "Score"]))
         if folder is not None:
             histograms(inspected, folder / "weights.svg")
         return "\n\n".join(filter(None, parts))
@@ -132,6 +134,14 @@ class VariantHost:
     def time(self, batch_size: int, calls: int) -> Block:
         """Time one block of forward passes."""
         return self._timers[batch_size].block(calls)
+
+    def _work(self) -> list[LayerWork]:
+        """Return what each layer computes; nothing for modules that no rule tells the work of, such as int8 ones."""
+        try:
+            example = self._task.inputs(self._spec, self._dataset.test[torch.arange(1)])
+            return layer_work(self._variant.module, self._cast(example))
+        except UnsupportedError:
+            return []
 
     def _origin(self) -> packing.Origin:
         header = checkpoint.read_header(self._request.checkpoint)

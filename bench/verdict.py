@@ -29,8 +29,11 @@ class Verdict:
 
 
 def latency_verdicts(rows: Sequence[Row], batch_size: int) -> list[Verdict]:
-    """Judge each row's latency against the fp32 row of its model, as one family; the baseline is not comparable."""
-    found = [row.speedup.get(batch_size) for row in rows]
+    """Judge each row's latency against the fp32 row of its model, as one family.
+
+    The baseline is not comparable, nor is what only simulates low precision.
+    """
+    found = [None if row.simulated else row.speedup.get(batch_size) for row in rows]
     adjusted = iter(holm([value.p_value for value in found if value is not None and value.confidence]))
     return [
         speed(value, next(adjusted), f"at batch {batch_size}")
@@ -75,6 +78,8 @@ def _why_not(row: Row, value: Speedup | None = None, batch_size: int | None = No
         return f"at batch {batch_size}: not comparable, {value.n} paired rounds are too few for an interval"
     if row.status in ("failed", "unsupported"):
         return f"not comparable, {row.reason}"
+    if row.simulated and batch_size is not None:
+        return "latency: not comparable, float32 kernels simulate what low precision would compute"
     return f"not comparable, {BASELINE} was not measured"
 
 

@@ -44,18 +44,20 @@ class LowBitLayer(nn.Module):
 
     def quantized_weight(self) -> Tensor:
         """Return the weights that the layer multiplies by."""
-        if self.frozen is not None or self.technique.weight_bits == FULL:
-            return self.weight
-        return self.technique.weight(self.weight)
+        return self.weight if self.frozen is not None else self.quantize(self.weight)
+
+    def quantize(self, weight: Tensor) -> Tensor:
+        """Return what the technique makes of full-precision weights."""
+        return weight if self.technique.weight_bits == FULL else self.technique.weight(weight)
 
     def operate(self, inputs: Tensor, weight: Tensor, with_bias: bool = True) -> Tensor:
         """Multiply or convolve, and add the bias."""
         raise NotImplementedError
 
-    def after_step(self) -> None:
+    def after_step(self, weight: Tensor | None = None) -> None:
         """Let the technique change the full-precision weights; the training loop calls it after each step."""
         with torch.no_grad():
-            self.technique.after_step(self.weight)
+            self.technique.after_step(self.weight if weight is None else weight)
 
     def freeze(self) -> None:
         """Fix the weights to what their codes stand for; they cannot be trained any more."""

@@ -81,6 +81,25 @@ def sizes_and_work(run: Run, data: Data) -> str:
     return f"### {data.title}: size and work\n\n{table(cells, header)}"
 
 
+def scores(run: Run, data: Data) -> str:
+    """Return one task's scores by rule; empty where no technique is a low-bit one."""
+    rows = [row for row in run.rows_of(data.task) if row.scores]
+    if not any(row.simulated for row in rows):
+        return ""
+    rules = list(rows[0].scores)
+    header = ["Model", "Technique", "MACs × bits / 32 (M)", *rules]
+    cells = [
+        [
+            row.model,
+            row.technique,
+            f"{row.bit_operations / 1e6:,.3f}" if row.bit_operations is not None else MISSING,
+            *(f"{row.scores[rule]:.4f}" for rule in rules),
+        ]
+        for row in rows
+    ]
+    return f"### {data.title}: scores\n\n{table(cells, header)}"
+
+
 def _smaller(packed_bytes: int | None, baseline_bytes: int | None) -> str:
     return f"{baseline_bytes / packed_bytes:.2f}×" if packed_bytes and baseline_bytes else MISSING
 

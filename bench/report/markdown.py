@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.comparison import HOW_TO_READ, SIZES, comparison, latency_details, quiet, sizes_and_work, verdicts
+from bench.report.comparison import (
+    HOW_TO_READ,
+    SIZES,
+    comparison,
+    latency_details,
+    quiet,
+    scores,
+    sizes_and_work,
+    verdicts,
+)
 from bench.report.lab import lab_tables
+from bench.report.pictures import trade_offs
 from bench.report.tables import table
 from bench.result import Machine, Run
 from bench.schemes import SCHEMES
@@ -39,6 +49,7 @@ def _run(run: Run) -> str:
         "## Size and work",
         "\n\n".join(sizes_and_work(run, data) for data in run.data),
         SIZES.format(batch=max(run.settings.batch_sizes)),
+        *(_trade_off(run)),
         "## Verdicts",
         verdicts(run),
         "## How quiet it was",
@@ -150,6 +161,23 @@ def _training(run: Run) -> str:
         for training in run.trainings
     ]
     return table(cells, ["Model", "Network", "Trained in", "Optimizer", "Batch", "Epochs", "Time", "Recipe"])
+
+
+def _trade_off(run: Run) -> list[str]:
+    """Return the chapter on what accuracy low-bit techniques leave at which size; nothing without any."""
+    tables = [text for data in run.data if (text := scores(run, data))]
+    if not tables:
+        return []
+    pictures = [
+        f"![Accuracy of {model} against size and operations]({name})" for model, name in trade_offs(run).items()
+    ]
+    return ["## The trade-off", *pictures, *tables, SCORES]
+
+
+SCORES = (
+    "The line joins what no other technique beats in both accuracy and cost (Pareto front). Scores are lower for "
+    "smaller networks; rules have different references and units and cannot be held against each other."
+)
 
 
 def _and(names: Sequence[str]) -> str:

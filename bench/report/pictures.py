@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bench.lowbit.inspection import Histogram, LayerInspection
+    from bench.result import Run
 
 GREY = "#7f7f7f"
 COLOURS = ("#D55E00", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#0072B2")
@@ -110,6 +111,30 @@ def trade_off(points: Sequence[Point], path: Path, operations: str = "Multiply-a
         if handles:
             figure.legend(handles=handles, loc="upper center", ncols=min(len(handles), 4 * len(panels)))
         _save(figure, path)
+
+
+def trade_offs(run: Run) -> dict[str, str]:
+    """Return the file name of each model's picture, by ``task/model``, where a low-bit technique is among its rows."""
+    models = dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows if row.simulated)
+    return {model: f"trade-off-{model.replace('/', '-')}.svg" for model in models}
+
+
+def draw_trade_offs(run: Run, folder: Path) -> None:
+    """Draw the pictures of ``trade_offs`` into ``folder``."""
+    for model, name in trade_offs(run).items():
+        points = [
+            Point(
+                label=row.technique,
+                accuracy=row.accuracy.correct / row.accuracy.total,
+                size_bytes=row.packed_bytes,
+                operations=row.bit_operations,
+                family=row.technique.partition(":")[0],
+            )
+            for row in run.rows
+            if f"{row.task}/{row.model}" == model and row.accuracy is not None and row.packed_bytes is not None
+        ]
+        if points:
+            trade_off(points, folder / name)
 
 
 def histograms(inspections: Sequence[LayerInspection], path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
@@ -49,19 +50,30 @@ class _EmbeddedMLP(nn.Module):
         super().__init__()
         first = network.layers[0]
         assert isinstance(first, nn.Linear)  # noqa: S101
-        self.first, self.rest = first, network.layers[1:]
-        self._plain = [network]  # in a list, so that it is no module of this one a second time
-        # The embedding is the weight transposed: laid out so, it is read and updated word by word.
-        first.weight.data = first.weight.data.t().contiguous().t()
+        self.embedding = nn.Parameter(first.weight.detach().t().contiguous())  # (vocabulary, hidden)
+        self.embedding.__dict__.update(first.weight.__dict__)  # such as its learning_rate_scale
+        self.bias = first.bias
+        self.rest = network.layers[1:]
+        self._plain = [network]  # in a list, so that its first weight is not optimized as well
 
     def forward(self, tokens: Tensor, starts: Tensor) -> Tensor:
         # A low-bit layer makes the weights it multiplies by of those it holds.
-        quantized: Callable[[], Tensor] | None = getattr(self.first, "quantized_weight", None)
-        weight = quantized() if quantized is not None else self.first.weight
-        hidden = F.embedding_bag(tokens, weight.t(), starts, mode="sum") + self.first.bias
+        quantize: Callable[[Tensor], Tensor] | None = getattr(self._plain[0].layers[0], "quantize", None)
+        embedding = self.embedding if quantize is None else quantize(self.embedding.t()).t()
+        hidden = F.embedding_bag(tokens, embedding, starts, mode="sum") + self.bias
         logits: Tensor = self.rest(hidden)
         return logits
 
+    def after_step(self) -> None:
+        """Do to the embedding what the first layer does to its weight."""
+        after_step: Callable[[Tensor], None] | None = getattr(self._plain[0].layers[0], "after_step", None)
+        if after_step is not None:
+            after_step(self.embedding)
+
     def as_mlp(self) -> MLP:
-        self.first.weight.data = self.first.weight.data.contiguous()
-        return self._plain[0]
+        network = self._plain[0]
+        first = network.layers[0]
+        assert isinstance(first, nn.Linear)  # noqa: S101
+        with torch.no_grad():
+            first.weight.copy_(self.embedding.t())
+        return network

@@ -99,6 +99,8 @@ class FakeVariant:
             peak_memory_bytes=None,
             fingerprint="the same logits",
             simulated=False,
+            bit_operations=None,
+            scores={},
             notes=("an example",),
         )
 
