@@ -73,7 +73,7 @@ def run_command(
     budget: Annotated[
         float | None,
         typer.Option(
-            help="Seconds for one model's latencies.  [default: eight rounds, and half a second more for the precision]"
+            help="Seconds for one model's latencies.  [default: eight rounds, and a moment more for the precision]"
         ),
     ] = None,
     timeout: Annotated[float, typer.Option(help="Seconds of silence after which a variant counts as hung.")] = 600.0,

@@ -19,7 +19,7 @@ from bench.result import BASELINE, Latency, Settings, Speedup
 from bench.stage import Stage
 from bench.subject import RemoteEntrant, Subject, settling
 
-EXTRA_S = 0.5
+EXTRA_S = 0.25
 """Spent on a model's precision beyond the least number of rounds, where no budget was given."""
 
 

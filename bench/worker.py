@@ -16,6 +16,7 @@ import time
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -73,23 +74,36 @@ def start_server() -> None:
 class Worker:
     """The caller's end of a worker process that holds one ``host``."""
 
+    connection: Connection
+
     def __init__(self, host: str, timeout_s: float = TIMEOUT_S) -> None:
         """``host`` is ``module:class``, imported by the worker alone, and made with a ``Report``.
 
-        A call that says nothing for ``timeout_s`` seconds counts as hung.
+        A call that says nothing for ``timeout_s`` seconds counts as hung. The process starts with the first call, so
+        that those of many workers start while others are at work.
         """
         self.timeout_s = timeout_s
+        self._host = host
+        self._closed = False
+
+    @cached_property
+    def _process(self) -> Any:
+        """Start the process, with this end of its pipe as ``connection``."""
         start_server()
         context = multiprocessing.get_context(_start_method())
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, host, dict(os.environ)), daemon=True)  # type: ignore[attr-defined]
+        process = context.Process(target=_serve, args=(theirs, self._host, dict(os.environ)), daemon=True)  # type: ignore[attr-defined]
         with _no_main_module():
-            self._process.start()
+            process.start()
         theirs.close()
+        return process
 
     def send(self, method: str, *args: object) -> None:
         """Start a call of the host's method; ``receive`` its outcome before the next call."""
+        if self._closed:
+            raise WorkerError("its process was ended")
         try:
+            _ = self._process  # there is no connection before it
             self.connection.send((method, args))
         except OSError:
             raise self._died() from None
@@ -122,10 +136,12 @@ class Worker:
         return self.receive()
 
     def close(self) -> None:
-        """End the process."""
-        self.connection.close()
-        self._process.kill()
-        self._process.join()
+        """End the process, if it was started."""
+        self._closed = True
+        if "_process" in self.__dict__:
+            self.connection.close()
+            self._process.kill()
+            self._process.join()
 
     def hung(self) -> WorkerError:
         """End the process and return the error that says why."""

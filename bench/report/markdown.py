@@ -108,9 +108,7 @@ def hardware_table(machine: Machine) -> str:
 def _settings(run: Run) -> str:
     settings = run.settings
     budget = (
-        f"{settings.budget_s:g} s a model"
-        if settings.budget_s
-        else "eight rounds, and up to half a second more for the precision"
+        f"{settings.budget_s:g} s a model" if settings.budget_s else "eight rounds, and a moment more for the precision"
     )
     cores = ", ".join(map(str, settings.pinned_cores))
     return table(
