@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import field_serializer
+
 from bench.report.tables import table
 from bench.result import BASELINE, Accuracy, Record
 from bench.suite import check_epochs
@@ -27,9 +29,14 @@ class TrainedModel(Record):
     seconds: float
     """The training's wall time, of all its sittings."""
     checkpoint: Path
+    """In a file its name alone, which is the same on every machine."""
     accuracy: Accuracy
     """On the test set, after the last epoch."""
     packed_bytes: int | None
+
+    @field_serializer("checkpoint")
+    def _name_of(self, checkpoint: Path) -> str:
+        return checkpoint.name
 
 
 def train(

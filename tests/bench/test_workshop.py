@@ -263,6 +263,7 @@ def test_bench_train_prints_a_table_and_writes_the_figures(command: Command, tmp
     assert "**SYNTHETIC data.**" in out
     [found] = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
     assert TrainedModel.model_validate(found).technique == "bwn:w1a32"
+    assert found["checkpoint"].startswith("mnist-lab1-bwn-w1a32-")
 
 
 def test_bench_distill_writes_table_and_figures(command: Command, tmp_path: Path) -> None:
