@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.errors import RequestError
-from bench.result import BASELINE
+from bench.result import BASELINE, require_writable
 from bench.suite import check_epochs
 from bench.techniques.technique import TECHNIQUES
 from bench.variant import VariantFacts
@@ -34,6 +34,7 @@ def export(
     target = Path(path)
     if target.is_dir():
         raise RequestError(f"{target} is a folder; name a file for --out.")
+    require_writable(target.parent)  # before minutes of training
     with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
         order = shop.order(chosen, seed, epochs)
         [header] = shop.train([order])

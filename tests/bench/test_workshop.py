@@ -204,6 +204,12 @@ def test_a_folder_is_no_file_to_export_to(tmp_path: Path) -> None:
         export(MODEL, tmp_path, "fp32", **QUICK)
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_any_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    with pytest.raises(RequestError, match="cannot be written"):
+        export("mnist/mlp3x1024", tmp_path / "file" / "model.packed", "fp32", data="synthetic", progress=False)
+
+
 def test_a_file_that_does_not_say_what_it_is_of_is_refused(tmp_path: Path) -> None:
     from bench import packing
 
