@@ -86,6 +86,15 @@ class Order(Record):
         return self.path.with_suffix(".training")
 
 
+class EpochRecord(Record):
+    """One pass over the training examples."""
+
+    loss: float
+    """The mean over its batches, each as it was before its step."""
+    seconds: float
+    """Since the training began, of all its sittings."""
+
+
 class Header(Order):
     """The order that was carried out, and what came of it."""
 
@@ -94,6 +103,8 @@ class Header(Order):
     """The words that inputs count, in order; empty for images."""
     seconds: float
     """The training's wall time."""
+    history: list[EpochRecord] = []
+    """Its epochs."""
     threads: int
     torch: str
 

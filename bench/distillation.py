@@ -150,7 +150,7 @@ def _require(
 def _technique(family: str, bits: int, activations: str) -> LowBit:
     name = f"{family}:w{bits}a{bits if activations == 'same' else FULL}"
     technique = TECHNIQUES.get(name)
-    if not isinstance(technique, LowBit) or not technique.trained_as:
+    if not isinstance(technique, LowBit) or technique.scheme != "QAT":
         raise RequestError(f"{family} is not trained at a width; choose dorefa, pact or wrpn.")
     return technique
 

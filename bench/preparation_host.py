@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from bench import checkpoint, machine
-from bench.checkpoint import DataIdentity, Header, Order, Teaching
+from bench.checkpoint import DataIdentity, EpochRecord, Header, Order, Teaching
+from bench.lowbit.layers import low_bit_layers
 from bench.measure.params import count_parameters
 from bench.preparation import DatasetSummary
 from bench.result import Machine
@@ -69,7 +70,8 @@ class PreparationHost:
         header = Header(
             **order.model_dump(),
             vocabulary=task.vocabulary(spec, dataset),
-            seconds=trained.seconds,
+            seconds=round(trained.seconds, 3),
+            history=[EpochRecord(loss=each.loss, seconds=round(each.seconds, 3)) for each in trained.history],
             threads=threads,
             torch=str(torch.__version__),
         )
@@ -85,6 +87,8 @@ def _taught(teaching: Teaching, student: nn.Module, task: Task, spec: ModelSpec,
         own = student.state_dict()
         shared = {name: value for name, value in teacher.state_dict().items() if name in own}
         student.load_state_dict(shared, strict=False)
+        for layer in low_bit_layers(student).values():
+            layer.technique.start(layer)
     if not teaching.weight:
         return None
     module = task.training_form(spec, teacher, data).module.eval()  # it is given what the student is given

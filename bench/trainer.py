@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import field_serializer
 
+from bench.checkpoint import EpochRecord
 from bench.report.tables import table
 from bench.result import BASELINE, Accuracy, Record
 from bench.suite import check_epochs
@@ -28,6 +29,8 @@ class TrainedModel(Record):
     precision: str
     seconds: float
     """The training's wall time, of all its sittings."""
+    history: list[EpochRecord] = []
+    """Its epochs."""
     checkpoint: Path
     """In a file its name alone, which is the same on every machine."""
     accuracy: Accuracy
@@ -78,6 +81,7 @@ def train(
                     recipe=order.recipe,
                     precision=order.precision,
                     seconds=header.seconds,
+                    history=header.history,
                     checkpoint=order.path,
                     accuracy=made.evaluation.accuracy,
                     packed_bytes=made.facts.packed_bytes,

@@ -34,7 +34,7 @@ def training_order(
         dataset.task,
         spec,
         dataset.identity,
-        technique.training_precision(device),
+        technique.training_precision(device) or spec.precision,
         seed,
         device,
         technique.trained_as,

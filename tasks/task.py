@@ -61,6 +61,8 @@ class ModelSpec:
     recipe: Recipe
     hyperparameters: Mapping[str, object]
     """Arguments of the network that do not depend on the data."""
+    precision: Precision = "float32"
+    """How it is trained for techniques that leave it open."""
     channels_last: bool = False
     """Whether weights and images lie channels-last in memory, for every technique alike."""
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bench.techniques.low_bit import LowBit
 
 KINDS = (nn.Linear, nn.Conv2d)
+"""What is treated; subclasses may compute something else and are left alone."""
 SCALES = "scale_"
 """Before the names of scales in a state dict."""
 
@@ -110,19 +111,23 @@ class LowBitConv2d(LowBitLayer, nn.Conv2d):
 CLASSES: dict[type[nn.Module], type[LowBitLayer]] = {nn.Linear: LowBitLinear, nn.Conv2d: LowBitConv2d}
 
 
-def replace(network: nn.Module, technique: LowBit) -> int:
-    """Turn the layers that ``technique`` treats into low-bit ones, in place; return how many."""
+def replace(network: nn.Module, technique: LowBit) -> nn.Module:
+    """Return the network, changed in place, with low-bit layers for those that ``technique`` treats.
+
+    A layer that stands in several places of the network is one low-bit layer in all of them.
+    """
     weight_layers = [(name, module) for name, module in network.named_modules() if type(module) in KINDS]
-    chosen = dict(_chosen(weight_layers, technique))
-    for name, layer in chosen.items():
-        parent = network.get_submodule(name.rpartition(".")[0])
-        new = _low_bit(layer, technique, is_first=layer is weight_layers[0][1])
-        setattr(parent, name.rpartition(".")[2], new)
-        if technique.replaces_relu:
-            for child, module in list(parent.named_children()):
-                if isinstance(module, nn.ReLU):
-                    setattr(parent, child, nn.Identity())
-    return len(chosen)
+    chosen = [layer for _, layer in _chosen(weight_layers, technique)]
+    new = {id(layer): _low_bit(layer, technique, is_first=layer is weight_layers[0][1]) for layer in chosen}
+    for parent in list(network.modules()):
+        places = {name: child for name, child in parent._modules.items() if id(child) in new}
+        for name, child in places.items():
+            setattr(parent, name, new[id(child)])
+        if places and technique.replaces_relu:
+            for name, child in parent.named_children():
+                if isinstance(child, nn.ReLU):
+                    setattr(parent, name, nn.Identity())
+    return new.get(id(network), network)
 
 
 def _chosen(layers: list[tuple[str, nn.Module]], technique: LowBit) -> list[tuple[str, nn.Module]]:
@@ -148,6 +153,7 @@ def _low_bit(layer: nn.Module, technique: LowBit, is_first: bool) -> LowBitLayer
     new.is_first = is_first
     new.frozen = None
     technique.new_layer(new)
+    technique.start(new)
     return new
 
 

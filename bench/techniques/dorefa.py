@@ -38,6 +38,11 @@ class DoReFa(LowBit):
     wide: str = options.word("relu", "clip")
     """Activations of 32 bits: unchanged (paper), or clipped to [0, 1]."""
 
+    @property
+    def quantizes(self) -> bool:
+        """Also where activations are clipped, though not rounded."""
+        return super().quantizes or self.wide == "clip"
+
     def weight(self, weight: Tensor) -> Tensor:
         """Equations 8 and 9."""
         from bench.lowbit.gradient import round_through, sign_through
@@ -82,14 +87,11 @@ class DoReFa(LowBit):
 
 def quantize_unit(inputs: Tensor, bits: int, positive: bool = False) -> Tensor:
     """Return ``quantize_k(clip(x, 0, 1))``; the gradient is 1 within [0, 1] and 0 outside."""
-    from bench.lowbit.gradient import clip_through, round_through, straight_through
+    from bench.lowbit.gradient import round_unit, straight_through, within
 
-    clipped = clip_through(inputs.float(), 0, 1)  # autocast's bfloat16 has too few digits for 8 bits
     if positive and bits == 1:
-        return straight_through((clipped > 0).to(clipped.dtype), clipped)
-    steps = 2**bits - 1
-    rounded: Tensor = round_through(clipped * steps) / steps
-    return rounded
+        return straight_through((inputs > 0).to(inputs.dtype), inputs, within(inputs, 0, 1))
+    return round_unit(inputs, 2**bits - 1)
 
 
 def _largest(squashed: Tensor) -> Tensor:

@@ -74,13 +74,18 @@ class LowBit(Technique):
         return f"{self.family} w{self.weight_bits}a{self.activation_bits}"
 
     @property
+    def quantizes(self) -> bool:
+        """Whether anything is left of the technique at these widths; else it is the float network itself."""
+        return self.weight_bits != FULL or self.activation_bits != FULL
+
+    @property
     def trained_as(self) -> str:
         """The technique whose training this one starts from: options that only matter afterwards left out."""
-        return dataclasses.replace(self, rest="float32").name
+        return dataclasses.replace(self, rest="float32").name if self.quantizes else ""
 
-    def training_precision(self, device: str) -> Precision:
+    def training_precision(self, device: str) -> Precision | None:
         """Return bfloat16: products alone are in it, quantization itself and all that is stored are float32."""
-        return "bfloat16"
+        return "bfloat16" if self.quantizes else None
 
     def with_options(self, text: str) -> Self:
         """Return the technique with other options; raises ``RequestError``."""
@@ -111,6 +116,9 @@ class LowBit(Technique):
     def new_layer(self, layer: LowBitLayer) -> None:
         """Give a fresh layer the parameters that the technique learns."""
 
+    def start(self, layer: LowBitLayer) -> None:
+        """Change in place the weights that a training starts from: initial ones, or a teacher's."""
+
     def after_step(self, weight: Tensor) -> None:
         """Change the full-precision weights in place after each step of the optimizer."""
 
@@ -118,7 +126,8 @@ class LowBit(Technique):
         """Return a network with the technique's layers, to be trained; raises ``UnsupportedError``."""
         from bench.lowbit import layers
 
-        if not layers.replace(network, self):
+        network = layers.replace(network, self)
+        if not layers.low_bit_layers(network):
             raise UnsupportedError(f"{self.family} treats Linear and convolution layers, and this model has none")
         return network
 
@@ -127,8 +136,10 @@ class LowBit(Technique):
         from bench.lowbit import layers
 
         layers.freeze(model, self)
-        return Variant(model, model, notes=self.notes(), simulated=True)
+        return Variant(model, model, notes=self.notes(), simulated=self.quantizes)
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader must know."""
+        if not self.quantizes:
+            return ("at 32 bits nothing is quantized: the float network and its training",)
         return ("simulated: computed in float32 with the values that low precision has",)

@@ -43,11 +43,6 @@ class Pact(DoReFa):
 
     def activation(self, inputs: Tensor, layer: LowBitLayer) -> Tensor:
         """Equations 1 to 3."""
-        from bench.lowbit.gradient import straight_through
+        from bench.lowbit.gradient import round_below
 
-        alpha = layer.get_parameter(CLIP)
-        inputs = inputs.float()
-        clipped = inputs.where(inputs >= 0, 0.0).where(inputs < alpha, alpha)  # below α the gradient is x's, else α's
-        steps = 2**self.activation_bits - 1
-        quantized = (clipped.detach() * steps / alpha.detach()).round() * alpha.detach() / steps
-        return straight_through(quantized, clipped)
+        return round_below(inputs, layer.get_parameter(CLIP), 2**self.activation_bits - 1)

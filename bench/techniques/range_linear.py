@@ -64,9 +64,9 @@ class RangeLinear(LowBit):
             )
         return chosen
 
-    def training_precision(self, device: str) -> Precision:
+    def training_precision(self, device: str) -> Precision | None:
         """Return that of a plain training."""
-        return "float32"
+        return None
 
     def weight(self, weight: Tensor) -> Tensor:
         """Return the rounded weights."""
@@ -112,7 +112,7 @@ class RangeLinear(LowBit):
         from bench.lowbit import layers
 
         device = next(model.parameters()).device
-        self.prepare(model)
+        model = self.prepare(model)
         if self.activation_bits != FULL:
             self._calibrate(model, context.calibration().to(device))
         layers.freeze(model, self)

@@ -67,9 +67,9 @@ class Technique(ABC):
         """Return the lab's dtype column for this device."""
         return self.dtype_name
 
-    def training_precision(self, device: str) -> Precision:
-        """Return how the weights it starts from are trained."""
-        return "float32"
+    def training_precision(self, device: str) -> Precision | None:
+        """Return how the weights it starts from are trained; ``None`` for as the model's recipe has it."""
+        return None
 
     @property
     def grammar(self) -> str:

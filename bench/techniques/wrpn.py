@@ -41,8 +41,8 @@ class Wrpn(LowBit):
             return {**hyperparameters, "hidden": [self.wide * width for width in hidden]}
         return {**hyperparameters, "widening": self.wide * int(str(hyperparameters.get("widening", 1)))}
 
-    def new_layer(self, layer: LowBitLayer) -> None:
-        """Stretch initial weights over [−1, 1]: torch's are all within half a step of 0, where nothing is learned."""
+    def start(self, layer: LowBitLayer) -> None:
+        """Stretch weights over [−1, 1]: torch's are all within half a step of 0, where nothing is learned."""
         import torch
 
         if 1 < self.weight_bits < FULL:

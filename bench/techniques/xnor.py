@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.errors import UnsupportedError
 from bench.techniques import options
 from bench.techniques.bwn import Bwn
 from bench.techniques.technique import technique
@@ -34,11 +33,6 @@ class Xnor(Bwn):
     input_scale: str = options.word("k", "no-k")
     """Whether outputs are multiplied by K; most later work leaves it out."""
 
-    def new_layer(self, layer: LowBitLayer) -> None:
-        """Refuse windows with holes, which no pooling averages over."""
-        if self.input_scale == "k" and set(getattr(layer, "dilation", (1,))) != {1}:
-            raise UnsupportedError("xnor's K is not for dilated convolutions; use xnor:no-k")
-
     def forward(self, layer: LowBitLayer, inputs: Tensor, weight: Tensor) -> Tensor:
         """Equation 11."""
         from torch import nn
@@ -51,9 +45,9 @@ class Xnor(Bwn):
         if self.input_scale == "no-k":
             return layer.operate(signs, weight)
         if isinstance(layer, nn.Conv2d):
-            magnitudes = inputs.abs().mean(dim=1, keepdim=True)
-            padded = nn.functional.pad(magnitudes, layer._reversed_padding_repeated_twice)
-            scale = nn.functional.avg_pool2d(padded, layer.kernel_size, layer.stride)
+            window = inputs.new_ones(1, inputs.shape[1], *layer.kernel_size)
+            sums = nn.functional.conv2d(inputs.abs(), window, None, layer.stride, layer.padding, layer.dilation)
+            scale = sums / window.numel()
         else:
             scale = inputs.abs().mean(dim=-1, keepdim=True)
         products: Tensor = layer.operate(signs, weight, with_bias=False) * scale

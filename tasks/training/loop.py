@@ -27,6 +27,15 @@ Progress = Callable[[int, int], None]
 """Called with steps done and steps in all."""
 
 
+class Epoch(NamedTuple):
+    """One pass over the training examples."""
+
+    loss: float
+    """The mean over its batches, each as it was before its step."""
+    seconds: float
+    """Since the training began, of all its sittings."""
+
+
 class Trained(NamedTuple):
     """What came of a training."""
 
@@ -34,6 +43,7 @@ class Trained(NamedTuple):
     """In its plain form and in eval mode."""
     seconds: float
     """Of all its sittings."""
+    history: tuple[Epoch, ...]
 
 
 def train(
@@ -64,16 +74,19 @@ def train(
     autocast_dtype = torch.float16 if precision == "float16" else torch.bfloat16
     generator = torch.Generator(device=device).manual_seed(seed)
     trainee = Trainee(module, optimizer, schedule, scaler, generator)
-    done, before_s = trainee.restore(state) if state is not None else (0, 0.0)
-    step = done * steps_per_epoch
+    history = [Epoch(*epoch) for epoch in trainee.restore(state)] if state is not None else []
+    before_s = history[-1].seconds if history else 0.0
+    step = len(history) * steps_per_epoch
     start = saved = time.monotonic()
-    for epoch in range(done, recipe.epochs):
+    for epoch in range(len(history), recipe.epochs):
+        losses = torch.zeros((), device=device)
         order = torch.randperm(examples, generator=generator, device=device)
         for index in torch.split(order, recipe.batch_size):
             inputs = form.batch(index, generator)
             with torch.autocast(device.type, dtype=autocast_dtype, enabled=precision != "float32"):
                 logits, labels = module(*inputs), form.train.labels[index]
                 loss = distillation.loss(logits, labels, inputs) if distillation else F.cross_entropy(logits, labels)
+            losses += loss.detach()
             optimizer.zero_grad()
             torch.autograd.backward(scaler.scale(loss))
             scaler.step(optimizer)
@@ -85,16 +98,18 @@ def train(
             if step % CHECK_EVERY == 0 or step == total:
                 _require_finite(loss, form, precision, step, steps_per_epoch)
                 progress(step, total)
+        mean_loss = losses.item() / steps_per_epoch
         now = time.monotonic()
+        history.append(Epoch(mean_loss, before_s + now - start))
         if state is not None and now - saved >= SAVE_EVERY_S and epoch + 1 < recipe.epochs:
-            trainee.save(state, epoch + 1, before_s + now - start)
+            trainee.save(state, history)
             saved = now
     with torch.no_grad():  # the last step has not been looked at: its loss was taken before it
         loss = F.cross_entropy(module.eval()(*inputs), form.train.labels[index])
     _require_finite(loss, form, precision, step, steps_per_epoch)
     if state is not None:
         state.unlink(missing_ok=True)
-    return Trained(form.finish().eval(), before_s + time.monotonic() - start)
+    return Trained(form.finish().eval(), before_s + time.monotonic() - start, tuple(history))
 
 
 def _require_finite(loss: Tensor, form: TrainingForm, precision: Precision, step: int, steps_per_epoch: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,8 @@ class Trainee:
     scaler: torch.amp.GradScaler
     generator: torch.Generator
 
-    def save(self, path: Path, epochs: int, seconds: float) -> None:
-        """Write the state after ``epochs`` epochs, which took ``seconds``, atomically."""
+    def save(self, path: Path, history: Sequence[tuple[float, ...]]) -> None:
+        """Write the state after the epochs of ``history``, atomically."""
         state = self.optimizer.state_dict()
         tensors = {f"module.{name}": value for name, value in self.module.state_dict().items()}
         numbers: dict[str, Any] = {}
@@ -44,8 +45,7 @@ class Trainee:
         tensors["generator"] = self.generator.get_state()
         tensors["global"] = torch.get_rng_state()
         content = {
-            "epochs": epochs,
-            "seconds": seconds,
+            "history": history,
             "groups": state["param_groups"],
             "numbers": numbers,
             "schedule": {name: value for name, value in self.schedule.state_dict().items() if _plain(value)},
@@ -62,17 +62,18 @@ class Trainee:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def restore(self, path: Path) -> tuple[int, float]:
-        """Load a state; return the epochs done and their seconds, or zeros if there is none that can be used."""
+    def restore(self, path: Path) -> list[tuple[float, ...]]:
+        """Load a state; return the history it was saved with, empty if there is none that can be used."""
         try:
             with safetensors.safe_open(path, framework="pt") as file:
                 content = json.loads((file.metadata() or {})[KEY])
+                history: list[tuple[float, ...]] = content["history"]
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a mapping
         except (OSError, KeyError, ValueError, safetensors.SafetensorError):
-            return 0, 0.0
+            return []
         found, own = _below(tensors, "module"), self.module.state_dict()
         if {name: value.shape for name, value in found.items()} != {name: value.shape for name, value in own.items()}:
-            return 0, 0.0
+            return []
         self.module.load_state_dict(found)
         slots: dict[int, dict[str, Any]] = {}
         for name, value in [*_below(tensors, "optimizer").items(), *content["numbers"].items()]:
@@ -84,7 +85,7 @@ class Trainee:
             self.scaler.load_state_dict(content["scaler"])
         self.generator.set_state(tensors["generator"])
         torch.set_rng_state(tensors["global"])
-        return content["epochs"], content["seconds"]
+        return history
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

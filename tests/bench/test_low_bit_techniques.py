@@ -584,6 +584,8 @@ def test_weights_have_the_shape_and_type_that_they_had(name: str, weight: Tensor
         ("wrpn:w1a1,wide=2,float16", "wrpn:w1a1,wide=2"),
         ("binaryconnect:stochastic", "binaryconnect:w1a32,stochastic"),
         ("range-linear:w4a4,float16", ""),
+        ("dorefa:w32a32", ""),
+        ("dorefa:w32a32,clip", "dorefa:w32a32,clip"),
         ("fp32", ""),
     ],
 )

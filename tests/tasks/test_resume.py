@@ -176,7 +176,7 @@ def test_the_seconds_are_those_of_all_sittings(state: Path, monkeypatch: pytest.
 
 def test_savings_are_some_seconds_apart(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved: list[tuple[int, float]] = []
-    monkeypatch.setattr(Trainee, "save", lambda self, path, epochs, seconds: saved.append((epochs, seconds)))
+    monkeypatch.setattr(Trainee, "save", lambda self, path, history: saved.append((len(history), history[-1].seconds)))
     monkeypatch.setattr(loop, "SAVE_EVERY_S", 10.0)
     clock = itertools.count(step=4)
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))

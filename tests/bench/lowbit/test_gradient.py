@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bench.lowbit.gradient import clipped_sign_through, round_through, sign, sign_through, straight_through
+from bench.lowbit.gradient import (
+    clipped_sign_through,
+    round_below,
+    round_through,
+    round_unit,
+    sign,
+    sign_through,
+    straight_through,
+    within,
+)
 
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
 UPSTREAM = torch.tensor([1.0, -2.0, 3.0, 0.5, 7.0])
@@ -67,3 +76,37 @@ def test_the_gradient_of_the_clipped_sign_stops_beyond_one() -> None:
     values = [-3.0, -1.0, 0.0, 1.0, 1.001]
     assert torch.equal(clipped_sign_through(torch.tensor(values)), sign(torch.tensor(values)))
     assert gradient(clipped_sign_through, values) == [0.0, -2.0, 3.0, 0.5, 0.0]
+
+
+def test_rounding_within_the_unit_interval_has_the_gradient_of_clipping() -> None:
+    values = [-0.5, 0.0, 0.4, 1.0, 1.5]
+    assert torch.equal(round_unit(torch.tensor(values), steps=3), torch.tensor([0.0, 0.0, 1 / 3, 1.0, 1.0]))
+    assert gradient(lambda source: round_unit(source, steps=3), values) == [0.0, -2.0, 3.0, 0.5, 0.0]
+
+
+@given(st.lists(st.floats(-2, 2, width=32), min_size=1), st.sampled_from([1, 3, 15, 255]))
+def test_rounding_within_the_unit_interval_is_the_equation(values: list[float], steps: int) -> None:
+    source = torch.tensor(values)
+    assert torch.equal(round_unit(source, steps), (source.clamp(0, 1) * steps).round() / steps)
+
+
+def test_what_autocast_gives_is_rounded_in_float32_and_returned_in_its_type() -> None:
+    source = torch.tensor([0.3008, 0.7031], dtype=torch.bfloat16, requires_grad=True)
+    found = round_unit(source, steps=255)
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(found, ((source.detach().float() * 255).round() / 255).bfloat16())
+    found.sum().backward()
+    assert source.grad is not None
+    assert source.grad.dtype == torch.bfloat16
+
+
+def test_the_gradient_of_a_learned_level_is_that_of_what_lies_above_it() -> None:
+    values, level = [-1.0, 0.0, 1.0, 2.0, 3.0], torch.tensor(2.0, requires_grad=True)
+    found = gradient(lambda source: round_below(source, level, steps=2), values)
+    assert found == [0.0, -2.0, 3.0, 0.0, 0.0]
+    assert level.grad == torch.tensor(0.5 + 7.0)
+    assert round_below(torch.tensor(values), level, steps=2).tolist() == [0.0, 0.0, 1.0, 2.0, 2.0]
+
+
+def test_the_ends_are_within() -> None:
+    assert within(torch.tensor([-1.5, -1.0, 0.0, 1.0, 1.5, float("nan")]), -1, 1).tolist() == [0, 1, 1, 1, 0, 0]

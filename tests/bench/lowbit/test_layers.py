@@ -147,6 +147,20 @@ def test_every_linear_of_a_perceptron(layers: str) -> None:
     assert [layer.is_first for layer in found.values()] == [True, False, False]
 
 
+def test_a_layer_in_two_places_is_one_low_bit_layer_in_both() -> None:
+    shared = nn.Linear(4, 4)
+    network = low_bit("dorefa:w2a2").prepare(nn.Sequential(shared, nn.Sequential(nn.ReLU(), shared)))
+    assert isinstance(network.get_submodule("0"), LowBitLinear)
+    assert network.get_submodule("0") is network.get_submodule("1.1")
+
+
+def test_a_network_that_is_one_layer() -> None:
+    assert isinstance(low_bit("bwn").prepare(nn.Linear(4, 4)), LowBitLinear)
+    variant = convert("range-linear:w4a8", nn.Linear(4, 3), torch.randn(8, 4))
+    assert isinstance(variant.module, LowBitLinear)
+    assert len(variant.module.weight.unique()) <= 15
+
+
 def test_range_linear_treats_all_layers_unless_asked_otherwise() -> None:
     network, _ = example("resnet")
     assert len(low_bit_layers(low_bit("range-linear:w8").prepare(network))) == 10

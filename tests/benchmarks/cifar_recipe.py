@@ -1,0 +1,107 @@
+"""Which learning rate and weight decay CIFAR-10's recipe takes, chosen on training images that are held out.
+
+    python -m tests.benchmarks.cifar_recipe [--model resnet8] [--epochs 20] [--data-root DIR] [--out DIR]
+
+The last 5,000 of the 50,000 training images are set aside for the choice, the others are trained on; the test set is
+not looked at. Each candidate is trained once, from one seed, under bfloat16 autocast, one core each, side by side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.machine import describe, usable_cores
+from bench.progress import Bars, wanted
+from bench.report.tables import table
+from bench.result import write_atomically
+from bench.units import percent
+from tasks.source import data_folder
+from tasks.task import TASKS, Recipe
+from tasks.training.loop import train
+
+SEED = 0
+HELD_OUT = 5_000
+EVALUATION_BATCH = 250
+CANDIDATES = [(rate, decay) for rate in (0.4, 0.8) for decay in (1e-4, 5e-4)]
+"""Learning rates and weight decays."""
+
+
+def try_out(model: str, recipe: Recipe, root: Path) -> dict[str, Any]:
+    """Train on what is not held out; return the recipe and what it reached on the rest."""
+    torch.set_num_threads(1)
+    torch.manual_seed(SEED)
+    task = TASKS.get("cifar10")
+    spec = next(spec for spec in task.models if spec.name == model)
+    spec = replace(spec, recipe=recipe)
+    whole = task.load("real", root).train
+    kept, held_out = torch.arange(len(whole)).split([len(whole) - HELD_OUT, HELD_OUT])
+    trained = train(task.training_form(spec, spec.build(), whole[kept]), "bfloat16", SEED, torch.device("cpu"))
+    right = 0
+    with torch.inference_mode():
+        for index in held_out.split(EVALUATION_BATCH):
+            part = whole[index]
+            right += int((trained.network(task.inputs(spec, part)).argmax(1) == part.labels).sum())
+    return {"recipe": recipe.as_dict(), "correct": right, "total": HELD_OUT, "seconds": round(trained.seconds, 1)}
+
+
+def try_all(model: str, recipes: list[Recipe], root: Path) -> Iterator[dict[str, Any]]:
+    """Yield what each recipe reached, as they finish."""
+    with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn")) as pool:
+        for done in as_completed([pool.submit(try_out, model, recipe, root) for recipe in recipes]):
+            yield done.result()
+
+
+def main() -> None:
+    """Try the candidates, print the table, write it and the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="resnet8")
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--data-root", type=Path, default=None, help="default: $QUANTBENCH_DATA, else the user's cache")
+    parser.add_argument("--out", type=Path, default=Path("reports/cifar-recipe"))
+    options = parser.parse_args()
+    own = next(spec for spec in TASKS.get("cifar10").models if spec.name == options.model).recipe
+    recipes = [
+        replace(own, epochs=options.epochs, learning_rate=rate, weight_decay=decay) for rate, decay in CANDIDATES
+    ]
+    tried = []
+    with Bars(wanted(None)).live() as bars:
+        show = bars.bar(f"{options.model}, {options.epochs} epochs")
+        show(0, len(recipes))
+        for found in try_all(options.model, recipes, data_folder(options.data_root)):
+            tried.append(found)
+            show(len(tried), len(recipes))
+    tried.sort(key=lambda each: -each["correct"])
+    error = math.sqrt(tried[0]["correct"] * (HELD_OUT - tried[0]["correct"]) / HELD_OUT) / HELD_OUT
+    rows = [
+        [
+            f"{each['recipe']['learning_rate']:g}",
+            f"{each['recipe']['weight_decay']:g}",
+            percent(each["correct"] / each["total"]),
+            f"{each['seconds']:.0f}",
+        ]
+        for each in tried
+    ]
+    here = describe()
+    caption = (
+        f"{options.model}, {options.epochs} epochs on {50_000 - HELD_OUT:,} training images of CIFAR-10, judged on the "
+        f"other {HELD_OUT:,} (standard error {percent(error)}), seed {SEED}, {here.cpu}, torch {here.torch}."
+    )
+    text = f"{table(rows, ['Learning rate', 'Weight decay', 'Held-out accuracy', 'Seconds'])}\n\n{caption}"
+    print(text)
+    content = {"model": options.model, "held_out": HELD_OUT, "seed": SEED, "tried": tried, "machine": here.model_dump()}
+    write_atomically(options.out / "cifar_recipe.json", json.dumps(content, indent=1) + "\n")
+    write_atomically(options.out / "cifar_recipe.md", text + "\n")
+
+
+if __name__ == "__main__":
+    main()
