@@ -18,6 +18,7 @@ from bench.exporter import export
 from bench.inspector import inspect
 from bench.trainer import TrainedModel, train
 from bench.worker import Worker
+from tasks.task import TASKS
 from tests.bench.conftest import Command
 
 MODEL = "mnist/lab1"
@@ -51,9 +52,23 @@ def test_what_is_trained_already_is_found() -> None:
     assert anew.accuracy == first.accuracy, "the same seed gives the same weights"
 
 
-def test_techniques_that_differ_afterwards_only_share_a_training() -> None:
-    paths = {each.checkpoint for each in train(MODEL, ["bwn", "bwn:float16"], **QUICK)}
+@pytest.mark.parametrize("techniques", [["bwn", "bwn:float16"], ["fp32", "dorefa:w32a32"]])
+def test_techniques_that_differ_afterwards_only_share_a_training(techniques: list[str]) -> None:
+    paths = {each.checkpoint for each in train(MODEL, techniques, **QUICK)}
     assert len(paths) == 1
+
+
+def test_a_training_keeps_its_history() -> None:
+    [trained] = train(MODEL, ["fp32"], **(QUICK | {"epochs": 3}))
+    first, _, last = trained.history
+    assert last.loss < first.loss
+    assert 0 < first.seconds < last.seconds <= trained.seconds
+
+
+def test_residual_networks_are_trained_under_autocast() -> None:
+    specs = {f"{task}/{spec.name}": spec for task in ("mnist", "cifar10") for spec in TASKS.get(task).models}
+    assert specs["mnist/lab1"].precision == "float32"
+    assert specs["cifar10/resnet8"].precision == "bfloat16"
 
 
 def test_another_seed_or_length_is_another_training() -> None:
