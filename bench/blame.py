@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import linecache
 import sys
+import sysconfig
 import traceback
 from pathlib import Path
 
-NOT_TO_BLAME = ("torch", "bench", "importlib", "contextlib", "inspect", "safetensors", "cloudpickle", "multiprocessing")
-"""Packages in whose files nobody looks for the cause."""
+NOT_TO_BLAME = ("torch", "bench", "safetensors", "cloudpickle")
+"""Packages in whose files nobody looks for the cause; nor in Python's own."""
 
 
 def told(error: BaseException) -> str:
     """Return ``ValueError: its message (net.py, line 14: `the line`)``, of the innermost line that is to blame."""
-    message = next(iter(str(error).splitlines()), "") or "no message"
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    message = next(iter(text.splitlines()), "") or "no message"
     place = _place(error)
     return f"{type(error).__name__}: {message.rstrip('.')}" + (f" ({place})" if place else "")
 
@@ -21,12 +23,17 @@ def told(error: BaseException) -> str:
 def _place(error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return _line(error.filename, error.lineno)
+    generated = ("<frozen", "<string", "<eval_with_key")
     homes = tuple(_home(name) for name in NOT_TO_BLAME if name in sys.modules)
     for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
         name = frame.f_code.co_filename
-        if not name.startswith(("<frozen", "<string", "<eval_with_key")) and not name.startswith(homes):
+        if not name.startswith((*generated, *homes)) and not _is_pythons(name):
             return _line(name, number)
     return ""
+
+
+def _is_pythons(path: str) -> bool:
+    return path.startswith(sysconfig.get_path("stdlib")) and "-packages" not in path
 
 
 def _home(package: str) -> str:

@@ -73,6 +73,9 @@ class Source(ABC):
         except UnsupportedError:
             return []
 
+    def settle(self, variant: Variant) -> None:  # noqa: B027
+        """Set what of torch must be set in this process for the variant to be what it says."""
+
     def require_changed(self, variant: Variant, layers: int) -> None:  # noqa: B027 — a task's models are known
         """Raise ``UnsupportedError`` if the technique left all of the model's weight ``layers`` as they were."""
 

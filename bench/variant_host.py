@@ -49,6 +49,7 @@ class VariantHost:
         model = self._source.model()
         layers = params.count_weight_layers(model)
         self._variant = self._convert(model)
+        self._source.settle(self._variant)
         del model
         probe.loaded()
         with torch.inference_mode(), self._explained():

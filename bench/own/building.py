@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -79,7 +80,8 @@ def macs_of(module: nn.Module, example: Inputs) -> int | None:
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # it is one operator for a whole encoder layer
     try:
-        with _Operators() as used:  # type: ignore[no-untyped-call]
+        # Attention in parts whose products are counted.
+        with sdpa_kernel(SDPBackend.MATH), _Operators() as used:  # type: ignore[no-untyped-call]
             found = count_macs(module, *example)
     except Exception:  # a batch of one may be what it cannot take, and a figure that is unknown stops nothing
         return None

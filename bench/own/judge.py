@@ -71,8 +71,8 @@ def accuracy_in(returned: Any, words: str) -> tuple[Accuracy | None, float | Non
     share = _number(returned)
     if not 0 <= share <= 1:
         shown = returned if not math.isnan(share) or isinstance(returned, float) else type(returned).__name__
-        hint = ", divided by 100 if that is a percentage" if 1 < share <= 100 else ""
-        raise OwnModelError(f"{words} returned {shown}, which is no accuracy; {advice}{hint}.")
+        way_out = "divide a percentage by 100" if 1 < share <= 100 else advice
+        raise OwnModelError(f"{words} returned {shown}, which is no accuracy; {way_out}.")
     return None, share
 
 

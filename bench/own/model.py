@@ -46,7 +46,7 @@ class OwnModel:
     def fingerprint(self) -> str:
         """Return 16 hex digits that change with the files that the parts are in."""
         parts = [part for part in (self.model, self.inputs, self.evaluate, self.calibrate) if part is not None]
-        paths = dict.fromkeys(part.path for part in parts if isinstance(part, FilePart))
+        paths = dict.fromkeys(part.path for part in parts)
         hasher = hashlib.sha256()
         for path in paths:
             hasher.update(path.read_bytes())

@@ -23,6 +23,11 @@ class Part(Protocol):
     """One of them."""
 
     @property
+    def path(self) -> Path:
+        """The file that it is in."""
+        ...
+
+    @property
     def title(self) -> str:
         """What a run file calls it, such as ``net.py:build``."""
         ...
@@ -69,7 +74,9 @@ class FilePart:
         found: Any = _import(self.path)
         for word in self.name.split("."):
             if not hasattr(found, word):
-                raise UnknownNameError(f"callable of {self.path.name} called", self.name, _callables(found))
+                if known := _callables(found):
+                    raise UnknownNameError(f"callable of {self.path.name} called", self.name, known)
+                raise OwnModelError(f"{self.path} has no callable {self.name!r}, nor any other; mend the file.")
             found = getattr(found, word)
         if not callable(found):
             kind = type(found).__name__

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import machine
-from bench.errors import UnsupportedError
+from bench.errors import OwnModelError, UnsupportedError, WorkerError
 from bench.own.model import OWN_HOST, OwnFacts, OwnModel, OwnRequest
 from bench.progress import Bars
 from bench.result import Data, Settings
@@ -44,6 +44,10 @@ def _take_on(model: OwnModel, settings: Settings, path: Path, bars: Bars) -> Own
     worker = Worker(OWN_HOST, settings.timeout_s)
     try:
         facts: OwnFacts = worker.call("take_on", model, path, settings.batch_sizes, settings.seed, settings.threads)
+    except WorkerError as error:
+        raise OwnModelError(
+            f"{model.model.words} cannot be built and tried on its inputs ({error}); mend the model."
+        ) from error
     finally:
         worker.close()
         show(1, 1)

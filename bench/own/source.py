@@ -10,7 +10,6 @@ from torch import nn
 from bench import packing
 from bench.blame import told
 from bench.errors import OwnModelError, UnsupportedError, WorkerError
-from bench.lowbit.layers import low_bit_layers
 from bench.measure import params
 from bench.measure.work import layer_work
 from bench.own.building import build, digest_weights, seed_everything
@@ -39,6 +38,7 @@ class Own(Source):
         self._own = own
         self._examples = Examples.open(own.facts.examples)
         self._calibrated = False
+        self._fused = True
 
     def macs(self) -> int | None:
         """Return what was counted when the model was taken on."""
@@ -96,7 +96,9 @@ class Own(Source):
     def rebuild(self) -> Variant:
         """Build it anew, forget its weights, and take those of the file."""
         module = build(self._own.model.model, self._own.seed)
-        return packing.load_own(self._request.packed, module, self.inputs(1), self._request.device).variant
+        variant = packing.load_own(self._request.packed, module, self.inputs(1), self._request.device).variant
+        self.settle(variant)
+        return variant
 
     def work(self, module: nn.Module, example: Inputs) -> list[LayerWork]:
         """Return nothing too for modules whose calls are not as the rules expect them."""
@@ -105,12 +107,15 @@ class Own(Source):
         except Exception:  # anything may stand in a user's module, and a score that is unknown stops nothing
             return []
 
+    def settle(self, variant: Variant) -> None:
+        """Turn off torch's one operator for an encoder layer where it would pass quantized layers over, or stumble."""
+        encoders = [part for part in variant.module.modules() if isinstance(part, nn.TransformerEncoderLayer)]
+        if any(type(layer) is not nn.Linear for part in encoders for layer in (part.linear1, part.linear2)):
+            torch.backends.mha.set_fastpath_enabled(False)
+            self._fused = False
+
     def require_changed(self, variant: Variant, layers: int) -> None:
         """Refuse a row that would show the float32 model under another name."""
-        if low_bit_layers(variant.module):
-            # Its one operator for an encoder layer takes the weights and passes the layers over, with what they do
-            # to their inputs.
-            torch.backends.mha.set_fastpath_enabled(False)
         left = params.count_plain_layers(variant.module)
         if variant.input_dtype == "float32" and variant.forward is variant.module and left == layers:
             if self._request.technique == BASELINE:
@@ -122,10 +127,15 @@ class Own(Source):
             )
 
     def notes(self) -> tuple[str, ...]:
-        """Say so if no better calibration was to be had."""
+        """Say so if no better calibration was to be had, and if the variant runs in another way than the model."""
+        found = []
         if self._calibrated and not self._examples.calibration():
-            return ("calibrated on the example inputs, as no calibrate was given: real data may have other ranges",)
-        return ()
+            found.append("calibrated on the example inputs, as no calibrate was given: real data may have other ranges")
+        if not self._fused:
+            found.append(
+                "torch's fused operator for an encoder layer cannot hold quantized layers: its parts run alone"
+            )
+        return tuple(found)
 
     def why_unsupported(self, error: Exception) -> str | None:
         """Blame the pair of technique and model for any exception that fp32 does not raise, unless memory ran out."""
