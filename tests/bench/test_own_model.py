@@ -144,17 +144,15 @@ def test_where_fx_stops_is_named() -> None:
     number = next(n for n, line in enumerate(NETS.read_text().splitlines(), 1) if "if outputs.sum() > 0" in line)
     assert row.status == "unsupported"
     assert row.reason == (
-        "FX cannot trace this model: TraceError: symbolically traced variables cannot be used as inputs to control flow "
-        f"(nets.py, line {number}: `if outputs.sum() > 0:`)"
+        "FX cannot trace this model: TraceError: symbolically traced variables cannot be used as inputs to control "
+        f"flow (nets.py, line {number}: `if outputs.sum() > 0:`)"
     )
 
 
 def test_a_model_that_is_float32_alone_says_so() -> None:
     row = measure(nets.Float32Alone(), nets.fours, "fp16")["fp16"]
     assert row.status == "unsupported"
-    assert row.reason.startswith(
-        "the model does not work as fp16: RuntimeError: expected m1 and m2 to have the same dtype"
-    )
+    assert row.reason.startswith("the model does not work as fp16: RuntimeError: ")
     assert "(nets.py, line " in row.reason
 
 
@@ -167,7 +165,7 @@ def test_a_technique_that_finds_nothing_is_no_row_of_float32_under_its_name() ->
 
 def test_a_crash_is_a_row(command: Command, tmp_path: Path) -> None:
     named = [f"--model={NETS}:Treacherous", f"--inputs={NETS}:fours", "--technique=fp16", "--technique=bf16"]
-    code, out, _ = command("run", *named, *"--batch=2 --runs=1 --precision=90%".split(), f"--out={tmp_path}")
+    code, out, _ = command("run", *named, "--batch=2", "--runs=1", "--precision=90%", f"--out={tmp_path}")
     assert code == 1
     assert "(`fp16`) **failed**: the process died of SIGSEGV" in out
     fp32, fp16, bf16 = bench.load_run(tmp_path / "run.json").rows
