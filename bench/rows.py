@@ -37,7 +37,7 @@ def measure_model(subjects: Sequence[Subject], settings: Settings, cores: int, b
     return [subject.row() for subject in subjects]
 
 
-def outcome(rows: Sequence[Row]) -> str:
+def tally(rows: Sequence[Row]) -> str:
     """Say in a few words what became of a model's rows."""
     counts = {status: sum(row.status == status for row in rows) for status in ("ok", "noisy", "unsupported", "failed")}
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count)

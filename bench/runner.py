@@ -17,7 +17,7 @@ from bench.own.rows import run_own
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
 from bench.result import Data, Machine, Run, Settings, Training
-from bench.rows import measure_model, outcome
+from bench.rows import measure_model, tally
 from bench.run_book import RunBook
 from bench.subject import Subject
 from bench.suite import (
@@ -215,7 +215,7 @@ def _run_task(
             _training(entry, header) for path in of_model if not isinstance(header := trained[path], Exception)
         ]
         book.add(data, trainings, rows)
-        bars.say(f"{entry.name}: {outcome(rows)}")
+        bars.say(f"{entry.name}: {tally(rows)}")
 
 
 def _training(selected: Selected, header: checkpoint.Header) -> Training:

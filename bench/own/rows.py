@@ -10,7 +10,7 @@ from bench.errors import OwnModelError, UnsupportedError, WorkerError
 from bench.own.model import OWN_HOST, OwnFacts, OwnModel, OwnRequest
 from bench.progress import Bars
 from bench.result import Data, Settings
-from bench.rows import measure_model, outcome
+from bench.rows import measure_model, tally
 from bench.run_book import RunBook
 from bench.subject import Subject
 from bench.techniques.technique import Technique
@@ -35,7 +35,7 @@ def run_own(
         ]
         rows = measure_model(subjects, settings, machine.usable_cores(), bars)
         book.add(_data(model, facts), [], rows)
-        bars.say(f"{model.name}: {outcome(rows)}")
+        bars.say(f"{model.name}: {tally(rows)}")
 
 
 def _take_on(model: OwnModel, settings: Settings, path: Path, bars: Bars) -> OwnFacts:
