@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
     from bench.distillation import distill
     from bench.lowbit.binary_connect import BC
+    from bench.own.measuring import measure
     from bench.packing import PackedModel
     from bench.result import Run
     from bench.runner import run
     from bench.selfcheck.check import self_check
     from bench.trainer import train
 
-__all__ = ["BC", "distill", "load_packed", "load_run", "run", "self_check", "train"]
+__all__ = ["BC", "distill", "load_packed", "load_run", "measure", "run", "self_check", "train"]
 
 
 def load_packed(path: str | Path, device: str = "cpu") -> PackedModel:
@@ -51,6 +52,8 @@ _WHERE = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "measure":
+        return importlib.import_module("bench.measure")  # it can be called
     if name in _WHERE:
         return getattr(importlib.import_module(_WHERE[name]), name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

@@ -61,7 +61,24 @@ class SourceChoice(str, enum.Enum):
 def run_command(
     suite: Annotated[str, typer.Option(help="Which models: lab or quick.")] = "lab",
     task: Annotated[list[str] | None, typer.Option(help="Only this task's models; repeatable.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Only this model: lab1, or mnist/lab1; repeatable.")] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this model: lab1, or mnist/lab1; or your own: net.py:build, which returns it; repeatable."
+        ),
+    ] = None,
+    inputs: Annotated[
+        str | None,
+        typer.Option(help="For your own model: net.py:inputs, given a batch size, returns a batch of inputs."),
+    ] = None,
+    evaluate: Annotated[
+        str | None,
+        typer.Option(help="For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."),
+    ] = None,
+    calibrate: Annotated[
+        str | None,
+        typer.Option(help="For your own model: net.py:batches yields batches that ranges are observed on."),
+    ] = None,
     technique: Annotated[
         list[str] | None, typer.Option(help="Only this technique (fp32 comes along); repeatable.")
     ] = None,
@@ -104,11 +121,15 @@ def run_command(
     """
     from bench.runner import run
 
-    folder = out or Path("runs") / suite
+    own = any(".py" in name for name in model or ())
+    folder = out or Path("runs") / ("own" if own else suite)
     done = run(
         suite,
         tasks=task or (),
         models=model or (),
+        inputs=inputs,
+        evaluate=evaluate,
+        calibrate=calibrate,
         techniques=technique or (),
         batch_sizes=batch or (1, 64),
         runs=runs,

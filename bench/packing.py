@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from bench.errors import CheckpointError, QuantbenchError
 from bench.result import Record
 from bench.state_codec import Reader, Writer, form
-from bench.techniques.technique import TECHNIQUES, Context, Variant
+from bench.techniques.technique import TECHNIQUES, Context, Technique, Variant
 from bench.techniques.torch_quantization import quiet
 
 KEY = "quantbench-packed"
@@ -52,12 +52,15 @@ class Origin(Record):
 
     model: str
     """As ``task/model``."""
-    network: str
-    hyperparameters: dict[str, int | list[int]]
-    channels_last: bool
-    trained_as: str
+    network: str = ""
+    """Empty for a model of the user's own."""
+    hyperparameters: dict[str, int | list[int]] = {}
+    channels_last: bool = False
+    trained_as: str = ""
     technique: str
     engine: str
+    built_by: str = ""
+    """What builds a model of the user's own, such as ``build() of net.py``; empty for a supplied one."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,10 @@ class PackedModel:
         """Return logits, ``(batch, classes)``, of float32 inputs as the model takes them, batch first."""
         inputs = inputs.to(getattr(torch, self.variant.input_dtype))
         with torch.inference_mode():
-            return self.variant.forward(
+            logits: Tensor = self.variant.forward(
                 inputs.to(memory_format=torch.channels_last) if self.origin.channels_last else inputs
             )
+        return logits
 
 
 def load(path: Path, device: str = "cpu") -> PackedModel:
@@ -83,13 +87,12 @@ def load(path: Path, device: str = "cpu") -> PackedModel:
     """
     import models
 
-    manifest, _ = _read(path)
-    try:
-        origin = Origin.model_validate(manifest["origin"])
-    except (LookupError, ValidationError) as error:
+    origin = _origin(path)
+    if origin.built_by:
         raise CheckpointError(
-            f"the packed file {path} does not say what it is of ({_line(error)}); {WAY_OUT}."
-        ) from error
+            f"the packed file {path} is of a model of your own, which only {origin.built_by} can rebuild; "
+            f"give what that returns, and example inputs, to bench.packing.load_own."
+        )
     hyperparameters: dict[str, object] = dict(origin.hyperparameters)
     try:
         technique = TECHNIQUES.get(origin.technique)
@@ -108,10 +111,46 @@ def load(path: Path, device: str = "cpu") -> PackedModel:
     if origin.channels_last:
         network = network.to(memory_format=torch.channels_last)
         example = example.to(memory_format=torch.channels_last)
+    return _converted(path, origin, technique, network, (example,), place)
+
+
+def load_own(path: Path, network: nn.Module, example: tuple[Tensor, ...], device: str = "cpu") -> PackedModel:
+    """Rebuild a variant of a user's model from its file and ``network``, the same model with any weights.
+
+    ``network`` is changed in place. ``example`` has the types and shapes of its inputs, batch first; all values that
+    the model's state dict holds come from the file. Raises ``CheckpointError`` and ``UnsupportedError`` as ``load``.
+    """
+    origin = _origin(path)
+    place = torch.device(device)
+    zeros = tuple(torch.zeros_like(value[:1], device=place) for value in example)
+    technique = TECHNIQUES.get(origin.technique)
+    return _converted(path, origin, technique, network.eval().to(place), zeros, place)
+
+
+def _origin(path: Path) -> Origin:
+    manifest, _ = _read(path)
+    try:
+        return Origin.model_validate(manifest["origin"])
+    except (LookupError, ValidationError) as error:
+        raise CheckpointError(
+            f"the packed file {path} does not say what it is of ({_line(error)}); {WAY_OUT}."
+        ) from error
+
+
+def _converted(
+    path: Path,
+    origin: Origin,
+    technique: Technique,
+    network: nn.Module,
+    example: tuple[Tensor, ...],
+    place: torch.device,
+) -> PackedModel:
+    """Let the technique treat the network with zeros for values, and take those of the file."""
     with torch.no_grad():
         for tensor in network.state_dict().values():
-            tensor.zero_()
-    context = Context(device=place, engine=origin.engine, isa=frozenset(), calibration=lambda: example)
+            if isinstance(tensor, Tensor):
+                tensor.zero_()
+    context = Context(place, origin.engine, frozenset(), lambda: example[0], lambda: [example])
     variant = technique.convert(network, context)
     unpack(variant.module, path)
     return PackedModel(variant, origin)

@@ -84,21 +84,29 @@ class Settings(Record):
     epochs: int | None = None
     """Of every training, in the place of the recipes'."""
     data: Literal["auto", "real", "synthetic"]
+    inputs: str = ""
+    """Of models of the user's own: what gives their inputs, such as ``net.py:inputs``; empty for supplied models."""
+    evaluate: str = ""
+    """What gives their accuracy; empty if nothing does."""
+    calibrate: str = ""
+    """What gives batches to calibrate with; empty for the example inputs."""
 
 
 class Data(Record):
     """Where one task's data came from."""
 
     task: str
-    kind: Literal["real", "synthetic"]
+    kind: Literal["real", "synthetic", "own"]
+    """``own`` for the example inputs of a user's model."""
     title: str
     origin: str
     note: str
     """Why a stand-in was taken; empty otherwise."""
     citation: str
     fingerprint: str
-    train_examples: int
-    test_examples: int
+    train_examples: int | None
+    test_examples: int | None
+    """``None`` where only the user knows."""
 
 
 class Training(Record):
@@ -227,14 +235,24 @@ class Row(Record):
     scores: dict[str, float] = Field(default_factory=dict)
     """By the rule of ``bench.scores``; lower is smaller."""
     accuracy: Accuracy | None = None
+    accuracy_share: float | None = None
+    """The accuracy where a user's function returned a share alone: of how many examples is not known."""
     agreement: Agreement | None = None
     """With the fp32 row of the same run."""
+    output_error: float | None = None
+    """For a user's model: how far its outputs for example inputs are from fp32's, root mean square, as a share of the
+    root mean square of those."""
     latency: dict[int, Latency] = Field(default_factory=dict)
     """By batch size."""
     speedup: dict[int, Speedup] = Field(default_factory=dict)
     """By batch size, over the fp32 row of the same run."""
     peak_memory_bytes: int | None = None
     """Growth of the variant's process from before loading to the peak of one batch of the largest size."""
+
+    @property
+    def share_right(self) -> float | None:
+        """The accuracy as a share, however it is known."""
+        return self.accuracy.correct / self.accuracy.total if self.accuracy else self.accuracy_share
 
 
 class Run(Record):

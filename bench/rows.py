@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench import summary
+from bench.own.model import OwnEvaluation
 from bench.progress import Bars
 from bench.result import BASELINE, Agreement, Row, Settings
 from bench.stage import Call, Stage
@@ -36,6 +37,12 @@ def measure_model(subjects: Sequence[Subject], settings: Settings, cores: int, b
     return [subject.row() for subject in subjects]
 
 
+def tally(rows: Sequence[Row]) -> str:
+    """Say in a few words what became of a model's rows."""
+    counts = {status: sum(row.status == status for row in rows) for status in ("ok", "noisy", "unsupported", "failed")}
+    return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+
+
 def _answer_and_verify(subjects: Sequence[Subject], settings: Settings, stage: Stage) -> None:
     """Answer the test set; beside that rebuild every packed file in a fresh process and compare the logits."""
     living = [(subject, subject.worker) for subject in subjects if subject.worker is not None]
@@ -52,6 +59,8 @@ def _answer_and_verify(subjects: Sequence[Subject], settings: Settings, stage: S
                 _note_reload(call.subject, outcome)
             elif isinstance(outcome, Exception):
                 call.subject.fail(outcome)
+            elif isinstance(outcome, OwnEvaluation):
+                call.subject.own_evaluation = outcome
             else:
                 call.subject.evaluation = outcome
     finally:
@@ -69,7 +78,10 @@ def _note_reload(subject: Subject, outcome: object) -> None:
 
 def _compare_answers(subjects: Sequence[Subject]) -> None:
     baseline = next((subject.evaluation for subject in subjects if subject.name == BASELINE), None)
+    own = next((subject.own_evaluation for subject in subjects if subject.name == BASELINE), None)
     for subject in subjects:
+        if own is not None and subject.name != BASELINE and subject.own_evaluation is not None:
+            subject.output_error = summary.relative_error(own.outputs, subject.own_evaluation.outputs)
         if baseline is not None and subject.name != BASELINE and subject.evaluation is not None:
             subject.agreement = _agreement(baseline, subject.evaluation)
 

@@ -9,11 +9,8 @@ from pathlib import Path
 
 from bench import result
 from bench.errors import RunFileError
-from bench.preparation import DatasetSummary
 from bench.report import markdown, pictures
 from bench.result import Data, Machine, Row, Run, Settings, Training
-from bench.suite import Selected
-from tasks.task import Task
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
@@ -67,20 +64,19 @@ class RunBook:
             raise _other_run(folder / RUN_FILE, "settings", differing)
         return cls(before.model_copy(update={"settings": settings}), folder)
 
-    def require_same_data(self, datasets: Mapping[Task, DatasetSummary]) -> None:
-        """Raise ``RunFileError`` if rows that are there were measured on other data than ``datasets``."""
+    def require_same_data(self, identities: Mapping[str, tuple[str, str]]) -> None:
+        """Raise ``RunFileError`` if rows that are there were measured on other data: kind and fingerprint by task."""
         differing = [
-            f"{task.name} {entry.kind} {entry.fingerprint}, now {dataset.identity.kind} {dataset.identity.fingerprint}"
-            for task, dataset in datasets.items()
+            f"{entry.task} {entry.kind} {entry.fingerprint}, now {' '.join(identities[entry.task])}"
             for entry in self.run.data
-            if entry.task == task.name and (entry.kind, entry.fingerprint) != dataset.identity
+            if entry.task in identities and (entry.kind, entry.fingerprint) != identities[entry.task]
         ]
         if differing and self._folder is not None:
             raise _other_run(self._folder / RUN_FILE, "data", differing)
 
-    def has(self, selected: Selected) -> bool:
-        """Return whether the rows of this model are there."""
-        return any((row.task, row.model) == (selected.task.name, selected.spec.name) for row in self.run.rows)
+    def has(self, name: str) -> bool:
+        """Return whether the rows of the model ``task/model`` are there."""
+        return any(f"{row.task}/{row.model}" == name for row in self.run.rows)
 
     def add(self, data: Data, trainings: Sequence[Training], rows: Sequence[Row]) -> None:
         """Record one model's rows and what they stand on, on disk too."""

@@ -12,10 +12,12 @@ from bench import checkpoint, machine, result
 from bench.datasets import load_datasets
 from bench.errors import RequestError, UnsupportedError
 from bench.measure.affinity import choose_cores
+from bench.own.model import SUITE, OwnModel, own_models, titles
+from bench.own.rows import run_own
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
-from bench.result import Data, Machine, Row, Run, Settings, Training
-from bench.rows import measure_model
+from bench.result import Data, Machine, Run, Settings, Training
+from bench.rows import measure_model, tally
 from bench.run_book import RunBook
 from bench.subject import Subject
 from bench.suite import (
@@ -41,7 +43,10 @@ def run(
     suite: str = "lab",
     *,
     tasks: Sequence[str] = (),
-    models: Sequence[str] = (),
+    models: Sequence[str | OwnModel] = (),
+    inputs: str | None = None,
+    evaluate: str | None = None,
+    calibrate: str | None = None,
     techniques: Sequence[str] = (),
     batch_sizes: Sequence[int] = DEFAULT_BATCH_SIZES,
     runs: int = DEFAULT_RUNS,
@@ -65,8 +70,9 @@ def run(
     With ``out`` a folder, ``run.json`` there grows by each model's rows and ``report.md`` is written at the
     end; an unfinished run of the same settings goes on where it stopped. Rounds are made until every speed-up is
     known to ±``precision`` (a share) or a model's latencies have taken ``budget_s`` seconds. ``progress`` shows bars
-    (by default on a terminal only); ``epochs`` takes the place of every recipe's. Raises
-    ``tasks.errors.QuantbenchError`` for a request that makes no sense.
+    (by default on a terminal only); ``epochs`` takes the place of every recipe's. Models of your own, such as
+    ``net.py:build``, are measured as they are: ``inputs``, ``evaluate`` and ``calibrate`` name callables too
+    (docs/own-models.md). Raises ``tasks.errors.QuantbenchError`` for a request that makes no sense.
     """
     check_counts(batch_sizes, runs)
     check_limits(precision, budget_s, timeout_s)
@@ -83,8 +89,19 @@ def run(
     folder = Path(out) if out is not None else None
     if folder is not None:
         result.require_writable(folder)
-    require_cache()
-    selected = select_models(suite, tasks, models)
+    supplied_only = {
+        "--suite": suite != "lab",
+        "--task": tasks,
+        "--data": data != "auto",
+        "--data-root": data_root,
+        "--epochs": epochs,
+        "--retrain": retrain,
+    }
+    parts = {"inputs": inputs, "evaluate": evaluate, "calibrate": calibrate}
+    own = own_models(models, parts, [option for option, given in supplied_only.items() if given])
+    if not own:
+        require_cache()
+    selected = [] if own else select_models(suite, tasks, [str(name) for name in models])
     chosen = select_techniques(techniques)
     with Bars(wanted(progress)).live() as bars:
         here = _describe_machine(bars)
@@ -92,8 +109,8 @@ def run(
         if engine is not None:
             machine.require_engine(engine, here)
         settings = Settings(
-            suite=suite,
-            models=[entry.name for entry in selected],
+            suite=SUITE if own else suite,
+            models=[entry.name for entry in own or selected],
             techniques=[technique.name for technique in chosen],
             batch_sizes=list(dict.fromkeys(batch_sizes)),
             runs=runs,
@@ -107,13 +124,15 @@ def run(
             seed=seed,
             epochs=epochs,
             data=data,
+            **titles(own),
         )
         book = RunBook.open(folder, settings, here)
-        pending = [entry for entry in selected if not book.has(entry)]
+        pending = [entry for entry in selected if not book.has(entry.name)]
         with tempfile.TemporaryDirectory(prefix="quantbench-") as shared:
+            run_own(own, chosen, book, Path(shared), bars)
             needed = list(dict.fromkeys(entry.task for entry in pending))
             datasets = load_datasets(needed, data, root, Path(shared), bars)
-            book.require_same_data(datasets)
+            book.require_same_data({task.name: dataset.identity for task, dataset in datasets.items()})
             for task, dataset in datasets.items():
                 of_task = [entry for entry in pending if entry.task is task]
                 _run_task(of_task, dataset, chosen, book, retrain, bars)
@@ -196,7 +215,7 @@ def _run_task(
             _training(entry, header) for path in of_model if not isinstance(header := trained[path], Exception)
         ]
         book.add(data, trainings, rows)
-        bars.say(f"{entry.name}: {_outcome(rows)}")
+        bars.say(f"{entry.name}: {tally(rows)}")
 
 
 def _training(selected: Selected, header: checkpoint.Header) -> Training:
@@ -212,9 +231,3 @@ def _training(selected: Selected, header: checkpoint.Header) -> Training:
         threads=header.threads,
         device=header.device,
     )
-
-
-def _outcome(rows: Sequence[Row]) -> str:
-    """Say in a few words what became of a model's rows."""
-    counts = {status: sum(row.status == status for row in rows) for status in ("ok", "noisy", "unsupported", "failed")}
-    return ", ".join(f"{count} {status}" for status, count in counts.items() if count)

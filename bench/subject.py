@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.errors import CheckpointError, QuantbenchError, UnsupportedError, WorkerError
+from bench.errors import CheckpointError, OwnModelError, QuantbenchError, UnsupportedError, WorkerError
 from bench.measure.rounds import Block
+from bench.own.model import OwnEvaluation
 from bench.result import Agreement, Latency, Row, Speedup, Status
 from bench.techniques.technique import Technique
 from bench.variant import Evaluation, VariantFacts, VariantRequest
@@ -43,6 +44,9 @@ class Subject:
     """Whether its packed file gave the same logits in a fresh process."""
     notes: list[str] = field(default_factory=list)
     evaluation: Evaluation | None = None
+    own_evaluation: OwnEvaluation | None = None
+    """In its place, of a user's model."""
+    output_error: float | None = None
     agreement: Agreement | None = None
     latency: dict[int, Latency] = field(default_factory=dict)
     speedup: dict[int, Speedup] = field(default_factory=dict)
@@ -74,7 +78,7 @@ class Subject:
 
     def fail(self, error: Exception) -> None:
         """Take the variant out of the measurement; what was measured of it before stands."""
-        if isinstance(error, CheckpointError):  # concerns every variant, and the user can put it right
+        if isinstance(error, CheckpointError | OwnModelError):  # concerns every variant, and the user can put it right
             raise error
         if self.status != "ok":  # what follows from a failure does not hide it
             return
@@ -91,6 +95,7 @@ class Subject:
     def row(self) -> Row:
         """Return all that was measured."""
         facts = self.facts
+        judged = self.evaluation or self.own_evaluation
         return Row(
             task=self.request.task,
             model=self.request.model,
@@ -110,8 +115,10 @@ class Subject:
             layers=facts.layers if facts else None,
             macs=facts.macs if facts else None,
             peak_memory_bytes=facts.peak_memory_bytes if facts else None,
-            accuracy=self.evaluation.accuracy if self.evaluation else None,
+            accuracy=judged.accuracy if judged else None,
+            accuracy_share=self.own_evaluation.share if self.own_evaluation else None,
             agreement=self.agreement,
+            output_error=self.output_error,
             latency=self.latency,
             speedup=self.speedup,
         )

@@ -237,6 +237,21 @@ def wilson(correct: int, total: int) -> Interval:
     return Interval(share, max(0.0, centre - margin), min(1.0, centre + margin), CONFIDENCE)
 
 
+def relative_error(exact: Any, approximate: Any) -> float | None:
+    """Return the root mean square of the difference as a share of that of ``exact``, of the same shape.
+
+    ``None`` where there is no such number: nothing to hold against each other, NaN among them, or all zero.
+    """
+    import numpy as np
+
+    if exact.shape != approximate.shape or not exact.size:
+        return None
+    exact = exact.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole, difference = float(np.linalg.norm(exact)), float(np.linalg.norm(approximate - exact))
+    return difference / whole if math.isfinite(difference) and 0 < whole < math.inf else None
+
+
 def mcnemar(lost: int, gained: int) -> float:
     """Return the exact two-sided p-value that ``lost`` and ``gained`` answers are equally likely (McNemar 1947).
 

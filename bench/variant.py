@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from bench.own.model import OwnRequest
+
 VARIANT_HOST = "bench.variant_host:VariantHost"
 
 
@@ -32,6 +34,8 @@ class VariantRequest:
     threads: int
     largest_batch: int
     """Of the batches that will be timed; peak memory is that of one of them."""
+    own: OwnRequest | None = None
+    """For a model of the user's own: where it comes from, in the place of ``dataset`` and ``checkpoint``."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,8 @@ class VariantFacts:
     bytes_by_dtype: dict[str, int]
     params: int
     layers: Layers
-    macs: int
+    macs: int | None
+    """``None`` where they are not known."""
     peak_memory_bytes: int | None
     fingerprint: str
     """Of the logits of a few test examples; the packed file must give the same."""

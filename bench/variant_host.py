@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
-import hashlib
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from bench import checkpoint, packing, scores
-from bench.errors import CheckpointError, UnsupportedError
+from bench import packing, scores
+from bench.errors import CheckpointError, QuantbenchError, UnsupportedError
 from bench.lowbit import inspection
-from bench.measure import accuracy, affinity, cuda, disturbance, latency, macs, params, size
+from bench.measure import affinity, cuda, disturbance, latency, params, size
 from bench.measure.memory import MemoryProbe
 from bench.measure.params import WEIGHT_LAYERS
 from bench.measure.rounds import Block
-from bench.measure.work import layer_work
+from bench.own.model import OwnEvaluation
+from bench.own.source import Own
 from bench.report.pictures import histograms
 from bench.report.tables import table
 from bench.result import Layers
 from bench.scores import LayerWork
+from bench.source import Source, Supplied
 from bench.techniques.technique import TECHNIQUES, Context, Variant
+from bench.tensors import Inputs, cast, digest, tensors_in
 from bench.variant import Evaluation, VariantFacts, VariantRequest
 from bench.worker import Report
-from tasks.dataset import Dataset
-from tasks.task import TASKS
-
-EVALUATION_BATCH = 250
-PROBE = 32
-"""Test examples whose logits a packed file must reproduce to the bit."""
 
 
 class VariantHost:
@@ -45,26 +42,26 @@ class VariantHost:
         self._timers: dict[int, VariantTimer] = {}
 
     def build(self, request: VariantRequest) -> VariantFacts:
-        """Load, convert and describe; raises ``UnsupportedError`` or ``CheckpointError``."""
+        """Load, convert and describe; raises ``UnsupportedError``, ``CheckpointError`` or ``OwnModelError``."""
         self._open(request)
-        example = self._task.inputs(self._spec, self._dataset.test[torch.arange(1)])
-        products = macs.count_macs(checkpoint.untrained(request.checkpoint, "meta"), example.to("meta"))
+        products = self._source.macs()
         probe = MemoryProbe(self._device)
-        model, _ = checkpoint.load(request.checkpoint)
+        model = self._source.model()
         layers = params.count_weight_layers(model)
-        self._variant = self._convert(model, lambda: self._task.calibration(self._spec, self._dataset))
+        self._variant = self._convert(model)
+        self._source.settle(self._variant)
         del model
         probe.loaded()
-        index = torch.arange(request.largest_batch) % len(self._dataset.test)
-        with torch.inference_mode():
-            self._variant.forward(self._cast(self._task.inputs(self._spec, self._dataset.test[index])))
+        with torch.inference_mode(), self._explained():
+            self._variant.forward(*self._cast(self._source.inputs(request.largest_batch)))
         peak_bytes = probe.peak_bytes()
+        self._source.require_changed(self._variant, layers)
         module = self._variant.module
-        notes = self._variant.notes
+        notes = (*self._variant.notes, *self._source.notes())
         work = self._work()
         packed: packing.Packed | None = None
         try:
-            packed = packing.pack(module, request.packed, self._origin())
+            packed = packing.pack(module, request.packed, self._source.origin())
         except CheckpointError as error:
             notes += (f"no packed file: {error}",)
         return VariantFacts(
@@ -85,21 +82,20 @@ class VariantHost:
     def reload(self, request: VariantRequest) -> str:
         """Rebuild the variant from its packed file alone and return its fingerprint; raises ``CheckpointError``."""
         self._open(request)
-        self._variant = packing.load(request.packed, request.device).variant
+        self._variant = self._source.rebuild()
         return self._fingerprint()
 
-    def evaluate(self) -> Evaluation:
-        """Answer the whole test set."""
-        return accuracy.evaluate(self._variant.forward, self._batches())
+    def evaluate(self) -> Evaluation | OwnEvaluation:
+        """Answer the whole test set, or whatever the user's function asks."""
+        return self._source.evaluate(self._variant, self._cast, self._report)
 
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, latency.WarmUp]:
         """Make the inputs of each batch size, warm up, size the block; then tie the process to ``cores``."""
         warm_ups = {}
         for batch_size in batch_sizes:
-            index = torch.arange(batch_size) % len(self._dataset.test)
-            inputs = self._cast(self._task.inputs(self._spec, self._dataset.test[index]))
-            timer = self._timers[batch_size] = VariantTimer(self._variant, inputs)
-            warm_ups[batch_size] = latency.warm_up(timer, least_s=cuda.WARM_CLOCKS_S if inputs.is_cuda else 0.0)
+            inputs = self._cast(self._source.inputs(batch_size))
+            timer = self._timers[batch_size] = VariantTimer(self._variant, *inputs)
+            warm_ups[batch_size] = latency.warm_up(timer, least_s=cuda.WARM_CLOCKS_S if inputs[0].is_cuda else 0.0)
         if cores:
             affinity.pin(cores)
         return warm_ups
@@ -110,14 +106,14 @@ class VariantHost:
         With a folder, the histograms are drawn into it as ``weights.svg``.
         """
         self._open(request)
-        model, _ = checkpoint.load(request.checkpoint)
+        model = self._source.model()
         before = {
             name: part.weight.detach().clone()
             for name, part in model.named_modules()
             if isinstance(part, WEIGHT_LAYERS)
         }
-        self._variant = self._convert(model, lambda: self._task.calibration(self._spec, self._dataset))
-        inputs = self._cast(self._task.inputs(self._spec, self._dataset.test[torch.arange(PROBE)]))
+        self._variant = self._convert(model)
+        [inputs] = self._cast(self._source.probe())
         inspected = inspection.inspect_layers(self._variant.module, before)
         outputs = inspection.record_outputs(self._variant.module, inputs, layers)
         parts = [inspection.table(inspected), inspection.outputs_table(outputs)]
@@ -136,70 +132,60 @@ class VariantHost:
         return self._timers[batch_size].block(calls)
 
     def _work(self) -> list[LayerWork]:
-        """Return what each layer computes; nothing for modules that no rule tells the work of, such as int8 ones."""
-        try:
-            example = self._task.inputs(self._spec, self._dataset.test[torch.arange(1)])
-            return layer_work(self._variant.module, self._cast(example))
-        except UnsupportedError:
-            return []
-
-    def _origin(self) -> packing.Origin:
-        header = checkpoint.read_header(self._request.checkpoint)
-        return packing.Origin(
-            model=f"{self._task.name}/{self._spec.name}",
-            network=header.network,
-            hyperparameters=header.hyperparameters,
-            channels_last=self._spec.channels_last,
-            trained_as=header.technique,
-            technique=self._request.technique,
-            engine=self._request.engine,
-        )
+        return self._source.work(self._variant.module, self._cast(self._source.inputs(1)))
 
     def _open(self, request: VariantRequest) -> None:
         torch.set_num_threads(request.threads)
         self._request = request
         self._device = torch.device(request.device)
-        self._task = TASKS.get(request.task)
-        self._dataset = Dataset.open(request.dataset)
-        spec = next(spec for spec in self._task.models if spec.name == request.model)
-        self._spec = self._task.resolve(spec, self._dataset)
+        self._source: Source = Supplied(request) if request.own is None else Own(request, request.own)
 
-    def _convert(self, model: nn.Module, calibration: Callable[[], Tensor]) -> Variant:
+    def _convert(self, model: nn.Module) -> Variant:
+        def batches() -> list[Inputs]:
+            return [tuple(value.to(self._device) for value in batch) for batch in self._source.calibration()]
+
+        def calibration() -> Tensor:
+            found = batches()
+            if any(len(batch) > 1 for batch in found):
+                raise UnsupportedError("it is calibrated with one tensor, and this model takes several")
+            return torch.cat([batch[0] for batch in found])
+
         context = Context(
             device=self._device,
             engine=self._request.engine,
             isa=self._request.isa,
-            calibration=lambda: calibration().to(self._device),
+            calibration=calibration,
+            batches=batches,
+            own_training=self._source.own_training,
         )
+        with self._explained():
+            return TECHNIQUES.get(self._request.technique).convert(model.to(self._device), context)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Let a fault that is the technique's inability with this model be an ``UnsupportedError``."""
         try:
-            technique = TECHNIQUES.get(self._request.technique)
-            return technique.convert(self._spec.arrange(model).to(self._device), context)
-        except (NotImplementedError, RuntimeError) as error:
-            if "not implemented for" in str(error):
-                raise UnsupportedError(f"this torch cannot do it: {str(error).splitlines()[0]}") from error
+            yield
+        except QuantbenchError:
+            raise
+        except Exception as error:
+            if reason := self._source.why_unsupported(error):
+                raise UnsupportedError(reason) from error
             raise
 
     def _fingerprint(self) -> str:
-        inputs = self._cast(self._task.inputs(self._spec, self._dataset.test[torch.arange(PROBE)]))
         with torch.inference_mode():
-            logits = self._variant.forward(inputs)
-        return hashlib.sha256(logits.cpu().contiguous().view(torch.uint8).numpy().data).hexdigest()
+            outputs = self._variant.forward(*self._cast(self._source.probe()))
+        return digest(tensors_in(outputs))
 
-    def _cast(self, inputs: Tensor) -> Tensor:
-        return inputs.to(self._device, getattr(torch, self._variant.input_dtype))
-
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        test = self._dataset.test
-        for index in torch.split(torch.arange(len(test)), EVALUATION_BATCH):
-            part = test[index]
-            yield self._cast(self._task.inputs(self._spec, part)), part.labels.to(self._device)
-            self._report(int(index[-1]) + 1, len(test))
+    def _cast(self, inputs: Inputs) -> Inputs:
+        return cast(inputs, self._device, getattr(torch, self._variant.input_dtype))
 
 
 class VariantTimer:
     """Times forward passes in inference mode on inputs made beforehand."""
 
-    def __init__(self, variant: Variant, inputs: Tensor) -> None:
+    def __init__(self, variant: Variant, *inputs: Tensor) -> None:
         self._variant = variant
         self._inputs = inputs
         self._watch = disturbance.Watch()
@@ -227,9 +213,9 @@ class VariantTimer:
         with torch.inference_mode():
             if self._copies:
                 forward, following = self._variant.forward, itertools.cycle(self._copies)
-                return cuda.time_calls(lambda: forward(next(following)), calls)
+                return cuda.time_calls(lambda: forward(*next(following)), calls)
             lead_in = latency.LEAD_IN if torch.get_num_threads() == 1 else latency.THREADED_LEAD_IN
-            return latency.time_calls(functools.partial(self._variant.forward, self._inputs), calls, lead_in)
+            return latency.time_calls(functools.partial(self._variant.forward, *self._inputs), calls, lead_in)
 
     def block(self, calls: int) -> Block:
         """Return the seconds of ``calls`` calls, and what disturbed them."""
@@ -238,5 +224,8 @@ class VariantTimer:
         return Block(elapsed_s, disturbance.causes(before, self._watch.read(), elapsed_s))
 
 
-def _rotation(inputs: Tensor) -> list[Tensor]:
-    return cuda.copies_beyond_cache(inputs) if inputs.is_cuda else []
+def _rotation(inputs: Inputs) -> list[Inputs]:
+    if not inputs[0].is_cuda:
+        return []
+    # As many as the largest tensor has: together they are beyond the cache, too.
+    return list(zip(*(cuda.copies_beyond_cache(value) for value in inputs), strict=False))

@@ -47,7 +47,9 @@ def accuracy_verdicts(rows: Sequence[Row]) -> list[Verdict]:
     """Judge each row's accuracy against the fp32 row of its model, as one family; the baseline is not comparable."""
     adjusted = iter(holm([row.agreement.p_value for row in rows if row.agreement is not None]))
     return [
-        _accuracy(row, next(adjusted)) if row.agreement is not None else Verdict(NOT_COMPARABLE, _why_not(row))
+        _accuracy(row, next(adjusted))
+        if row.agreement is not None
+        else Verdict(NOT_COMPARABLE, _why_unjudged(row, rows) or _why_not(row))
         for row in rows
     ]
 
@@ -81,6 +83,16 @@ def _why_not(row: Row, value: Speedup | None = None, batch_size: int | None = No
     if row.simulated and batch_size is not None:
         return "latency: not comparable, float32 kernels simulate what low precision would compute"
     return f"not comparable, {BASELINE} was not measured"
+
+
+def _why_unjudged(row: Row, rows: Sequence[Row]) -> str | None:
+    """Return why nothing is said of the accuracy, though both rows were measured: the model is the user's own."""
+    measured = {each.technique for each in rows if each.model == row.model and each.status in ("ok", "noisy")}
+    if row.technique == BASELINE or not {row.technique, BASELINE} <= measured:
+        return None
+    if row.share_right is None:
+        return "accuracy: not comparable, nothing was given to evaluate it with"
+    return "accuracy: not comparable, how many examples were answered right is known, and not which"
 
 
 def p_text(p_value: float) -> str:

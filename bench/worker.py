@@ -23,6 +23,7 @@ from typing import Any
 from bench.errors import (
     CheckpointError,
     DataError,
+    OwnModelError,
     QuantbenchError,
     RequestError,
     TrainingError,
@@ -37,7 +38,10 @@ REPORT_EVERY_S = 0.1
 TIMEOUT_S = 3600.0
 """A call that says nothing for so long counts as hung; a slow download may take most of it."""
 
-_CARRIED = {cls.__name__: cls for cls in (CheckpointError, DataError, RequestError, TrainingError, UnsupportedError)}
+_CARRIED = {
+    cls.__name__: cls
+    for cls in (CheckpointError, DataError, OwnModelError, RequestError, TrainingError, UnsupportedError)
+}
 """Errors that keep their class on the way from a worker."""
 
 

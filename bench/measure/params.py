@@ -11,12 +11,15 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from bench.lowbit.layers import LowBitLayer
+
 WEIGHT_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def count_parameters(module: nn.Module) -> int:
     """Return the number of weights and biases of ``module`` and all within it."""
-    return sum(tensor.numel() for part in module.modules() for tensor in _tensors(part))
+    tensors = {id(tensor): tensor for part in module.modules() for tensor in _tensors(part)}  # once, if it is shared
+    return sum(tensor.numel() for tensor in tensors.values())
 
 
 def count_weight_layers(module: nn.Module) -> int:
@@ -26,7 +29,13 @@ def count_weight_layers(module: nn.Module) -> int:
 
 def count_plain_layers(module: nn.Module) -> int:
     """Return the number of Linear and convolution layers that still are float32 ones of ``torch.nn``."""
-    return sum(type(part) in WEIGHT_LAYERS and part.weight.dtype == torch.float32 for part in module.modules())
+    return sum(
+        isinstance(part, WEIGHT_LAYERS)
+        and not isinstance(part, LowBitLayer)
+        and not type(part).__module__.startswith("torch.ao.")
+        and part.weight.dtype == torch.float32
+        for part in module.modules()
+    )
 
 
 def _is_packed(module: nn.Module) -> bool:

@@ -138,6 +138,10 @@ def verdicts(run: Run) -> str:
                 lines += [
                     f"  - {sentence}" for sentence in dict.fromkeys(family[position].sentence for family in families)
                 ]
+                if row.output_error is not None:
+                    lines.append(
+                        f"  - outputs: {percent(row.output_error)} off fp32's on the example inputs (root mean square)"
+                    )
     return "\n".join(lines)
 
 
@@ -166,6 +170,6 @@ def _speedup(row: Row, size: int) -> str:
 
 def _accuracy(row: Row) -> str:
     if row.accuracy is None:
-        return MISSING
+        return percent(row.accuracy_share) if row.accuracy_share is not None else MISSING
     interval = wilson(row.accuracy.correct, row.accuracy.total)
     return f"{percent(interval.value)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"

@@ -25,7 +25,7 @@ def _task(run: Run, data: Data) -> str:
             row.dtype,
             megabytes(row.size_bytes) if row.size_bytes is not None else MISSING,
             f"{row.params:,}" if row.params is not None else MISSING,
-            percent(row.accuracy.correct / row.accuracy.total) if row.accuracy else MISSING,
+            percent(row.share_right) if row.share_right is not None else MISSING,
             *(_latency(row, size) for size in sizes),
         ]
         for row in rows
@@ -47,9 +47,12 @@ def _latency(row: Row, size: int) -> str:
 
 def caption(run: Run, data: Data) -> str:
     """Return what every table of a task must say: which data, how timed."""
-    kind = "real data" if data.kind == "real" else f"**SYNTHETIC data, not {data.title}**"
-    return (
-        f"{data.title}, {kind}: accuracy on all {data.test_examples:,} test examples; latency of one call on "
-        f"{run.settings.device} with {counted(run.settings.threads, 'thread')}, "
-        f"mean ± std over {counted(run.settings.runs, 'run')}."
+    timed = (
+        f"latency of one call on {run.settings.device} with {counted(run.settings.threads, 'thread')}, "
+        f"mean ± std over {counted(run.settings.runs, 'run')}"
     )
+    if data.kind == "own":
+        judged = f"accuracy as {run.settings.evaluate} returned it" if run.settings.evaluate else "accuracy not known"
+        return f"{data.title}, inputs: {data.origin}; {judged}; {timed}."
+    kind = "real data" if data.kind == "real" else f"**SYNTHETIC data, not {data.title}**"
+    return f"{data.title}, {kind}: accuracy on all {data.test_examples:,} test examples; {timed}."

@@ -65,8 +65,7 @@ def _run(run: Run) -> str:
         _settings(run),
         "## Data",
         _data(run),
-        "## Training",
-        _training(run),
+        *(["## Training", _training(run)] if run.trainings or not run.settings.inputs else []),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -138,6 +137,9 @@ def _data(run: Run) -> str:
         lines.append(
             f"- **{data.title}** ({data.kind}): {data.origin}; {data.train_examples:,} training and "
             f"{data.test_examples:,} test examples; fingerprint `{data.fingerprint}`. {data.citation}."
+            if data.kind != "own"
+            else f"- **{data.title}** (a model of your own), inputs: {data.origin}; fingerprint of its files "
+            f"`{data.fingerprint}`. Calibrated on: {run.settings.calibrate or 'the example inputs'}."
         )
         if data.note:
             lines.append(f"  - Why not the real set: {data.note}.")

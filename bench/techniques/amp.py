@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.techniques.technique import Context, Technique, Variant, technique
 from tasks.task import Precision
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import nn
 
 
-def _forward(model: nn.Module, autocast: Callable[[], torch.autocast], inputs: Tensor) -> Tensor:
+def _forward(model: nn.Module, autocast: Callable[[], torch.autocast], *inputs: Any, **named: Any) -> Any:
     with autocast():
-        logits: Tensor = model(inputs)
-    return logits
+        return model(*inputs, **named)
 
 
 @technique
@@ -46,4 +45,5 @@ class Amp(Technique):
         device = context.device.type
         dtype = getattr(torch, self.training_precision(device))
         forward = functools.partial(_forward, model, functools.partial(torch.autocast, device, dtype=dtype))
-        return Variant(model, forward, notes=("trained under autocast; weights are float32 and cast at each call",))
+        origin = "trained under autocast" if context.own_training else "weights as given, not trained under autocast"
+        return Variant(model, forward, notes=(f"{origin}; weights are float32 and cast at each call",))

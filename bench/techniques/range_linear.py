@@ -6,6 +6,7 @@ clipping of activations as in Banner et al. 2019 (ACIQ, arXiv 1810.05723).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -111,14 +112,13 @@ class RangeLinear(LowBit):
         """Replace layers, observe their inputs on calibration examples, fix scales and codes."""
         from bench.lowbit import layers
 
-        device = next(model.parameters()).device
         model = self.prepare(model)
         if self.activation_bits != FULL:
-            self._calibrate(model, context.calibration().to(device))
+            self._calibrate(model, list(context.calibration_batches(CALIBRATION_BATCH)))
         layers.freeze(model, self)
         return Variant(model, model, notes=self.notes(), simulated=True)
 
-    def _calibrate(self, model: nn.Module, examples: Tensor) -> None:
+    def _calibrate(self, model: nn.Module, batches: Sequence[tuple[Tensor, ...]]) -> None:
         import torch
 
         from bench.lowbit.layers import low_bit_layers
@@ -133,8 +133,8 @@ class RangeLinear(LowBit):
             for showing in range(2 if self.clipping == "laplace" else 1):
                 for observer in observers.values() if showing else ():
                     observer.again()
-                for batch in examples.split(CALIBRATION_BATCH):
-                    model(batch)
+                for batch in batches:
+                    model(*batch)
         for handle in handles:
             handle.remove()
         for layer, observer in observers.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.blame import told
 from bench.errors import UnsupportedError
 from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import conversion, range_notes
@@ -38,15 +39,16 @@ class StaticQint8(Technique):
         from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
         batch_norms = _count(model, "BatchNorm")
-        inputs = context.calibration()
+        batches = list(context.calibration_batches(CALIBRATION_BATCH))
+        example = tuple(value[:1] for value in batches[0])
         with conversion(context):
             try:
-                prepared = prepare_fx(model.eval(), get_default_qconfig_mapping(context.engine), (inputs[:1],))
-            except torch.fx.proxy.TraceError as error:
-                raise UnsupportedError(f"FX cannot trace this model: {error}") from error
+                prepared = prepare_fx(model.eval(), get_default_qconfig_mapping(context.engine), example)
+            except Exception as error:  # of any kind: the model's code meets values that stand for tensors
+                raise UnsupportedError(f"FX cannot trace this model: {told(error)}") from error
             with torch.inference_mode():
-                for batch in inputs.split(CALIBRATION_BATCH):
-                    prepared(batch)
+                for batch in batches:
+                    prepared(*batch)
             module = convert_fx(prepared)
             reduce_range = get_default_qconfig(context.engine).activation().reduce_range
         folded = batch_norms - _count(module, "BatchNorm", "BNReLU")

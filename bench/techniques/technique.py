@@ -6,9 +6,9 @@ Like tasks, techniques are declared without torch; ``convert`` imports it, in th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from bench.errors import RequestError
 from tasks.registry import Registry
@@ -30,6 +30,15 @@ class Context:
     """As in ``bench.result.Machine.isa``."""
     calibration: Callable[[], Tensor]
     """Returns float32 inputs of training examples, batch first."""
+    batches: Callable[[], Sequence[tuple[Tensor, ...]]] | None = None
+    """Returns the same as batches of one tensor or several: a user's model may take more than one, of any type."""
+    own_training: bool = True
+    """Whether the weights come from the training that the technique asks for; a user's model is as it is."""
+
+    def calibration_batches(self, size: int) -> Iterator[tuple[Tensor, ...]]:
+        """Yield what to calibrate with, at most ``size`` examples at a time, as arguments of the model."""
+        for batch in [(self.calibration(),)] if self.batches is None else self.batches():
+            yield from zip(*(value.split(size) for value in batch), strict=True)
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,9 @@ class Variant:
 
     module: nn.Module
     """What is saved and counted."""
-    forward: Callable[[Tensor], Tensor]
-    """What is called and timed: inputs of ``input_dtype``, batch first, to logits ``(batch, classes)``.
+    forward: Callable[..., Any]
+    """What is called and timed: inputs of ``input_dtype``, batch first, to logits ``(batch, classes)``; a user's model
+    may take several and return anything that holds tensors.
 
     Variants are copied to lay them out anew in memory: use ``functools.partial`` over the module, not a closure,
     which a copy would share.

@@ -57,7 +57,8 @@ def skeleton(technique: str, kind: str, engine: str = "fbgemm") -> Variant:
 
 def logits(variant: Variant, inputs: Tensor) -> Tensor:
     with torch.inference_mode():
-        return variant.forward(inputs)
+        outputs: Tensor = variant.forward(inputs)
+    return outputs
 
 
 @pytest.mark.parametrize("kind", ["mlp", "resnet"])

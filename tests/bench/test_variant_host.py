@@ -44,7 +44,7 @@ def test_a_renewed_variant_answers_alike_and_nothing_of_the_old_one_is_left(tech
     assert old_module() is None
     assert old_inputs() is None
     with torch.inference_mode():
-        assert torch.equal(timer._variant.forward(timer._inputs), logits)
+        assert torch.equal(timer._variant.forward(*timer._inputs), logits)
 
 
 def test_a_renewed_variant_lies_elsewhere() -> None:
@@ -52,7 +52,7 @@ def test_a_renewed_variant_lies_elsewhere() -> None:
     before = {tensor.data_ptr() for tensor in (inputs, *made.module.parameters())}
     timer = VariantTimer(made, inputs)
     timer.renew()
-    after = {tensor.data_ptr() for tensor in (timer._inputs, *timer._variant.module.parameters())}
+    after = {tensor.data_ptr() for tensor in (*timer._inputs, *timer._variant.module.parameters())}
     assert not before & after
 
 

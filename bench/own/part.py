@@ -1,0 +1,162 @@
+"""What the user brings: callables in files, or objects of the calling process. They are loaded by workers alone."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import pickle
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+from bench.blame import told
+from bench.errors import OwnModelError, RequestError, UnknownNameError
+
+OURS = ("models", "tasks")
+"""Packages of ours whose names a user's own modules may well have."""
+
+
+class Part(Protocol):
+    """One of them."""
+
+    @property
+    def path(self) -> Path:
+        """The file that it is in."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What a run file calls it, such as ``net.py:build``."""
+        ...
+
+    @property
+    def words(self) -> str:
+        """What a sentence calls it, such as ``build() of net.py``."""
+        ...
+
+    def load(self) -> Any:
+        """Return it; raises ``OwnModelError``."""
+        ...
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """A callable in a Python file."""
+
+    path: Path
+    name: str
+
+    @classmethod
+    def parse(cls, option: str, text: str) -> FilePart:
+        """Read ``path/to/file.py:callable``; raises ``RequestError`` naming the option."""
+        path, colon, name = text.rpartition(":")
+        if not colon or not path.endswith(".py") or not name:
+            raise RequestError(f"{option} {text!r} names no callable in a file; write it as path/to/file.py:callable.")
+        if not Path(path).is_file():
+            raise RequestError(f"{option} {text}: there is no file {path}; mend the path.")
+        return cls(Path(path).resolve(), name)
+
+    @property
+    def title(self) -> str:
+        """File and callable."""
+        return f"{self.path.name}:{self.name}"
+
+    @property
+    def words(self) -> str:
+        """Callable and file."""
+        return f"{self.name}() of {self.path.name}"
+
+    def load(self) -> Any:
+        """Import the file, if this process has not yet, and return the callable."""
+        found: Any = _import(self.path)
+        for word in self.name.split("."):
+            if not hasattr(found, word):
+                if known := _callables(found):
+                    raise UnknownNameError(f"callable of {self.path.name} called", self.name, known)
+                raise OwnModelError(f"{self.path} has no callable {self.name!r}, nor any other; mend the file.")
+            found = getattr(found, word)
+        if not callable(found):
+            kind = type(found).__name__
+            raise OwnModelError(f"{self.title} is no callable but of type {kind}; name a function or a class.")
+        return found
+
+
+@dataclass(frozen=True)
+class PickledPart:
+    """An object of the process that called ``bench.measure``.
+
+    A class that stands in a notebook or a script cannot be imported by a worker, so cloudpickle takes it along. The
+    pickle lies in a private folder, was written by this very process, and goes with the run; no other is ever opened.
+    """
+
+    path: Path
+    title: str
+    words: str
+    search_path: tuple[str, ...]
+    """The caller's ``sys.path``: its classes that do stand in modules are imported from there."""
+
+    @classmethod
+    def save(cls, value: object, path: Path, title: str, words: str) -> PickledPart:
+        """Write ``value`` to ``path``; raises ``OwnModelError`` for what cannot be handed to another process."""
+        import cloudpickle
+
+        try:
+            path.write_bytes(cloudpickle.dumps(value))
+        except Exception as error:
+            raise OwnModelError(
+                f"{words} cannot be handed to worker processes ({told(error)}); "
+                f"write it to a file and use 'bench run --model FILE.py:CALLABLE'."
+            ) from error
+        return cls(path, title, words, tuple(sys.path))
+
+    def load(self) -> Any:
+        """Rebuild it."""
+        for folder in self.search_path:
+            if folder not in sys.path:
+                sys.path.append(folder)
+        try:
+            return pickle.loads(self.path.read_bytes())  # noqa: S301 — our own; see the class
+        except Exception as error:
+            raise OwnModelError(
+                f"{self.words} cannot be rebuilt in a worker process ({told(error)}); "
+                f"write it to a file and use 'bench run --model FILE.py:CALLABLE'."
+            ) from error
+
+
+def _import(path: Path) -> ModuleType:
+    """Import a file as Python would a script: its folder comes first among those that are searched."""
+    known = next((each for each in list(sys.modules.values()) if getattr(each, "__file__", None) == str(path)), None)
+    if known is not None:
+        return known
+    sys.path.insert(0, str(path.parent))
+    for name in OURS:
+        if (path.parent / f"{name}.py").is_file() or (path.parent / name).is_dir():
+            for ours in [each for each in sys.modules if each.partition(".")[0] == name]:
+                del sys.modules[ours]  # what was imported from it goes on working
+    name = path.stem if path.stem not in sys.modules else f"own_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise OwnModelError(f"{path} is no Python file; name one.")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        with quiet():
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise OwnModelError(f"{path} cannot be imported ({told(error)}); mend the file.") from error
+    return module
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Send what the user's code prints to standard error: standard output is the table's."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def _callables(module: object) -> list[str]:
+    own = getattr(module, "__name__", None)
+    names = vars(module) if hasattr(module, "__dict__") else {}
+    return [name for name, value in names.items() if callable(value) and getattr(value, "__module__", own) == own]

@@ -1,0 +1,318 @@
+"""What can be wrong with a user's own model, its inputs and its evaluate function: a sentence each."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from bench import result
+from bench.blame import told
+from bench.errors import OwnModelError, QuantbenchError, RequestError
+from bench.own.host import OwnHost
+from bench.own.judge import accuracy_in
+from bench.own.model import OwnFacts, OwnModel, own_models
+from bench.own.part import FilePart
+from bench.result import Accuracy
+from tests.bench.conftest import Command
+from tests.bench.examples import RUN
+
+NET = """
+import torch
+from torch import nn
+
+number = 3
+
+def build():
+    return nn.Linear(4, 3)
+
+def inputs(batch_size):
+    return torch.rand(batch_size, 4)
+
+def raises():
+    raise ValueError("no weights here")
+
+def nothing():
+    pass
+
+def dictionary():
+    return {}
+
+def half():
+    return nn.Linear(4, 3).half()
+
+def tensorless():
+    return Tensorless()
+
+class Tensorless(nn.Module):
+    def forward(self, inputs):
+        return "three"
+
+def too_wide(batch_size):
+    return torch.rand(batch_size, 5)
+
+def fixed(batch_size):
+    return torch.rand(32, 4)
+
+def text():
+    return "hello"
+
+def scalar():
+    return torch.tensor(1.0)
+
+def uneven():
+    return torch.rand(2, 4), torch.rand(3, 4)
+
+def greedy(a, b):
+    return torch.rand(a, 4)
+
+def no_batches():
+    return []
+
+def one_tensor():
+    return torch.rand(3, 4)
+
+def dictionaries():
+    yield {"x": 1}
+
+def breaks_off():
+    yield torch.rand(2, 4)
+    raise OSError("disk on fire")
+
+def percentage(model):
+    return 93.5
+"""
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Iterator[Path]:
+    """A file of a user; what importing it leaves behind goes with the test."""
+    path, modules, threads = list(sys.path), set(sys.modules), torch.get_num_threads()
+    (tmp_path / "net.py").write_text(NET, encoding="utf-8")
+    yield tmp_path / "net.py"
+    sys.path[:] = path
+    for name in set(sys.modules) - modules:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+    torch.set_num_threads(threads)
+
+
+def take_on(file: Path, **names: str) -> OwnFacts:
+    parts = {option: FilePart(file, name) for option, name in ({"model": "build", "inputs": "inputs"} | names).items()}
+    own = OwnModel(file.stem, "build", **parts)
+    return OwnHost(lambda done, total: None).take_on(own, file.with_name("examples"), [1, 2], seed=0, threads=1)
+
+
+def test_what_is_known_of_a_model_that_is_taken_on(net: Path) -> None:
+    facts = take_on(net)
+    assert (facts.macs, facts.inputs) == (12, "float32 [batch, 4]")
+    assert take_on(net).weights == facts.weights, "the seed decides them"
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ({"model": "biuld"}, "there is no callable of net.py called 'biuld'; did you mean 'build'?"),
+        ({"inputs": "inptus"}, "there is no callable of net.py called 'inptus'; did you mean 'inputs'?"),
+        ({"evaluate": "percent"}, "there is no callable of net.py called 'percent'; did you mean 'percentage'?"),
+        ({"model": "number"}, "net.py:number is no callable but of type int; name a function or a class."),
+        (
+            {"model": "raises"},
+            "raises() of net.py raised ValueError: no weights here (net.py, line 14: `raise ValueError(",
+        ),
+        ({"model": "greedy"}, "greedy() of net.py raised TypeError: greedy() missing 2 required positional arguments"),
+        (
+            {"model": "nothing"},
+            "nothing() of net.py returned nothing, not a torch.nn.Module; return the trained model.",
+        ),
+        ({"model": "dictionary"}, "dictionary() of net.py returned a dict, not a torch.nn.Module"),
+        (
+            {"model": "half"},
+            "half() of net.py gives a model of float16 weights, and techniques start from float32 ones",
+        ),
+        ({"model": "tensorless"}, "the model of tensorless() of net.py returned a str without a tensor"),
+        (
+            {"inputs": "too_wide"},
+            "what too_wide() of net.py gives, of shape [1, 5] (RuntimeError: mat1 and mat2 shapes cannot be multiplied",
+        ),
+        ({"inputs": "fixed"}, "fixed(1) of net.py returned a tensor of shape [32, 4], a batch of 32 where 1 was asked"),
+        ({"inputs": "text"}, "text() of net.py returned a str where a tensor or a tuple of tensors belongs"),
+        ({"inputs": "scalar"}, "scalar() of net.py returned tensors of shape [], of no common batch"),
+        ({"inputs": "uneven"}, "uneven() of net.py returned tensors of shape [2, 4] and [3, 4], of no common batch"),
+        ({"inputs": "greedy"}, "greedy() of net.py wants a, b, and is given the batch size alone"),
+        ({"inputs": "raises"}, "raises() of net.py raised ValueError: no weights here (net.py, line 14: "),
+        ({"calibrate": "no_batches"}, "no_batches() of net.py yielded no batch; yield at least one"),
+        ({"calibrate": "one_tensor"}, "one_tensor() of net.py returned a Tensor, not batches; return a list of them"),
+        ({"calibrate": "dictionaries"}, "dictionaries() of net.py returned a dict where a tensor"),
+        ({"calibrate": "breaks_off"}, "breaks_off() of net.py raised OSError: disk on fire (net.py, line "),
+    ],
+)
+def test_what_is_wrong_with_a_model_is_one_sentence(net: Path, names: dict[str, str], sentence: str) -> None:
+    with pytest.raises(QuantbenchError) as caught:
+        take_on(net, **names)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (
+            "import no_such_module",
+            "ModuleNotFoundError: No module named 'no_such_module' (net.py, line 1: `import no_such",
+        ),
+        ("x = 1\n1 / 0", "ZeroDivisionError: division by zero (net.py, line 2: `1 / 0`)"),
+        ("def f(:\n", "SyntaxError: invalid syntax (net.py, line 1: `def f(:`)"),
+        ("import sys\nsys.exit(3)", "SystemExit: 3 (net.py, line 2: `sys.exit(3)`)"),
+    ],
+)
+def test_a_file_that_does_not_import_is_a_sentence_with_its_line(net: Path, content: str, cause: str) -> None:
+    net.write_text(content, encoding="utf-8")
+    with pytest.raises(OwnModelError) as caught:
+        take_on(net)
+    assert str(caught.value).startswith(f"{net} cannot be imported ({cause}")
+    assert str(caught.value).endswith("; mend the file.")
+
+
+def test_a_file_finds_its_neighbours_even_of_names_that_are_ours(net: Path) -> None:
+    net.with_name("models.py").write_text("from torch import nn\ndef mine(): return nn.Linear(4, 2)\n")
+    net.write_text(NET + "\nfrom models import mine\n")
+    ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in ("models", "tasks")}
+    try:
+        assert take_on(net, model="mine").macs == 8
+    finally:
+        sys.modules.update(ours)
+
+
+# What an evaluate function may return
+
+
+@pytest.mark.parametrize(
+    ("returned", "accuracy", "share"),
+    [
+        (0.5, None, 0.5),
+        (1, None, 1.0),
+        (np.float32(0.25), None, 0.25),
+        (torch.tensor(0.75), None, 0.75),
+        ((3, 4), Accuracy(correct=3, total=4), None),
+        ([torch.tensor(3), 4], Accuracy(correct=3, total=4), None),
+        ((0, 4), Accuracy(correct=0, total=4), None),
+    ],
+)
+def test_a_share_or_a_pair_is_an_accuracy(returned: object, accuracy: Accuracy | None, share: float | None) -> None:
+    assert accuracy_in(returned, "accuracy()") == (accuracy, share)
+
+
+@pytest.mark.parametrize(
+    ("returned", "sentence"),
+    [
+        (None, "accuracy() returned nothing; return a share from 0 to 1, or the pair (correct, total)."),
+        (float("nan"), "accuracy() returned nan, which is no accuracy; return a share"),
+        (-0.1, "accuracy() returned -0.1, which is no accuracy; return a share"),
+        (93.5, "accuracy() returned 93.5, which is no accuracy; divide a percentage by 100."),
+        (1e9, "accuracy() returned 1000000000.0, which is no accuracy; return a share"),
+        (True, "accuracy() returned bool, which is no accuracy"),
+        ("0.9", "accuracy() returned str, which is no accuracy"),
+        (torch.rand(3), "accuracy() returned Tensor, which is no accuracy"),
+        ((4, 3), "accuracy() returned (4, 3), which is not (correct, total)"),
+        ((0.5, 1), "accuracy() returned (0.5, 1), which is not (correct, total)"),
+        ((1, 2, 3), "accuracy() returned (1, 2, 3), which is not (correct, total)"),
+        ((float("inf"), float("inf")), "accuracy() returned (inf, inf), which is not (correct, total)"),
+        ((0, 0), "accuracy() returned (0, 0), of no examples at all"),
+    ],
+)
+def test_anything_else_is_one_sentence(returned: object, sentence: str) -> None:
+    with pytest.raises(OwnModelError) as caught:
+        accuracy_in(returned, "accuracy()")
+    assert str(caught.value).startswith(sentence)
+
+
+# What goes together
+
+
+@pytest.mark.parametrize(
+    ("models", "parts", "others", "sentence"),
+    [
+        (
+            ["mnist/lab1"],
+            {"inputs": "NET:inputs"},
+            [],
+            "--inputs belongs to a model of your own; name that with --model",
+        ),
+        ([], {"evaluate": "NET:percentage"}, [], "--evaluate belongs to a model of your own"),
+        (["NET:build"], {}, [], "is a model of your own, and what goes into it is not known; name a callable"),
+        (["NET"], {"inputs": "NET:inputs"}, [], "names no callable in a file; write it as path/to/file.py:callable."),
+        (["NET:build"], {"inputs": "inputs"}, [], "--inputs 'inputs' names no callable in a file"),
+        (["no/such.py:build"], {"inputs": "NET:inputs"}, [], "there is no file no/such.py; mend the path."),
+        (
+            ["NET:build", "lab1"],
+            {"inputs": "NET:inputs"},
+            [],
+            "--model lab1 is a supplied model, and a run is of those or",
+        ),
+        (
+            ["NET:build"],
+            {"inputs": "NET:inputs"},
+            ["--epochs"],
+            "--epochs is for supplied models, and this one is your",
+        ),
+        (["NET:build", "ALIKE:build"], {"inputs": "NET:inputs"}, [], "two models would be called net/build"),
+    ],
+)
+def test_what_does_not_go_together_is_one_sentence(
+    net: Path, models: list[str], parts: dict[str, str], others: list[str], sentence: str
+) -> None:
+    (net.parent / "other").mkdir()
+    (net.parent / "other/net.py").write_text(NET)
+
+    def real(text: str) -> str:
+        return text.replace("NET", str(net)).replace("ALIKE", str(net.parent / "other/net.py"))
+
+    given: dict[str, str | None] = dict.fromkeys(["inputs", "evaluate", "calibrate"])
+    given |= {option: real(text) for option, text in parts.items()}
+    with pytest.raises(RequestError) as caught:
+        own_models([real(name) for name in models], given, others)
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ({"model": "biuld"}, "bench: there is no callable of net.py called 'biuld'; did you mean 'build'?\n"),
+        (
+            {"model": "build", "evaluate": "percentage"},
+            "bench: percentage() of net.py returned 93.5, which is no accuracy; divide a percentage by 100.\n",
+        ),
+        ({"model": "build", "evaluate": "raises"}, "bench: raises() of net.py raised TypeError: raises() takes 0 "),
+    ],
+)
+def test_the_command_refuses_and_loses_nothing(
+    command: Command, net: Path, names: dict[str, str], sentence: str
+) -> None:
+    out = net.parent / "out"
+    out.mkdir()
+    result.save(RUN, out / "run.json")
+    named = [f"--{option}={net}:{name}" for option, name in ({"inputs": "inputs"} | names).items()]
+    code, printed, err = command("run", *named, "--batch=2", "--runs=1", "--technique=fp32", f"--out={out}")
+    assert (code, printed) == (2, "")
+    assert err.startswith(sentence)
+    assert err.count("\n") == 1
+    assert result.load(out / "run.json") == RUN, "what was there is there"
+
+
+def test_an_error_is_told_with_the_innermost_line_that_is_not_torchs() -> None:
+    def fail() -> Any:
+        return torch.nn.Linear(2, 3)(torch.rand(1, 5))
+
+    with pytest.raises(RuntimeError) as caught:
+        fail()
+    assert told(caught.value) == (
+        "RuntimeError: mat1 and mat2 shapes cannot be multiplied (1x5 and 2x3) "
+        f"(test_own_requests.py, line {fail.__code__.co_firstlineno + 1}: "
+        "`return torch.nn.Linear(2, 3)(torch.rand(1, 5))`)"
+    )
