@@ -11,7 +11,7 @@ from bench import result
 from bench.errors import RunFileError
 from bench.preparation import DatasetSummary
 from bench.report import markdown, pictures
-from bench.result import Data, Machine, Row, Run, Settings, Training
+from bench.result import Data, Machine, Row, Run, Settings, Training, Yardstick
 from bench.suite import Selected
 from tasks.task import Task
 
@@ -82,7 +82,9 @@ class RunBook:
         """Return whether the rows of this model are there."""
         return any((row.task, row.model) == (selected.task.name, selected.spec.name) for row in self.run.rows)
 
-    def add(self, data: Data, trainings: Sequence[Training], rows: Sequence[Row]) -> None:
+    def add(
+        self, data: Data, trainings: Sequence[Training], rows: Sequence[Row], yardsticks: Sequence[Yardstick] = ()
+    ) -> None:
         """Record one model's rows and what they stand on, on disk too."""
         known = any(entry.task == data.task for entry in self.run.data)
         if not self.run.rows:
@@ -92,6 +94,7 @@ class RunBook:
                 "data": self.run.data if known else [*self.run.data, data],
                 "trainings": [*self.run.trainings, *trainings],
                 "rows": [*self.run.rows, *rows],
+                "yardsticks": [*self.run.yardsticks, *yardsticks],
             }
         )
         self._save()
