@@ -312,6 +312,43 @@ def report_command(
             draw_trade_offs(run, out.parent)
 
 
+@app.command("compare")
+def compare_command(
+    run_file: Annotated[list[Path], typer.Argument(help="Two or more run.json.", metavar="A.json B.json...")],
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Exit with 1 if a row of a later run does this beside the first: 'latency > 5%'; repeatable."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, .md or .json.  [default: markdown on the terminal]")
+    ] = None,
+) -> None:
+    """Compare runs: speed-ups between machines, and row by row what changed between runs of one machine.
+
+    --fail-if takes latency (latency@64 for one batch size), size, packed, params and memory in %, and accuracy in pp:
+    'accuracy < -0.5pp'. A difference that noise explains never fails; a row that vanished does.
+    """
+    from bench import gate
+    from bench.comparison import compare
+    from bench.report.machines import render
+    from bench.result import write_atomically
+
+    rules = [gate.parse(text) for text in fail_if or ()]
+    comparison = compare(*run_file)
+    outcome = gate.check(comparison, rules) if rules else None
+    if out is None:
+        _print(render(comparison))
+    elif out.suffix == ".json":
+        write_atomically(out, comparison.model_dump_json(indent=1) + "\n")
+    else:
+        write_atomically(out, render(comparison))
+    if outcome is not None:
+        _print(("\n" if out is None else "") + gate.words(outcome))
+        raise typer.Exit(1 if outcome.broken else 0)
+
+
 @app.command("selfcheck")
 def selfcheck_command(
     threads: Annotated[int, typer.Option(help="Threads of the models.")] = 1,

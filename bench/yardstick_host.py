@@ -22,7 +22,7 @@ class YardstickHost:
     """Holds the computation: float32 Linear layers with ReLUs, of as many examples as the batch beside it, 64 at most.
 
     At batch 1 it is bound by memory and by torch's dispatch and takes some 0.1 ms, at batch 64 by arithmetic and takes
-    some 1 ms, as the models beside it do. **Never change it**: figures of runs before and after would no longer compare.
+    some 1 ms, as the models beside it do. **Never change it**: runs of before and after would no longer compare.
     """
 
     def __init__(self, report: Report) -> None:
