@@ -1,7 +1,7 @@
 """The command ``bench``: parses and prints, decides nothing.
 
-Exit codes: 0 every row is measured, or unsupported for a stated reason; 1 a row failed; 2 the request
-makes no sense; 130 and 143 it was interrupted by Ctrl-C or a kill.
+Exit codes: 0 every row is measured, or unsupported for a stated reason; 1 a row failed, or broke a
+gate; 2 the request makes no sense; 130 and 143 it was interrupted by Ctrl-C or a kill.
 """
 
 from __future__ import annotations

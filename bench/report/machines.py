@@ -18,6 +18,8 @@ _HEADINGS = {
     "agrees": "What agrees",
     "cannot tell": "What cannot be told",
 }
+_SIZES = ("size", "packed", "params", "memory")
+"""Exact, so that the figure says all."""
 _WORDS = {"no difference detected": "=", "the same": "=", "not comparable": ""}
 
 
@@ -108,15 +110,21 @@ def _pair(pair: Pair) -> list[str]:
 def _changes(pair: Pair) -> str:
     sizes = list(dict.fromkeys(each.batch_size for each in pair.changes if each.batch_size is not None))
     header = ["Model", "Technique"]
-    for name in [*(f"Latency B{size}" for size in sizes), "Accuracy", "Size", "Packed", "Params", "Memory"]:
+    for name in [*(f"Latency B{size}" for size in sizes), "Accuracy"]:
         header += [name, "Verdict"]
+    header += [quantity.capitalize() for quantity in _SIZES]
     rows: dict[tuple[str, str], dict[tuple[str, int | None], Change]] = {}
     for each in pair.changes:
         rows.setdefault((each.model, each.technique), {})[each.quantity, each.batch_size] = each
     keys: list[tuple[str, int | None]] = [("latency", size) for size in sizes]
-    keys += [(quantity, None) for quantity in ("accuracy", "size", "packed", "params", "memory")]
+    keys.append(("accuracy", None))
     cells = [
-        [model, technique, *(text for key in keys for text in _figure(found.get(key)))]
+        [
+            model,
+            technique,
+            *(text for key in keys for text in _figure(found.get(key))),
+            *(_figure(found.get((quantity, None)))[0] for quantity in _SIZES),
+        ]
         for (model, technique), found in rows.items()
     ]
     return table(cells, header)
