@@ -1,9 +1,10 @@
 """Two runs of one machine, row by row: what changed, and whether noise explains it.
 
 A latency is held against the yardstick of its own rounds, so that a machine which was slower altogether has changed
-nothing (``bench.summary.change``). Of accuracies the files hold counts alone: equal counts are no difference, and
-unequal ones are two shares, as if of different examples, which errs towards no difference. Sizes and parameters are
-exact; memory is one reading, of which ``MEMORY_SLACK`` is taken for noise.
+nothing (``bench.summary.change``). Where a run has none, or most blocks were disturbed, so much is allowed for drift
+that a factor of some 2 is the least that is told. Of accuracies the files hold counts alone: equal counts are no
+difference, and unequal ones are two shares, as if of different examples, which errs towards no difference. Sizes and
+parameters are exact; memory is one reading, of which ``MEMORY_SLACK`` is taken for noise.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ ChangeWord = Literal[
 NO_DIFFERENCE: tuple[ChangeWord, ...] = ("the same", "no difference detected", "not comparable")
 MEMORY_SLACK = 0.05
 """A process's growth depends on how its allocator happened to be used."""
+DISTURBED_SHARE = 0.5
+"""Of the rounds; from here on the fastest quarter may be made of disturbed blocks, and says little."""
 
 
 class Change(Record):
@@ -67,9 +70,11 @@ class Change(Record):
     @property
     def figure(self) -> str:
         """The change with its interval."""
-        points = self.quantity == "accuracy"
-        shown = signed(self.value) + (" points" if points else " %")
-        return shown if self.low is None or self.high is None else f"{shown} [{signed(self.low)}, {signed(self.high)}]"
+        unit, decimals = ("points", 2) if self.quantity == "accuracy" else ("%", 1 if self.quantity == "latency" else 2)
+        shown = f"{signed(self.value, decimals)} {unit}"
+        if self.low is None or self.high is None:
+            return shown
+        return f"{shown} [{signed(self.low, decimals)}, {signed(self.high, decimals)}]"
 
 
 class Missing(Record):
@@ -82,9 +87,9 @@ class Missing(Record):
     sentence: str
 
 
-def signed(share: float) -> str:
-    """Return a share in percent with its sign; zero has none."""
-    shown = f"{100 * share:+.2f}" if abs(share) < 0.00995 else f"{100 * share:+.1f}"
+def signed(share: float, decimals: int = 2) -> str:
+    """Return a share in percent with its sign; what rounds to zero has none."""
+    shown = f"{100 * share:+.{decimals}f}"
     return shown if float(shown) else "0"
 
 
@@ -94,7 +99,8 @@ def changes(base: Run, new: Run) -> list[Change]:
     for model, pairs in _models(base, new).items():
         for size in new.settings.batch_sizes:
             timed = [pair for pair in pairs if all(size in row.latency and not row.simulated for row in pair)]
-            found += _latencies(model, timed, size)
+            beside = [yardstick for run in (base, new) if (yardstick := _yardstick(run, model, size)) is not None]
+            found += _latencies(model, timed, size, beside)
         found += _accuracies(model, pairs)
         for before, after in pairs:
             found += _sizes(model, before, after)
@@ -134,14 +140,20 @@ def _key(row: Row) -> tuple[str, str, str, str]:
     return row.task, row.model, row.technique, row.runtime
 
 
-def _latencies(model: str, pairs: Sequence[tuple[Row, Row]], size: int) -> Iterator[Change]:
-    ratios = [_latency_ratio(before, after, size) for before, after in pairs]
-    for (before, after), ratio, adjusted in zip(pairs, ratios, holm([each.p_value for each in ratios]), strict=True):
+def _yardstick(run: Run, model: str, size: int) -> Latency | None:
+    return next((each.latency.get(size) for each in run.yardsticks if each.model == model), None)
+
+
+def _latencies(
+    model: str, pairs: Sequence[tuple[Row, Row]], size: int, yardsticks: Sequence[Latency]
+) -> Iterator[Change]:
+    compared = [_compared(before, after, size, yardsticks) for before, after in pairs]
+    adjusted_p = holm([ratio.p_value for ratio, _ in compared])
+    for (before, after), (ratio, by), adjusted in zip(pairs, compared, adjusted_p, strict=True):
         word: ChangeWord = "not comparable"
         if ratio.confidence:
             word = "no difference detected" if adjusted >= ALPHA else "slower" if ratio.value > 1 else "faster"
         times = [summary.quiet_time(row.latency[size].rounds_s) for row in (before, after)]
-        by = "by the yardstick" if held(before, after, size) else "in seconds, without a yardstick"
         change = Change(
             model=model,
             technique=after.technique,
@@ -161,19 +173,17 @@ def _latencies(model: str, pairs: Sequence[tuple[Row, Row]], size: int) -> Itera
         yield change.model_copy(update={"sentence": sentence})
 
 
-def held(before: Row, after: Row, size: int) -> bool:
-    """Return whether both have a pace."""
-    return size in before.pace and size in after.pace
-
-
-def _latency_ratio(before: Row, after: Row, size: int) -> Ratio:
-    if held(before, after, size):
-        return summary.change(before.pace[size].log_ratio, after.pace[size].log_ratio)
-    return summary.change(_in_seconds(before.latency[size]), _in_seconds(after.latency[size]))
-
-
-def _in_seconds(latency: Latency) -> summary.LogRatio:
-    return summary.in_seconds(latency.rounds_s)
+def _compared(before: Row, after: Row, size: int, yardsticks: Sequence[Latency]) -> tuple[Ratio, str]:
+    """Return by which factor a latency changed, and by what that was told."""
+    times = before.latency[size], after.latency[size]
+    drift = summary.DRIFT
+    if size not in before.pace or size not in after.pace:
+        was, now = (summary.in_seconds(latency.rounds_s) for latency in times)
+        return summary.change(was, now, drift), "in seconds, without a yardstick"
+    was, now = before.pace[size].log_ratio, after.pace[size].log_ratio
+    if any(len(latency.disturbed) > DISTURBED_SHARE * len(latency.rounds) for latency in (*times, *yardsticks)):
+        return summary.change(was, now, drift), "by the yardstick, but most blocks were disturbed"
+    return summary.change(was, now), "by the yardstick"
 
 
 def _times(before_s: float, after_s: float) -> str:

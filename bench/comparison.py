@@ -246,7 +246,7 @@ def _errors(runs: Mapping[str, Run]) -> list[str]:
 
 
 def _statements(runs: Mapping[str, Run]) -> list[Statement]:
-    words = {label: _words(run) for label, run in runs.items()}
+    words = {(label, *key): word for label, run in runs.items() for key, word in _words(run).items()}
     found = []
     for (model, technique), rows in _variants(runs).items():
         if technique == BASELINE:
@@ -255,10 +255,13 @@ def _statements(runs: Mapping[str, Run]) -> list[Statement]:
             known = {
                 label: row
                 for label, row in rows.items()
-                if not row.simulated and size in row.speedup and row.speedup[size].confidence
+                if (label, model, technique, size) in words
+                and not row.simulated
+                and size in row.speedup
+                and row.speedup[size].confidence
             }
             if len(known) > 1:
-                said = {label: words[label][model, technique, size] for label in known}
+                said = {label: words[label, model, technique, size] for label in known}
                 found.append(_statement(model, size, {label: runs[label] for label in known}, known, said))
     return found
 

@@ -31,7 +31,7 @@ SITTING_LUCK = 0.007
 The standard deviation of the logarithm: a speed-up measured from 12 fresh starts of 10 s spread by 1.0 % where its
 interval, taken alone, allowed for 0.7 % (docs/measuring.md). Yardstick and model are not slowed quite alike.
 """
-DRIFT = 0.2
+DRIFT = 0.14
 """The same of a latency in seconds, held against no yardstick: a shared machine is a third slower for some minutes."""
 START_TRUST = 4
 """As how much evidence that assumption counts, in degrees of freedom, once several starts show what is so."""
@@ -245,18 +245,19 @@ def _variance(pairs: Any, bounds: Any, of_start: Any, of_group: Any) -> float:
     return float(np.var(np.concatenate(drawn), ddof=1))
 
 
-def change(before: LogRatio, after: LogRatio) -> Ratio:
+def change(before: LogRatio, after: LogRatio, luck: float = SITTING_LUCK) -> Ratio:
     """Return by which factor a time has changed between two independent runs, with its 95 % interval.
 
     Both are held against the same yardstick, so what slowed everything in one run is in neither; or each is the
-    logarithm of ``in_seconds``. Variances add, ``SITTING_LUCK`` of each among them, with Satterthwaite's degrees of
+    logarithm of ``in_seconds``. Variances add, ``luck`` of each sitting among them, with Satterthwaite's degrees of
     freedom. Without an error on either side there is no confidence.
     """
     value, n = after.value - before.value, min(before.n, after.n)
     if before.error is None or after.error is None:
         return Ratio(math.exp(value), math.exp(value), math.exp(value), 0.0, p_value=1.0, n=n)
-    error = math.hypot(before.error, after.error, SITTING_LUCK, SITTING_LUCK)
-    freedom = error**4 / (before.error**4 / before.freedom + after.error**4 / after.freedom)
+    error = math.hypot(before.error, after.error, luck, luck)
+    shown = before.error**4 / before.freedom + after.error**4 / after.freedom
+    freedom = error**4 / shown if shown else MAX_FREEDOM
     margin = student_quantile(1 - CONFIDENCE, freedom) * error
     return Ratio(
         math.exp(value),
@@ -271,9 +272,9 @@ def change(before: LogRatio, after: LogRatio) -> Ratio:
 def in_seconds(rounds_s: Sequence[float]) -> LogRatio:
     """Return a latency, the mean of its fastest quarter, to be held against that of another sitting in seconds.
 
-    What the rounds of one sitting differ by is little beside ``DRIFT``, which is all that the error has.
+    What the rounds of one sitting differ by is little beside the ``DRIFT`` to be allowed for, and is left out.
     """
-    error = DRIFT / math.sqrt(2) if len(rounds_s) >= MIN_ROUNDS else None
+    error = 0.0 if len(rounds_s) >= MIN_ROUNDS else None
     return LogRatio(math.log(quiet_time(rounds_s)), error, MAX_FREEDOM, len(rounds_s))
 
 

@@ -21,12 +21,12 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-import bench.rows
 from bench import gate
 from bench.comparison import Comparison, compare
 from bench.measure.latency import WarmUp
@@ -148,13 +148,13 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=12.0, help="seconds of one measurement")
     parser.add_argument("--out", type=Path, default=Path("reports/gate"))
     options = parser.parse_args()
-    bench.rows.VARIANT_HOST = "tests.benchmarks.gate:PlantedHost"
     start = time.monotonic()
     tries: list[Try] = []
     first: Run | None = None
     for number in range(options.tries):
         planted = TECHNIQUES[number % len(TECHNIQUES)]
-        base, same, slowed = [measure(name, options.budget) for name in ("", "", planted)]
+        with patch("bench.rows.VARIANT_HOST", "tests.benchmarks.gate:PlantedHost"):
+            base, same, slowed = [measure(name, options.budget) for name in ("", "", planted)]
         first = first or base
         tries.append(judge(base, same, slowed, planted))
         print(f"try {number + 1}: {outcome(tries[-1])}", flush=True)
@@ -243,9 +243,9 @@ def render(experiment: Experiment) -> str:
     ]
     return (
         table(rows, ["Question", "Found", "Bound", "Reached"])
-        + f"\n\nEach try: three runs of {MODEL} with {', '.join(TECHNIQUES)}, {experiment.budget_s:g} s of latencies each; "
-        f"'{LATENCY}' and '{ACCURACY}'. Between two runs of the same commit latencies by the yardstick differed by "
-        f"{_spread([each.value for each in alone])} (one standard deviation, {len(alone)} figures), in seconds by "
+        + f"\n\nEach try: three runs of {MODEL} with {', '.join(TECHNIQUES)}, {experiment.budget_s:g} s of latencies "
+        f"each; '{LATENCY}' and '{ACCURACY}'. Between two runs of the same commit latencies by the yardstick differed "
+        f"by {_spread([each.value for each in alone])} (one standard deviation, {len(alone)} figures), in seconds by "
         f"{_spread([each.in_seconds for each in alone])}. Measured on {experiment.machine.cpu}, "
         f"{experiment.machine.logical_cores} cores, {experiment.created}, torch {experiment.machine.torch}, in "
         f"{experiment.seconds / 60:.0f} min."
