@@ -47,10 +47,10 @@ def test_one_technique_that_became_slower_is_found_on_a_faster_machine() -> None
 
 
 def test_equals_are_hardly_ever_told_apart_and_a_tenth_always_is() -> None:
-    """100 pairs of sittings, 6 figures each; every second machine is slower by up to a half."""
-    pairs = [(sitting(2 * seed), sitting(2 * seed + 1, drift=1 + seed % 2 * seed / 200)) for seed in range(100)]
+    """40 pairs of sittings, 6 figures each; every second machine is slower by up to a half."""
+    pairs = [(sitting(2 * seed), sitting(2 * seed + 1, drift=1 + seed % 2 * seed / 80)) for seed in range(40)]
     alone = [each for base, new in pairs for each in changes(base, new).values()]
-    assert sum(each.word != "no difference detected" for each in alone) <= 2
+    assert sum(each.word != "no difference detected" for each in alone) <= 1
     assert sum(each.word != "no difference detected" and each.value > 0.05 for each in alone) == 0
     covered = sum(each.low is not None and each.high is not None and each.low <= 0 <= each.high for each in alone)
     assert covered >= 0.95 * len(alone)
@@ -121,7 +121,7 @@ def test_the_sentence_says_what_was_done() -> None:
     assert equal.sentence == "accuracy: the same 9,707 of 10,000 right"
     [worse] = changes(answered(9707), answered(9507), "accuracy").values()
     assert worse.sentence == (
-        "accuracy: worse, -2.00 points [-2.53, -1.47], 9,707 of 10,000 right and 9,507 of 10,000, "
+        "accuracy: worse, -2.00 points [-2.54, -1.46], 9,707 of 10,000 right and 9,507 of 10,000, "
         "as two independent samples, p < 0.0001"
     )
 
