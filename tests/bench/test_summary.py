@@ -287,12 +287,12 @@ def test_starts_that_do_not_fit_the_rounds_are_refused(starts: list[int]) -> Non
 # Between two runs
 
 
-@given(st.floats(min_value=-30, max_value=30), st.integers(min_value=1, max_value=200))
+@given(st.floats(min_value=-30, max_value=30), st.integers(min_value=1, max_value=100))
 def test_students_p_value_agrees_with_scipy(t: float, freedom: int) -> None:
     assert student_p(t, freedom) == pytest.approx(2 * stats.t.sf(abs(t), freedom), abs=1e-12)
 
 
-@pytest.mark.parametrize("freedom", [1, 2, 7, 19, 200])
+@pytest.mark.parametrize("freedom", [1, 2, 7, 19, 100])
 @pytest.mark.parametrize("p_value", [0.05, 0.001])
 def test_students_quantile_agrees_with_scipy(freedom: int, p_value: float) -> None:
     assert student_quantile(p_value, freedom) == pytest.approx(stats.t.isf(p_value / 2, freedom), rel=1e-6)
