@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench.comparison import compare
     from bench.distillation import distill
     from bench.lowbit.binary_connect import BC
     from bench.own.measuring import measure
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from bench.selfcheck.check import self_check
     from bench.trainer import train
 
-__all__ = ["BC", "distill", "load_packed", "load_run", "measure", "run", "self_check", "train"]
+__all__ = ["BC", "compare", "distill", "load_packed", "load_run", "measure", "run", "self_check", "train"]
 
 
 def load_packed(path: str | Path, device: str = "cpu") -> PackedModel:
@@ -43,6 +44,7 @@ def load_run(path: str | Path) -> Run:
 
 _WHERE = {
     "BC": "bench.lowbit.binary_connect",
+    "compare": "bench.comparison",
     "distill": "bench.distillation",
     "run": "bench.runner",
     "self_check": "bench.selfcheck.check",

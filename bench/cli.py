@@ -1,7 +1,7 @@
 """The command ``bench``: parses and prints, decides nothing.
 
-Exit codes: 0 every row is measured, or unsupported for a stated reason; 1 a row failed; 2 the request
-makes no sense; 130 and 143 it was interrupted by Ctrl-C or a kill.
+Exit codes: 0 every row is measured, or unsupported for a stated reason; 1 a row failed, or broke a
+gate; 2 the request makes no sense; 130 and 143 it was interrupted by Ctrl-C or a kill.
 """
 
 from __future__ import annotations
@@ -335,6 +335,43 @@ def report_command(
         write_atomically(out, text)
         for run in runs:
             draw_trade_offs(run, out.parent)
+
+
+@app.command("compare")
+def compare_command(
+    run_file: Annotated[list[Path], typer.Argument(help="Two or more run.json.", metavar="A.json B.json...")],
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Exit with 1 if a row of a later run does this beside the first: 'latency > 5%'; repeatable."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, .md or .json.  [default: markdown on the terminal]")
+    ] = None,
+) -> None:
+    """Compare runs: speed-ups between machines, and row by row what changed between runs of one machine.
+
+    --fail-if takes latency (latency@64 for one batch size), size, packed, params and memory in %, and accuracy in pp:
+    'accuracy < -0.5pp'. A difference that noise explains never fails; a row that vanished does.
+    """
+    from bench import gate
+    from bench.comparison import compare
+    from bench.report.machines import render
+    from bench.result import write_atomically
+
+    rules = [gate.parse(text) for text in fail_if or ()]
+    comparison = compare(*run_file)
+    outcome = gate.check(comparison, rules) if rules else None
+    if out is None:
+        _print(render(comparison))
+    elif out.suffix == ".json":
+        write_atomically(out, comparison.model_dump_json(indent=1) + "\n")
+    else:
+        write_atomically(out, render(comparison))
+    if outcome is not None:
+        _print(("\n" if out is None else "") + gate.words(outcome))
+        raise typer.Exit(1 if outcome.broken else 0)
 
 
 @app.command("selfcheck")

@@ -10,7 +10,8 @@ from torch.ao.quantization.quantize_fx import prepare_fx
 
 import bench.preparation_host
 import bench.selfcheck.host
-import bench.variant_host  # noqa: F401 — the hosts that workers run
+import bench.variant_host
+import bench.yardstick_host  # noqa: F401 — the hosts that workers run
 from bench.techniques.technique import TECHNIQUES
 from bench.techniques.torch_quantization import quiet
 from tasks.task import TASKS

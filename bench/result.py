@@ -5,6 +5,8 @@
 | 1 | 0.1.0 | first |
 | 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
 
+Version 2 has since gained the yardstick and the rows' pace, which older files lack.
+
 Seconds and bytes throughout; ``None`` means "not measured", never 0. Unknown keys are refused by name.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -20,7 +23,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import RequestError, RunFileError
-from bench.summary import Ratio, half_width
+from bench.summary import LogRatio, Ratio, half_width
 
 SCHEMA_VERSION: Final = 2
 
@@ -183,6 +186,29 @@ class Speedup(Record):
         return half_width(self.value, self.low, self.high, self.confidence)
 
 
+class Pace(Record):
+    """How a latency stands to the yardstick's, over the rounds that both were in; see ``bench.yardstick``."""
+
+    value: float = Field(gt=0)
+    """The variant's time / the yardstick's, each the mean of its fastest quarter of the rounds."""
+    error: float | None
+    """Standard error of its logarithm; ``None`` where there were too few rounds to tell."""
+    freedom: float
+    """Student's degrees of freedom of that error."""
+    n: int
+    """Paired rounds."""
+
+    @classmethod
+    def of(cls, ratio: LogRatio) -> Pace:
+        """Return the record of a ratio of times."""
+        return cls(value=math.exp(ratio.value), error=ratio.error, freedom=ratio.freedom, n=ratio.n)
+
+    @property
+    def log_ratio(self) -> LogRatio:
+        """The ratio as ``bench.summary`` has it."""
+        return LogRatio(math.log(self.value), self.error, self.freedom, self.n)
+
+
 class Agreement(Record):
     """Answers held against fp32's to the same examples."""
 
@@ -246,6 +272,8 @@ class Row(Record):
     """By batch size."""
     speedup: dict[int, Speedup] = Field(default_factory=dict)
     """By batch size, over the fp32 row of the same run."""
+    pace: dict[int, Pace] = Field(default_factory=dict)
+    """By batch size, over the yardstick of the same rounds."""
     peak_memory_bytes: int | None = None
     """Growth of the variant's process from before loading to the peak of one batch of the largest size."""
 
@@ -253,6 +281,15 @@ class Row(Record):
     def share_right(self) -> float | None:
         """The accuracy as a share, however it is known."""
         return self.accuracy.correct / self.accuracy.total if self.accuracy else self.accuracy_share
+
+
+class Yardstick(Record):
+    """The computation that never changes, timed in the rounds of one model."""
+
+    model: str
+    """As ``task/model``."""
+    latency: dict[int, Latency]
+    """By batch size; paired with the rows of the model by the numbers of the rounds."""
 
 
 class Run(Record):
@@ -268,6 +305,7 @@ class Run(Record):
     data: list[Data] = Field(default_factory=list)
     trainings: list[Training] = Field(default_factory=list)
     rows: list[Row] = Field(default_factory=list)
+    yardsticks: list[Yardstick] = Field(default_factory=list)
 
     def rows_of(self, task: str) -> list[Row]:
         """Return the rows of one task, in order."""

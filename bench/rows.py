@@ -13,12 +13,15 @@ from bench.subject import Subject
 from bench.timing import measure_latency
 from bench.variant import VARIANT_HOST, Evaluation
 from bench.worker import Worker
+from bench.yardstick import Yardstick
 
 
-def measure_model(subjects: Sequence[Subject], settings: Settings, cores: int, bars: Bars) -> list[Row]:
+def measure_model(
+    subjects: Sequence[Subject], settings: Settings, cores: int, bars: Bars, yardstick: Yardstick | None = None
+) -> list[Row]:
     """Return a row for each variant of one model.
 
-    Conversion and accuracy use all ``cores`` at once; latency has the machine to itself.
+    Conversion and accuracy use all ``cores`` at once; latency has the machine to itself, but for the ``yardstick``.
     Raises ``CheckpointError``, and ``RequestError`` if the budget is too short; any other failure is a row.
     """
     stage = Stage(subjects, cores, bars, f"{subjects[0].request.task}/{subjects[0].request.model}")
@@ -29,8 +32,10 @@ def measure_model(subjects: Sequence[Subject], settings: Settings, cores: int, b
             subject.facts = facts
         _answer_and_verify(subjects, settings, stage)
         _compare_answers(subjects)
-        measure_latency(subjects, settings, stage)
+        measure_latency(subjects, settings, stage, yardstick)
     finally:
+        if yardstick is not None:
+            yardstick.close()
         for subject in subjects:
             subject.close()
             subject.request.packed.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import result
 from bench.errors import RunFileError
 from bench.report import markdown, pictures
-from bench.result import Data, Machine, Row, Run, Settings, Training
+from bench.result import Data, Machine, Row, Run, Settings, Training, Yardstick
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
@@ -78,7 +78,9 @@ class RunBook:
         """Return whether the rows of the model ``task/model`` are there."""
         return any(f"{row.task}/{row.model}" == name for row in self.run.rows)
 
-    def add(self, data: Data, trainings: Sequence[Training], rows: Sequence[Row]) -> None:
+    def add(
+        self, data: Data, trainings: Sequence[Training], rows: Sequence[Row], yardsticks: Sequence[Yardstick] = ()
+    ) -> None:
         """Record one model's rows and what they stand on, on disk too."""
         known = any(entry.task == data.task for entry in self.run.data)
         if not self.run.rows:
@@ -88,6 +90,7 @@ class RunBook:
                 "data": self.run.data if known else [*self.run.data, data],
                 "trainings": [*self.run.trainings, *trainings],
                 "rows": [*self.run.rows, *rows],
+                "yardsticks": [*self.run.yardsticks, *yardsticks],
             }
         )
         self._save()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from bench import checkpoint, machine, result
+from bench import checkpoint, machine, result, yardstick
 from bench.datasets import load_datasets
 from bench.errors import RequestError, UnsupportedError
 from bench.measure.affinity import choose_cores
@@ -209,12 +209,13 @@ def _run_task(
                 largest_batch=max(settings.batch_sizes),
             )
             subjects.append(Subject(technique, request, unsupported.get(technique.name, failed)))
-        rows = measure_model(subjects, settings, cores, bars)
+        beside = yardstick.Yardstick(settings)
+        rows = measure_model(subjects, settings, cores, bars, beside)
         of_model = dict.fromkeys(order.path for (name, _), order in orders.items() if name == entry.name)
         trainings = [
             _training(entry, header) for path in of_model if not isinstance(header := trained[path], Exception)
         ]
-        book.add(data, trainings, rows)
+        book.add(data, trainings, rows, [result.Yardstick(model=entry.name, latency=beside.latency)])
         bars.say(f"{entry.name}: {tally(rows)}")
 
 

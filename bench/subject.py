@@ -10,7 +10,7 @@ from typing import Any
 from bench.errors import CheckpointError, OwnModelError, QuantbenchError, UnsupportedError, WorkerError
 from bench.measure.rounds import Block
 from bench.own.model import OwnEvaluation
-from bench.result import Agreement, Latency, Row, Speedup, Status
+from bench.result import Agreement, Latency, Pace, Row, Speedup, Status
 from bench.techniques.technique import Technique
 from bench.variant import Evaluation, VariantFacts, VariantRequest
 from bench.worker import Worker
@@ -50,6 +50,7 @@ class Subject:
     agreement: Agreement | None = None
     latency: dict[int, Latency] = field(default_factory=dict)
     speedup: dict[int, Speedup] = field(default_factory=dict)
+    pace: dict[int, Pace] = field(default_factory=dict)
     _process: tuple[str, float] = ("", 0.0)
     """What its worker is made of."""
 
@@ -121,6 +122,7 @@ class Subject:
             output_error=self.output_error,
             latency=self.latency,
             speedup=self.speedup,
+            pace=self.pace,
         )
 
 

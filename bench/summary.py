@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import statistics
@@ -25,8 +26,18 @@ for granted (docs/measuring.md).
 """
 THREADED_START_LUCK = 0.02
 """The same with several threads: how they came to share the cores lasts."""
+SITTING_LUCK = 0.007
+"""By how much the pace of one sitting differs from that of another, beyond what its rounds and starts show.
+
+The standard deviation of the logarithm: a speed-up measured from 12 fresh starts of 10 s spread by 1.0 % where its
+interval, taken alone, allowed for 0.7 % (docs/measuring.md). Yardstick and model are not slowed quite alike.
+"""
+DRIFT = 0.14
+"""The same of a latency in seconds, held against no yardstick: a shared machine is a third slower for some minutes."""
 START_TRUST = 4
 """As how much evidence that assumption counts, in degrees of freedom, once several starts show what is so."""
+MAX_FREEDOM = 100
+"""Beyond it Student's t is as good as normal."""
 BOOTSTRAP_DRAWS = 2000
 BOOTSTRAP_PARTS = 20
 BOOTSTRAP_SEED = 0
@@ -60,8 +71,10 @@ def mean_std(values: Sequence[float]) -> MeanStd:
     """Return mean and sample standard deviation; raises ``ValueError`` for no values."""
     if not values:
         raise ValueError("no values to take a mean of")
-    std = statistics.stdev(values) if len(values) > 1 else None
-    return MeanStd(statistics.fmean(values), std, len(values))
+    mean, n = statistics.fmean(values), len(values)
+    # statistics.stdev computes in fractions: a hundred times as long, which a comparison of many files would feel.
+    std = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1)) if n > 1 else None
+    return MeanStd(mean, std, n)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -132,24 +145,60 @@ def start_luck(threads: int) -> float:
     return START_LUCK if threads == 1 else THREADED_START_LUCK
 
 
+@dataclass(frozen=True)
+class LogRatio:
+    """The logarithm of a ratio of two times, and how far off it may be."""
+
+    value: float
+    error: float | None
+    """Standard error; ``None`` where there were too few rounds to tell."""
+    freedom: float
+    """Student's degrees of freedom of that error."""
+    n: int
+    """Paired rounds behind it."""
+
+
 def speedup(
     baseline: Sequence[float], variant: Sequence[float], starts: Sequence[int] = (0,), luck: float = START_LUCK
 ) -> Ratio:
-    """Return ``baseline / variant``, each the mean of its fastest quarter of the paired rounds, with its 95 % interval.
+    """Return ``baseline / variant`` as ``log_ratio`` has it, with its 95 % interval.
+
+    Interval and p-value use Student's t. Raises ``ValueError`` as ``log_ratio`` does; with fewer than ``MIN_ROUNDS``
+    rounds confidence is 0, the interval the value itself, and p is 1.
+    """
+    from scipy import special  # scipy.stats would take ten times as long to import
+
+    found = log_ratio(baseline, variant, starts, luck)
+    if found.error is None:
+        value = math.exp(found.value)
+        return Ratio(value, value, value, 0.0, p_value=1.0, n=found.n)
+    margin = float(special.stdtrit(found.freedom, (1 + CONFIDENCE) / 2)) * found.error
+    return Ratio(
+        math.exp(found.value),
+        math.exp(found.value - margin),
+        math.exp(found.value + margin),
+        CONFIDENCE,
+        p_value=2 * float(special.stdtr(found.freedom, -abs(found.value) / found.error)),
+        n=found.n,
+    )
+
+
+def log_ratio(
+    baseline: Sequence[float], variant: Sequence[float], starts: Sequence[int] = (0,), luck: float = START_LUCK
+) -> LogRatio:
+    """Return the logarithm of ``baseline / variant``, each the mean of its fastest quarter of the paired rounds.
 
     Disturbances only ever slow a block down, so the fast end of a sample is what moves least from run to run
     (Chen and Revels 2016, Robust benchmarking in noisy environments, take the minimum; a quarter of the rounds
     also has a spread that can be estimated). ``starts`` are the positions of the first rounds of fresh processes. The
     variance of the logarithm is that within starts, from a bootstrap of each one's rounds, and that between starts, by
     which it grows if starts are drawn too, moderated by ``luck`` (as Smyth 2004 does for few replicates). Draws keep
-     the pairs together; rounds next to each other are drawn in groups, some ``MAX_GROUPS`` in all, because the
-    machine's state lasts longer than a round (Künsch 1989, block bootstrap). Interval and p-value use Student's t with
-    Satterthwaite's (1946) degrees of freedom, groups − 1 with one start. Raises ``ValueError`` for times that are not
-    paired or not positive and for starts that are not among them; with fewer than ``MIN_ROUNDS`` rounds confidence is
-    0, the interval the value itself, and p is 1.
+    the pairs together; rounds next to each other are drawn in groups, some ``MAX_GROUPS`` in all, because the
+    machine's state lasts longer than a round (Künsch 1989, block bootstrap). The degrees of freedom are Satterthwaite's
+    (1946), groups − 1 with one start. Raises ``ValueError`` for times that are not paired or not positive and for
+    starts that are not among them.
     """
     import numpy as np
-    from scipy import special  # scipy.stats would take ten times as long to import
 
     if len(baseline) != len(variant) or not baseline:
         raise ValueError(f"rounds must be paired, not {len(baseline)} against {len(variant)}")
@@ -163,7 +212,7 @@ def speedup(
         raise ValueError(f"{list(starts)} are not starts among {n} rounds")
     value = float(_log_ratio(pairs))
     if n < MIN_ROUNDS:
-        return Ratio(math.exp(value), math.exp(value), math.exp(value), 0.0, p_value=1.0, n=n)
+        return LogRatio(value, None, 0.0, n)
     per_start = max(1, min(*lengths, MAX_GROUPS // len(starts)))
     groups = per_start * len(starts)
     bounds = np.linspace(starts, ends, per_start + 1).round().astype(int).T  # (starts, groups of each + 1)
@@ -182,16 +231,7 @@ def speedup(
         between = (START_TRUST * luck**2 + squares) / luck_freedom / count
     error = math.sqrt(within + between)
     freedom = error**4 / (within**2 / (groups - 1) + between**2 / luck_freedom)
-    margin = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * error
-    distance = abs(value) / error
-    return Ratio(
-        math.exp(value),
-        math.exp(value - margin),
-        math.exp(value + margin),
-        CONFIDENCE,
-        p_value=2 * float(special.stdtr(freedom, -distance)),
-        n=n,
-    )
+    return LogRatio(value, error, freedom, n)
 
 
 def _variance(pairs: Any, bounds: Any, of_start: Any, of_group: Any) -> float:
@@ -206,6 +246,74 @@ def _variance(pairs: Any, bounds: Any, of_start: Any, of_group: Any) -> float:
         for part in np.array_split(firsts, BOOTSTRAP_PARTS)
     ]
     return float(np.var(np.concatenate(drawn), ddof=1))
+
+
+def change(before: LogRatio, after: LogRatio, luck: float = SITTING_LUCK) -> Ratio:
+    """Return by which factor a time has changed between two independent runs, with its 95 % interval.
+
+    Both are held against the same yardstick, so what slowed everything in one run is in neither; or each is the
+    logarithm of ``in_seconds``. Variances add, ``luck`` of each sitting among them, with Satterthwaite's degrees of
+    freedom. Without an error on either side there is no confidence.
+    """
+    value, n = after.value - before.value, min(before.n, after.n)
+    if before.error is None or after.error is None:
+        return Ratio(math.exp(value), math.exp(value), math.exp(value), 0.0, p_value=1.0, n=n)
+    error = math.hypot(before.error, after.error, luck, luck)
+    shown = before.error**4 / before.freedom + after.error**4 / after.freedom
+    freedom = error**4 / shown if shown else MAX_FREEDOM
+    margin = student_quantile(1 - CONFIDENCE, freedom) * error
+    return Ratio(
+        math.exp(value),
+        math.exp(value - margin),
+        math.exp(value + margin),
+        CONFIDENCE,
+        p_value=student_p(value / error, freedom),
+        n=n,
+    )
+
+
+def in_seconds(rounds_s: Sequence[float]) -> LogRatio:
+    """Return a latency, the mean of its fastest quarter, to be held against that of another sitting in seconds.
+
+    What the rounds of one sitting differ by is little beside the ``DRIFT`` to be allowed for, and is left out.
+    """
+    error = 0.0 if len(rounds_s) >= MIN_ROUNDS else None
+    return LogRatio(math.log(quiet_time(rounds_s)), error, MAX_FREEDOM, len(rounds_s))
+
+
+def student_p(t: float, freedom: float) -> float:
+    """Return the two-sided p-value of Student's t, with ``freedom`` rounded down.
+
+    The finite series of Abramowitz and Stegun 1964, 26.7.3 and 26.7.4: scipy's function would take as long to import
+    as the command may take in all.
+    """
+    whole = max(1, min(int(freedom), MAX_FREEDOM))
+    angle = math.atan(abs(t) / math.sqrt(whole))
+    cosine2 = math.cos(angle) ** 2
+    odd = whole % 2
+    term = math.cos(angle) if odd else 1.0
+    total = 0.0 if whole == 1 else term
+    for k in range(3 if odd else 2, whole - 1, 2):
+        term *= cosine2 * (k - 1) / k
+        total += term
+    inside = 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
+    return max(0.0, 1 - inside)
+
+
+def student_quantile(p_value: float, freedom: float) -> float:
+    """Return the t of which ``p_value`` is the two-sided p-value, by bisection; ``freedom`` is rounded down."""
+    return _quantile(p_value, min(int(freedom), MAX_FREEDOM))
+
+
+@functools.cache
+def _quantile(p_value: float, freedom: int) -> float:
+    low, high = 0.0, 1.0
+    while student_p(high, freedom) > p_value:
+        low, high = high, 2 * high
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_p(middle, freedom) > p_value else (low, middle)
+    return high
 
 
 def quiet_time(values: Sequence[float]) -> float:
@@ -250,6 +358,27 @@ def relative_error(exact: Any, approximate: Any) -> float | None:
     with np.errstate(over="ignore", invalid="ignore"):
         whole, difference = float(np.linalg.norm(exact)), float(np.linalg.norm(approximate - exact))
     return difference / whole if math.isfinite(difference) and 0 < whole < math.inf else None
+
+
+def difference(before: Interval, after: Interval) -> Interval:
+    """Return ``after − before`` of two independent shares with its 95 % interval (Newcombe 1998, method 10)."""
+    value = after.value - before.value
+    return Interval(
+        value,
+        value - math.hypot(after.value - after.low, before.high - before.value),
+        value + math.hypot(after.high - after.value, before.value - before.low),
+        CONFIDENCE,
+    )
+
+
+def two_shares(correct: int, total: int, later_correct: int, later_total: int) -> float:
+    """Return the two-sided p-value that two independent shares are equal, by the normal test with a pooled variance."""
+    if not (0 <= correct <= total and 0 <= later_correct <= later_total and total and later_total):
+        raise ValueError(f"{correct} of {total} and {later_correct} of {later_total} are not shares")
+    pooled = (correct + later_correct) / (total + later_total)
+    variance = pooled * (1 - pooled) * (1 / total + 1 / later_total)
+    distance = abs(later_correct / later_total - correct / total)
+    return math.erfc(distance / math.sqrt(2 * variance)) if variance else 1.0
 
 
 def mcnemar(lost: int, gained: int) -> float:

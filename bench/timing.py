@@ -15,20 +15,31 @@ from bench import advice, summary
 from bench.errors import RequestError
 from bench.measure.latency import LEAD_IN, WarmUp
 from bench.measure.rounds import BASE_ROUNDS, Entrant, Rounds, spend
-from bench.result import BASELINE, Latency, Settings, Speedup
+from bench.result import BASELINE, Latency, Pace, Settings, Speedup
 from bench.stage import Stage
 from bench.subject import RemoteEntrant, Subject, settling
+from bench.yardstick import NAME as YARDSTICK
+from bench.yardstick import Yardstick
 
 EXTRA_S = 0.25
 """Spent on a model's precision beyond the least number of rounds, where no budget was given."""
 
 
-def measure_latency(subjects: Sequence[Subject], settings: Settings, stage: Stage) -> None:
-    """Fill in latency, speed-up and, where that stayed vague, the status ``noisy``; raises ``RequestError``."""
+def measure_latency(
+    subjects: Sequence[Subject], settings: Settings, stage: Stage, yardstick: Yardstick | None = None
+) -> None:
+    """Fill in latency, speed-up and, where that stayed vague, the status ``noisy``; raises ``RequestError``.
+
+    A yardstick is timed in every round beside the variants, and told its own latencies.
+    """
     start = time.monotonic()
     warm_ups = _warm_up(subjects, settings, stage)
+    if yardstick is not None:
+        for batch_size, warm_up in yardstick.start().items():
+            warm_ups[batch_size][YARDSTICK] = warm_up
     races = {
-        batch_size: _rounds(subjects, batch_size, warm_ups[batch_size], settings, stage) for batch_size in warm_ups
+        batch_size: _rounds(subjects, batch_size, warm_ups[batch_size], settings, stage, yardstick)
+        for batch_size in warm_ups
     }
 
     def restart(names: Collection[str]) -> None:
@@ -38,6 +49,10 @@ def measure_latency(subjects: Sequence[Subject], settings: Settings, stage: Stag
             for name, warm_up in later.items():
                 warm_ups[batch_size][name] = warm_ups[batch_size][name].then(warm_up)
             races[batch_size].enter(_entrants(among, batch_size))
+        if yardstick is not None:
+            for batch_size, warm_up in yardstick.start().items():
+                warm_ups[batch_size][YARDSTICK] = warm_ups[batch_size][YARDSTICK].then(warm_up)
+                races[batch_size].enter(yardstick.entrants(batch_size))
 
     least = _least_rounds(warm_ups, settings, start, stage.name)
     for race in races.values():
@@ -53,8 +68,11 @@ def measure_latency(subjects: Sequence[Subject], settings: Settings, stage: Stag
     )
     for batch_size, race in races.items():
         for subject in subjects:
-            if subject.name in race.series:
-                _record(subject, batch_size, race, warm_ups[batch_size][subject.name], settings)
+            if found := _latency(race, subject.name, warm_ups[batch_size], settings):
+                subject.latency[batch_size] = found
+        if yardstick is not None and (found := _latency(race, YARDSTICK, warm_ups[batch_size], settings)):
+            yardstick.latency[batch_size] = found
+            _record_paces(subjects, batch_size, race)
     for batch_size, race in races.items():
         _record_speedups(subjects, batch_size, race)
     _mark_noisy(subjects, settings)
@@ -86,16 +104,22 @@ def _entrants(subjects: Sequence[Subject], batch_size: int) -> dict[str, Entrant
 
 
 def _rounds(
-    subjects: Sequence[Subject], batch_size: int, warm_ups: dict[str, WarmUp], settings: Settings, stage: Stage
+    subjects: Sequence[Subject],
+    batch_size: int,
+    warm_ups: dict[str, WarmUp],
+    settings: Settings,
+    stage: Stage,
+    yardstick: Yardstick | None,
 ) -> Rounds:
     show = stage.bars.bar(f"time {stage.name}, batch {batch_size}")
     return Rounds(
-        entrants=_entrants(subjects, batch_size),
+        entrants=_entrants(subjects, batch_size) | dict(yardstick.entrants(batch_size) if yardstick else {}),
         calls={technique: warm_up.calls_per_block for technique, warm_up in warm_ups.items()},
         rng=random.Random(f"{settings.seed} {stage.name} {batch_size}"),
         after_round=lambda done: show(done, max(done, BASE_ROUNDS)),
         settle=settling(settings.threads),
         luck=summary.start_luck(settings.threads),
+        company=(YARDSTICK,),
     )
 
 
@@ -123,12 +147,15 @@ def _least_rounds(warm_ups: dict[int, dict[str, WarmUp]], settings: Settings, st
     return min(wanted, affordable)
 
 
-def _record(subject: Subject, batch_size: int, race: Rounds, warm_up: WarmUp, settings: Settings) -> None:
-    series = race.series[subject.name]
+def _latency(race: Rounds, name: str, warm_ups: dict[str, WarmUp], settings: Settings) -> Latency | None:
+    """Return what was measured of an entrant; ``None`` if it failed."""
+    if name not in race.series:
+        return None
+    series, warm_up = race.series[name], warm_ups[name]
     rounds_s = list(series.rounds_s.values())
     if not rounds_s or math.isnan(sum(rounds_s)):  # it failed among these rounds
-        return
-    subject.latency[batch_size] = Latency(
+        return None
+    return Latency(
         runs_s=summary.run_means(rounds_s, settings.runs),
         rounds=list(series.rounds_s),
         rounds_s=rounds_s,
@@ -149,6 +176,12 @@ def _record_speedups(subjects: Sequence[Subject], batch_size: int, race: Rounds)
     for subject in timed:
         if subject.name != BASELINE:
             subject.speedup[batch_size] = Speedup.of(race.speedup(BASELINE, subject.name))
+
+
+def _record_paces(subjects: Sequence[Subject], batch_size: int, race: Rounds) -> None:
+    for subject in subjects:
+        if batch_size in subject.latency:
+            subject.pace[batch_size] = Pace.of(race.log_ratio(subject.name, to=YARDSTICK))
 
 
 def _mark_noisy(subjects: Sequence[Subject], settings: Settings) -> None:

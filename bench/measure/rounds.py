@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol
 
 from bench import summary
 from bench.measure.disturbance import Cause
-from bench.summary import Ratio
+from bench.summary import LogRatio, Ratio
 
 BASE_ROUNDS = 8
 """Made of every variant, whatever the precision."""
@@ -89,11 +89,13 @@ class Rounds:
         after_round: Callable[[int], None] = lambda done: None,
         settle: Callable[[], None] = lambda: None,
         luck: float = summary.START_LUCK,
+        company: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take ``calls`` for each block, by name; ``after_round`` hears of each round made.
 
-        ``settle`` waits until what was just run has come to rest; ``luck`` is ``summary.start_luck``.
+        ``settle`` waits until what was just run has come to rest; ``luck`` is ``summary.start_luck``. ``company`` are
+        the names of those that take part in every round, whoever else does.
         """
         self.series = {name: Series(calls[name]) for name in entrants}
         self.made = 0
@@ -102,6 +104,7 @@ class Rounds:
         self._after_round = after_round
         self._settle = settle
         self._luck = luck
+        self._company = company
         self.clock = clock
 
     def enter(self, entrants: Mapping[str, Entrant]) -> None:
@@ -113,7 +116,7 @@ class Rounds:
 
     def make(self, number: int, among: Collection[str], deadline: float = math.inf) -> None:
         """Make ``number`` rounds of the entrants ``among``, or fewer if the clock passes ``deadline``."""
-        order = [name for name in self._entrants if name in among]
+        order = [name for name in self._entrants if name in among or name in self._company]
         for _ in range(number):
             if self.clock() >= deadline:
                 return
@@ -144,13 +147,19 @@ class Rounds:
 
     def speedup(self, baseline: str, name: str) -> Ratio:
         """Return how many times faster than ``baseline`` an entrant is, over the rounds that both were in."""
+        return summary.speedup(*self._paired(baseline, name), self._luck)
+
+    def log_ratio(self, name: str, to: str) -> LogRatio:
+        """Return how an entrant's time stands to another's, over the rounds that both were in."""
+        return summary.log_ratio(*self._paired(name, to), self._luck)
+
+    def _paired(self, baseline: str, name: str) -> tuple[list[float], list[float], list[int]]:
+        """Return the times of both in common rounds, and which of these were the first of a process."""
         ours, theirs = self.series[name].rounds_s, self.series[baseline].rounds_s
         common = [number for number in ours if number in theirs]
         fresh = {*self.series[name].starts, *self.series[baseline].starts}
         starts = {bisect.bisect_left(common, number) for number in fresh} - {len(common)}
-        return summary.speedup(
-            [theirs[number] for number in common], [ours[number] for number in common], sorted(starts), self._luck
-        )
+        return [theirs[number] for number in common], [ours[number] for number in common], sorted(starts)
 
 
 def spend(

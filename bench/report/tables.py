@@ -25,6 +25,10 @@ TEXT = {
     "Reached",
     "Layer",
     "Rule",
+    "CPU",
+    "Instruction sets",
+    "Device",
+    "Engine",
 }
 """Columns that are read from the left."""
 

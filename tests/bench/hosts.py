@@ -150,3 +150,31 @@ class FakeVariant:
         method, _, argument = what.partition(" ")
         if where == step and hasattr(Host, method):
             getattr(self._host, method)(*filter(None, [argument]))
+
+
+class FakeYardstick:
+    """Stands in for ``bench.yardstick_host.YardstickHost``; takes half a millisecond a call.
+
+    What its device is called goes wrong: the step in which its process dies.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._plant = ""
+
+    def build(self, threads: int, device: str) -> None:
+        self._plant = device
+
+    def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, WarmUp]:
+        self._die_in("warm up")
+        return dict.fromkeys(batch_sizes, WarmUp(calls_per_block=20, blocks_s=[5e-4], warm=True))
+
+    def renew(self, batch_size: int) -> None:
+        pass
+
+    def time(self, batch_size: int, calls: int) -> Block:
+        self._die_in("time")
+        return Block(5e-4 * calls)
+
+    def _die_in(self, step: str) -> None:
+        if self._plant == step:
+            os._exit(3)

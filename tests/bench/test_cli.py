@@ -10,6 +10,7 @@ from bench import result
 from bench.result import Run
 from tests.bench.conftest import Command
 from tests.bench.examples import FP32, RUN
+from tests.bench.sittings import sitting
 
 
 @pytest.mark.parametrize(
@@ -125,6 +126,66 @@ def test_report_of_something_else_is_one_sentence(command: Command, tmp_path: Pa
     code, _, err = command("report", str(tmp_path / "run.json"))
     assert code == 2
     assert err.count("\n") == 1
+
+
+def saved(folder: Path, **runs: Run) -> list[str]:
+    for name, run in runs.items():
+        result.save(run, folder / f"{name}.json")
+    return [str(folder / f"{name}.json") for name in runs]
+
+
+def test_compare_renders_the_comparison(command: Command, tmp_path: Path) -> None:
+    code, out, _ = command("compare", *saved(tmp_path, base=sitting(1), new=sitting(2)))
+    assert code == 0
+    assert out.startswith("# Quantbench: 2 runs compared")
+    assert "## B against A, row by row" in out
+
+
+@pytest.mark.parametrize(("suffix", "start"), [("md", "# Quantbench"), ("json", "{")])
+def test_compare_writes_markdown_or_json(command: Command, tmp_path: Path, suffix: str, start: str) -> None:
+    out_file = tmp_path / f"comparison.{suffix}"
+    code, out, _ = command("compare", *saved(tmp_path, base=sitting(1), new=sitting(2)), "--out", str(out_file))
+    assert (code, out) == (0, "")
+    assert out_file.read_text(encoding="utf-8").startswith(start)
+
+
+@pytest.mark.parametrize(("slower", "code", "word"), [(1.0, 0, "Gate: passed"), (1.3, 1, "Gate: FAILED")])
+def test_a_broken_gate_is_exit_code_1(command: Command, tmp_path: Path, slower: float, code: int, word: str) -> None:
+    files = saved(tmp_path, base=sitting(1), new=sitting(2, slower={"fp16": slower}))
+    rules = ["--fail-if", "latency > 5%", "--fail-if", "accuracy < -0.5pp"]
+    found, out, err = command("compare", *files, *rules, "--out", str(tmp_path / "comparison.md"))
+    assert (found, err) == (code, "")
+    assert out.startswith(word)
+    assert out.count("`mnist/lab1` `fp16` of B against A: latency at batch") == (2 if code else 0)
+
+
+def test_a_rule_that_cannot_be_read_is_pointed_at(command: Command, tmp_path: Path) -> None:
+    code, out, err = command("compare", *saved(tmp_path, base=RUN, new=RUN), "--fail-if", "latency ~ 5%")
+    assert (code, out) == (2, "")
+    sentence, shown, caret = err.splitlines()
+    assert sentence.startswith("bench: --fail-if 'latency ~ 5%' cannot be read at character 9: > or < is expected")
+    assert shown[caret.index("^")] == "~"
+
+
+def test_a_gate_of_runs_that_do_not_compare_is_one_sentence(command: Command, tmp_path: Path) -> None:
+    threaded = RUN.model_copy(update={"settings": RUN.settings.model_copy(update={"threads": 2})})
+    code, out, err = command("compare", *saved(tmp_path, base=RUN, new=threaded), "--fail-if", "latency > 5%")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "threads 1 and 2" in err
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_empty_comparison_is_one_sentence(command: Command, tmp_path: Path, number: int) -> None:
+    code, out, err = command("compare", *saved(tmp_path, base=RUN)[:number])
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("content", ["", '{"schema_version": 2, "rows": [', '{"schema_version": 99}'])
+def test_compare_of_a_truncated_or_newer_file_is_one_sentence(command: Command, tmp_path: Path, content: str) -> None:
+    (tmp_path / "new.json").write_text(content)
+    code, out, err = command("compare", *saved(tmp_path, base=RUN), str(tmp_path / "new.json"))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "new.json" in err
 
 
 def test_list_names_what_there_is(command: Command) -> None:

@@ -11,6 +11,7 @@ import pytest
 import bench
 from bench import result
 from tests.bench.examples import RUN
+from tests.bench.sittings import sitting
 
 
 def modules_after(code: str) -> set[str]:
@@ -33,6 +34,14 @@ def test_the_command_answers_without_torch(arguments: list[str]) -> None:
 def test_report_needs_no_torch(tmp_path: Path) -> None:
     result.save(RUN, tmp_path / "run.json")
     assert not {"torch", "numpy", "scipy"} & modules_after_command("report", str(tmp_path / "run.json"))
+
+
+@pytest.mark.parametrize("rules", [[], ["--fail-if", "latency > 5%"]])
+def test_compare_needs_no_torch_and_no_scipy(tmp_path: Path, rules: list[str]) -> None:
+    result.save(sitting(seed=1), tmp_path / "run.json")
+    result.save(sitting(seed=2), tmp_path / "new.json")
+    files = [str(tmp_path / name) for name in ("run.json", "new.json")]
+    assert not {"torch", "numpy", "scipy", "matplotlib"} & modules_after_command("compare", *files, *rules)
 
 
 def test_the_library_imports_nothing_until_it_is_used() -> None:

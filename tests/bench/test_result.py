@@ -9,6 +9,7 @@ from bench import result
 from bench.errors import RequestError, RunFileError
 from bench.result import SCHEMA_VERSION, Run
 from tests.bench.examples import RUN, SETTINGS
+from tests.bench.sittings import sitting
 
 
 def test_a_run_survives_its_file(tmp_path: Path) -> None:
@@ -41,6 +42,21 @@ def test_what_was_not_measured_is_none_and_never_zero(tmp_path: Path) -> None:
     assert row["status"] == "unsupported"
     for name in ("size_bytes", "packed_bytes", "params", "macs", "peak_memory_bytes", "accuracy", "agreement"):
         assert row[name] is None
+
+
+def test_a_file_from_before_the_yardstick_is_read(tmp_path: Path) -> None:
+    content = json.loads(RUN.model_dump_json())
+    del content["yardsticks"]
+    for row in content["rows"]:
+        del row["pace"]
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    assert result.load(tmp_path / "run.json") == RUN
+
+
+def test_a_yardstick_and_paces_survive_the_file(tmp_path: Path) -> None:
+    run = sitting(seed=1)
+    result.save(run, tmp_path / "run.json")
+    assert result.load(tmp_path / "run.json") == run
 
 
 def test_writing_leaves_no_other_file(tmp_path: Path) -> None:

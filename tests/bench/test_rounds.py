@@ -112,6 +112,23 @@ def test_only_those_named_take_part() -> None:
     }
 
 
+def test_company_is_in_every_round() -> None:
+    entrants = {name: FakeEntrant(name) for name in "abc"}
+    race = Rounds(entrants, dict.fromkeys(entrants, 1), random.Random(0), company="c")
+    race.make(1, "ab")
+    race.make(1, "a")
+    assert {name: list(series.rounds_s) for name, series in race.series.items()} == {"a": [0, 1], "b": [0], "c": [0, 1]}
+
+
+def test_a_log_ratio_is_that_of_common_rounds() -> None:
+    race = rounds_of(FakeEntrant("a", cost_s=2.0), FakeEntrant("b", cost_s=1.0))
+    race.make(8, "ab")
+    race.make(3, "a")
+    found = race.log_ratio("a", to="b")
+    assert found.value == pytest.approx(math.log(2))
+    assert found.n == 8
+
+
 def test_each_round_is_reported() -> None:
     seen: list[int] = []
     Rounds({"a": FakeEntrant("a")}, {"a": 1}, random.Random(0), after_round=seen.append).make(3, "a")

@@ -16,16 +16,25 @@ from bench.summary import (
     ALPHA,
     CONFIDENCE,
     MIN_ROUNDS,
+    SITTING_LUCK,
     START_LUCK,
+    LogRatio,
     Ratio,
+    change,
     describe,
+    difference,
     holm,
+    in_seconds,
+    log_ratio,
     mcnemar,
     mean_std,
     percentile,
     quiet_time,
     run_means,
     speedup,
+    student_p,
+    student_quantile,
+    two_shares,
     wilson,
 )
 
@@ -273,6 +282,74 @@ def test_one_slow_process_of_four_does_not_move_the_speedup() -> None:
 def test_starts_that_do_not_fit_the_rounds_are_refused(starts: list[int]) -> None:
     with pytest.raises(ValueError, match="starts"):
         speedup([1.0] * 8, [1.0] * 8, starts)
+
+
+# Between two runs
+
+
+@given(st.floats(min_value=-30, max_value=30), st.integers(min_value=1, max_value=100))
+def test_students_p_value_agrees_with_scipy(t: float, freedom: int) -> None:
+    assert student_p(t, freedom) == pytest.approx(2 * stats.t.sf(abs(t), freedom), abs=1e-12)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 7, 19, 100])
+@pytest.mark.parametrize("p_value", [0.05, 0.001])
+def test_students_quantile_agrees_with_scipy(freedom: int, p_value: float) -> None:
+    assert student_quantile(p_value, freedom) == pytest.approx(stats.t.isf(p_value / 2, freedom), rel=1e-6)
+
+
+def test_freedom_is_rounded_down() -> None:
+    assert student_p(2.0, 7.9) == student_p(2.0, 7)
+
+
+def test_a_speedup_is_what_its_log_ratio_says() -> None:
+    found, ratio = log_ratio(*simulated(20, seed=3)), speedup(*simulated(20, seed=3))
+    assert found.error is not None
+    assert math.exp(found.value) == ratio.value
+    margin = stats.t.isf(0.025, found.freedom) * found.error
+    assert ratio.high == pytest.approx(math.exp(found.value + margin), rel=1e-9)
+
+
+def test_a_change_of_worked_numbers() -> None:
+    # Errors 0.03 and 0.04 make 0.05; freedom (0.05^4) / (0.03^4 / 10 + 0.04^4 / 10) = 18.5, taken as 18: t = 2.10.
+    found = change(LogRatio(0.1, 0.03, 10, 20), LogRatio(0.3, 0.04, 10, 30), luck=0.0)
+    assert found.value == pytest.approx(math.exp(0.2))
+    assert found.low == pytest.approx(math.exp(0.2 - 2.1009 * 0.05), rel=1e-4)
+    assert found.p_value == pytest.approx(2 * stats.t.sf(4.0, 18))
+    assert found.n == 20
+
+
+def test_sittings_differ_by_more_than_their_rounds_show() -> None:
+    sure = LogRatio(0.0, 1e-6, 19, 40)
+    assert change(sure, sure).half_width == pytest.approx(1.97 * SITTING_LUCK * math.sqrt(2), rel=0.01)
+
+
+def test_without_an_error_a_change_has_no_confidence() -> None:
+    found = change(LogRatio(0.0, None, 0.0, 5), LogRatio(0.1, 0.01, 10, 20))
+    assert (found.confidence, found.p_value, found.low) == (0.0, 1.0, found.value)
+
+
+def test_seconds_are_held_against_the_drift_alone() -> None:
+    found = change(in_seconds([1.0] * 8), in_seconds([1.5] * 8), luck=0.14)
+    assert found.value == pytest.approx(1.5)
+    assert found.p_value > ALPHA
+    assert in_seconds([1.0] * (MIN_ROUNDS - 1)).error is None
+
+
+def test_two_shares_agree_with_a_test_of_a_contingency_table() -> None:
+    table = [[9507, 493], [9707, 293]]
+    expected = stats.chi2_contingency(table, correction=False).pvalue
+    assert two_shares(9507, 10_000, 9707, 10_000) == pytest.approx(expected, rel=1e-9)
+    assert two_shares(10, 10, 5, 5) == 1.0
+    with pytest.raises(ValueError, match="are not shares"):
+        two_shares(11, 10, 5, 5)
+
+
+def test_a_difference_of_shares_of_newcombes_example() -> None:
+    # Newcombe 1998, table II, example (a): 56/70 - 48/80 = 0.2, by method 10 from 0.0524 to 0.3339.
+    found = difference(wilson(48, 80), wilson(56, 70))
+    assert found.value == pytest.approx(0.2)
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 # Accuracy and agreement

@@ -85,7 +85,7 @@ def ready(name: str, kind: str) -> tuple[nn.Module, Tensor]:
         network.train()(inputs)  # BatchNorm's statistics are of the quantized weights
     network.eval()
     if isinstance(technique, RangeLinear) and technique.activation_bits != FULL:
-        technique._calibrate(network, inputs)
+        technique._calibrate(network, [(inputs,)])
     return network, inputs
 
 

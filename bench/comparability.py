@@ -1,0 +1,82 @@
+"""Whether two runs can be held against each other row by row, and what else differs between them.
+
+| what differs | consequence |
+|---|---|
+| CPU, its instruction sets or cores, accelerators | another machine: compared by speed-up alone |
+| threads, pinned cores, device, engine, batch sizes | a column of its own: compared by speed-up alone |
+| seed, epochs, data, recipes | the same: the weights are others, and accuracies of other weights do not compare |
+| system, Python, torch, quantbench | is what one may want to compare: named, and no obstacle |
+| suite, runs, precision, budget, timeout | nothing: rows that both have compare |
+"""
+
+from __future__ import annotations
+
+from bench.result import Machine, Run
+
+_MACHINE = ("cpu", "architecture", "isa", "physical_cores", "logical_cores", "accelerators")
+_SETTINGS = {
+    "threads": "threads",
+    "pinned_cores": "pinned cores",
+    "device": "device",
+    "engine": "quantized engine",
+    "batch_sizes": "batch sizes",
+    "seed": "seed",
+    "epochs": "epochs",
+}
+_SOFTWARE = {"os": "system", "python": "Python", "torch": "torch"}
+
+
+def same_machine(base: Machine, new: Machine) -> bool:
+    """Return whether both are, as far as they tell, one machine or equal ones."""
+    return all(getattr(base, name) == getattr(new, name) for name in _MACHINE)
+
+
+def obstacles(base: Run, new: Run) -> list[str]:
+    """Return why the rows of ``new`` cannot be held against those of ``base`` one by one; empty if they can."""
+    if not same_machine(base.machine, new.machine):
+        return [f"another machine ({base.machine.cpu}, {new.machine.cpu})"]
+    found = [
+        f"{text} {_shown(getattr(base.settings, name))} and {_shown(getattr(new.settings, name))}"
+        for name, text in _SETTINGS.items()
+        if getattr(base.settings, name) != getattr(new.settings, name)
+    ]
+    return found + list(other_data(base, new).values()) + _other_recipes(base, new)
+
+
+def other_data(base: Run, new: Run) -> dict[str, str]:
+    """Return what differs in the data of tasks that both have, by task."""
+    before = {data.task: data for data in base.data}
+    return {
+        data.task: f"{data.task} data {was.kind} {was.fingerprint} and {data.kind} {data.fingerprint}"
+        for data in new.data
+        if (was := before.get(data.task)) is not None and (data.kind, data.fingerprint) != (was.kind, was.fingerprint)
+    }
+
+
+def remarks(base: Run, new: Run) -> list[str]:
+    """Return what else differs, which is no obstacle."""
+    found = [
+        f"{text} {getattr(base.machine, name)} and {getattr(new.machine, name)}"
+        for name, text in _SOFTWARE.items()
+        if getattr(base.machine, name) != getattr(new.machine, name)
+    ]
+    if base.quantbench != new.quantbench:
+        found.append(f"quantbench {base.quantbench} and {new.quantbench}")
+    return found
+
+
+def _other_recipes(base: Run, new: Run) -> list[str]:
+    before = {(each.model, each.precision, each.technique): each for each in base.trainings}
+    differing = [
+        each.model
+        for each in new.trainings
+        if (known := before.get((each.model, each.precision, each.technique))) is not None
+        and (known.recipe_hash, known.seed) != (each.recipe_hash, each.seed)
+    ]
+    return [f"other recipes of {', '.join(dict.fromkeys(differing))}"] if differing else []
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    return "as the recipes have them" if value is None else str(value)

@@ -1,0 +1,314 @@
+"""Any number of runs beside each other: one table a model, what agrees between machines, and what changed on one.
+
+Absolute latencies of different machines are only shown. What is compared between machines is the speed-up over each
+machine's own fp32; what is compared between two runs of one machine is in ``bench.change``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from bench import change, comparability
+from bench.change import Change, Missing
+from bench.errors import RequestError
+from bench.explanation import explanations
+from bench.result import BASELINE, Machine, Record, Row, Run, Settings, Speedup, Status, load
+from bench.units import counted
+from bench.verdict import UNDECIDED, latency_verdicts
+
+ALIKE = 1.1
+"""Speed-ups whose ratio is smaller are called alike, however precisely they are known: nobody would choose by it."""
+ALL_NAMED = 4
+"""So many machines have their figures in a sentence; of more, the least and the greatest."""
+PACKED_SLACK = 0.01
+"""Packed files may differ by this share: they hold scales as text, and machines round trained weights differently."""
+
+
+class Column(Record):
+    """One run."""
+
+    label: str
+    machine: Machine
+    settings: Settings
+    quantbench: str
+    created: str
+    finished: bool
+    synthetic: list[str]
+    """Titles of the sets in whose place it had stand-ins."""
+
+
+class Cell(Record):
+    """What one run has of one variant at one batch size."""
+
+    status: Status
+    simulated: bool
+    runs_s: list[float]
+    """Empty if it was not timed."""
+    speedup: Speedup | None
+    """Over the fp32 of the same run; ``None`` for a simulation too."""
+
+
+class Line(Record):
+    """One variant at one batch size."""
+
+    technique: str
+    batch_size: int
+    cells: list[Cell | None]
+    """As the columns; ``None`` where the run has no such row."""
+
+
+class ModelTable(Record):
+    """One model on all machines."""
+
+    model: str
+    """As ``task/model``."""
+    lines: list[Line]
+
+
+class Statement(Record):
+    """What all machines say of one technique's speed-up."""
+
+    kind: Literal["differs", "agrees", "cannot tell"]
+    model: str
+    technique: str
+    batch_size: int
+    sentence: str
+
+
+class Apart(Record):
+    """Two runs that are not held against each other row by row."""
+
+    base: str
+    new: str
+    same_machine: bool
+    reasons: list[str]
+
+
+class Pair(Record):
+    """Two runs of one machine, row by row."""
+
+    base: str
+    new: str
+    changes: list[Change]
+    missing: list[Missing]
+    remarks: list[str]
+    """What else differs, and how it was compared."""
+
+
+class Comparison(Record):
+    """What several runs say together."""
+
+    columns: list[Column]
+    tables: list[ModelTable]
+    errors: list[str]
+    """Sizes or parameters of one variant that differ between runs."""
+    statements: list[Statement]
+    pairs: list[Pair]
+    apart: list[Apart]
+
+    def _repr_markdown_(self) -> str:
+        """Render as the command does, in a notebook."""
+        from bench.report.machines import render
+
+        return render(self)
+
+
+def compare(*runs: Run | Path | str, labels: Sequence[str] = ()) -> Comparison:
+    """Compare runs, or the run files at these paths; ``labels`` name them, by default A, B, C and so on.
+
+    Raises ``RequestError`` for fewer than two runs or labels that do not fit, and ``RunFileError`` for a file that
+    cannot be read.
+    """
+    if len(runs) < 2:
+        raise RequestError(f"{counted(len(runs), 'run')} cannot be compared; name two run files or more.")
+    names = list(labels) or [_letters(position) for position in range(len(runs))]
+    if len(set(names)) != len(runs):
+        raise RequestError(f"{counted(len(runs), 'run')} need as many labels that differ, not {', '.join(names)}.")
+    loaded = [each if isinstance(each, Run) else load(Path(each)) for each in runs]
+    by_label = dict(zip(names, loaded, strict=True))
+    pairs, apart = _pairs(by_label)
+    first_of_machine = {
+        label: run for label, run in by_label.items() if label not in {pair.new for pair in pairs}
+    }  # what a pair says of its second run need not be said again
+    return Comparison(
+        columns=[_column(label, run) for label, run in by_label.items()],
+        tables=_tables(loaded),
+        errors=_errors(by_label),
+        statements=_statements(first_of_machine) if len(first_of_machine) > 1 else [],
+        pairs=pairs,
+        apart=apart,
+    )
+
+
+def _letters(position: int) -> str:
+    """Return A to Z, then AA, AB and so on."""
+    before, letter = divmod(position, 26)
+    return (_letters(before - 1) if before else "") + chr(ord("A") + letter)
+
+
+def _column(label: str, run: Run) -> Column:
+    return Column(
+        label=label,
+        machine=run.machine,
+        settings=run.settings,
+        quantbench=run.quantbench,
+        created=run.created,
+        finished=run.finished,
+        synthetic=[data.title for data in run.data if data.kind == "synthetic"],
+    )
+
+
+def _pairs(runs: Mapping[str, Run]) -> tuple[list[Pair], list[Apart]]:
+    """Hold each run against the first before it that it can be held against; say why not against the very first."""
+    pairs, apart = [], []
+    labels = list(runs)
+    for position, label in enumerate(labels[1:], start=1):
+        new = runs[label]
+        why_not = {base: comparability.obstacles(runs[base], new) for base in labels[:position]}
+        base = next((base for base, reasons in why_not.items() if not reasons), None)
+        if base is not None:
+            pairs.append(
+                Pair(
+                    base=base,
+                    new=label,
+                    changes=change.changes(runs[base], new),
+                    missing=change.missing(runs[base], new),
+                    remarks=_remarks(runs[base], new),
+                )
+            )
+        if why_not[labels[0]]:
+            same = comparability.same_machine(runs[labels[0]].machine, new.machine)
+            apart.append(Apart(base=labels[0], new=label, same_machine=same, reasons=why_not[labels[0]]))
+    return pairs, apart
+
+
+def _remarks(base: Run, new: Run) -> list[str]:
+    differing = comparability.remarks(base, new)
+    return [*([f"What else differs: {'; '.join(differing)}."] if differing else []), *change.how_it_was_done(base, new)]
+
+
+def _tables(runs: Sequence[Run]) -> list[ModelTable]:
+    tables: dict[str, dict[tuple[str, int], list[Cell | None]]] = {}
+    for position, run in enumerate(runs):
+        for row in run.rows:
+            lines = tables.setdefault(f"{row.task}/{row.model}", {})
+            for size in run.settings.batch_sizes:
+                cells = lines.setdefault((row.technique, size), [None] * len(runs))
+                cells[position] = Cell(
+                    status=row.status,
+                    simulated=row.simulated,
+                    runs_s=row.latency[size].runs_s if size in row.latency else [],
+                    speedup=None if row.simulated else row.speedup.get(size),
+                )
+    return [
+        ModelTable(
+            model=model,
+            lines=[Line(technique=name, batch_size=size, cells=cells) for (name, size), cells in lines.items()],
+        )
+        for model, lines in tables.items()
+    ]
+
+
+def _variants(runs: Mapping[str, Run]) -> dict[tuple[str, str], dict[str, Row]]:
+    """Return the rows of each variant, by the label of its run."""
+    variants: dict[tuple[str, str], dict[str, Row]] = {}
+    for label, run in runs.items():
+        for row in run.rows:
+            variants.setdefault((f"{row.task}/{row.model}", row.technique), {})[label] = row
+    return variants
+
+
+_SIZES: dict[str, tuple[Callable[[Row], int | None], float]] = {
+    "parameters": (lambda row: row.params, 0.0),
+    "bytes on disk": (lambda row: row.size_bytes, 0.0),
+    "bytes packed": (lambda row: row.packed_bytes, PACKED_SLACK),
+}
+
+
+def _errors(runs: Mapping[str, Run]) -> list[str]:
+    """Name each size of one variant that is not everywhere the same; other data may make other vocabularies."""
+    found = []
+    for (model, technique), rows in _variants(runs).items():
+        base = next(iter(rows))
+        alike = {
+            label: row
+            for label, row in rows.items()
+            if row.task not in comparability.other_data(runs[base], runs[label])
+        }
+        for name, (read, slack) in _SIZES.items():
+            known = {label: value for label, row in alike.items() if (value := read(row)) is not None}
+            if known and max(known.values()) > (1 + slack) * min(known.values()):
+                figures = ", ".join(f"{value:,} on {label}" for label, value in known.items())
+                found.append(f"`{technique}` of `{model}`: {figures} {name}, which should be the same everywhere")
+    return found
+
+
+def _statements(runs: Mapping[str, Run]) -> list[Statement]:
+    words = {(label, *key): word for label, run in runs.items() for key, word in _words(run).items()}
+    found = []
+    for (model, technique), rows in _variants(runs).items():
+        if technique == BASELINE:
+            continue
+        for size in dict.fromkeys(size for run in runs.values() for size in run.settings.batch_sizes):
+            known = {
+                label: row
+                for label, row in rows.items()
+                if (label, model, technique, size) in words
+                and not row.simulated
+                and size in row.speedup
+                and row.speedup[size].confidence
+            }
+            if len(known) > 1:
+                said = {label: words[label, model, technique, size] for label in known}
+                found.append(_statement(model, size, {label: runs[label] for label in known}, known, said))
+    return found
+
+
+def _words(run: Run) -> dict[tuple[str, str, int], str]:
+    """Return the verdict on each speed-up, as the report of the run has it: one family a task and batch size."""
+    words: dict[tuple[str, str, int], str] = {}
+    for task in dict.fromkeys(row.task for row in run.rows):
+        rows = run.rows_of(task)
+        for size in run.settings.batch_sizes:
+            for row, verdict in zip(rows, latency_verdicts(rows, size), strict=True):
+                words[f"{task}/{row.model}", row.technique, size] = verdict.word
+    return words
+
+
+def _statement(
+    model: str, size: int, runs: Mapping[str, Run], rows: Mapping[str, Row], words: Mapping[str, str]
+) -> Statement:
+    """Say whether speed-ups differ: opposite words, or the slowest's interval below the fastest's and not ``ALIKE``."""
+    speedups = {label: row.speedup[size] for label, row in rows.items()}
+    most = max(speedups, key=lambda label: speedups[label].value)
+    least = min(speedups, key=lambda label: speedups[label].value)
+    high, low = speedups[most], speedups[least]
+    opposite = {"faster", "slower"} <= set(words.values())
+    differs = opposite or (low.high < high.low and high.value > ALIKE * low.value)
+    first = next(iter(rows.values()))
+    what = f"`{first.technique}` on `{model}` at batch {size}"
+    shown = speedups if len(speedups) <= ALL_NAMED else {least: low, most: high}
+    figures = ", ".join(f"{_as_fast(value)} on {label}" for label, value in shown.items())
+    if differs:
+        others = [f"{_as_fast(value)} on {label}" for label, value in shown.items() if label not in (most, least)]
+        could = explanations({label: runs[label] for label in (most, least)}, first.dtype)
+        sentence = (
+            f"{what} is {high.value:.2f}× as fast as {BASELINE} on {most} [{high.low:.2f}, {high.high:.2f}] and "
+            f"{low.value:.2f}× on {least} [{low.low:.2f}, {low.high:.2f}]"
+            + (f" ({', '.join(others)})" if others else "")
+            + (f"; what could explain it: {'; '.join(could)}." if could else "; nothing that is recorded explains it.")
+        )
+        return Statement(kind="differs", model=model, technique=first.technique, batch_size=size, sentence=sentence)
+    if len(set(words.values())) == 1 and UNDECIDED not in words.values():
+        word = next(iter(words.values()))
+        sentence = f"{what} is {word} than {BASELINE} everywhere: {figures}."
+        return Statement(kind="agrees", model=model, technique=first.technique, batch_size=size, sentence=sentence)
+    undecided = [label for label, word in words.items() if word == UNDECIDED]
+    sentence = f"{what}: {figures}; no difference from {BASELINE} detected on {', '.join(undecided)}."
+    return Statement(kind="cannot tell", model=model, technique=first.technique, batch_size=size, sentence=sentence)
+
+
+def _as_fast(value: Speedup) -> str:
+    return f"{value.value:.2f}× [{value.low:.2f}, {value.high:.2f}]"

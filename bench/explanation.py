@@ -1,0 +1,57 @@
+"""What differs between machines and could explain that a technique gains here and not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from bench.result import Run
+
+GENERAL = ("AVX2", "FMA", "AVX512F", "NEON", "SVE")
+BY_DTYPE = {
+    "qint8": ("AVX-VNNI", "AVX512-VNNI", "AMX-INT8", "dot product", "I8MM"),
+    "float16": ("F16C", "AVX512-FP16", "AMX-FP16", "FP16 arithmetic"),
+    "bfloat16": ("AVX512-BF16", "AMX-BF16", "BF16"),
+}
+"""The instruction sets that kernels of a dtype are made of, as ``bench.machine.ISA_FLAGS`` calls them."""
+
+
+def explanations(runs: Mapping[str, Run], dtype: str) -> list[str]:
+    """Return the differences between runs, by label, that could explain other speed-ups of a technique of ``dtype``.
+
+    Instruction sets are named where the model ran on the CPU and some machine lacks what another has; a thing that all
+    have alike is not named. Where nothing of that differs, the CPUs are.
+    """
+    found = [
+        *_lacking(runs, (*BY_DTYPE.get(dtype, ()), *GENERAL)),
+        *_differing(runs, "architecture", lambda run: run.machine.architecture),
+        *_differing(runs, "device", _device),
+        *_differing(runs, "threads", lambda run: str(run.settings.threads)),
+        *_differing(runs, "torch", lambda run: run.machine.torch),
+    ]
+    if dtype == "qint8":
+        found += _differing(runs, "quantized engine", lambda run: run.settings.engine)
+    return found or _differing(runs, "the CPU", lambda run: run.machine.cpu)
+
+
+def _lacking(runs: Mapping[str, Run], features: Sequence[str]) -> list[str]:
+    on_cpu = {label: run for label, run in runs.items() if run.settings.device == "cpu"}
+    without: dict[tuple[str, ...], list[str]] = {}
+    for feature in features:
+        lacking = tuple(label for label, run in on_cpu.items() if feature not in run.machine.isa)
+        if 0 < len(lacking) < len(on_cpu):
+            without.setdefault(lacking, []).append(feature)
+    return [f"no {' or '.join(names)} on {', '.join(lacking)}" for lacking, names in without.items()]
+
+
+def _differing(runs: Mapping[str, Run], name: str, read: Callable[[Run], str]) -> list[str]:
+    holders: dict[str, list[str]] = {}
+    for label, run in runs.items():
+        holders.setdefault(read(run), []).append(label)
+    if len(holders) < 2:
+        return []
+    shown = [f"{value} on {', '.join(labels)}" for value, labels in holders.items()]
+    return [f"{name} {', '.join(shown)}"]
+
+
+def _device(run: Run) -> str:
+    return run.settings.device if run.settings.device == "cpu" else ", ".join(run.machine.accelerators)

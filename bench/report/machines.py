@@ -1,0 +1,147 @@
+"""The comparison of runs in markdown: machines, one table a model, what agrees, and what changed on one machine."""
+
+from __future__ import annotations
+
+from bench.change import NO_DIFFERENCE, Change
+from bench.comparison import Cell, Column, Comparison, ModelTable, Pair
+from bench.report.tables import table
+from bench.result import BASELINE
+from bench.summary import Interval, mean_std
+from bench.units import MISSING, counted, duration, ratio
+
+HOW_TO_READ = (
+    "Cells: mean ± std of a call over the runs, and × the speed-up over the same machine's own fp32 with its 95 % "
+    "interval. Latencies of different machines are only shown; what is compared is the speed-up."
+)
+_HEADINGS = {
+    "differs": "What differs between machines",
+    "agrees": "What agrees",
+    "cannot tell": "What cannot be told",
+}
+_SIZES = ("size", "packed", "params", "memory")
+"""Exact, so that the figure says all."""
+_WORDS = {"no difference detected": "=", "the same": "=", "not comparable": ""}
+
+
+def render(comparison: Comparison) -> str:
+    """Return the whole comparison as one document."""
+    columns = comparison.columns
+    parts = [f"# Quantbench: {counted(len(columns), 'run')} compared", _machines(columns)]
+    parts += [
+        f"> **Synthetic data.** {column.label} measured {', '.join(column.synthetic)} on generated stand-ins."
+        for column in columns
+        if column.synthetic
+    ]
+    parts += [f"> **Unfinished.** {column.label} was interrupted." for column in columns if not column.finished]
+    if comparison.errors:
+        errors = "\n".join(f"- **Error**: {error}." for error in comparison.errors)
+        parts += ["## Errors: sizes that differ", errors]
+    parts += ["## Latency and speed-up", HOW_TO_READ, *(_model(each, columns) for each in comparison.tables)]
+    for kind, heading in _HEADINGS.items():
+        if sentences := [each.sentence for each in comparison.statements if each.kind == kind]:
+            parts += [f"## {heading}", "\n".join(f"- {sentence}" for sentence in sentences)]
+    apart = [
+        f"- {each.base} and {each.new} are one machine and are not held against each other row by row: "
+        f"{'; '.join(each.reasons)}."
+        for each in comparison.apart
+        if each.same_machine
+    ]
+    if apart:
+        parts += ["## Set apart", "\n".join(apart)]
+    for pair in comparison.pairs:
+        parts += _pair(pair)
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _machines(columns: list[Column]) -> str:
+    rows = [
+        [
+            column.label,
+            column.machine.cpu,
+            ", ".join(column.machine.isa) or MISSING,
+            _device(column),
+            column.settings.threads,
+            column.settings.engine,
+            column.machine.torch,
+            column.quantbench,
+            column.created,
+        ]
+        for column in columns
+    ]
+    header = ["", "CPU", "Instruction sets", "Device", "Threads", "Engine", "torch", "quantbench", "Measured"]
+    return table(rows, header)
+
+
+def _device(column: Column) -> str:
+    device = column.settings.device
+    return device if device == "cpu" else f"{device} ({', '.join(column.machine.accelerators)})"
+
+
+def _model(model: ModelTable, columns: list[Column]) -> str:
+    rows = [
+        [line.technique, line.batch_size, *(_cell(cell, line.technique) for cell in line.cells)] for line in model.lines
+    ]
+    return f"### {model.model}\n\n{table(rows, ['Technique', 'Batch', *(column.label for column in columns)])}"
+
+
+def _cell(cell: Cell | None, technique: str) -> str:
+    if cell is None:
+        return MISSING
+    if not cell.runs_s:
+        return cell.status if cell.status in ("failed", "unsupported") else MISSING
+    time = duration(mean_std(cell.runs_s))
+    if cell.simulated:
+        return f"{time} (simulated)"
+    found = cell.speedup
+    if technique == BASELINE or found is None:
+        return time
+    return f"{time}, {ratio(Interval(found.value, found.low, found.high, found.confidence))}"
+
+
+def _pair(pair: Pair) -> list[str]:
+    return [
+        f"## {pair.new} against {pair.base}, row by row",
+        " ".join(pair.remarks),
+        _changes(pair),
+        "\n".join(_sentences(pair)),
+    ]
+
+
+def _changes(pair: Pair) -> str:
+    sizes = list(dict.fromkeys(each.batch_size for each in pair.changes if each.batch_size is not None))
+    header = ["Model", "Technique"]
+    for name in [*(f"Latency B{size}" for size in sizes), "Accuracy"]:
+        header += [name, "Verdict"]
+    header += [quantity.capitalize() for quantity in _SIZES]
+    rows: dict[tuple[str, str], dict[tuple[str, int | None], Change]] = {}
+    for each in pair.changes:
+        rows.setdefault((each.model, each.technique), {})[each.quantity, each.batch_size] = each
+    keys: list[tuple[str, int | None]] = [("latency", size) for size in sizes]
+    keys.append(("accuracy", None))
+    cells = [
+        [
+            model,
+            technique,
+            *(text for key in keys for text in _figure(found.get(key))),
+            *(_figure(found.get((quantity, None)))[0] for quantity in _SIZES),
+        ]
+        for (model, technique), found in rows.items()
+    ]
+    return table(cells, header)
+
+
+def _figure(change: Change | None) -> tuple[str, str]:
+    if change is None:
+        return MISSING, ""
+    return ("0" if change.word == "the same" else change.figure), _WORDS.get(change.word, change.word)
+
+
+def _sentences(pair: Pair) -> list[str]:
+    told = [each for each in pair.changes if each.word not in NO_DIFFERENCE]
+    lines = [f"- {each.row}: {each.sentence}." for each in told]
+    lines += [
+        f"- `{each.model}` `{each.technique}`: **{'missing' if each.lost else 'new'}**, {each.sentence}."
+        for each in pair.missing
+    ]
+    rest = len(pair.changes) - len(told)
+    return [*lines, f"- No difference in the {'other ' if told else ''}{counted(rest, 'figure')}."]

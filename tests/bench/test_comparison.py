@@ -1,0 +1,261 @@
+"""Runs beside each other: what is shown, what is said, and what is set apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import result
+from bench.comparison import Comparison, compare
+from bench.errors import RequestError, RunFileError
+from bench.report.machines import render
+from bench.result import Accuracy, Pace, Row, Run, Yardstick
+from tests.bench.examples import DATA, FP16, FP32, MACHINE, QINT8, RUN, SETTINGS, TRAINING, latency, speedup
+
+GOLDEN = Path(__file__).with_name("golden_comparison.md")
+
+
+def elsewhere(machine: Mapping[str, Any] | None = None, **changes: Any) -> Run:
+    """Return the example run as another machine without VNNI would have it: int8 is slower there."""
+    slow = QINT8.model_copy(update={"speedup": {1: speedup(0.95, 0.01, 1e-6), 64: speedup(0.8, 0.02, 1e-9)}})
+    there = MACHINE.model_copy(update={"cpu": "Old CPU 100", "isa": ["AVX2"], **(machine or {})})
+    return RUN.model_copy(update={"machine": there, "rows": [FP32, FP16, slow], **changes})
+
+
+def with_settings(run: Run = RUN, **changes: Any) -> Run:
+    return run.model_copy(update={"settings": SETTINGS.model_copy(update=changes)})
+
+
+def with_row(row: Row, **changes: Any) -> Run:
+    """Return the example run with one row changed."""
+    changed = row.model_copy(update=changes)
+    return RUN.model_copy(update={"rows": [changed if each is row else each for each in RUN.rows]})
+
+
+def paced(slower: Mapping[str, float] | None = None, lost: int = 0) -> Run:
+    """Return the example run with a yardstick; some techniques are slower, and each has lost as many answers."""
+    rows = []
+    for row in (FP32, FP16, QINT8):
+        factor = (slower or {}).get(row.technique, 1.0)
+        assert row.accuracy is not None
+        changes: dict[str, object] = {
+            "accuracy": Accuracy(correct=row.accuracy.correct - lost, total=10_000),
+            "latency": {1: latency(50e-6 * factor), 64: latency(600e-6 * factor)},
+            "pace": {size: Pace(value=0.6 * factor, error=0.008, freedom=20, n=40) for size in (1, 64)},
+        }
+        rows.append(row.model_copy(update=changes))
+    beside = Yardstick(model="mnist/lab1", latency={1: latency(80e-6), 64: latency(1e-3)})
+    return RUN.model_copy(update={"rows": rows, "yardsticks": [beside]})
+
+
+def said(comparison: Comparison, kind: str) -> list[str]:
+    return [each.sentence for each in comparison.statements if each.kind == kind]
+
+
+def test_the_report_is_the_golden_one() -> None:
+    """After an intended change: write ``render(compare(…))`` to the golden file and read the difference."""
+    comparison = compare(paced(), elsewhere(), paced({"fp16": 1.3}, lost=300))
+    assert render(comparison) == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_a_notebook_and_json_have_the_same_facts() -> None:
+    comparison = compare(RUN, elsewhere())
+    assert comparison._repr_markdown_() == render(comparison)
+    assert Comparison.model_validate_json(comparison.model_dump_json()) == comparison
+
+
+# Between machines
+
+
+def test_each_model_has_a_table_of_techniques_and_machines() -> None:
+    [table] = compare(RUN, elsewhere()).tables
+    assert table.model == "mnist/lab1"
+    assert [(line.technique, line.batch_size) for line in table.lines[:4]] == [
+        ("fp32", 1),
+        ("fp32", 64),
+        ("fp16", 1),
+        ("fp16", 64),
+    ]
+    static = next(line for line in table.lines if line.technique == "static-qint8")
+    assert static.cells[0] is not None
+    assert static.cells[0].status == "unsupported"
+    assert static.cells[1] is None, "that run has no such row"
+
+
+def test_what_turns_round_is_a_sentence_with_its_figures_and_what_could_explain_it() -> None:
+    [sentence] = said(compare(RUN, elsewhere()), "differs")
+    assert sentence == (
+        "`dynamic-qint8` on `mnist/lab1` at batch 64 is 3.00× as fast as fp32 on A [2.90, 3.10] and 0.80× on B "
+        "[0.78, 0.82]; what could explain it: no AVX512-VNNI on B."
+    )
+
+
+@pytest.mark.parametrize(
+    ("machine", "settings", "could"),
+    [
+        ({"isa": MACHINE.isa, "torch": "2.11.0"}, {}, "torch 2.14.1 on A, 2.11.0 on B"),
+        ({"isa": MACHINE.isa}, {"threads": 2}, "threads 1 on A, 2 on B"),
+        ({"isa": MACHINE.isa}, {"engine": "qnnpack"}, "quantized engine fbgemm on A, qnnpack on B"),
+        ({"isa": ["NEON"], "architecture": "aarch64"}, {}, "no AVX512-VNNI or AVX2 on B; no NEON on A; architecture"),
+        ({"isa": MACHINE.isa}, {}, "the CPU Example CPU 3000 on A, Old CPU 100 on B"),
+        ({"accelerators": ["H200"]}, {"device": "cuda"}, "device cpu on A, H200 on B"),
+    ],
+)
+def test_differences_of_the_fingerprint_are_named(
+    machine: dict[str, Any], settings: dict[str, Any], could: str
+) -> None:
+    [sentence] = said(compare(RUN, with_settings(elsewhere(machine), **settings)), "differs")
+    assert f"what could explain it: {could}" in sentence
+
+
+def test_what_all_machines_say_alike_agrees() -> None:
+    alike = elsewhere(rows=[FP32, QINT8])
+    one, sixty_four = said(compare(RUN, alike), "agrees")
+    assert one == (
+        "`dynamic-qint8` on `mnist/lab1` at batch 1 is slower than fp32 everywhere: 0.96× [0.95, 0.97] on A, "
+        "0.96× [0.95, 0.97] on B."
+    )
+    assert sixty_four.startswith("`dynamic-qint8` on `mnist/lab1` at batch 64 is faster than fp32 everywhere: 3.00×")
+
+
+def test_what_is_faster_on_both_but_not_as_much_differs() -> None:
+    less = QINT8.model_copy(update={"speedup": {64: speedup(1.5, 0.05, 1e-9)}})
+    [sentence] = said(compare(RUN, elsewhere(rows=[FP32, less])), "differs")
+    assert "is 3.00× as fast as fp32 on A [2.90, 3.10] and 1.50× on B [1.45, 1.55]" in sentence
+
+
+def test_a_difference_nobody_would_choose_by_is_none() -> None:
+    nearly = QINT8.model_copy(update={"speedup": {64: speedup(2.8, 0.05, 1e-9)}})
+    assert not said(compare(RUN, elsewhere(rows=[FP32, nearly])), "differs")
+
+
+def test_where_a_machine_does_not_know_nothing_is_told() -> None:
+    sentences = said(compare(RUN, elsewhere()), "cannot tell")
+    assert (
+        "`fp16` on `mnist/lab1` at batch 64: 1.04× [0.89, 1.19] on A, 1.04× [0.89, 1.19] on B; no difference from "
+        in (sentences[1])
+    )
+    assert sentences[1].endswith("fp32 detected on A, B.")
+
+
+def test_a_simulation_says_nothing_of_latency() -> None:
+    simulated = QINT8.model_copy(update={"simulated": True})
+    comparison = compare(RUN, elsewhere(rows=[FP32, simulated]))
+    assert not comparison.statements
+    assert "(simulated)" in render(comparison)
+    assert "0.80×" not in render(comparison)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "figures"),
+    [
+        ("params", 407_049, "407,050 on A, 407,049 on B parameters"),
+        ("size_bytes", 412_174, "412,173 on A, 412,174 on B bytes on disk"),
+        ("packed_bytes", 420_000, "409,364 on A, 420,000 on B bytes packed"),
+    ],
+)
+def test_sizes_that_differ_between_machines_are_an_error(field: str, value: int, figures: str) -> None:
+    comparison = compare(RUN, elsewhere(rows=[FP32, QINT8.model_copy(update={field: value})]))
+    assert comparison.errors == [f"`dynamic-qint8` of `mnist/lab1`: {figures}, which should be the same everywhere"]
+    assert f"- **Error**: {comparison.errors[0]}." in render(comparison)
+
+
+def test_sizes_of_other_data_are_not_held_against_each_other() -> None:
+    """Another vocabulary makes another model."""
+    other = DATA.model_copy(update={"fingerprint": "ffff"})
+    assert not compare(RUN, elsewhere(rows=[QINT8.model_copy(update={"params": 1})], data=[other])).errors
+
+
+def test_packed_files_may_differ_by_the_text_of_their_scales() -> None:
+    row = QINT8.model_copy(update={"packed_bytes": 409_400})
+    assert not compare(RUN, elsewhere(rows=[row])).errors
+
+
+def test_synthetic_data_and_unfinished_runs_are_said() -> None:
+    run = elsewhere(data=[DATA.model_copy(update={"kind": "synthetic"})], finished=False)
+    text = render(compare(RUN, run))
+    assert "> **Synthetic data.** B measured MNIST on generated stand-ins." in text
+    assert "> **Unfinished.** B was interrupted." in text
+
+
+# One machine
+
+
+def test_two_runs_of_one_machine_are_a_pair_and_said_once() -> None:
+    comparison = compare(RUN, RUN, elsewhere())
+    assert [(pair.base, pair.new) for pair in comparison.pairs] == [("A", "B")]
+    assert all("on B" not in each.sentence for each in comparison.statements)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"threads": 2}, "threads 1 and 2"),
+        ({"pinned_cores": []}, "pinned cores 3 and none"),
+        ({"device": "cuda"}, "device cpu and cuda"),
+        ({"engine": "qnnpack"}, "quantized engine fbgemm and qnnpack"),
+        ({"batch_sizes": [1]}, "batch sizes 1 64 and 1"),
+        ({"seed": 1}, "seed 0 and 1"),
+        ({"epochs": 3}, "epochs as the recipes have them and 3"),
+    ],
+)
+def test_runs_of_other_settings_are_columns_set_apart_with_the_reason(settings: dict[str, Any], reason: str) -> None:
+    comparison = compare(RUN, with_settings(**settings))
+    assert not comparison.pairs
+    assert [each.reasons for each in comparison.apart] == [[reason]]
+    assert f"A and B are one machine and are not held against each other row by row: {reason}." in render(comparison)
+
+
+@pytest.mark.parametrize("settings", [{"runs": 9}, {"precision": 0.01}, {"budget_s": 9.0}, {"suite": "lab"}])
+def test_other_efforts_still_compare(settings: dict[str, Any]) -> None:
+    assert compare(RUN, with_settings(**settings)).pairs
+
+
+def test_other_data_and_other_recipes_set_apart() -> None:
+    data = RUN.model_copy(update={"data": [DATA.model_copy(update={"fingerprint": "ff"})]})
+    recipe = RUN.model_copy(update={"trainings": [TRAINING.model_copy(update={"recipe_hash": "ff"})]})
+    comparison = compare(RUN, data, recipe)
+    assert comparison.apart[0].reasons == ["mnist data real 0123456789abcdef and real ff"]
+    assert comparison.apart[1].reasons == ["other recipes of mnist/lab1"]
+
+
+def test_other_software_on_one_machine_compares_and_is_named() -> None:
+    newer = RUN.model_copy(update={"machine": MACHINE.model_copy(update={"torch": "2.15.0"}), "quantbench": "0.3.0"})
+    [pair] = compare(RUN, newer).pairs
+    assert pair.remarks[0] == "What else differs: torch 2.14.1 and 2.15.0; quantbench 0.1.0 and 0.3.0."
+
+
+def test_threads_of_one_machine_compare_as_columns() -> None:
+    slower = elsewhere({"cpu": MACHINE.cpu, "isa": MACHINE.isa})
+    [sentence] = said(compare(RUN, with_settings(slower, threads=2)), "differs")
+    assert sentence.endswith("what could explain it: threads 1 on A, 2 on B.")
+
+
+# Requests
+
+
+@pytest.mark.parametrize("runs", [[], [RUN]])
+def test_an_empty_comparison_is_refused(runs: list[Run]) -> None:
+    with pytest.raises(RequestError, match=r"^\d runs? cannot be compared; name two run files or more\.$"):
+        compare(*runs)
+
+
+def test_labels_name_the_columns() -> None:
+    assert [column.label for column in compare(RUN, RUN, labels=["main", "branch"]).columns] == ["main", "branch"]
+    with pytest.raises(RequestError, match="2 runs need as many labels that differ, not same, same"):
+        compare(RUN, RUN, labels=["same", "same"])
+
+
+def test_there_are_letters_for_any_number_of_runs() -> None:
+    labels = [column.label for column in compare(*[RUN.model_copy(update={"rows": []})] * 53).columns]
+    assert (labels[0], labels[25], labels[26], labels[52]) == ("A", "Z", "AA", "BA")
+
+
+def test_files_are_read(tmp_path: Path) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    assert compare(tmp_path / "run.json", str(tmp_path / "run.json")) == compare(RUN, RUN)
+    with pytest.raises(RunFileError, match="cannot be read"):
+        compare(RUN, tmp_path / "no.json")

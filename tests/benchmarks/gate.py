@@ -1,0 +1,265 @@
+"""Whether the gate keeps its promises on this machine: no false alarm, and what is planted is found.
+
+    python -m tests.benchmarks.gate [--tries 20] [--budget 12] [--out reports/gate]
+
+Each try measures mnist/lab2 three times: a base, the same again, and with 10 % longer calls planted in one technique,
+another one each try. The gate ``latency > 5%`` must let the second pass and must name the planted row of the third,
+and no other. The third also has two hundred of MNIST's ten thousand answers made wrong in every technique, which
+``accuracy < -0.5pp`` must find. Needs the real MNIST; 20 tries take some 15 minutes on an idle machine. A bound that is
+missed is said to be missed, and the exit code is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from pydantic import Field
+from torch import Tensor
+
+from bench import gate
+from bench.comparison import Comparison, compare
+from bench.measure.latency import WarmUp
+from bench.report.tables import table
+from bench.result import Accuracy, Machine, Record, Run, write_atomically
+from bench.runner import run
+from bench.summary import mean_std
+from bench.units import percent
+from bench.variant import Evaluation, VariantFacts, VariantRequest
+from bench.variant_host import VariantHost
+
+MODEL = "mnist/lab2"
+TECHNIQUES = ("fp32", "bf16", "dynamic-qint8")
+SLOW_DOWN = 0.1
+WRONG = 200
+"""Of ten thousand answers: 2 points."""
+PLANTED = "QUANTBENCH_GATE_PLANTED"
+"""The environment variable that tells workers which technique is slowed; every one then answers worse."""
+LATENCY, ACCURACY = gate.parse("latency > 5%"), gate.parse("accuracy < -0.5pp")
+
+
+class PlantedHost(VariantHost):
+    """A variant with what is planted."""
+
+    _slow: bool
+    _wrong: bool
+
+    def build(self, request: VariantRequest) -> VariantFacts:
+        """Note what is planted here."""
+        self._note(request)
+        return super().build(request)
+
+    def reload(self, request: VariantRequest) -> str:
+        """Note what is planted here: a long measurement goes on in processes that reload."""
+        self._note(request)
+        return super().reload(request)
+
+    def evaluate(self) -> Evaluation:
+        """Answer, and if that is planted make the first right answers wrong."""
+        found = super().evaluate()
+        if not self._wrong:
+            return found
+        right, answers = found.right.copy(), found.answers.copy()
+        spoilt = np.flatnonzero(right)[:WRONG]
+        right[spoilt] = False
+        answers[spoilt] = (answers[spoilt] + 1) % 10
+        accuracy = Accuracy(correct=found.accuracy.correct - len(spoilt), total=found.accuracy.total)
+        return Evaluation(accuracy, answers=answers, right=right)
+
+    def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, WarmUp]:
+        """Warm up, each call delayed if that is planted."""
+        if self._slow:
+            forward = functools.partial(delayed, self._variant.forward)
+            self._variant = dataclasses.replace(self._variant, forward=forward)
+        return super().warm_up(batch_sizes, cores)
+
+    def _note(self, request: VariantRequest) -> None:
+        planted = os.environ.get(PLANTED, "")
+        self._slow, self._wrong = planted == request.technique, bool(planted)
+
+
+def delayed(forward: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """Call ``forward``, and spin for a share of what that took."""
+    start = time.perf_counter_ns()
+    outputs = forward(inputs)
+    now = time.perf_counter_ns()
+    end = now + SLOW_DOWN * (now - start)
+    while time.perf_counter_ns() < end:
+        pass
+    return outputs
+
+
+class Figure(Record):
+    """The change of one row's latency."""
+
+    technique: str
+    batch_size: int
+    value: float
+    low: float | None
+    high: float | None
+    p_value: float | None
+    word: str
+    in_seconds: float
+    """The same change without the yardstick."""
+
+
+class Try(Record):
+    """What the gate said of one base, the same again, and what was planted."""
+
+    planted: str
+    """The technique that was slowed."""
+    same: list[Figure]
+    slowed: list[Figure]
+    false_alarms: list[str]
+    """What broke the gate although nothing was planted."""
+    found: bool
+    """Whether the slowed row broke the gate at one batch size at least."""
+    misnamed: list[str]
+    """Which other rows broke the gate beside it."""
+    worse_found: list[str]
+    """The rows of which the lost answers broke the gate, of all."""
+
+
+class Experiment(Record):
+    """All tries."""
+
+    quantbench: str
+    created: str
+    machine: Machine
+    budget_s: float
+    seconds: float
+    tries: list[Try] = Field(default_factory=list)
+
+
+def main() -> None:
+    """Try, print the table, write it and the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tries", type=int, default=20)
+    parser.add_argument("--budget", type=float, default=12.0, help="seconds of one measurement")
+    parser.add_argument("--out", type=Path, default=Path("reports/gate"))
+    options = parser.parse_args()
+    start = time.monotonic()
+    tries: list[Try] = []
+    first: Run | None = None
+    for number in range(options.tries):
+        planted = TECHNIQUES[number % len(TECHNIQUES)]
+        with patch("bench.rows.VARIANT_HOST", "tests.benchmarks.gate:PlantedHost"):
+            base, same, slowed = [measure(name, options.budget) for name in ("", "", planted)]
+        first = first or base
+        tries.append(judge(base, same, slowed, planted))
+        print(f"try {number + 1}: {outcome(tries[-1])}", flush=True)
+        experiment = Experiment(
+            quantbench=first.quantbench,
+            created=first.created,
+            machine=first.machine,
+            budget_s=options.budget,
+            seconds=time.monotonic() - start,
+            tries=tries,
+        )
+        text = render(experiment)  # written each time: half an hour is not lost to a Ctrl-C
+        write_atomically(options.out / "gate.json", json.dumps(experiment.model_dump(mode="json"), indent=1) + "\n")
+        write_atomically(options.out / "gate.md", text + "\n")
+    print(text)
+    sys.exit("| missed" in text)
+
+
+def measure(planted: str, budget_s: float) -> Run:
+    """Return a run in which the calls of ``planted`` take longer."""
+    os.environ[PLANTED] = planted
+    with tempfile.TemporaryDirectory() as folder:
+        return run(
+            models=[MODEL], techniques=TECHNIQUES, data="real", budget_s=budget_s, out=folder, progress=False, seed=0
+        )
+
+
+def judge(base: Run, same: Run, slowed: Run, planted: str) -> Try:
+    """Return what the gate says of both runs beside the base."""
+    with_same, with_slowed = compare(base, same), compare(base, slowed)
+    rows = broken(with_slowed, LATENCY)
+    return Try(
+        planted=planted,
+        same=figures(with_same),
+        slowed=figures(with_slowed),
+        false_alarms=gate.check(with_same, [LATENCY, ACCURACY]).broken,
+        found=planted in rows,
+        misnamed=sorted(rows - {planted}),
+        worse_found=sorted(broken(with_slowed, ACCURACY)),
+    )
+
+
+def broken(comparison: Comparison, rule: gate.Rule) -> set[str]:
+    """Return the techniques whose rows break the rule."""
+    return {each.technique for each in comparison.pairs[0].changes if rule.broken_by(each)}
+
+
+def figures(comparison: Comparison) -> list[Figure]:
+    """Return the changes of latency."""
+    return [
+        Figure(
+            technique=each.technique,
+            batch_size=each.batch_size or 0,
+            value=each.value,
+            low=each.low,
+            high=each.high,
+            p_value=each.p_value,
+            word=each.word,
+            in_seconds=each.after / each.before - 1,
+        )
+        for each in comparison.pairs[0].changes
+        if each.quantity == "latency"
+    ]
+
+
+def outcome(each: Try) -> str:
+    """Say in a line what came of a try."""
+    alarms = f"{len(each.false_alarms)} false alarms"
+    return f"{alarms}; {each.planted} slowed and {'found' if each.found else 'MISSED'}, beside it {each.misnamed}"
+
+
+def render(experiment: Experiment) -> str:
+    """Return the table of what was found, and of what it is held against."""
+    tries = experiment.tries
+    passed = sum(not each.false_alarms for each in tries)
+    found = sum(each.found for each in tries)
+    misnamed = sum(bool(each.misnamed) for each in tries)
+    worse = sum(len(each.worse_found) == len(TECHNIQUES) for each in tries)
+    n = len(tries)
+    alone = [figure for each in tries for figure in each.same]
+    rows = [
+        _row("Two runs of the same commit pass", passed, n, n),
+        _row(f"A row with a planted {percent(SLOW_DOWN, 0)} slow-down fails", found, n, n),
+        _row("Another row fails beside it", misnamed, n, 0),
+        _row(f"{WRONG} of 10,000 answers made wrong fail, in every row", worse, n, n),
+    ]
+    return (
+        table(rows, ["Question", "Found", "Bound", "Reached"])
+        + f"\n\nEach try: three runs of {MODEL} with {', '.join(TECHNIQUES)}, {experiment.budget_s:g} s of latencies "
+        f"each; '{LATENCY}' and '{ACCURACY}'. Between two runs of the same commit latencies by the yardstick differed "
+        f"by {_spread([each.value for each in alone])} (one standard deviation, {len(alone)} figures), in seconds by "
+        f"{_spread([each.in_seconds for each in alone])}. Measured on {experiment.machine.cpu}, "
+        f"{experiment.machine.logical_cores} cores, {experiment.created}, torch {experiment.machine.torch}, in "
+        f"{experiment.seconds / 60:.0f} min."
+    )
+
+
+def _row(question: str, found: int, of: int, bound: int) -> list[str]:
+    wanted = f"{bound} of {of}"
+    return [question, f"{found} of {of}", wanted, "yes" if found == bound else "missed"]
+
+
+def _spread(values: Sequence[float]) -> str:
+    return percent(mean_std(values).std or 0.0, 1)
+
+
+if __name__ == "__main__":
+    main()
