@@ -26,6 +26,7 @@ from bench.suite import (
     Selected,
     check_counts,
     check_epochs,
+    check_layers,
     check_limits,
     select_models,
     select_techniques,
@@ -114,6 +115,10 @@ def run(
             needed = list(dict.fromkeys(entry.task for entry in pending))
             datasets = load_datasets(needed, data, root, Path(shared), bars)
             book.require_same_data(datasets)
+            if not book.run.rows:  # a run that goes on was checked when it began
+                check_layers(
+                    chosen, (name for entry in pending for name in datasets[entry.task].layers[entry.spec.name])
+                )
             for task, dataset in datasets.items():
                 of_task = [entry for entry in pending if entry.task is task]
                 _run_task(of_task, dataset, chosen, book, retrain, bars)

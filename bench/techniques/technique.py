@@ -30,6 +30,8 @@ class Context:
     """As in ``bench.result.Machine.isa``."""
     calibration: Callable[[], Tensor]
     """Returns float32 inputs of training examples, batch first."""
+    layers: frozenset[str] | None = None
+    """The names of the layers that may change; ``None`` for all. Only ``confinable`` techniques are given any."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Technique(ABC):
     """One line for ``bench list``."""
     dtype_name: ClassVar[str]
     """The lab's dtype column."""
+    needs_options: ClassVar[bool] = False
+    """Whether it is nothing without what stands behind a colon."""
 
     def dtype(self, device: str) -> str:
         """Return the lab's dtype column for this device."""
@@ -75,6 +79,23 @@ class Technique(ABC):
     def grammar(self) -> str:
         """What may stand behind a colon after its name, in one line."""
         return ""
+
+    @property
+    def confinable(self) -> bool:
+        """Whether it comes after a plain training and ``convert`` heeds ``Context.layers``."""
+        return False
+
+    @property
+    def mentioned(self) -> tuple[str, ...]:
+        """The layers that its name mentions; a model must have them."""
+        return ()
+
+    def treated(self, model: nn.Module) -> list[str]:
+        """Return the names of the weight layers of a float32 model that it would change, in the model's order.
+
+        Of techniques that are not ``confinable`` nothing is known.
+        """
+        return []
 
     @property
     def trained_as(self) -> str:
@@ -114,7 +135,7 @@ class Techniques(Registry[Technique]):
         """Return the technique called ``name``; raises ``UnknownNameError``, or ``RequestError`` for its options."""
         family, colon, options = name.partition(":")
         found = super().get(family)
-        return found.with_options(options) if colon else found
+        return found.with_options(options) if colon or found.needs_options else found
 
 
 TECHNIQUES = Techniques("technique", "bench.techniques", "quantbench.techniques")
