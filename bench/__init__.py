@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.distillation import distill
+    from bench.layerwise.study import sensitivity
     from bench.lowbit.binary_connect import BC
     from bench.packing import PackedModel
     from bench.result import Run
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from bench.selfcheck.check import self_check
     from bench.trainer import train
 
-__all__ = ["BC", "distill", "load_packed", "load_run", "run", "self_check", "train"]
+__all__ = ["BC", "distill", "load_packed", "load_run", "run", "self_check", "sensitivity", "train"]
 
 
 def load_packed(path: str | Path, device: str = "cpu") -> PackedModel:
@@ -45,6 +46,7 @@ _WHERE = {
     "distill": "bench.distillation",
     "run": "bench.runner",
     "self_check": "bench.selfcheck.check",
+    "sensitivity": "bench.layerwise.study",
     "train": "bench.trainer",
 }
 """What is imported when it is used."""

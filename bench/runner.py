@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from bench import checkpoint, machine, result
+from bench import machine, result
 from bench.datasets import load_datasets
 from bench.errors import RequestError, UnsupportedError
 from bench.measure.affinity import choose_cores
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
-from bench.result import Data, Machine, Row, Run, Settings, Training
+from bench.provenance import data_of, training_of
+from bench.result import Machine, Row, Run, Settings
 from bench.rows import measure_model
 from bench.run_book import RunBook
 from bench.subject import Subject
@@ -150,14 +151,7 @@ def _run_task(
     settings = book.run.settings
     cores = machine.usable_cores()
     task = selected[0].task
-    data = Data(
-        task=task.name,
-        kind=dataset.identity.kind,
-        fingerprint=dataset.identity.fingerprint,
-        train_examples=dataset.train_examples,
-        test_examples=dataset.test_examples,
-        **dataset.description,
-    )
+    data = data_of(dataset)
     engines = book.run.machine.quantized_engines
     unsupported = {
         technique.name: UnsupportedError(reason)
@@ -198,25 +192,10 @@ def _run_task(
         rows = measure_model(subjects, settings, cores, bars)
         of_model = dict.fromkeys(order.path for (name, _), order in orders.items() if name == entry.name)
         trainings = [
-            _training(entry, header) for path in of_model if not isinstance(header := trained[path], Exception)
+            training_of(entry, header) for path in of_model if not isinstance(header := trained[path], Exception)
         ]
         book.add(data, trainings, rows)
         bars.say(f"{entry.name}: {_outcome(rows)}")
-
-
-def _training(selected: Selected, header: checkpoint.Header) -> Training:
-    return Training(
-        model=selected.name,
-        precision=header.precision,
-        technique=header.technique,
-        description=selected.spec.description,
-        recipe=header.recipe,
-        recipe_hash=header.recipe_hash,
-        seed=header.seed,
-        seconds=header.seconds,
-        threads=header.threads,
-        device=header.device,
-    )
 
 
 def _outcome(rows: Sequence[Row]) -> str:
