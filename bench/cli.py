@@ -297,7 +297,8 @@ def sensitivity_command(
     write_atomically(folder / "sensitivity.md", render(study))
     draw(study, folder / PICTURE_FILE)
     _print(render(study, picture=None))
-    raise typer.Exit(_exit_code(study.run))
+    recommended = [study.recommendation.run] if study.recommendation else []
+    raise typer.Exit(max(map(_exit_code, [study.run, *recommended])))
 
 
 @app.command("export")

@@ -7,7 +7,7 @@ chosen on flatter. Training examples would not do for the first: a network is su
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -46,13 +46,13 @@ def recommend(
     """
     search = _Search(measuring, layers, measured, max_drop)
     best = climb(ladder(search.options()), search.allowed, search.lost)
-    found = search.mixture(best)
-    final = measuring.measure([*chosen, found])
-    float32, answers = search.right[BASELINE], search.right[found.name]
+    name, assigned = search.smallest({search.mixture(best).name: best.layers, **search.rows()})
+    final = measuring.measure([*chosen, TECHNIQUES.get(name)])
+    float32, answers = search.right[BASELINE], search.right[name]
     return Recommendation(
         max_drop=max_drop,
-        technique=found.name,
-        layers={layer: best.layers.get(layer, BASELINE) for layer in search.names},
+        technique=name,
+        layers={layer: assigned.get(layer, BASELINE) for layer in search.names},
         steps=search.steps,
         search=_change(float32[SEARCH], answers[SEARCH]),
         held_back=_change(float32[HELD_BACK], answers[HELD_BACK]),
@@ -112,6 +112,31 @@ class _Search:
         )
         self.steps.append(step)
         return lost
+
+    def rows(self) -> dict[str, Mapping[str, str]]:
+        """Return, by the technique of each row of the study, what it assigns."""
+        found: dict[str, Mapping[str, str]] = {}
+        for each in self.layers:
+            alike = {other.layer: each.technique for other in self.layers if other.technique == each.technique}
+            found[each.technique] = alike
+            found[each.only] = {each.layer: each.technique}
+            if each.others is not None:
+                found[each.others] = {layer: name for layer, name in alike.items() if layer != each.layer}
+        return found
+
+    def smallest(self, assignments: Mapping[str, Mapping[str, str]]) -> tuple[str, Mapping[str, str]]:
+        """Return the technique with the smallest file of those measured that fit, and what it assigns.
+
+        Losses need not add up: a row of the study may fit that the sum of its layers' losses spoke against.
+        """
+
+        def size(name: str) -> float:
+            change, packed = self._change(name), self.packed_bytes[name]
+            fits = change is not None and change.lost - change.gained <= self.allowed
+            return packed if fits and packed is not None else math.inf
+
+        name = min(assignments, key=size)
+        return name, assignments[name]
 
     def _change(self, technique: str) -> Change | None:
         if technique not in self.right:

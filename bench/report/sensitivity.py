@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from bench.layerwise.record import Change, LayerStudy, Recommendation, Sensitivity
 from bench.report.lab import caption
-from bench.report.pictures import COLOURS, GREY, _figure, _save
+from bench.report.pictures import COLOURS, GREY, MARKERS, _figure, _save
 from bench.report.tables import table
 from bench.result import BASELINE, Row, Run
 from bench.summary import Interval, mean_std
 from bench.units import MISSING, counted, duration, kilobytes, megabytes, percent, ratio
-from bench.verdict import NOT_COMPARABLE, UNDECIDED, accuracy_verdicts
+from bench.verdict import NOT_COMPARABLE, UNDECIDED, accuracy_verdicts, p_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +97,7 @@ def _cells(run: Run, techniques: Sequence[str]) -> tuple[list[str], list[list[st
                 points(change) if change else MISSING,
                 f"{change.lost:,}" if change else MISSING,
                 f"{change.gained:,}" if change else MISSING,
-                f"{change.p_value:.2g}" if change else MISSING,
+                p_text(change.p_value).removeprefix("p ").removeprefix("= ") if change else MISSING,
                 {UNDECIDED: "=", NOT_COMPARABLE: ""}.get(words[name], words[name]),
                 kilobytes(row.packed_bytes) if row.packed_bytes is not None else MISSING,
                 megabytes(row.size_bytes) if row.size_bytes is not None else MISSING,
@@ -205,19 +205,22 @@ def draw(study: Sensitivity, path: Path) -> None:
 
 
 def _panel(axes: Axes, technique: str, layers: Sequence[LayerStudy], whole: Change | None) -> None:
-    """Draw two bars a layer, the most sensitive on top."""
-    series: list[tuple[str, float, str, str, list[Change | None]]] = [
-        ("only this layer", -0.19, COLOURS[0], "", [each.only_change for each in layers]),
-        ("all but this layer", 0.19, COLOURS[1], "///", [each.others_change for each in layers]),
+    """Draw two bars a layer, the most sensitive on top, each with its value and interval."""
+    series: list[tuple[str, float, int, list[Change | None]]] = [
+        ("only this layer", -0.19, 0, [each.only_change for each in layers]),
+        ("all but this layer", 0.19, 1, [each.others_change for each in layers]),
     ]
-    for label, offset, colour, hatch, changes in series:
+    for label, offset, look, changes in series:
+        colour, marker = COLOURS[look], MARKERS[look]
         at = [position + offset for position, change in enumerate(changes) if change is not None]
         known = [change for change in changes if change is not None]
         values = [100 * change.value for change in known]
         below = [100 * (change.value - change.low) for change in known]
         above = [100 * (change.high - change.value) for change in known]
-        axes.barh(at, values, height=0.34, color=colour, edgecolor=GREY, hatch=hatch, linewidth=0.5, label=label)
-        axes.errorbar(values, at, xerr=[below, above], fmt="none", ecolor=GREY, elinewidth=1.2, capsize=2.5)
+        axes.barh(at, values, height=0.34, color=colour, alpha=0.45)  # the interval shows through
+        drawn = axes.errorbar(values, at, xerr=[below, above], fmt=marker, color=colour, ecolor=GREY, capsize=2.5)
+        drawn[0].set_markersize(4)
+        drawn.set_label(label)
     axes.axvline(0, color=GREY, linewidth=1)
     if whole is not None:
         axes.axvline(100 * whole.value, color=COLOURS[2], linestyle="--", linewidth=1.2, label="all layers")

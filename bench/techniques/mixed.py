@@ -138,13 +138,16 @@ def of(assigned: Mapping[str, Technique]) -> Mixed:
 
 
 def short(assigned: Mapping[str, Technique], layers: Sequence[str]) -> Technique:
-    """Return the technique that treats the layers ``assigned`` so, and of ``layers`` no others, under a short name.
+    """Return the technique that treats the layers ``assigned`` so, under the shortest name.
 
-    The most frequent technique of several layers becomes ``*``, if it is confinable and would treat no more than them.
+    ``layers`` are all that could be treated: a technique that has them all is that technique itself, unless it also
+    changes what lies between them, and one that has most becomes ``*``.
     """
     if not assigned:
         return TECHNIQUES.get(FLOAT)
     usual, count = Counter(assigned.values()).most_common(1)[0]
+    if count == len(layers) and usual.name != ALONE:
+        return usual
     if count == 1 or count < len(layers) / 2:
         return of(assigned)
     float32 = TECHNIQUES.get(FLOAT)
