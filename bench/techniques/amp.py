@@ -46,4 +46,4 @@ class Amp(Technique):
         device = context.device.type
         dtype = getattr(torch, self.training_precision(device))
         forward = functools.partial(_forward, model, functools.partial(torch.autocast, device, dtype=dtype))
-        return Variant(model, forward, notes=("its own training; weights are float32 and cast at each call",))
+        return Variant(model, forward, notes=("trained under autocast; weights are float32 and cast at each call",))

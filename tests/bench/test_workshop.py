@@ -18,6 +18,7 @@ from bench.exporter import export
 from bench.inspector import inspect
 from bench.trainer import TrainedModel, train
 from bench.worker import Worker
+from tasks.task import TASKS
 from tests.bench.conftest import Command
 
 MODEL = "mnist/lab1"
@@ -51,9 +52,23 @@ def test_what_is_trained_already_is_found() -> None:
     assert anew.accuracy == first.accuracy, "the same seed gives the same weights"
 
 
-def test_techniques_that_differ_afterwards_only_share_a_training() -> None:
-    paths = {each.checkpoint for each in train(MODEL, ["bwn", "bwn:float16"], **QUICK)}
+@pytest.mark.parametrize("techniques", [["bwn", "bwn:float16"], ["fp32", "dorefa:w32a32"]])
+def test_techniques_that_differ_afterwards_only_share_a_training(techniques: list[str]) -> None:
+    paths = {each.checkpoint for each in train(MODEL, techniques, **QUICK)}
     assert len(paths) == 1
+
+
+def test_a_training_keeps_its_history() -> None:
+    [trained] = train(MODEL, ["fp32"], **(QUICK | {"epochs": 3}))
+    first, _, last = trained.history
+    assert last.loss < first.loss
+    assert 0 < first.seconds < last.seconds <= trained.seconds
+
+
+def test_residual_networks_are_trained_under_autocast() -> None:
+    specs = {f"{task}/{spec.name}": spec for task in ("mnist", "cifar10") for spec in TASKS.get(task).models}
+    assert specs["mnist/lab1"].precision == "float32"
+    assert specs["cifar10/resnet8"].precision == "bfloat16"
 
 
 def test_another_seed_or_length_is_another_training() -> None:
@@ -141,6 +156,31 @@ def test_a_student_starts_with_its_teachers_weights() -> None:
     assert started.accuracy.correct > alone.accuracy.correct
 
 
+def test_a_teacher_of_ones_own_teaches_the_widest_too(tmp_path: Path) -> None:
+    [larger] = train("mnist/mlp3x1024", ["fp32"], **QUICK)
+    own = larger.checkpoint.rename(tmp_path / "larger.safetensors")
+    done = distill(MODEL, **(SMALL_CHAIN | {"seeds": [0], "sources": ["loss"]}), teacher=own, **QUICK)
+    assert [(each.bits, each.route) for each in done.students] == [
+        (bits, route) for bits in (32, 2) for route in ("alone", "one step", "chain")
+    ]
+    assert done.teacher == "mnist/mlp3x1024"
+    assert "taught by mnist/mlp3x1024" in render(done)
+
+
+def test_a_teacher_that_does_not_fit_is_refused() -> None:
+    [larger] = train("mnist/mlp3x1024", ["fp32"], **QUICK)
+    with pytest.raises(RequestError, match="whose weights do not fit lab1; learn from its answers alone"):
+        distill(MODEL, **SMALL_CHAIN, teacher=larger.checkpoint, **QUICK)
+    [words] = train("sst2/lab2", ["fp32"], **QUICK)
+    with pytest.raises(RequestError, match=r"was trained on synthetic data of sst2 .* not on synthetic data of mnist"):
+        distill(MODEL, **SMALL_CHAIN, teacher=words.checkpoint, **QUICK)
+    [smaller] = train("mnist/lab2", ["fp32"], **QUICK)
+    with pytest.raises(RequestError, match="takes other inputs than lab1"):
+        distill(MODEL, **SMALL_CHAIN, teacher=smaller.checkpoint, **QUICK)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        distill(MODEL, **SMALL_CHAIN, teacher="nowhere.safetensors", **QUICK)
+
+
 def test_what_was_distilled_is_not_trained_again(distilled: Distillation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.weights.PREPARATION_HOST", "tests.bench.hosts:Host")  # which cannot train
     again = distill(MODEL, **SMALL_CHAIN, **QUICK)
@@ -152,6 +192,7 @@ def test_what_was_distilled_is_not_trained_again(distilled: Distillation, monkey
     [
         ({"chain": [32]}, "--chain 32 is no chain"),
         ({"chain": [32, 8, 32]}, "--chain 32,8,32 is no chain"),
+        ({"chain": [8, 32]}, "--chain 8,32 does not descend"),
         ({"weight": 0.0}, "--weight 0 is not a share of the loss"),
         ({"temperature": 0.0}, "--temperature 0 is not a temperature"),
         ({"seeds": []}, "--seed must be given once or more"),
@@ -232,6 +273,23 @@ def test_a_file_of_a_model_that_there_is_not_is_refused(tmp_path: Path) -> None:
     )
     packing.pack(torch.nn.Linear(2, 2), tmp_path / "some.packed", origin)
     with pytest.raises(CheckpointError, match="is of a model that this version cannot build"):
+        bench.load_packed(tmp_path / "some.packed")
+
+
+def test_a_small_file_that_names_a_huge_network_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    from bench import packing
+
+    origin = packing.Origin(
+        model="mnist/lab1",
+        network="mlp",
+        hyperparameters={"inputs": 10**6, "hidden": [10**6], "classes": 10},
+        channels_last=False,
+        trained_as="",
+        technique="fp32",
+        engine="fbgemm",
+    )
+    packing.pack(torch.nn.Linear(2, 2), tmp_path / "some.packed", origin)
+    with pytest.raises(CheckpointError, match="names a network of 1,000,011,000,010 values, more than"):
         bench.load_packed(tmp_path / "some.packed")
 
 

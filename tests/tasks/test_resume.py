@@ -147,6 +147,16 @@ def test_progress_counts_from_the_start_of_the_first_sitting(state: Path) -> Non
     assert told == [(25, 60), (50, 60), (60, 60)]
 
 
+def test_the_history_goes_on_too(state: Path) -> None:
+    uninterrupted = train(prepared(ONE_CYCLE), "float32", 0, CPU).history
+    begin(ONE_CYCLE, state)
+    resumed = train(prepared(ONE_CYCLE), "float32", 0, CPU, state=state).history
+    assert [epoch.loss for epoch in resumed] == [epoch.loss for epoch in uninterrupted]
+    assert len(resumed) == ONE_CYCLE.epochs
+    seconds = [epoch.seconds for epoch in resumed]
+    assert seconds == sorted(seconds)
+
+
 def test_a_training_can_be_interrupted_again_and_again(state: Path) -> None:
     begin(ONE_CYCLE, state)
     for stop in (50, 60):
