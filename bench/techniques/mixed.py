@@ -112,6 +112,8 @@ class Mixed(Technique):
             others = [layer for layer in can[self.rest] if layer not in self.mentioned]
             if others:
                 groups.setdefault(self.rest, []).extend(others)
+        if not groups:
+            raise UnsupportedError(f"{self.name} treats no layer of this model")
         return groups
 
     def _techniques(self) -> list[Technique]:

@@ -306,6 +306,11 @@ def test_a_layer_that_it_cannot_treat_is_a_row_with_the_reason(technique: str, e
     assert sentence in str(caught.value)
 
 
+def test_a_model_without_a_layer_for_it_is_a_row_with_the_reason() -> None:
+    with pytest.raises(UnsupportedError, match="treats no layer of this model"):
+        convert("mixed:*=dynamic-qint8", nn.Sequential(nn.Conv2d(3, 4, 1)), torch.rand(1, 3, 4, 4))
+
+
 def test_an_obstacle_of_one_is_an_obstacle_of_all() -> None:
     mixed = TECHNIQUES.get("mixed:a=range-linear:w4+b=dynamic-qint8")
     assert mixed.obstacle("cpu", "fbgemm", ["fbgemm"]) is None
