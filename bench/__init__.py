@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from bench.comparison import compare
     from bench.distillation import distill
+    from bench.layerwise.study import sensitivity
     from bench.lowbit.binary_connect import BC
     from bench.own.measuring import measure
     from bench.packing import PackedModel
@@ -21,7 +22,18 @@ if TYPE_CHECKING:
     from bench.selfcheck.check import self_check
     from bench.trainer import train
 
-__all__ = ["BC", "compare", "distill", "load_packed", "load_run", "measure", "run", "self_check", "train"]
+__all__ = [
+    "BC",
+    "compare",
+    "distill",
+    "load_packed",
+    "load_run",
+    "measure",
+    "run",
+    "self_check",
+    "sensitivity",
+    "train",
+]
 
 
 def load_packed(path: str | Path, device: str = "cpu") -> PackedModel:
@@ -48,6 +60,7 @@ _WHERE = {
     "distill": "bench.distillation",
     "run": "bench.runner",
     "self_check": "bench.selfcheck.check",
+    "sensitivity": "bench.layerwise.study",
     "train": "bench.trainer",
 }
 """What is imported when it is used."""

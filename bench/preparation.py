@@ -12,6 +12,17 @@ PREPARATION_HOST = "bench.preparation_host:PreparationHost"
 
 
 @dataclass(frozen=True)
+class TreatedLayer:
+    """A layer that a technique would change."""
+
+    name: str
+    kind: str
+    """The module's class, such as ``Linear``."""
+    weights: int
+    """Its weights and biases."""
+
+
+@dataclass(frozen=True)
 class DatasetSummary:
     """What the parent needs to know of a data set that a worker has loaded."""
 
@@ -26,3 +37,5 @@ class DatasetSummary:
     """The task's models by name, resolved."""
     parameters: dict[str, int]
     """Weights and biases of each."""
+    layers: dict[str, list[str]]
+    """The names of each one's Linear and convolution layers, in its order."""

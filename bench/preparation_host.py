@@ -11,8 +11,8 @@ from torch import nn
 from bench import checkpoint, machine
 from bench.checkpoint import DataIdentity, EpochRecord, Header, Order, Teaching
 from bench.lowbit.layers import low_bit_layers
-from bench.measure.params import count_parameters
-from bench.preparation import DatasetSummary
+from bench.measure.params import WEIGHT_LAYERS, count_parameters
+from bench.preparation import DatasetSummary, TreatedLayer
 from bench.result import Machine
 from bench.techniques.technique import TECHNIQUES
 from bench.worker import Report
@@ -48,8 +48,15 @@ class PreparationHost:
             test_examples=len(dataset.test),
             description=dict(dataset.description),
             specs=specs,
-            parameters={name: _parameters(spec) for name, spec in specs.items()},
+            parameters={name: count_parameters(_structure(spec)) for name, spec in specs.items()},
+            layers={name: _weight_layers(_structure(spec)) for name, spec in specs.items()},
         )
+
+    def treated(self, spec: ModelSpec, technique: str) -> list[TreatedLayer]:
+        """Return the layers of a resolved model that a technique would change, in the model's order."""
+        model = _structure(spec)
+        modules = {name: model.get_submodule(name) for name in TECHNIQUES.get(technique).treated(model)}
+        return [TreatedLayer(name, type(part).__name__, count_parameters(part)) for name, part in modules.items()]
 
     def train(self, order: Order, dataset_path: Path, threads: int) -> Header:
         """Train one model and write its checkpoint; raises ``TrainingError``."""
@@ -95,6 +102,11 @@ def _taught(teaching: Teaching, student: nn.Module, task: Task, spec: ModelSpec,
     return Distillation(module, teaching.weight, teaching.temperature)
 
 
-def _parameters(spec: ModelSpec) -> int:
+def _structure(spec: ModelSpec) -> nn.Module:
+    """Return the network without values."""
     with torch.device("meta"):
-        return count_parameters(spec.build())
+        return spec.build()
+
+
+def _weight_layers(network: nn.Module) -> list[str]:
+    return [name for name, part in network.named_modules() if isinstance(part, WEIGHT_LAYERS)]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from bench import checkpoint, machine, result, yardstick
+from bench import machine, result, yardstick
 from bench.datasets import load_datasets
 from bench.errors import RequestError, UnsupportedError
 from bench.measure.affinity import choose_cores
@@ -16,7 +16,8 @@ from bench.own.model import SUITE, OwnModel, own_models, titles
 from bench.own.rows import run_own
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
-from bench.result import Data, Machine, Run, Settings, Training
+from bench.provenance import data_of, training_of
+from bench.result import Machine, Run, Settings
 from bench.rows import measure_model, tally
 from bench.run_book import RunBook
 from bench.subject import Subject
@@ -28,6 +29,7 @@ from bench.suite import (
     Selected,
     check_counts,
     check_epochs,
+    check_layers,
     check_limits,
     select_models,
     select_techniques,
@@ -133,6 +135,10 @@ def run(
             needed = list(dict.fromkeys(entry.task for entry in pending))
             datasets = load_datasets(needed, data, root, Path(shared), bars)
             book.require_same_data({task.name: dataset.identity for task, dataset in datasets.items()})
+            if not book.run.rows:  # a run that goes on was checked when it began
+                check_layers(
+                    chosen, (name for entry in pending for name in datasets[entry.task].layers[entry.spec.name])
+                )
             for task, dataset in datasets.items():
                 of_task = [entry for entry in pending if entry.task is task]
                 _run_task(of_task, dataset, chosen, book, retrain, bars)
@@ -164,14 +170,7 @@ def _run_task(
     settings = book.run.settings
     cores = machine.usable_cores()
     task = selected[0].task
-    data = Data(
-        task=task.name,
-        kind=dataset.identity.kind,
-        fingerprint=dataset.identity.fingerprint,
-        train_examples=dataset.train_examples,
-        test_examples=dataset.test_examples,
-        **dataset.description,
-    )
+    data = data_of(dataset)
     engines = book.run.machine.quantized_engines
     unsupported = {
         technique.name: UnsupportedError(reason)
@@ -213,22 +212,7 @@ def _run_task(
         rows = measure_model(subjects, settings, cores, bars, beside)
         of_model = dict.fromkeys(order.path for (name, _), order in orders.items() if name == entry.name)
         trainings = [
-            _training(entry, header) for path in of_model if not isinstance(header := trained[path], Exception)
+            training_of(entry, header) for path in of_model if not isinstance(header := trained[path], Exception)
         ]
         book.add(data, trainings, rows, [result.Yardstick(model=entry.name, latency=beside.latency)])
         bars.say(f"{entry.name}: {tally(rows)}")
-
-
-def _training(selected: Selected, header: checkpoint.Header) -> Training:
-    return Training(
-        model=selected.name,
-        precision=header.precision,
-        technique=header.technique,
-        description=selected.spec.description,
-        recipe=header.recipe,
-        recipe_hash=header.recipe_hash,
-        seed=header.seed,
-        seconds=header.seconds,
-        threads=header.threads,
-        device=header.device,
-    )

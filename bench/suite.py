@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.errors import RequestError, UnknownNameError
@@ -83,6 +83,15 @@ def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> li
 def select_techniques(names: Sequence[str]) -> list[Technique]:
     """Return the techniques named, or the lab's; the baseline comes first, asked for or not."""
     return [TECHNIQUES.get(name) for name in dict.fromkeys((BASELINE, *(names or LAB_TECHNIQUES)))]
+
+
+def check_layers(techniques: Sequence[Technique], layers: Iterable[str]) -> None:
+    """Raise ``UnknownNameError`` for a layer that a technique's name mentions and that is none of ``layers``."""
+    known = set(layers)
+    for each in techniques:
+        for layer in each.mentioned:
+            if layer not in known:
+                raise UnknownNameError("layer", layer, known)
 
 
 def check_counts(batch_sizes: Sequence[int], runs: int) -> None:

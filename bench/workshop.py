@@ -17,7 +17,7 @@ from bench.errors import CheckpointError, RequestError
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
 from bench.result import Machine
-from bench.suite import Selected, select_models
+from bench.suite import Selected, check_layers, select_models
 from bench.techniques.technique import Technique
 from bench.variant import VARIANT_HOST, Evaluation, VariantFacts, VariantRequest
 from bench.weights import provide, require_cache, training_order
@@ -46,7 +46,8 @@ class Workshop:
     def order(
         self, technique: Technique, seed: int = 0, epochs: int | None = None, teaching: Teaching | None = None
     ) -> Order:
-        """Return what must be trained for a technique."""
+        """Return what must be trained for a technique; raises ``UnknownNameError`` if it names a layer that is none."""
+        check_layers([technique], self.dataset.layers[self.selected.spec.name])
         return training_order(self.dataset, self.selected.spec.name, technique, seed, self.device, epochs, teaching)
 
     def train(self, orders: Sequence[Order], retrain: bool = False) -> list[Header | Exception]:

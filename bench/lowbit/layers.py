@@ -6,6 +6,7 @@ Frozen, it holds what the codes stand for, and its state dict has the codes as b
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -111,13 +112,14 @@ class LowBitConv2d(LowBitLayer, nn.Conv2d):
 CLASSES: dict[type[nn.Module], type[LowBitLayer]] = {nn.Linear: LowBitLinear, nn.Conv2d: LowBitConv2d}
 
 
-def replace(network: nn.Module, technique: LowBit) -> nn.Module:
+def replace(network: nn.Module, technique: LowBit, only: Collection[str] | None = None) -> nn.Module:
     """Return the network, changed in place, with low-bit layers for those that ``technique`` treats.
 
-    A layer that stands in several places of the network is one low-bit layer in all of them.
+    With ``only``, for those of them that it names. A layer that stands in several places of the network is one low-bit
+    layer in all of them.
     """
-    weight_layers = [(name, module) for name, module in network.named_modules() if type(module) in KINDS]
-    chosen = [layer for _, layer in _chosen(weight_layers, technique)]
+    weight_layers = _weight_layers(network)
+    chosen = [layer for name, layer in _treated(weight_layers, technique) if only is None or name in only]
     new = {id(layer): _low_bit(layer, technique, is_first=layer is weight_layers[0][1]) for layer in chosen}
     for parent in list(network.modules()):
         places = {name: child for name, child in parent._modules.items() if id(child) in new}
@@ -128,6 +130,24 @@ def replace(network: nn.Module, technique: LowBit) -> nn.Module:
                 if isinstance(child, nn.ReLU):
                     setattr(parent, name, nn.Identity())
     return new.get(id(network), network)
+
+
+def treated(network: nn.Module, technique: LowBit) -> list[str]:
+    """Return the names of the layers that ``replace`` would replace."""
+    return [name for name, _ in _treated(_weight_layers(network), technique)]
+
+
+def _weight_layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return the layers of a known kind, and those that another technique made of one: the first remains the first."""
+    return [
+        (name, module)
+        for name, module in network.named_modules()
+        if type(module) in KINDS or isinstance(module, LowBitLayer) or callable(getattr(module, "weight", None))
+    ]
+
+
+def _treated(layers: list[tuple[str, nn.Module]], technique: LowBit) -> list[tuple[str, nn.Module]]:
+    return [(name, layer) for name, layer in _chosen(layers, technique) if type(layer) in KINDS]
 
 
 def _chosen(layers: list[tuple[str, nn.Module]], technique: LowBit) -> list[tuple[str, nn.Module]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
-from bench.techniques.torch_quantization import convert_linears
+from bench.techniques.torch_quantization import convert_linears, linears
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +22,12 @@ class DynamicFp16(Technique):
     dtype_name = "float16"
     scheme = "D"
     summary = "float16 Linear weights in memory, computed in float32 (quantize_dynamic)"
+
+    confinable = True
+
+    def treated(self, model: nn.Module) -> list[str]:
+        """Return the Linear layers."""
+        return linears(model)
 
     def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and an engine with a packed float16 Linear."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
-from bench.techniques.torch_quantization import convert_linears, range_notes
+from bench.techniques.torch_quantization import convert_linears, linears, range_notes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,6 +23,12 @@ class DynamicQint8(Technique):
     dtype_name = "qint8"
     scheme = "D"
     summary = "int8 Linear weights, activations quantized as they come (quantize_dynamic)"
+
+    confinable = True
+
+    def treated(self, model: nn.Module) -> list[str]:
+        """Return the Linear layers."""
+        return linears(model)
 
     def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and the engine."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.errors import RequestError
+from bench.errors import RequestError, UnsupportedError
 from bench.techniques import options
 from bench.techniques.low_bit import FULL, Encoded, LowBit
 from bench.techniques.technique import Context, Variant, technique
@@ -49,6 +49,17 @@ class RangeLinear(LowBit):
     """Of activations."""
     deviations: float = options.number(2.0, least=0.1)
     """How many standard deviations ``std`` keeps."""
+
+    @property
+    def confinable(self) -> bool:
+        """Unless it rounds the values of other layers too."""
+        return self.rest == "float32"
+
+    def treated(self, model: nn.Module) -> list[str]:
+        """Return the layers that become low-bit ones."""
+        from bench.lowbit import layers
+
+        return layers.treated(model, self)
 
     @property
     def trained_as(self) -> str:
@@ -112,19 +123,29 @@ class RangeLinear(LowBit):
         """Replace layers, observe their inputs on calibration examples, fix scales and codes."""
         from bench.lowbit import layers
 
-        model = self.prepare(model)
+        model = layers.replace(model, self, context.layers)
+        ours = self._own(model)
+        if not ours:
+            raise UnsupportedError(f"{self.family} treats Linear and convolution layers, and this model has none")
         if self.activation_bits != FULL:
             self._calibrate(model, list(context.calibration_batches(CALIBRATION_BATCH)))
-        layers.freeze(model, self)
+        for layer in ours:
+            layer.freeze()
+        layers.round_rest(model, self)
         return Variant(model, model, notes=self.notes(), simulated=True)
+
+    def _own(self, model: nn.Module) -> list[LowBitLayer]:
+        """Return the layers that are ours: beside them may be others, of another width, say."""
+        from bench.lowbit.layers import low_bit_layers
+
+        return [layer for layer in low_bit_layers(model).values() if layer.technique == self]
 
     def _calibrate(self, model: nn.Module, batches: Sequence[tuple[Tensor, ...]]) -> None:
         import torch
 
-        from bench.lowbit.layers import low_bit_layers
         from bench.lowbit.ranges import Observer, scale_of
 
-        watched = [layer for layer in low_bit_layers(model).values() if layer.quantizes_inputs]
+        watched = [layer for layer in self._own(model) if layer.quantizes_inputs]
         observers = {layer: Observer() for layer in watched}
         handles = [
             layer.register_forward_pre_hook(lambda layer, inputs: observers[layer].see(inputs[0])) for layer in watched

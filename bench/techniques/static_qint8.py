@@ -28,6 +28,15 @@ class StaticQint8(Technique):
     scheme = "S"
     summary = "int8 weights and activations, ranges calibrated on training data (FX)"
 
+    confinable = True
+
+    def treated(self, model: nn.Module) -> list[str]:
+        """Return the Linear and convolution layers."""
+        from torch import nn
+
+        kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+        return [name for name, module in model.named_modules() if type(module) in kinds]
+
     def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and the engine."""
         return quantized_engine_obstacle(device, engine, engines)
@@ -35,15 +44,20 @@ class StaticQint8(Technique):
     def convert(self, model: nn.Module, context: Context) -> Variant:
         """Trace, observe, convert."""
         import torch
-        from torch.ao.quantization import get_default_qconfig, get_default_qconfig_mapping
+        from torch.ao.quantization import QConfigMapping, get_default_qconfig, get_default_qconfig_mapping
         from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
         batch_norms = _count(model, "BatchNorm")
         batches = list(context.calibration_batches(CALIBRATION_BATCH))
         example = tuple(value[:1] for value in batches[0])
         with conversion(context):
+            mapping = get_default_qconfig_mapping(context.engine)
+            if context.layers is not None:  # what lies between layers stays float32 too
+                mapping = QConfigMapping()
+                for name in sorted(context.layers):
+                    mapping.set_module_name(name, get_default_qconfig(context.engine))
             try:
-                prepared = prepare_fx(model.eval(), get_default_qconfig_mapping(context.engine), example)
+                prepared = prepare_fx(model.eval(), mapping, example)
             except Exception as error:  # of any kind: the model's code meets values that stand for tensors
                 raise UnsupportedError(f"FX cannot trace this model: {told(error)}") from error
             with torch.inference_mode():

@@ -34,6 +34,8 @@ class Context:
     """Returns the same as batches of one tensor or several: a user's model may take more than one, of any type."""
     own_training: bool = True
     """Whether the weights come from the training that the technique asks for; a user's model is as it is."""
+    layers: frozenset[str] | None = None
+    """The names of the layers that may change; ``None`` for all. Only ``confinable`` techniques are given any."""
 
     def calibration_batches(self, size: int) -> Iterator[tuple[Tensor, ...]]:
         """Yield what to calibrate with, at most ``size`` examples at a time, as arguments of the model."""
@@ -72,6 +74,8 @@ class Technique(ABC):
     """One line for ``bench list``."""
     dtype_name: ClassVar[str]
     """The lab's dtype column."""
+    needs_options: ClassVar[bool] = False
+    """Whether it is nothing without what stands behind a colon."""
 
     def dtype(self, device: str) -> str:
         """Return the lab's dtype column for this device."""
@@ -85,6 +89,23 @@ class Technique(ABC):
     def grammar(self) -> str:
         """What may stand behind a colon after its name, in one line."""
         return ""
+
+    @property
+    def confinable(self) -> bool:
+        """Whether it comes after a plain training and ``convert`` heeds ``Context.layers``."""
+        return False
+
+    @property
+    def mentioned(self) -> tuple[str, ...]:
+        """The layers that its name mentions; a model must have them."""
+        return ()
+
+    def treated(self, model: nn.Module) -> list[str]:
+        """Return the names of the weight layers of a float32 model that it would change, in the model's order.
+
+        Of techniques that are not ``confinable`` nothing is known.
+        """
+        return []
 
     @property
     def trained_as(self) -> str:
@@ -124,7 +145,7 @@ class Techniques(Registry[Technique]):
         """Return the technique called ``name``; raises ``UnknownNameError``, or ``RequestError`` for its options."""
         family, colon, options = name.partition(":")
         found = super().get(family)
-        return found.with_options(options) if colon else found
+        return found.with_options(options) if colon or found.needs_options else found
 
 
 TECHNIQUES = Techniques("technique", "bench.techniques", "quantbench.techniques")

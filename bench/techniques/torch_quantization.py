@@ -46,14 +46,29 @@ def convert_linears(model: nn.Module, dtype: str, context: Context) -> nn.Module
     """Return ``model`` with dynamically quantized Linear layers of ``dtype``: ``qint8`` or ``float16``."""
     import torch
     from torch import nn
+    from torch.ao.quantization import default_dynamic_qconfig, float16_dynamic_qconfig
 
     if not any(isinstance(module, nn.Linear) for module in model.modules()):
         raise UnsupportedError("dynamic quantization treats Linear layers, and this model has none")
+    chosen: object = {nn.Linear}
+    if context.layers is not None:
+        config = default_dynamic_qconfig if dtype == "qint8" else float16_dynamic_qconfig
+        treated = {id(model.get_submodule(name)) for name in context.layers}
+        # A layer that stands in several places is looked up by the name of each.
+        named = model.named_modules(remove_duplicate=False)
+        chosen = {name: config for name, module in named if id(module) in treated}
     with conversion(context):
         converted: nn.Module = torch.ao.quantization.quantize_dynamic(
-            model, {nn.Linear}, dtype=getattr(torch, dtype), inplace=True
+            model, chosen, dtype=getattr(torch, dtype), inplace=True
         )
     return converted
+
+
+def linears(model: nn.Module) -> list[str]:
+    """Return the names of the Linear layers that dynamic quantization converts."""
+    from torch import nn
+
+    return [name for name, module in model.named_modules() if type(module) is nn.Linear]
 
 
 def range_notes(context: Context, reduce_range: bool) -> tuple[str, ...]:

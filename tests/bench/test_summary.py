@@ -18,6 +18,7 @@ from bench.summary import (
     MIN_ROUNDS,
     SITTING_LUCK,
     START_LUCK,
+    Z95,
     LogRatio,
     Ratio,
     change,
@@ -28,6 +29,7 @@ from bench.summary import (
     log_ratio,
     mcnemar,
     mean_std,
+    paired_difference,
     percentile,
     quiet_time,
     run_means,
@@ -392,6 +394,60 @@ def test_mcnemar_stands_tens_of_thousands_of_differences() -> None:
 def test_mcnemar_of_no_counts_is_refused(lost: int, gained: int) -> None:
     with pytest.raises(ValueError, match="are not counts"):
         mcnemar(lost, gained)
+
+
+# The difference of two accuracies on the same examples
+
+counts = st.integers(min_value=0, max_value=300)
+
+
+def test_tangos_interval_of_published_examples() -> None:
+    # Fagerland, Lydersen and Laake 2014: 7 and 1 discordant pairs of 21; −0.517 to −0.026.
+    found = paired_difference(lost=7, gained=1, total=21)
+    assert (found.value, found.low, found.high) == pytest.approx((-0.286, -0.517, -0.026), abs=5e-4)
+    # Agresti 1990, section 10.1: approval fell from 944 to 880 of 1,600, a difference of −0.04 with a Wald interval
+    # of (−0.06, −0.02), from which the score interval cannot be far where the counts are large.
+    approval = paired_difference(lost=150, gained=86, total=1600)
+    assert (approval.value, approval.low, approval.high) == pytest.approx((-0.04, -0.059, -0.021), abs=5e-4)
+    assert approval.confidence == CONFIDENCE
+
+
+def test_no_difference_among_n_examples_may_be_a_small_one() -> None:
+    # Without a loss or a gain the score is n d / √(n d (1 − d)) for d > 0: it reaches z at z² / (n + z²).
+    found = paired_difference(0, 0, 10_000)
+    assert found.value == 0
+    assert found.high == -found.low == pytest.approx(Z95**2 / (10_000 + Z95**2))
+
+
+@given(counts, counts, st.integers(min_value=1, max_value=10_000))
+def test_a_difference_lies_in_its_interval_and_turns_with_the_models(lost: int, gained: int, others: int) -> None:
+    found = paired_difference(lost, gained, lost + gained + others)
+    assert -1 <= found.low <= found.value <= found.high <= 1
+    other = paired_difference(gained, lost, lost + gained + others)
+    assert (other.low, other.high) == pytest.approx((-found.high, -found.low), abs=1e-12)
+
+
+@given(counts, counts)
+def test_the_interval_is_that_of_the_test_without_correction(lost: int, gained: int) -> None:
+    """At a difference of 0 the score is McNemar's (gained − lost) / √(gained + lost)."""
+    score = (gained - lost) / math.sqrt(gained + lost) if gained + lost else 0.0
+    found = paired_difference(lost, gained, 1000)
+    if abs(abs(score) - Z95) > 1e-6:
+        assert (found.low <= 0 <= found.high) == (abs(score) < Z95)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    drawn = rng.multinomial(2000, (0.010, 0.006, 0.984), size=2000)
+    found = [paired_difference(int(lost), int(gained), 2000) for lost, gained, _ in drawn]
+    covered = sum(each.low <= -0.004 <= each.high for each in found) / len(found)
+    assert covered == pytest.approx(CONFIDENCE, abs=0.015)
+
+
+@pytest.mark.parametrize(("lost", "gained", "total"), [(-1, 0, 5), (0, -1, 5), (0, 0, 0), (3, 3, 5)])
+def test_differences_among_too_few_are_refused(lost: int, gained: int, total: int) -> None:
+    with pytest.raises(ValueError, match="are not counts among"):
+        paired_difference(lost, gained, total)
 
 
 # Many p-values at once
