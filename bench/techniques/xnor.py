@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.errors import UnsupportedError
 from bench.techniques import options
 from bench.techniques.bwn import Bwn
 from bench.techniques.technique import technique
@@ -33,11 +34,16 @@ class Xnor(Bwn):
     input_scale: str = options.word("k", "no-k")
     """Whether outputs are multiplied by K; most later work leaves it out."""
 
+    def new_layer(self, layer: LowBitLayer) -> None:
+        """Refuse windows with holes, which no pooling averages over."""
+        if self.input_scale == "k" and set(getattr(layer, "dilation", (1,))) != {1}:
+            raise UnsupportedError("xnor's K is not for dilated convolutions; use xnor:no-k")
+
     def forward(self, layer: LowBitLayer, inputs: Tensor, weight: Tensor) -> Tensor:
         """Equation 11."""
         from torch import nn
 
-        from bench.lowbit.gradient import clipped_sign_through
+        from bench.lowbit.gradient import clipped_sign_through, mean_magnitude
 
         if not layer.quantizes_inputs:
             return layer.operate(inputs, weight)
@@ -45,11 +51,11 @@ class Xnor(Bwn):
         if self.input_scale == "no-k":
             return layer.operate(signs, weight)
         if isinstance(layer, nn.Conv2d):
-            window = inputs.new_ones(1, inputs.shape[1], *layer.kernel_size)
-            sums = nn.functional.conv2d(inputs.abs(), window, None, layer.stride, layer.padding, layer.dilation)
-            scale = sums / window.numel()
+            magnitudes = mean_magnitude(inputs, dim=1)
+            padded = nn.functional.pad(magnitudes, layer._reversed_padding_repeated_twice)
+            scale = nn.functional.avg_pool2d(padded, layer.kernel_size, layer.stride)
         else:
-            scale = inputs.abs().mean(dim=-1, keepdim=True)
+            scale = mean_magnitude(inputs, dim=-1)
         products: Tensor = layer.operate(signs, weight, with_bias=False) * scale
         if layer.bias is None:
             return products
