@@ -21,9 +21,9 @@ from bench.measure.memory import MemoryProbe
 from bench.measure.params import WEIGHT_LAYERS
 from bench.measure.rounds import Block
 from bench.measure.work import layer_work
-from bench.report.pictures import histograms
+from bench.report.bars import histograms
 from bench.report.tables import table
-from bench.result import Layers
+from bench.result import Layers, write_atomically
 from bench.scores import LayerWork
 from bench.techniques.technique import TECHNIQUES, Context, Variant
 from bench.variant import Evaluation, VariantFacts, VariantRequest
@@ -124,7 +124,7 @@ class VariantHost:
         every = scores.every_rule(self._work())
         parts.append(table([[score.rule, f"{score.value:.4f}"] for score in every], ["Rule", "Score"]))
         if folder is not None:
-            histograms(inspected, folder / "weights.svg")
+            write_atomically(folder / "weights.svg", histograms(inspected))
         return "\n\n".join(filter(None, parts))
 
     def renew(self, batch_size: int) -> None:
