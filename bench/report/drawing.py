@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -47,6 +47,9 @@ LABEL_POINTS = 7
 """The size of a point's label."""
 _EXTRA = re.compile(r"<metadata>.*?</metadata>\s*|<!DOCTYPE.*?>\s*", re.DOTALL)
 """What matplotlib writes for cataloguers and validators."""
+_FONTS = re.compile(r"font-family: [^;]*;")
+_FAMILY = "font-family: 'DejaVu Sans', Verdana, sans-serif;"
+"""The first is what matplotlib measures texts by, the second is as wide; its own list is ten times as long."""
 
 
 @contextmanager
@@ -64,26 +67,30 @@ def svg(figure: Figure, title: str) -> str:
     buffer = BytesIO()
     metadata = {"Title": title, "Date": None, "Creator": None, "Format": None, "Type": None}
     figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
-    return _EXTRA.sub("", buffer.getvalue().decode())
+    return _FONTS.sub(_FAMILY, _EXTRA.sub("", buffer.getvalue().decode()))
 
 
 def looks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return colour and marker of each name, in the order they appear."""
+    """Return colour and marker of each name, in the order they first appear."""
     pairs = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False)
     return dict(zip(dict.fromkeys(names), pairs, strict=False))
 
 
-def logarithmic(axes: Axes, low: float, high: float, show: Any, most: int = 6) -> None:
-    """Make the axis across logarithmic from ``low`` to ``high``, with some ticks however narrow that is."""
+def logarithmic(axes: Axes, low: float, high: float, show: Callable[[float], str], apart: float = 0.12) -> None:
+    """Make the axis across logarithmic from ``low`` to ``high``, with some ticks however narrow that is.
+
+    Neighbouring ticks are at least ``apart`` of its length from each other.
+    """
     from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
     axes.set_xscale("log")
     axes.set_xlim(low, high)
+    least = (high / low) ** apart
     ticks: list[float] = []
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
         found = [step * 10.0**power for power in range(-12, 19) for step in steps]
         inside = [tick for tick in found if low <= tick <= high]
-        if len(inside) <= most:
+        if all(right >= least * left for left, right in itertools.pairwise(inside)):
             ticks = inside
     if len(ticks) < 3:
         ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]

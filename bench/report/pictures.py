@@ -38,19 +38,20 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
     """Return the pictures of a run, model by model; ``number`` tells runs of one document apart."""
     pictures = []
     sizes = run.settings.batch_sizes
+    order = list(dict.fromkeys(row.technique.partition(":")[0] for row in run.rows))
     for model in dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows):
         rows = [row for row in run.rows if f"{row.task}/{row.model}" == model]
         timed = [row for row in rows if row.latency and not row.simulated]
         ending = model.replace("/", "-") + (f"-{number}" if number > 1 else "") + ".svg"
         if any(_has_cost(row) for row in rows):
             title = f"{model}: accuracy against size and latency"
-            pictures.append(Picture(model, f"trade-off-{ending}", title, partial(_trade_off, rows, sizes, title)))
+            pictures.append(Picture(model, f"trade-off-{ending}", title, partial(_trade_off, rows, sizes, title, order)))
         if timed:
             title = f"{model}: latency of one call and its spread"
-            pictures.append(Picture(model, f"latency-{ending}", title, partial(_latencies, timed, sizes, title)))
+            pictures.append(Picture(model, f"latency-{ending}", title, partial(_latencies, timed, sizes, title, order)))
         if any(row.speedup for row in timed):
             title = f"{model}: speed-up over fp32 with its 95 % interval"
-            pictures.append(Picture(model, f"speed-up-{ending}", title, partial(speedups, {"": timed}, sizes, title)))
+            pictures.append(Picture(model, f"speed-up-{ending}", title, partial(speedups, {"": timed}, sizes, title, order)))
     return pictures
 
 
@@ -60,7 +61,9 @@ def draw(pictures: Sequence[Picture], folder: Path) -> None:
         write_atomically(folder / picture.name, picture.draw())
 
 
-def speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[int], title: str) -> str:
+def speedups(
+    rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[int], title: str, order: Sequence[str] = ()
+) -> str:
     """Draw the speed-ups of one model's rows, as SVG: a panel a batch size and a series a name, such as a machine's.
 
     Simulated rows are left out. Raises ``ValueError`` if there is none.
@@ -82,15 +85,15 @@ def speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[in
         )
         for size in batch_sizes
     ]
-    return draw_spans(panels, lambda value: f"{value:.3g}×", title, reference=1.0)
+    return draw_spans(panels, lambda value: f"{round(value, 2):g}×", title, 1.0, order)
 
 
-def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int], title: str) -> str:
+def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
     panels = [
         Panel(f"Batch {size}", [Series("", [_spread(row, size) for row in rows if size in row.latency])])
         for size in batch_sizes
     ]
-    return draw_spans(panels, short_seconds, title)
+    return draw_spans(panels, short_seconds, title, order=order)
 
 
 def _spread(row: Row, size: int) -> Span:
@@ -104,7 +107,7 @@ def _has_cost(row: Row) -> bool:
     return row.accuracy is not None and (row.packed_bytes is not None or (bool(row.latency) and not row.simulated))
 
 
-def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str) -> str:
+def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
     """Draw accuracy against size and latency; against operations too, where low precision is only simulated."""
     latencies = {size: Cost(f"Latency at batch {size}, median", short_seconds) for size in batch_sizes}
     costs = [SIZE, *latencies.values()]
@@ -122,4 +125,4 @@ def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str) -> s
         if row.accuracy is not None:
             share = row.accuracy.correct / row.accuracy.total
             points.append(Point(row.technique, share, known, row.technique.partition(":")[0]))
-    return trade_off(points, costs, title)
+    return trade_off(points, costs, title, order)

@@ -46,10 +46,17 @@ class Panel:
     series: Sequence[Series]
 
 
-def draw_spans(panels: Sequence[Panel], show: Callable[[float], str], title: str, reference: float | None = None) -> str:
+def draw_spans(
+    panels: Sequence[Panel],
+    show: Callable[[float], str],
+    title: str,
+    reference: float | None = None,
+    order: Sequence[str] = (),
+) -> str:
     """Draw panels beside each other with the same rows, as SVG; a vertical line at ``reference``.
 
-    ``show`` makes a value's label. Raises ``ValueError`` for nothing to draw and for values that are not positive:
+    ``show`` makes a value's label. With one series each row has its look, which ``order`` keeps the same in every
+    picture, whichever of its labels there are. Raises ``ValueError`` for nothing to draw and for values that are not positive:
     the axes are logarithmic.
     """
     labels = list(dict.fromkeys(span.label for panel in panels for each in panel.series for span in each.spans))
@@ -58,14 +65,14 @@ def draw_spans(panels: Sequence[Panel], show: Callable[[float], str], title: str
         raise ValueError("no values to draw")
     rows = LINE_INCHES * len(labels) * max(len(names), 1.3)
     legend = 0.3 if len(names) > 1 else 0.0
-    with figure_of(1.3 + 4.3 * len(panels), rows + 0.75 + legend) as figure:
+    with figure_of(1.3 + 3.9 * len(panels), rows + 0.75 + legend) as figure:
         every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         width, height = figure.get_size_inches()
         longest = 0.08 * max(map(len, labels)) + 0.15
         figure.subplots_adjust(longest / width, 0.35 / height, 1 - 0.1 / width, 1 - (0.3 + legend) / height, wspace=0.06)
         every[0].set_yticks(range(len(labels)), labels, parse_math=False)
         every[0].set_ylim(len(labels) - 0.4, -0.6)  # the first on top
-        look = looks(names if len(names) > 1 else labels)
+        look = looks(names if len(names) > 1 else [*order, *labels])
         for axes, panel in zip(every, panels, strict=True):
             axes.set_title(panel.title, loc="left", parse_math=False)
             axes.tick_params(axis="y", length=0)
@@ -94,7 +101,7 @@ def _panel(
         raise ValueError("a value that is not positive and finite has no place on a logarithmic axis")
     if ends:
         reach = max(max(ends) / min(ends), 1.5)
-        logarithmic(axes, min(ends) / reach**0.06, max(ends) * reach**0.3, show, most=5)  # figures stand on the right
+        logarithmic(axes, min(ends) / reach**0.06, max(ends) * reach**0.3, show)  # figures stand on the right
     alone = len(names) == 1
     for name, span in spans:
         at = labels.index(span.label) + (names.index(name) - (len(names) - 1) / 2) * 0.8 / len(names)

@@ -55,24 +55,27 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
-def trade_off(points: Sequence[Point], costs: Sequence[Cost], title: str = "Accuracy against cost") -> str:
+def trade_off(
+    points: Sequence[Point], costs: Sequence[Cost], title: str = "Accuracy against cost", families: Sequence[str] = ()
+) -> str:
     """Draw accuracy against each of ``costs`` that some point has, with its Pareto front, as SVG.
 
-    Raises ``ValueError`` for no points and for a cost that is not positive: the axes are logarithmic.
+    ``families`` in their order get the same looks in every picture, whichever of them it shows. Raises ``ValueError`` for no points and for a cost that is not positive: the axes are logarithmic.
     """
     panels = [cost for cost in costs if any(cost.name in point.costs for point in points)]
     if not panels:
         raise ValueError("no points to draw")
     across = min(len(panels), PER_ROW) if len(panels) != 4 else 2
     down = math.ceil(len(panels) / across)
-    with figure_of({1: 5.6, 2: 10.0, 3: 11.0}[across], 3.9 * down + 0.4) as figure:
+    legend = any(point.family not in ("", point.label) for point in points)  # else the labels say it
+    with figure_of({1: 5.6, 2: 9.6, 3: 10.4}[across], 3.7 * down + 0.4 * legend) as figure:
         every = figure.subplots(down, across, squeeze=False, sharey=True).flatten()
         width, height = figure.get_size_inches()
         figure.subplots_adjust(
-            0.65 / width, 0.55 / height, 1 - 0.1 / width, 1 - 0.4 / height, wspace=0.08, hspace=0.22
+            0.65 / width, 0.55 / height, 1 - 0.1 / width, 1 - (0.1 + 0.4 * legend) / height, 0.08, 0.22
         )
         every[0].set_ylim(*_accuracies(points))  # of all panels
-        family = looks([point.family for point in points])
+        family = looks([*families, *(point.family for point in points)])
         for axes, cost in itertools.zip_longest(every, panels):
             if cost is None:
                 axes.set_axis_off()
@@ -81,8 +84,9 @@ def trade_off(points: Sequence[Point], costs: Sequence[Cost], title: str = "Accu
             axes.set_xlabel(cost.name)
         for axes in every[::across]:
             axes.set_ylabel("Accuracy (%)")
-        if any(point.family not in ("", point.label) for point in points):  # else the labels say it
-            named = [(name, look) for name, look in family.items() if name]
+        if legend:
+            shown = {point.family for point in points}
+            named = [(name, look) for name, look in family.items() if name and name in shown]
             handles = [every[0].plot([], [], ls="", marker=m, color=c, label=n)[0] for n, (c, m) in named]
             figure.legend(handles=handles, loc="upper center", ncols=min(len(handles), 4 * across))
         return svg(figure, title)
@@ -90,7 +94,7 @@ def trade_off(points: Sequence[Point], costs: Sequence[Cost], title: str = "Accu
 
 def _accuracies(points: Sequence[Point]) -> tuple[float, float]:
     shares = [100 * point.accuracy for point in points]
-    room = max(max(shares) - min(shares), 0.2)
+    room = max(max(shares) - min(shares), 1.0)  # no microscope on what are a few answers
     return min(shares) - 0.08 * room, max(shares) + 0.1 * room
 
 
