@@ -30,9 +30,9 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlecolor": GREY,
-    "axes.titlesize": 9,
+    "axes.titlesize": 10,
     "figure.dpi": 72,  # a pixel is a point, as in the SVG
-    "font.size": 9,
+    "font.size": 10,
     "grid.alpha": 0.25,
     "grid.color": GREY,
     "legend.frameon": False,
@@ -43,7 +43,7 @@ STYLE: dict[str, Any] = {
     "xtick.color": GREY,
     "ytick.color": GREY,
 }
-LABEL_POINTS = 7
+LABEL_POINTS = 8
 """The size of a point's label."""
 _EXTRA = re.compile(r"<metadata>.*?</metadata>\s*|<!DOCTYPE.*?>\s*", re.DOTALL)
 """What matplotlib writes for cataloguers and validators."""
