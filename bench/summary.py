@@ -237,6 +237,14 @@ def wilson(correct: int, total: int) -> Interval:
     return Interval(share, max(0.0, centre - margin), min(1.0, centre + margin), CONFIDENCE)
 
 
+def standard_error(correct: int, total: int) -> float:
+    """Return the binomial standard error of the accuracy ``correct / total``."""
+    if not 0 <= correct <= total or not total:
+        raise ValueError(f"{correct} of {total} is not a share")
+    share = correct / total
+    return math.sqrt(share * (1 - share) / total)
+
+
 def mcnemar(lost: int, gained: int) -> float:
     """Return the exact two-sided p-value that ``lost`` and ``gained`` answers are equally likely (McNemar 1947).
 

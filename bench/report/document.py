@@ -88,7 +88,7 @@ def document(run: Run, number: int = 1) -> Document:
         Chapter("Scores", [*tables, SCORES] if (tables := _scores(run)) else []),
         Chapter("Verdicts", [Listing(list(verdicts(run).items()))]),
         Chapter("How quiet it was", [quiet(run), *(latency_details(run, data) for data in run.data)]),
-        Chapter("To be known of these rows", [Listing([(note, ()) for note in notes])] if (notes := _notes(run)) else []),
+        Chapter("To be known of these rows", _notes(run)),
         Chapter("Hardware", [hardware(run.machine)]),
         Chapter("Settings", [_settings(run)]),
         Chapter("Data", [_data(run)]),
@@ -129,13 +129,14 @@ def _scores(run: Run) -> list[Table]:
     return [found for data in run.data if (found := scores(run, data)) is not None]
 
 
-def _notes(run: Run) -> list[str]:
+def _notes(run: Run) -> list[Block]:
     """List each note once, with the rows it holds for."""
     holders: dict[str, list[str]] = {}
     for row in run.rows:
         for note in row.notes:
             holders.setdefault(f"`{row.technique}`: {note}", []).append(f"{row.task}/{row.model}")
-    return [f"{note} ({', '.join(dict.fromkeys(names))})" for note, names in holders.items()]
+    items = [(f"{note} ({', '.join(dict.fromkeys(names))})", ()) for note, names in holders.items()]
+    return [Listing(items)] if items else []
 
 
 def hardware(machine: Machine) -> Table:
@@ -185,16 +186,14 @@ def _engine(run: Run) -> str:
 
 
 def _data(run: Run) -> Listing:
-    return Listing(
-        [
-            (
-                f"**{data.title}** ({data.kind}): {data.origin}; {data.train_examples:,} training and "
-                f"{data.test_examples:,} test examples; fingerprint `{data.fingerprint}`. {data.citation}.",
-                [f"Why not the real set: {data.note}."] if data.note else [],
-            )
-            for data in run.data
-        ]
-    )
+    items = []
+    for data in run.data:
+        what = (
+            f"**{data.title}** ({data.kind}): {data.origin}; {data.train_examples:,} training and "
+            f"{data.test_examples:,} test examples; fingerprint `{data.fingerprint}`. {data.citation}."
+        )
+        items.append((what, [f"Why not the real set: {data.note}."] if data.note else []))
+    return Listing(items)
 
 
 def _training(run: Run) -> Table:

@@ -1,8 +1,8 @@
 """How every picture looks: SVG that is legible on white and on black, and the same bytes for the same figures.
 
 Text stays text, nothing lies behind it, and what is not data is of one grey (4.4 : 1 against white and against GitHub's
-dark page), which a page that knows its background replaces by the colour of its text. Colours are Okabe and Ito's (2008);
-each goes with a marker of its own, and markers have a grey edge.
+dark page), which a page that knows its background replaces by the colour of its text. Colours are Okabe and Ito's
+(2008); each goes with a marker of its own, and markers have a grey edge.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STYLE: dict[str, Any] = {
     "axes.titlesize": 10,
     "figure.dpi": 72,  # a pixel is a point, as in the SVG
     "font.size": 10,
-    "grid.alpha": 0.25,
+    "grid.alpha": 0.2,
     "grid.color": GREY,
     "legend.frameon": False,
     "legend.labelcolor": GREY,

@@ -5,6 +5,7 @@ They are named without being drawn, because drawing imports matplotlib, which ta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -42,16 +43,19 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
     for model in dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows):
         rows = [row for row in run.rows if f"{row.task}/{row.model}" == model]
         timed = [row for row in rows if row.latency and not row.simulated]
-        ending = model.replace("/", "-") + (f"-{number}" if number > 1 else "") + ".svg"
+        ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
         if any(_has_cost(row) for row in rows):
             title = f"{model}: accuracy against size and latency"
-            pictures.append(Picture(model, f"trade-off-{ending}", title, partial(_trade_off, rows, sizes, title, order)))
+            draw_it = partial(_trade_off, rows, sizes, title, order)
+            pictures.append(Picture(model, f"trade-off-{ending}", title, draw_it))
         if timed:
             title = f"{model}: latency of one call and its spread"
-            pictures.append(Picture(model, f"latency-{ending}", title, partial(_latencies, timed, sizes, title, order)))
+            draw_it = partial(_latencies, timed, sizes, title, order)
+            pictures.append(Picture(model, f"latency-{ending}", title, draw_it))
         if any(row.speedup for row in timed):
             title = f"{model}: speed-up over fp32 with its 95 % interval"
-            pictures.append(Picture(model, f"speed-up-{ending}", title, partial(speedups, {"": timed}, sizes, title, order)))
+            draw_it = partial(speedups, {"": timed}, sizes, title, order)
+            pictures.append(Picture(model, f"speed-up-{ending}", title, draw_it))
     return pictures
 
 

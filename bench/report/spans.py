@@ -56,8 +56,8 @@ def draw_spans(
     """Draw panels beside each other with the same rows, as SVG; a vertical line at ``reference``.
 
     ``show`` makes a value's label. With one series each row has its look, which ``order`` keeps the same in every
-    picture, whichever of its labels there are. Raises ``ValueError`` for nothing to draw and for values that are not positive:
-    the axes are logarithmic.
+    picture, whichever of its labels there are. Raises ``ValueError`` for nothing to draw and for values that are not
+    positive: the axes are logarithmic.
     """
     labels = list(dict.fromkeys(span.label for panel in panels for each in panel.series for span in each.spans))
     names = list(dict.fromkeys(each.name for panel in panels for each in panel.series))
@@ -69,7 +69,9 @@ def draw_spans(
         every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         width, height = figure.get_size_inches()
         longest = 0.08 * max(map(len, labels)) + 0.15
-        figure.subplots_adjust(longest / width, 0.35 / height, 1 - 0.1 / width, 1 - (0.3 + legend) / height, wspace=0.06)
+        figure.subplots_adjust(
+            longest / width, 0.35 / height, 1 - 0.1 / width, 1 - (0.3 + legend) / height, wspace=0.06
+        )
         every[0].set_yticks(range(len(labels)), labels, parse_math=False)
         every[0].set_ylim(len(labels) - 0.4, -0.6)  # the first on top
         look = looks(names if len(names) > 1 else [*order, *labels])

@@ -38,6 +38,7 @@ class Figure(str):
     __slots__ = ("number",)
 
     def __new__(cls, text: str, number: float) -> Figure:
+        """Take the text, and the number behind it."""
         figure = super().__new__(cls, text)
         figure.number = number
         return figure

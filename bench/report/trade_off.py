@@ -60,7 +60,8 @@ def trade_off(
 ) -> str:
     """Draw accuracy against each of ``costs`` that some point has, with its Pareto front, as SVG.
 
-    ``families`` in their order get the same looks in every picture, whichever of them it shows. Raises ``ValueError`` for no points and for a cost that is not positive: the axes are logarithmic.
+    ``families`` in their order get the same looks in every picture, whichever of them it shows. Raises ``ValueError``
+    for no points and for a cost that is not positive: the axes are logarithmic.
     """
     panels = [cost for cost in costs if any(cost.name in point.costs for point in points)]
     if not panels:
@@ -72,7 +73,7 @@ def trade_off(
         every = figure.subplots(down, across, squeeze=False, sharey=True).flatten()
         width, height = figure.get_size_inches()
         figure.subplots_adjust(
-            0.65 / width, 0.55 / height, 1 - 0.1 / width, 1 - (0.1 + 0.4 * legend) / height, 0.08, 0.22
+            0.75 / width, 0.55 / height, 1 - 0.1 / width, 1 - (0.1 + 0.4 * legend) / height, 0.08, 0.22
         )
         every[0].set_ylim(*_accuracies(points))  # of all panels
         family = looks([*families, *(point.family for point in points)])
