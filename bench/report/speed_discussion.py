@@ -111,7 +111,7 @@ def dynamic_or_static(rows: list[Judged]) -> list[str]:
                 sentences.append(f"{ahead.name} is ahead of `{behind.row.technique}`: {each}{_layers(ahead, behind)}.")
         sentences += _agreements(dynamic, static)
     if alike:
-        sentences.append(f"The intervals of both overlap on {', '.join(alike)}.")
+        sentences.append(f"Neither is called ahead where the intervals overlap: {', '.join(alike)}.")
     return sentences
 
 
