@@ -23,6 +23,8 @@ from bench.result import Run
 from bench.units import counted
 
 HERE = Path(__file__).parent
+_UNUSED = re.compile(r' id="(?![mp][0-9a-f]{10}")[^"]*"')
+"""Names inside an SVG that nothing in it refers to: only markers' and clips' are hashes."""
 _ID = re.compile(r'(?<=id=")|(?<=url\(#)|(?<=href="#)')
 """Where a name inside an SVG begins."""
 _HEAD = re.compile(r"<\?xml.*?\?>\s*")
@@ -82,7 +84,7 @@ def _slug(text: str) -> str:
 def _picture(picture: Picture) -> Markup:
     """Return a picture as a part of the page: in the colour of its text, and with names of its own."""
     drawn = picture.draw()
-    for extra in (_HEAD, _NAMESPACE, _STYLE):
+    for extra in (_HEAD, _NAMESPACE, _STYLE, _UNUSED):
         drawn = extra.sub("", drawn)
     drawn = _ID.sub(f"{_slug(picture.name)}-", drawn).replace(GREY, "currentColor")
     width = re.search(r'viewBox="0 0 ([\d.]+)', drawn)

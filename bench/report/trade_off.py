@@ -77,10 +77,11 @@ def trade_off(
         )
         every[0].set_ylim(*_accuracies(points))  # of all panels
         family = looks([*families, *(point.family for point in points)])
-        for axes, cost in itertools.zip_longest(every, panels):
+        for number, (axes, cost) in enumerate(itertools.zip_longest(every, panels), start=1):
             if cost is None:
                 axes.set_axis_off()
                 continue
+            axes.set_gid(f"panel-{number}")
             _panel(axes, points, cost, family)
             axes.set_xlabel(cost.name)
         for axes in every[::across]:
@@ -114,7 +115,7 @@ def _panel(axes: Axes, points: Sequence[Point], cost: Cost, family: dict[str, tu
         linewidth=1,
         drawstyle="steps-post",  # what is within reach of a budget, not what lies between two networks
         zorder=1,
-        gid="front",
+        gid=f"front-of-{axes.get_gid()}",
     )
     for at, share, point in placed:
         colour, marker = family[point.family]

@@ -49,8 +49,10 @@ def with_speedups(row: Row, one: float, sixty_four: float, margin: float = 0.02,
 
 def test_the_smallest_of_a_model_is_named_with_both_sizes() -> None:
     assert part("What got smaller", FP32, FP16, QINT8) == [
-        "`mnist/lab1` `dynamic-qint8` is the smallest of its model: 0.409 MB packed, 3.98× "
-        "smaller than fp32's 1.629 MB."
+        (
+            "`mnist/lab1` `dynamic-qint8` is the smallest of its model: 0.409 MB packed, 3.98× "
+            "smaller than fp32's 1.629 MB."
+        )
     ]
 
 
