@@ -48,7 +48,7 @@ def seconds(value_s: float) -> str:
 def short_seconds(value_s: float) -> str:
     """Return a time with its unit and at most three significant digits, as the ticks of a picture have it."""
     unit, scale = _unit(value_s)
-    return f"{value_s / scale:.3g} {unit}" if value_s / scale < 1000 else f"{value_s / scale:.0f} {unit}"
+    return f"{float(f'{value_s / scale:.3g}'):g} {unit}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -18,6 +18,7 @@ HARDLY = 1.1
 """Up to this many times smaller is hardly smaller."""
 AT_MOST = 4
 """Rows of one kind that are named; the tables have the others."""
+OWN_TRAINING = " It comes of a training of its own, which alone makes some difference."
 
 
 def discuss(run: Run) -> list[tuple[str, list[str]]]:
@@ -123,5 +124,5 @@ def _difference(each: Judged) -> str:
     return (
         f"{each.name}{word}: {signed(each)} on {accuracy.total:,} examples are {abs(net):,} "
         f"{'answer' if abs(net) == 1 else 'answers'} ({agreement.lost:,} lost, {agreement.gained:,} gained; "
-        f"McNemar's {p_text(agreement.p_value)})."
+        f"McNemar's {p_text(agreement.p_value)}).{OWN_TRAINING if each.row.scheme in ('AMP', 'QAT') else ''}"
     )

@@ -31,6 +31,7 @@ _HEAD = re.compile(r"<\?xml.*?\?>\s*")
 _NAMESPACE = re.compile(r' (?:xmlns(?::xlink)?|version)="[^"]*"')
 _STYLE = re.compile(r"<style[^>]*>.*?</style>\s*", re.DOTALL)
 """It would hold for the whole page."""
+_INDENT = re.compile(r"\s*\n\s*")
 _STRONG = re.compile(r"\*\*(.+?)\*\*")
 _CODE = re.compile(r"`(.+?)`")
 
@@ -86,6 +87,7 @@ def _picture(picture: Picture) -> Markup:
     drawn = picture.draw()
     for extra in (_HEAD, _NAMESPACE, _STYLE, _UNUSED):
         drawn = extra.sub("", drawn)
+    drawn = _INDENT.sub(" ", drawn)
     drawn = _ID.sub(f"{_slug(picture.name)}-", drawn).replace(GREY, "currentColor")
     width = re.search(r'viewBox="0 0 ([\d.]+)', drawn)
     size = f' style="width: {1.4 * float(width[1]):.0f}px"' if width else ""  # 10 points of text are 14 pixels then

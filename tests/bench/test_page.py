@@ -62,7 +62,7 @@ def hostile_run() -> Run:
     """Every text of a run file that nothing checks is hostile."""
     rows = [
         row.model_copy(
-            update={name: HOSTILE for name in ("task", "model", "scheme", "dtype", "reason") if name != "task"}
+            update=dict.fromkeys(("model", "scheme", "dtype", "reason"), HOSTILE)
             | {"status": "noisy", "notes": [HOSTILE], "bytes_by_dtype": {HOSTILE: 1}}
         )
         for row in (FP32, QINT8)
