@@ -93,4 +93,4 @@ def _picture(picture: Picture) -> Markup:
     size = f' style="width: {1.4 * float(width[1]):.0f}px"' if width else ""  # 10 points of text are 14 pixels then
     label = str(escape(picture.title))
     head = f'<svg role="img" aria-label="{label}"{size} '
-    return Markup(re.sub(r'<svg width="[^"]*" height="[^"]*" ', lambda _: head, drawn, count=1))  # noqa: S704 - ours
+    return Markup(re.sub(r'<svg width="[^"]*" height="[^"]*" ', lambda _: head, drawn, count=1).strip())  # noqa: S704 - ours

@@ -10,7 +10,6 @@ import pytest
 
 from bench.report import page
 from bench.report.document import document
-from bench.report.tables import Table
 from bench.result import Run
 from tests.bench.examples import DATA, FP32, QINT8, RUN
 
@@ -181,10 +180,6 @@ def test_a_run_without_rows_renders(monkeypatch: pytest.MonkeyPatch) -> None:
     without_pictures(monkeypatch)
     read = Reader(page.render([RUN.model_copy(update={"rows": [], "data": [], "trainings": []})]))
     assert read.open == []
-
-
-def test_a_table_without_title_or_rows_is_nothing_to_scroll() -> None:
-    assert Table(["Model"], []).markdown() == ""
 
 
 def test_its_parts_are_in_the_package() -> None:
