@@ -114,9 +114,8 @@ def _has_cost(row: Row) -> bool:
 def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
     """Draw accuracy against size and latency; against operations too, where low precision is only simulated."""
     latencies = {size: Cost(f"Latency at batch {size}, median", short_seconds) for size in batch_sizes}
-    costs = [SIZE, *latencies.values()]
-    if any(row.simulated for row in rows):
-        costs.append(OPERATIONS)
+    operations = [OPERATIONS] if any(row.simulated for row in rows) else []
+    costs = [SIZE, *operations, *latencies.values()]
     points = []
     for row in filter(_has_cost, rows):
         known = {latencies[size].name: percentile(each.rounds_s, 0.5) for size, each in row.latency.items()}
