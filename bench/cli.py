@@ -57,6 +57,15 @@ class SourceChoice(str, enum.Enum):
     both = "both"
 
 
+class FormatChoice(str, enum.Enum):
+    """Values of ``--format``."""
+
+    markdown = "markdown"
+    html = "html"
+    csv = "csv"
+    json = "json"
+
+
 @app.command("run")
 def run_command(
     suite: Annotated[str, typer.Option(help="Which models: lab or quick.")] = "lab",
@@ -388,21 +397,24 @@ def inspect_command(
 @app.command("report")
 def report_command(
     run_file: Annotated[list[Path], typer.Argument(help="One or more run.json.", metavar="RUN.json...")],
-    out: Annotated[Path | None, typer.Option(help="File to write.  [default: the terminal]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; markdown's pictures go beside it.  [default: the terminal]")
+    ] = None,
+    format_: Annotated[
+        FormatChoice | None,
+        typer.Option("--format", help="markdown, html, csv or json.  [default: what --out ends in, else markdown]"),
+    ] = None,
+    html: Annotated[bool, typer.Option("--html", help="The same as --format html.")] = False,
 ) -> None:
-    """Render run files again, as markdown."""
-    from bench.report.markdown import render
-    from bench.report.pictures import draw_trade_offs
-    from bench.result import load, write_atomically
+    """Render run files again: as markdown with pictures, or as one HTML page; or their rows as CSV or JSON."""
+    from bench.report.formats import report
 
-    runs = [load(path) for path in run_file]
-    text = render(runs)
+    if html and format_ not in (None, FormatChoice.html):
+        raise RequestError(f"--html and --format {format_.value} cannot both be had; leave one out.")
+    chosen = FormatChoice.html if html else format_
+    text = report(run_file, chosen.value if chosen else None, out)
     if out is None:
         _print(text)
-    else:
-        write_atomically(out, text)
-        for run in runs:
-            draw_trade_offs(run, out.parent)
 
 
 @app.command("compare")

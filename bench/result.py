@@ -315,7 +315,7 @@ class Run(Record):
         """Render as the report, in a notebook."""
         from bench.report.markdown import render
 
-        return render([self])
+        return render([self], pictures=False)
 
 
 def save(run: Run, path: Path) -> None:

@@ -100,7 +100,7 @@ class RunBook:
         self.run = self.run.model_copy(update={"finished": True})
         self._save()
         if self._folder is not None:
-            pictures.draw_trade_offs(self.run, self._folder)
+            pictures.draw(pictures.pictures_of(self.run), self._folder)
             result.write_atomically(self._folder / REPORT_FILE, markdown.render([self.run]))
         return self.run
 

@@ -381,6 +381,14 @@ def two_shares(correct: int, total: int, later_correct: int, later_total: int) -
     return math.erfc(distance / math.sqrt(2 * variance)) if variance else 1.0
 
 
+def standard_error(correct: int, total: int) -> float:
+    """Return the binomial standard error of the accuracy ``correct / total``."""
+    if not 0 <= correct <= total or not total:
+        raise ValueError(f"{correct} of {total} is not a share")
+    share = correct / total
+    return math.sqrt(share * (1 - share) / total)
+
+
 def mcnemar(lost: int, gained: int) -> float:
     """Return the exact two-sided p-value that ``lost`` and ``gained`` answers are equally likely (McNemar 1947).
 

@@ -31,7 +31,7 @@ def percent(share: float, decimals: int = 2) -> str:
 
 def duration(value: MeanStd) -> str:
     """Return ``mean ± std unit`` with three significant digits of the mean, and at least one of the std."""
-    unit, scale = next((unit, scale) for unit, scale in _UNITS if value.mean >= scale or scale == _UNITS[-1][1])
+    unit, scale = _unit(value.mean)
     mean, std = value.mean / scale, (value.std or 0.0) / scale
     decimals = max(0, 2 - _magnitude(mean))
     if std:
@@ -43,6 +43,12 @@ def duration(value: MeanStd) -> str:
 def seconds(value_s: float) -> str:
     """Return a time with its unit and three significant digits."""
     return duration(MeanStd(value_s, None, 1))
+
+
+def short_seconds(value_s: float) -> str:
+    """Return a time with its unit and at most three significant digits, as the ticks of a picture have it."""
+    unit, scale = _unit(value_s)
+    return f"{float(f'{value_s / scale:.3g}'):g} {unit}"
 
 
 def counted(number: int, noun: str) -> str:
@@ -58,6 +64,10 @@ def ratio(value: Interval) -> str:
 
 
 _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
+
+
+def _unit(value_s: float) -> tuple[str, float]:
+    return next((unit, scale) for unit, scale in _UNITS if value_s >= scale or scale == _UNITS[-1][1])
 
 
 def _magnitude(value: float) -> int:

@@ -20,11 +20,12 @@ from bench.measure import affinity, cuda, disturbance, latency, params, size
 from bench.measure.memory import MemoryProbe
 from bench.measure.params import WEIGHT_LAYERS
 from bench.measure.rounds import Block
+from bench.measure.work import layer_work
 from bench.own.model import OwnEvaluation
 from bench.own.source import Own
-from bench.report.pictures import histograms
+from bench.report.bars import histograms
 from bench.report.tables import table
-from bench.result import Layers
+from bench.result import Layers, write_atomically
 from bench.scores import LayerWork
 from bench.source import Source, Supplied
 from bench.techniques.technique import TECHNIQUES, Context, Variant
@@ -120,7 +121,7 @@ class VariantHost:
         every = scores.every_rule(self._work())
         parts.append(table([[score.rule, f"{score.value:.4f}"] for score in every], ["Rule", "Score"]))
         if folder is not None:
-            histograms(inspected, folder / "weights.svg")
+            write_atomically(folder / "weights.svg", histograms(inspected))
         return "\n\n".join(filter(None, parts))
 
     def renew(self, batch_size: int) -> None:

@@ -6,12 +6,16 @@ After new runs, ``python -m tests.test_readme`` renders the reports and fills th
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 import bench
+from bench.report import page
+from bench.report.formats import report
 from bench.report.markdown import lab_tables, render
+from bench.report.pictures import pictures_of
 from bench.selfcheck import words
 from bench.selfcheck.record import SelfCheck
 from tests.benchmarks import suite_speed, trust
@@ -19,6 +23,7 @@ from tests.benchmarks import suite_speed, trust
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md"]
 RUN_FILES = sorted((ROOT / "reports").glob("*/run.json"))
+PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
 
 
 def expected() -> dict[str, str]:
@@ -58,6 +63,20 @@ def test_all_committed_figures_are_shown() -> None:
 
 
 @pytest.mark.parametrize("path", RUN_FILES, ids=lambda path: path.parent.name)
+def test_the_pictures_of_a_committed_report_lie_beside_it(path: Path) -> None:
+    shown = {picture.name for picture in pictures_of(bench.load_run(path))}
+    assert shown == {each.name for each in path.parent.glob("*.svg")}
+
+
+@pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.parent.name)
+def test_a_committed_page_is_rendered_from_its_run_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the pictures, whose bytes are those of the matplotlib that drew them."""
+    monkeypatch.setattr(page, "_picture", lambda picture: "")
+    text = re.sub(r"<svg.*?</svg>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert text == page.render([bench.load_run(path.with_name("run.json"))])
+
+
+@pytest.mark.parametrize("path", RUN_FILES, ids=lambda path: path.parent.name)
 def test_a_committed_report_is_rendered_from_its_run_file(path: Path) -> None:
     assert path.with_name("report.md").read_text(encoding="utf-8") == render([bench.load_run(path)])
 
@@ -81,12 +100,15 @@ def test_the_trust_table_is_rendered_from_its_figures() -> None:
     assert (folder / "trust.md").read_text(encoding="utf-8") == trust.render(checks) + "\n"
 
 
-def test_there_is_a_committed_run() -> None:
+def test_there_is_a_committed_run_and_a_page_of_one() -> None:
     assert RUN_FILES
+    assert PAGE_FILES
 
 
 if __name__ == "__main__":
     for path in RUN_FILES:
-        path.with_name("report.md").write_text(render([bench.load_run(path)]), encoding="utf-8")
-    for page in PAGES:
-        page.write_text(filled(page.read_text(encoding="utf-8")), encoding="utf-8")
+        report([path], out=path.with_name("report.md"))
+    for path in PAGE_FILES:
+        report([path.with_name("run.json")], out=path)
+    for path in PAGES:
+        path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from bench.report.lab import caption
-from bench.report.tables import table
+from bench.report.tables import Figure, Table
 from bench.result import BASELINE, Data, Row, Run
 from bench.summary import ALPHA, Interval, describe, wilson
 from bench.units import MISSING, counted, megabytes, percent, ratio, seconds
@@ -24,7 +24,7 @@ SIZES = (
 )
 
 
-def comparison(run: Run, data: Data) -> str:
+def comparison(run: Run, data: Data) -> Table:
     """Return one task's speed-ups and accuracies with their intervals and verdicts."""
     sizes = run.settings.batch_sizes
     header = [
@@ -49,18 +49,18 @@ def comparison(run: Run, data: Data) -> str:
             ),
             _accuracy(row),
             _word(accuracies[position]),
-            percent(row.agreement.same / row.accuracy.total) if row.agreement and row.accuracy else MISSING,
+            _agreement(row),
         ]
         for position, row in enumerate(rows)
     ]
-    return f"### {data.title}: against fp32\n\n{caption(run, data)}\n\n{table(cells, header)}"
+    return Table(header, cells, f"{data.title}: against fp32", caption(run, data))
 
 
 def _word(verdict: Verdict) -> str:
     return {UNDECIDED: "=", NOT_COMPARABLE: ""}.get(verdict.word, verdict.word)
 
 
-def sizes_and_work(run: Run, data: Data) -> str:
+def sizes_and_work(run: Run, data: Data) -> Table:
     """Return one task's packed sizes, multiply-accumulates and memory."""
     header = ["Model", "Technique", "Packed (MB)", "× smaller", "By dtype (bytes)", "MACs", "Memory (MB)", "Layers"]
     rows = run.rows_of(data.task)
@@ -69,42 +69,54 @@ def sizes_and_work(run: Run, data: Data) -> str:
         [
             row.model,
             row.technique,
-            megabytes(row.packed_bytes) if row.packed_bytes is not None else MISSING,
+            Figure(megabytes(row.packed_bytes), row.packed_bytes) if row.packed_bytes is not None else MISSING,
             _smaller(row.packed_bytes, baselines.get(row.model)),
             ", ".join(f"{dtype} {count:,}" for dtype, count in row.bytes_by_dtype.items()) or MISSING,
-            f"{row.macs:,}" if row.macs is not None else MISSING,
-            megabytes(row.peak_memory_bytes) if row.peak_memory_bytes is not None else MISSING,
-            f"{row.layers.changed} of {row.layers.total}" if row.layers else MISSING,
+            Figure(f"{row.macs:,}", row.macs) if row.macs is not None else MISSING,
+            _memory(row),
+            Figure(f"{row.layers.changed} of {row.layers.total}", row.layers.changed) if row.layers else MISSING,
         ]
         for row in rows
     ]
-    return f"### {data.title}: size and work\n\n{table(cells, header)}"
+    return Table(header, cells, f"{data.title}: size and work")
 
 
-def scores(run: Run, data: Data) -> str:
-    """Return one task's scores by rule; empty where no technique is a low-bit one."""
+def scores(run: Run, data: Data) -> Table | None:
+    """Return one task's scores by rule; nothing where no technique is a low-bit one."""
     rows = [row for row in run.rows_of(data.task) if row.scores]
     if not any(row.simulated for row in rows):
-        return ""
+        return None
     rules = list(rows[0].scores)
     header = ["Model", "Technique", "MACs × bits / 32 (M)", *rules]
     cells = [
         [
             row.model,
             row.technique,
-            f"{row.bit_operations / 1e6:,.3f}" if row.bit_operations is not None else MISSING,
-            *(f"{row.scores[rule]:.4f}" for rule in rules),
+            _operations(row),
+            *(Figure(f"{row.scores[rule]:.4f}", row.scores[rule]) for rule in rules),
         ]
         for row in rows
     ]
-    return f"### {data.title}: scores\n\n{table(cells, header)}"
+    return Table(header, cells, f"{data.title}: scores")
 
 
 def _smaller(packed_bytes: int | None, baseline_bytes: int | None) -> str:
-    return f"{baseline_bytes / packed_bytes:.2f}×" if packed_bytes and baseline_bytes else MISSING
+    if not packed_bytes or not baseline_bytes:
+        return MISSING
+    return Figure(f"{baseline_bytes / packed_bytes:.2f}×", baseline_bytes / packed_bytes)
 
 
-def latency_details(run: Run, data: Data) -> str:
+def _memory(row: Row) -> str:
+    grown = row.peak_memory_bytes
+    return Figure(megabytes(grown), grown) if grown is not None else MISSING
+
+
+def _operations(row: Row) -> str:
+    count = row.bit_operations
+    return Figure(f"{count / 1e6:,.3f}", count) if count is not None else MISSING
+
+
+def latency_details(run: Run, data: Data) -> Table:
     """Return one task's latencies over all rounds, and how many blocks were repeated."""
     header = ["Model", "Technique", "Batch", "Mean", "Std", "Median", "p95", "p99", "Rounds", "Starts", "Repeated"]
     cells = []
@@ -117,32 +129,30 @@ def latency_details(run: Run, data: Data) -> str:
                     row.model,
                     row.technique,
                     size,
-                    *(seconds(value) if value is not None else MISSING for value in times),
+                    *(Figure(seconds(value), value) if value is not None else MISSING for value in times),
                     whole.n,
                     len(latency.starts),
                     len(latency.repeated_s),
                 ]
             )
-    return f"### {data.title}: latency of all rounds\n\n{table(cells, header)}"
+    return Table(header, cells, f"{data.title}: latency of all rounds")
 
 
-def verdicts(run: Run) -> str:
-    """Return the sentences on each row that is not the baseline."""
-    lines = []
+def verdicts(run: Run) -> dict[str, list[str]]:
+    """Return the sentences on each row that is not the baseline, by its name in markdown."""
+    found = {}
     for data in run.data:
         rows = run.rows_of(data.task)
         families = [latency_verdicts(rows, size) for size in run.settings.batch_sizes] + [accuracy_verdicts(rows)]
         for position, row in enumerate(rows):
             if row.technique != BASELINE:
-                lines.append(f"- `{row.task}/{row.model}` `{row.technique}`")
-                lines += [
-                    f"  - {sentence}" for sentence in dict.fromkeys(family[position].sentence for family in families)
-                ]
+                sentences = list(dict.fromkeys(family[position].sentence for family in families))
                 if row.output_error is not None:
-                    lines.append(
-                        f"  - outputs: {percent(row.output_error)} off fp32's on the example inputs (root mean square)"
+                    sentences.append(
+                        f"outputs: {percent(row.output_error)} off fp32's on the example inputs (root mean square)"
                     )
-    return "\n".join(lines)
+                found[f"`{row.task}/{row.model}` `{row.technique}`"] = sentences
+    return found
 
 
 def quiet(run: Run) -> str:
@@ -163,13 +173,23 @@ def quiet(run: Run) -> str:
 
 def _speedup(row: Row, size: int) -> str:
     if row.technique == BASELINE and size in row.latency:
-        return "1"
+        return Figure("1", 1)
     found = row.speedup.get(size)
-    return ratio(Interval(found.value, found.low, found.high, found.confidence)) if found else MISSING
+    if found is None:
+        return MISSING
+    return Figure(ratio(Interval(found.value, found.low, found.high, found.confidence)), found.value)
 
 
 def _accuracy(row: Row) -> str:
     if row.accuracy is None:
         return percent(row.accuracy_share) if row.accuracy_share is not None else MISSING
     interval = wilson(row.accuracy.correct, row.accuracy.total)
-    return f"{percent(interval.value)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    text = f"{percent(interval.value)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    return Figure(text, interval.value)
+
+
+def _agreement(row: Row) -> str:
+    if row.agreement is None or row.accuracy is None:
+        return MISSING
+    share = row.agreement.same / row.accuracy.total
+    return Figure(percent(share), share)

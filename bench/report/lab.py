@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.report.tables import table
+from bench.report.tables import Figure, Table
 from bench.result import Data, Row, Run
 from bench.summary import mean_std
 from bench.units import MISSING, counted, duration, megabytes, percent
@@ -10,10 +10,11 @@ from bench.units import MISSING, counted, duration, megabytes, percent
 
 def lab_tables(run: Run) -> str:
     """Return the lab's table of each task, captioned, and below it what its rows could not do."""
-    return "\n\n".join(_task(run, data) for data in run.data)
+    return "\n\n".join(lab_table(run, data).markdown() for data in run.data)
 
 
-def _task(run: Run, data: Data) -> str:
+def lab_table(run: Run, data: Data) -> Table:
+    """Return the lab's table of one task."""
     header = ["Model", "Q", "dtype", "Size (MB)", "(Params)", "Accuracy"]
     sizes = run.settings.batch_sizes
     header += [f"Latency B{size}" if not position else f"B{size}" for position, size in enumerate(sizes)]
@@ -23,26 +24,31 @@ def _task(run: Run, data: Data) -> str:
             row.model,
             row.scheme,
             row.dtype,
-            megabytes(row.size_bytes) if row.size_bytes is not None else MISSING,
-            f"{row.params:,}" if row.params is not None else MISSING,
-            percent(row.share_right) if row.share_right is not None else MISSING,
+            Figure(megabytes(row.size_bytes), row.size_bytes) if row.size_bytes is not None else MISSING,
+            Figure(f"{row.params:,}", row.params) if row.params is not None else MISSING,
+            _accuracy(row),
             *(_latency(row, size) for size in sizes),
         ]
         for row in rows
     ]
-    parts = [f"### {data.title}", caption(run, data), table(cells, header)]
-    parts += [
-        f"- `{row.model}` {row.scheme} {row.dtype} (`{row.technique}`) **{row.status}**: {row.reason}"
+    remarks = [
+        f"`{row.model}` {row.scheme} {row.dtype} (`{row.technique}`) **{row.status}**: {row.reason}"
         for row in rows
         if row.status != "ok"
     ]
-    return "\n\n".join(parts[:3]) + ("\n\n" + "\n".join(parts[3:]) if parts[3:] else "")
+    return Table(header, cells, data.title, caption(run, data), remarks)
+
+
+def _accuracy(row: Row) -> str:
+    share = row.share_right
+    return Figure(percent(share), share) if share is not None else MISSING
 
 
 def _latency(row: Row, size: int) -> str:
     if size not in row.latency:
         return MISSING
-    return duration(mean_std(row.latency[size].runs_s)) + (" (simulated)" if row.simulated else "")
+    value = mean_std(row.latency[size].runs_s)
+    return Figure(duration(value) + (" (simulated)" if row.simulated else ""), value.mean)
 
 
 def caption(run: Run, data: Data) -> str:

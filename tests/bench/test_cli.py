@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,72 @@ def test_report_writes_a_file(command: Command, tmp_path: Path) -> None:
     code, out, _ = command("report", str(tmp_path / "run.json"), "--out", str(tmp_path / "report.md"))
     assert (code, out) == (0, "")
     assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("# Quantbench")
+
+
+def test_report_draws_the_pictures_beside_its_file(command: Command, tmp_path: Path) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    result.save(RUN, tmp_path / "other.json")
+    runs = [str(tmp_path / "run.json"), str(tmp_path / "other.json")]
+    assert command("report", *runs, "--out", str(tmp_path / "out/report.md"))[0] == 0
+    text = (tmp_path / "out/report.md").read_text(encoding="utf-8")
+    pictures = sorted(path.name for path in (tmp_path / "out").glob("*.svg"))
+    assert len(pictures) == 6
+    assert pictures == sorted(re.findall(r"!\[.*?\]\((.*?)\)", text))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        (["--html"], "<!doctype html>"),
+        (["--format", "html"], "<!doctype html>"),
+        (["--format", "csv"], "run,cpu,device"),
+        (["--format", "json"], '[\n {\n  "run": 1'),
+        (["--format", "markdown"], "# Quantbench"),
+    ],
+)
+def test_report_has_several_forms(command: Command, tmp_path: Path, arguments: list[str], start: str) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    code, out, _ = command("report", str(tmp_path / "run.json"), *arguments)
+    assert code == 0
+    assert out.startswith(start)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("page.HTML", "<!doctype html>"), ("rows.csv", "run,"), ("rows.json", "[\n"), ("report.txt", "# Quantbench")],
+)
+def test_the_name_of_the_file_says_the_form(command: Command, tmp_path: Path, name: str, start: str) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    assert command("report", str(tmp_path / "run.json"), "--out", str(tmp_path / name))[0] == 0
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
+
+
+def test_what_is_asked_for_outweighs_the_name(command: Command, tmp_path: Path) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    assert command("report", str(tmp_path / "run.json"), "--html", "--out", str(tmp_path / "page"))[0] == 0
+    assert (tmp_path / "page").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--html", "--format", "csv"], "--html and --format csv cannot both be had; leave one out."),
+        (["--format", "pdf"], "Invalid value for '--format'"),
+        (["--out", "run.json"], "--out run.json is the run file itself; name another file."),
+        (["--html", "--out", "run.json/page.html"], "cannot be written"),
+    ],
+)
+def test_a_report_that_cannot_be_had_is_one_sentence(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result.save(RUN, Path("run.json"))
+    code, out, err = command("report", "run.json", *arguments)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert sentence in err
+    assert result.load(Path("run.json")) == RUN, "nothing is lost"
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"schema_version": 99}', '{"schema_version": 1}'])

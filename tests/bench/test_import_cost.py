@@ -44,6 +44,15 @@ def test_compare_needs_no_torch_and_no_scipy(tmp_path: Path, rules: list[str]) -
     assert not {"torch", "numpy", "scipy", "matplotlib"} & modules_after_command("compare", *files, *rules)
 
 
+@pytest.mark.parametrize("form", ["markdown", "html", "csv", "json"])
+def test_no_form_of_a_report_needs_torch(tmp_path: Path, form: str) -> None:
+    result.save(RUN, tmp_path / "run.json")
+    modules = modules_after_command("report", str(tmp_path / "run.json"), "--format", form)
+    assert "torch" not in modules
+    assert ("matplotlib" in modules) == (form == "html"), "drawn where it is shown"
+    assert ("jinja2" in modules) == (form == "html")
+
+
 def test_the_library_imports_nothing_until_it_is_used() -> None:
     assert not {"torch", "pydantic", "typer"} & modules_after("import bench")
 

@@ -41,6 +41,17 @@ def test_an_interrupted_run_says_so() -> None:
     assert "**Unfinished.**" in render([RUN.model_copy(update={"finished": False})])
 
 
+def test_pictures_are_referred_to_where_they_can_lie_beside_it() -> None:
+    assert render([RUN]).count("![") == 3
+    assert "![" not in render([RUN], pictures=False)
+    assert "## At a glance" not in render([RUN], pictures=False)
+    assert "(latency-mnist-lab1-2.svg)" in render([RUN, RUN])
+
+
+def test_a_notebook_gets_no_pictures_that_lie_nowhere() -> None:
+    assert RUN._repr_markdown_() == render([RUN], pictures=False)
+
+
 def test_a_run_without_rows_renders() -> None:
     assert "# Quantbench" in render([RUN.model_copy(update={"rows": [], "data": [], "trainings": []})])
 

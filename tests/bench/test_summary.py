@@ -37,6 +37,7 @@ from bench.summary import (
     student_p,
     student_quantile,
     two_shares,
+    standard_error,
     wilson,
 )
 
@@ -469,6 +470,14 @@ def test_holm_never_lowers_never_exceeds_one_and_keeps_the_order(raw: list[float
     assert all(before <= after <= 1 for before, after in zip(raw, adjusted, strict=True))
     by_raw = [after for _, after in sorted(zip(raw, adjusted, strict=True))]
     assert by_raw == sorted(by_raw)
+
+
+def test_the_standard_error_of_an_accuracy_is_the_binomial_ones() -> None:
+    # 720 of 872, SST-2's development set: the square root of 720/872 · 152/872 / 872
+    assert standard_error(720, 872) == pytest.approx(0.012848, abs=1e-6)
+    assert standard_error(872, 872) == 0
+    with pytest.raises(ValueError, match="not a share"):
+        standard_error(3, 2)
 
 
 @given(p_values)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bench.summary import Interval, MeanStd
-from bench.units import duration, gibibytes, megabytes, percent, ratio
+from bench.units import duration, gibibytes, megabytes, percent, ratio, short_seconds
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,21 @@ def test_a_single_run_shows_no_spread() -> None:
 
 def test_megabytes_are_millions_of_bytes() -> None:
     assert megabytes(1_630_429) == "1.630"
+
+
+@pytest.mark.parametrize(
+    ("value_s", "shown"),
+    [
+        (1e-3, "1 ms"),
+        (150e-6, "150 µs"),
+        (2.984e-6, "2.98 µs"),
+        (0.9999e-3, "1000 µs"),
+        (1234.0, "1230 s"),
+        (5e-9, "5 ns"),
+    ],
+)
+def test_a_tick_has_no_more_digits_than_it_needs(value_s: float, shown: str) -> None:
+    assert short_seconds(value_s) == shown
 
 
 def test_memory_is_counted_in_powers_of_two() -> None:

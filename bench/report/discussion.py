@@ -1,0 +1,128 @@
+"""What the figures of a run mean, in sentences, each of which rests on the rows it names.
+
+A difference is called one only where its verdict (bench.verdict) does, or where intervals have nothing in common; what
+the rows do not say is left out. Causes are not measured, and are called likely.
+"""
+
+from __future__ import annotations
+
+from bench.report.judged import Judged, judge, signed
+from bench.report.open_question import HINT, open_question
+from bench.report.speed_discussion import batch_sizes, dynamic_or_static, slower_elsewhere, slower_int8
+from bench.result import BASELINE, Row, Run
+from bench.summary import standard_error
+from bench.units import megabytes, percent
+from bench.verdict import UNDECIDED, p_text
+
+HARDLY = 1.1
+"""Up to this many times smaller is hardly smaller."""
+AT_MOST = 4
+"""Rows of one kind that are named; the tables have the others."""
+OWN_TRAINING = " It comes of a training of its own, which alone makes some difference."
+
+
+def discuss(run: Run) -> list[tuple[str, list[str]]]:
+    """Return the discussion's parts, each a title and its sentences, in markdown."""
+    rows = judge(run)
+    parts = [
+        ("On which data", _synthetic(run)),
+        ("What got smaller", _sizes(rows)),
+        ("Where int8 is slower than fp32", slower_int8(run, rows)),
+        ("Where smaller is slower otherwise", slower_elsewhere(run, rows)),
+        ("Dynamic against static", dynamic_or_static(rows)),
+        ("Small and large batches", batch_sizes(rows)),
+        ("What the accuracies are worth", _accuracies(run, rows)),
+        ("An open question", open_question(run, rows)),
+    ]
+    return [(title, sentences) for title, sentences in parts if sentences]
+
+
+def _synthetic(run: Run) -> list[str]:
+    return [
+        f"{data.title} is a **synthetic** stand-in here: its accuracies say nothing about the real set."
+        for data in run.data
+        if data.kind == "synthetic"
+    ]
+
+
+def _sizes(rows: list[Judged]) -> list[str]:
+    sentences = []
+    for model in dict.fromkeys(each.model for each in rows):
+        packed = [(each, smaller) for each in rows if each.model == model and (smaller := _smaller(each)) is not None]
+        if not packed:
+            continue
+        best, smaller = max(packed, key=lambda pair: pair[1])
+        if smaller > HARDLY and best.baseline is not None:
+            sentences.append(
+                f"{best.name} is the smallest of its model: {megabytes(best.row.packed_bytes or 0)} MB packed, "
+                f"{smaller:.2f}× smaller than {BASELINE}'s {megabytes(best.baseline.packed_bytes or 0)} MB."
+            )
+        sentences += [
+            f"{each.name} is hardly smaller, {smaller:.2f}×: it changed {layers.changed} of {layers.total} layers."
+            for each, smaller in packed
+            if smaller <= HARDLY and (layers := each.row.layers) is not None and layers.changed
+        ]
+    return sentences
+
+
+def _smaller(each: Judged) -> float | None:
+    if each.baseline is None or not each.baseline.packed_bytes or not each.row.packed_bytes:
+        return None
+    return each.baseline.packed_bytes / each.row.packed_bytes
+
+
+def _accuracies(run: Run, rows: list[Judged]) -> list[str]:
+    sentences = []
+    for data in run.data:
+        judged = [each for each in rows if each.data is data and each.accuracy is not None]
+        baselines = [row for row in run.rows_of(data.task) if row.technique == BASELINE and row.accuracy is not None]
+        if not judged or not baselines:
+            continue
+        sentences.append(_scale(data.title + (" (synthetic)" if data.kind == "synthetic" else ""), baselines[0]))
+        by_size = sorted(judged, key=lambda each: -abs(each.points or 0.0))
+        decided = [each for each in by_size if each.accuracy and each.accuracy.word != UNDECIDED]
+        sentences += map(_difference, decided[:AT_MOST])
+        if more := decided[AT_MOST:]:
+            sentences.append(f"So are {len(more)} smaller differences, down to {more[-1].name}'s {signed(more[-1])}.")
+        undecided = [each for each in by_size if each not in decided]
+        hints = [each for each in undecided if each.row.agreement and each.row.agreement.p_value < HINT][:AT_MOST]
+        sentences += [f"A hint and no more, by the measure of the verdicts: {_difference(each)}" for each in hints]
+        rest = next((each for each in undecided if each not in hints and each.points), None)
+        if rest is not None:
+            others = "The largest of the others" if decided or hints else "The largest difference"
+            sentences.append(f"{others} cannot be told from none: {_difference(rest)}")
+        if alike := [each for each in judged if _alike(each.row)]:
+            by_model: dict[str, list[str]] = {}
+            for each in alike:
+                by_model.setdefault(each.model, []).append(f"`{each.row.technique}`")
+            named = "; ".join(f"{model} {', '.join(techniques)}" for model, techniques in by_model.items())
+            sentences.append(f"Every example is answered as by {BASELINE}: {named}.")
+    return sentences
+
+
+def _alike(row: Row) -> bool:
+    return row.agreement is not None and row.accuracy is not None and row.agreement.same == row.accuracy.total
+
+
+def _scale(title: str, row: Row) -> str:
+    if row.accuracy is None:
+        raise ValueError("no accuracy to scale by")
+    correct, total = row.accuracy.correct, row.accuracy.total
+    return (
+        f"{title} has {total:,} test examples: an answer is {100 / total:.2f} points, and the "
+        f"{percent(correct / total)} of `{row.task}/{row.model}` `{row.technique}` have a standard error of "
+        f"{100 * standard_error(correct, total):.2f} points."
+    )
+
+
+def _difference(each: Judged) -> str:
+    agreement, accuracy = each.row.agreement, each.row.accuracy
+    if agreement is None or accuracy is None or each.points is None or each.accuracy is None:
+        raise ValueError("no accuracies to compare")
+    word = "" if each.accuracy.word == UNDECIDED else f" is {each.accuracy.word} than {BASELINE}"
+    net = agreement.gained - agreement.lost
+    return (
+        f"{each.name}{word}: {signed(each)} on {accuracy.total:,} examples are {abs(net):,} "
+        f"{'answer' if abs(net) == 1 else 'answers'} ({agreement.lost:,} lost, {agreement.gained:,} gained; "
+        f"McNemar's {p_text(agreement.p_value)}).{OWN_TRAINING if each.row.scheme in ('AMP', 'QAT') else ''}"
+    )

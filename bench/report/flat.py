@@ -1,0 +1,132 @@
+"""Rows as flat records, for those who compute on: a line each in CSV, an object each in JSON.
+
+Seconds, bytes, shares between 0 and 1, and nothing (CSV) or null (JSON) for what was not measured.
+
+| column | what it holds |
+|---|---|
+| `run` | which of the files, from 1 |
+| `cpu`, `device`, `threads`, `engine`, `torch`, `created` | where and when it was measured |
+| `data` | `real` or `synthetic` |
+| `task`, `model`, `technique`, `runtime`, `scheme`, `dtype` | which variant it is |
+| `status`, `reason`, `simulated` | whether its figures can be used |
+| `size_bytes`, `packed_bytes`, `params`, `macs`, `bit_operations`, `peak_memory_bytes` | as in the run file |
+| `layers_changed`, `layers_total` | of Linear and convolution layers |
+| `correct`, `total`, `accuracy`, `accuracy_low`, `accuracy_high` | on the test set; the 95 % Wilson interval |
+| `same`, `lost`, `gained`, `mcnemar_p` | answers beside fp32's |
+| `latency_b1_mean_s`, `latency_b1_std_s` | of one call at batch 1, over the runs, as in the lab's table |
+| `latency_b1_median_s`, `latency_b1_p95_s`, `latency_b1_rounds` | the same over all rounds |
+| `speedup_b1`, `speedup_b1_low`, `speedup_b1_high`, `speedup_b1_p` | over fp32, with its 95 % interval |
+| `score_…` | by rule, where there are scores |
+
+and the columns of `b1` again for each batch size.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from io import StringIO
+from typing import TypeAlias
+
+from bench.result import Row, Run
+from bench.summary import describe, mean_std, wilson
+
+Record: TypeAlias = dict[str, str | int | float | bool | None]
+
+
+def records(runs: Sequence[Run]) -> list[Record]:
+    """Return a record for each row of each run; all have the same keys in the same order."""
+    found = [
+        _where(run, number, row) | _figures(row) | _timings(run, row) | _scores(row)
+        for number, run in enumerate(runs, start=1)
+        for row in run.rows
+    ]
+    columns = dict.fromkeys(column for record in found for column in record)
+    return [{column: record.get(column) for column in columns} for record in found]
+
+
+def as_csv(runs: Sequence[Run]) -> str:
+    """Return the records as comma-separated values under a header; empty for no rows."""
+    rows = records(runs)
+    text = StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    if rows:
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def as_json(runs: Sequence[Run]) -> str:
+    """Return the records as a list of objects."""
+    return json.dumps(records(runs), indent=1, ensure_ascii=False) + "\n"
+
+
+def _where(run: Run, number: int, row: Row) -> Record:
+    return {
+        "run": number,
+        "cpu": run.machine.cpu,
+        "device": run.settings.device,
+        "threads": run.settings.threads,
+        "engine": run.settings.engine,
+        "torch": run.machine.torch,
+        "created": run.created,
+        "data": next((data.kind for data in run.data if data.task == row.task), None),
+    }
+
+
+def _figures(row: Row) -> Record:
+    accuracy = wilson(row.accuracy.correct, row.accuracy.total) if row.accuracy else None
+    return {
+        "task": row.task,
+        "model": row.model,
+        "technique": row.technique,
+        "runtime": row.runtime,
+        "scheme": row.scheme,
+        "dtype": row.dtype,
+        "status": row.status,
+        "reason": row.reason,
+        "simulated": row.simulated,
+        "size_bytes": row.size_bytes,
+        "packed_bytes": row.packed_bytes,
+        "params": row.params,
+        "macs": row.macs,
+        "bit_operations": row.bit_operations,
+        "peak_memory_bytes": row.peak_memory_bytes,
+        "layers_changed": row.layers.changed if row.layers else None,
+        "layers_total": row.layers.total if row.layers else None,
+        "correct": row.accuracy.correct if row.accuracy else None,
+        "total": row.accuracy.total if row.accuracy else None,
+        "accuracy": accuracy.value if accuracy else None,
+        "accuracy_low": accuracy.low if accuracy else None,
+        "accuracy_high": accuracy.high if accuracy else None,
+        "same": row.agreement.same if row.agreement else None,
+        "lost": row.agreement.lost if row.agreement else None,
+        "gained": row.agreement.gained if row.agreement else None,
+        "mcnemar_p": row.agreement.p_value if row.agreement else None,
+    }
+
+
+def _timings(run: Run, row: Row) -> Record:
+    found: Record = {}
+    for size in run.settings.batch_sizes:
+        latency, speedup = row.latency.get(size), row.speedup.get(size)
+        runs = mean_std(latency.runs_s) if latency else None
+        rounds = describe(latency.rounds_s) if latency else None
+        known = speedup is not None and speedup.confidence > 0
+        found |= {
+            f"latency_b{size}_mean_s": runs.mean if runs else None,
+            f"latency_b{size}_std_s": runs.std if runs else None,
+            f"latency_b{size}_median_s": rounds.median if rounds else None,
+            f"latency_b{size}_p95_s": rounds.p95 if rounds else None,
+            f"latency_b{size}_rounds": rounds.n if rounds else None,
+            f"speedup_b{size}": speedup.value if speedup else None,
+            f"speedup_b{size}_low": speedup.low if speedup and known else None,
+            f"speedup_b{size}_high": speedup.high if speedup and known else None,
+            f"speedup_b{size}_p": speedup.p_value if speedup and known else None,
+        }
+    return found
+
+
+def _scores(row: Row) -> Record:
+    return {f"score_{rule}": value for rule, value in row.scores.items()}

@@ -1,0 +1,44 @@
+"""In which forms a report can be had; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from bench.errors import RequestError
+from bench.result import load, write_atomically
+
+Format = Literal["markdown", "html", "csv", "json"]
+SUFFIXES: dict[str, Format] = {".html": "html", ".htm": "html", ".csv": "csv", ".json": "json"}
+"""What a file's name asks for; any other asks for markdown."""
+
+
+def report(paths: Sequence[Path], form: Format | None = None, out: Path | None = None) -> str:
+    """Return the report of run files, and write it to ``out``; markdown's pictures go beside it.
+
+    Without ``form`` the name of ``out`` decides. Raises ``RunFileError`` for what is no run file, and ``RequestError``
+    if ``out`` cannot be written or is one of the run files.
+    """
+    runs = [load(path) for path in paths]
+    if out is not None and out.exists() and any(path.samefile(out) for path in paths):
+        raise RequestError(f"--out {out} is the run file itself; name another file.")
+    chosen = form or (SUFFIXES.get(out.suffix.lower(), "markdown") if out is not None else "markdown")
+    if chosen == "html":
+        from bench.report import page
+
+        text = page.render(runs)
+    elif chosen == "markdown":
+        from bench.report import markdown, pictures
+
+        text = markdown.render(runs, pictures=out is not None)
+        if out is not None:
+            for number, run in enumerate(runs, start=1):
+                pictures.draw(pictures.pictures_of(run, number), out.parent)
+    else:
+        from bench.report import flat
+
+        text = flat.as_csv(runs) if chosen == "csv" else flat.as_json(runs)
+    if out is not None:
+        write_atomically(out, text)
+    return text

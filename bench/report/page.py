@@ -1,0 +1,96 @@
+"""The report as one HTML page: self-contained, so it can be sent and opened without a network.
+
+The template escapes whatever comes from run files, and the page's own policy (Content-Security-Policy) forbids every
+request and every script but the one named by its hash.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from bench.report.document import Block, Gallery, Listing, document
+from bench.report.drawing import GREY
+from bench.report.pictures import Picture
+from bench.report.tables import TEXT, Figure, Table
+from bench.result import Run
+from bench.units import counted
+
+HERE = Path(__file__).parent
+_UNUSED = re.compile(r' id="(?![mp][0-9a-f]{10}")[^"]*"')
+"""Names inside an SVG that nothing in it refers to: only markers' and clips' are hashes."""
+_ID = re.compile(r'(?<=id=")|(?<=url\(#)|(?<=href="#)')
+"""Where a name inside an SVG begins."""
+_HEAD = re.compile(r"<\?xml.*?\?>\s*")
+_NAMESPACE = re.compile(r' (?:xmlns(?::xlink)?|version)="[^"]*"')
+_STYLE = re.compile(r"<style[^>]*>.*?</style>\s*", re.DOTALL)
+"""It would hold for the whole page."""
+_INDENT = re.compile(r"\s*\n\s*")
+_STRONG = re.compile(r"\*\*(.+?)\*\*")
+_CODE = re.compile(r"`(.+?)`")
+
+
+def render(runs: Sequence[Run]) -> str:
+    """Return one page with a section for each run."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(inline=inline, picture=_picture, kind=_kind, number=_number, slug=_slug)
+    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    documents = [document(run, number) for number, run in enumerate(runs, start=1)]
+    return environment.get_template("page.html").render(
+        title=documents[0].title if len(runs) == 1 else f"Quantbench: {counted(len(runs), 'run')}",
+        sections=list(zip(documents, map(_lede, runs), strict=True)),
+        style=Markup(style),  # noqa: S704 - ours
+        script=Markup(script),  # noqa: S704 - ours
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+        text_columns=TEXT,
+    )
+
+
+def inline(text: str) -> Markup:
+    """Return a sentence as HTML: escaped first, then its ``**strong**`` and `` `code` `` marked up."""
+    marked = _CODE.sub(r"<code>\1</code>", str(escape(text)))
+    return Markup(_STRONG.sub(r"<strong>\1</strong>", marked))  # noqa: S704 - escaped above
+
+
+def _lede(run: Run) -> str:
+    settings = run.settings
+    threads = counted(settings.threads, "thread")
+    return f"{run.machine.cpu}, {threads} on {settings.device}, torch {run.machine.torch}, {run.created}"
+
+
+def _kind(block: Block) -> str:
+    """Name a block for the template."""
+    return {Table: "table", Listing: "listing", Gallery: "gallery"}.get(type(block), "text")
+
+
+def _number(cell: object) -> float | None:
+    """Return what a cell is sorted by; ``None`` for its text."""
+    if isinstance(cell, Figure):
+        return cell.number
+    return cell if isinstance(cell, int | float) else None
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _picture(picture: Picture) -> Markup:
+    """Return a picture as a part of the page: in the colour of its text, and with names of its own."""
+    drawn = picture.draw()
+    for extra in (_HEAD, _NAMESPACE, _STYLE, _UNUSED):
+        drawn = extra.sub("", drawn)
+    drawn = _INDENT.sub(" ", drawn)
+    drawn = _ID.sub(f"{_slug(picture.name)}-", drawn).replace(GREY, "currentColor")
+    width = re.search(r'viewBox="0 0 ([\d.]+)', drawn)
+    size = f' style="width: {1.4 * float(width[1]):.0f}px"' if width else ""  # 10 points of text are 14 pixels then
+    label = str(escape(picture.title))
+    head = f'<svg role="img" aria-label="{label}"{size} '
+    return Markup(re.sub(r'<svg width="[^"]*" height="[^"]*" ', lambda _: head, drawn, count=1).strip())  # noqa: S704 - ours
