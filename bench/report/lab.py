@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.report import unpaired
 from bench.report.tables import table
 from bench.result import Data, Row, Run
 from bench.summary import mean_std
@@ -47,6 +48,8 @@ def _latency(row: Row, size: int) -> str:
 
 def caption(run: Run, data: Data) -> str:
     """Return what every table of a task must say: which data, how timed."""
+    if run.timed_by == "pytest-benchmark":
+        return unpaired.caption(run, data)
     kind = "real data" if data.kind == "real" else f"**SYNTHETIC data, not {data.title}**"
     return (
         f"{data.title}, {kind}: accuracy on all {data.test_examples:,} test examples; latency of one call on "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.report import unpaired
 from bench.report.comparison import (
     HOW_TO_READ,
     SIZES,
@@ -39,13 +40,15 @@ def _run(run: Run) -> str:
         )
     if not run.finished:
         parts.append("> **Unfinished.** This run was interrupted; the same command goes on from here.")
+    paired = run.timed_by == "bench"
+    parts += [f"> {note}" for note in run.notes]
     parts += [
         "## Results",
         lab_tables(run),
         _legend(run),
         "## Against fp32",
         "\n\n".join(comparison(run, data) for data in run.data),
-        HOW_TO_READ,
+        HOW_TO_READ if paired else unpaired.HOW_TO_READ,
         "## Size and work",
         "\n\n".join(sizes_and_work(run, data) for data in run.data),
         SIZES.format(batch=max(run.settings.batch_sizes)),
@@ -53,7 +56,7 @@ def _run(run: Run) -> str:
         "## Verdicts",
         verdicts(run),
         "## How quiet it was",
-        quiet(run),
+        quiet(run) if paired else unpaired.QUIET,
         "\n\n".join(latency_details(run, data) for data in run.data),
     ]
     if notes := _notes(run):
@@ -65,9 +68,9 @@ def _run(run: Run) -> str:
         _settings(run),
         "## Data",
         _data(run),
-        "## Training",
-        _training(run),
     ]
+    if training := _training(run):
+        parts += ["## Training", training]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -88,13 +91,13 @@ def _notes(run: Run) -> str:
 
 def hardware_table(machine: Machine) -> str:
     """Return what is known of a machine, as a table."""
-    cores = f"{machine.logical_cores} logical, {machine.physical_cores or 'unknown'} physical"
+    cores = f"{machine.logical_cores or 'unknown'} logical, {machine.physical_cores or 'unknown'} physical"
     return table(
         [
             ["CPU", machine.cpu],
             ["Instruction sets", ", ".join(machine.isa) or "none of those that matter here"],
             ["Cores", cores],
-            ["Memory", gibibytes(machine.memory_bytes)],
+            ["Memory", gibibytes(machine.memory_bytes) if machine.memory_bytes else "unknown"],
             ["Accelerators", ", ".join(machine.accelerators) or "none"],
             ["System", f"{machine.os} on {machine.architecture}"],
             ["Python, torch", f"{machine.python}, {machine.torch}"],
@@ -111,6 +114,11 @@ def _settings(run: Run) -> str:
         f"{settings.budget_s:g} s a model" if settings.budget_s else "eight rounds, and a moment more for the precision"
     )
     cores = ", ".join(map(str, settings.pinned_cores))
+    asked: list[list[object]] = [
+        ["Precision, budget", f"±{percent(settings.precision, 1)} of a speed-up; {budget}"],
+        ["Seed", str(settings.seed)],
+        ["Data asked for", settings.data],
+    ]
     return table(
         [
             ["Models", ", ".join(settings.models)],
@@ -118,9 +126,7 @@ def _settings(run: Run) -> str:
             ["Quantized engine", _engine(run)],
             ["Batch sizes", ", ".join(map(str, settings.batch_sizes))],
             ["Runs", f"{settings.runs}, each the mean over its share of the rounds"],
-            ["Precision, budget", f"±{percent(settings.precision, 1)} of a speed-up; {budget}"],
-            ["Seed", str(settings.seed)],
-            ["Data asked for", settings.data],
+            *(asked if run.timed_by == "bench" else []),
             ["Measured", f"{run.created} with quantbench {run.quantbench}"],
         ],
         ["", ""],
@@ -129,12 +135,16 @@ def _settings(run: Run) -> str:
 
 def _engine(run: Run) -> str:
     engine = run.settings.engine
-    return engine if engine in run.machine.quantized_engines else f"{engine}, which this torch does not have"
+    known = run.machine.quantized_engines
+    return engine if engine in known or known == ["unknown"] else f"{engine}, which this torch does not have"
 
 
 def _data(run: Run) -> str:
     lines = []
     for data in run.data:
+        if data.kind == "given":
+            lines.append(f"- **{data.title}**: {data.origin}.")
+            continue
         lines.append(
             f"- **{data.title}** ({data.kind}): {data.origin}; {data.train_examples:,} training and "
             f"{data.test_examples:,} test examples; fingerprint `{data.fingerprint}`. {data.citation}."
