@@ -42,11 +42,11 @@ def read(content: Mapping[str, Any], path: Path) -> Run:
             f"measure with that fixture and save again."
         )
     infos = [info for info, _ in entries]
-    for setting in ("threads", "engine", "device"):
+    for setting, noun in (("threads", "numbers of threads"), ("engine", "engines"), ("device", "devices")):
         found = sorted({str(getattr(info, setting)) for info in infos})
         if len(found) > 1:
             raise RunFileError(
-                f"{path} mixes benchmarks whose {setting} differ ({', '.join(found)}) and which do not compare; "
+                f"{path} mixes benchmarks of different {noun} ({', '.join(found)}), which do not compare; "
                 f"save each kind in a file of its own, chosen with pytest's -k."
             )
     timed: dict[tuple[str, str, str], dict[int, Latency]] = {}
