@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.errors import RunFileError
-from bench.extra_info import MACHINE_KEY, ExtraInfo
+from bench.extra_info import MACHINE_KEY, OWN, ExtraInfo
 from bench.result import BASELINE, Accuracy, Data, Latency, Machine, Row, Run, Settings, Speedup, Summary
 from bench.summary import quiet_time, run_means
 from bench.units import counted, percent
@@ -86,7 +86,7 @@ def read(content: Mapping[str, Any], path: Path) -> Run:
             seed=None,
             data=None,
         ),
-        data=list({info.task: info.data or _own_data(info.task) for info in reversed(infos)}.values())[::-1],
+        data=[_data(task, infos) for task in dict.fromkeys(info.task for info in infos)],
         rows=rows,
     )
 
@@ -188,11 +188,15 @@ def _notes(left_out: int, latencies: Sequence[Latency]) -> list[str]:
     return notes
 
 
-def _own_data(task: str) -> Data:
+def _data(task: str, infos: Sequence[ExtraInfo]) -> Data:
+    """Return where a task's data came from, as far as its tests tell."""
+    for info in infos:
+        if info.task == task and info.data is not None:
+            return info.data
     return Data(
         task=task,
         kind="given",
-        title="Own models" if task == "own" else task,
+        title="Own models" if task == OWN else task,
         origin="given by the tests",
         note="",
         citation="",

@@ -58,12 +58,12 @@ def read(tmp_path: Path) -> Read:
     return read
 
 
-def benchmark(rounds_s: list[float] | None = None, data: bool = True, **changes: object) -> dict[str, Any]:
+def benchmark(rounds_s: list[float] | None = None, kept: bool = True, **changes: object) -> dict[str, Any]:
     """Return a benchmark as pytest-benchmark writes it, of the statistics those that are read."""
     rounds_s = rounds_s or ROUNDS_S
     mean = sum(rounds_s) / len(rounds_s)
     stats: dict[str, object] = {"mean": mean, "stddev": 13e-6, "median": mean, "rounds": len(rounds_s)}
-    stats |= {"iterations": 100, **({"data": rounds_s} if data else {})}
+    stats |= {"iterations": 100, **({"data": rounds_s} if kept else {})}
     info = INFO.model_dump() | changes
     return {"fullname": f"test_x.py::test[{info['technique']}]", "extra_info": info, "stats": stats}
 
@@ -128,7 +128,7 @@ def test_rounds_that_are_not_paired_have_no_verdict(read: Read) -> None:
 
 
 def test_without_rounds_there_is_what_sums_them_up_and_no_speedup(read: Read) -> None:
-    run = read(content(benchmark(data=False), benchmark(data=False, **QINT8)))
+    run = read(content(benchmark(kept=False), benchmark(kept=False, **QINT8)))
     latency = run.rows[1].latency[1]
     assert latency.runs_s == [pytest.approx(25e-6)]
     assert (latency.rounds, latency.rounds_s) == ([], [])
@@ -144,7 +144,7 @@ def test_without_rounds_there_is_what_sums_them_up_and_no_speedup(read: Read) ->
 
 def test_a_single_round_has_no_standard_deviation(read: Read) -> None:
     """pytest-benchmark writes 0 for it."""
-    summary = read(content(benchmark([1e-3], data=False))).rows[0].latency[1].summary
+    summary = read(content(benchmark([1e-3], kept=False))).rows[0].latency[1].summary
     assert summary is not None
     assert summary.std_s is None
 
