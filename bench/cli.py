@@ -294,7 +294,9 @@ def inspect_command(
 
 @app.command("report")
 def report_command(
-    run_file: Annotated[list[Path], typer.Argument(help="One or more run.json.", metavar="RUN.json...")],
+    run_file: Annotated[
+        list[Path], typer.Argument(help="One or more run.json, or files of pytest-benchmark.", metavar="RUN.json...")
+    ],
     out: Annotated[Path | None, typer.Option(help="File to write.  [default: the terminal]")] = None,
 ) -> None:
     """Render run files again, as markdown."""

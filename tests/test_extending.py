@@ -41,11 +41,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-def run(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(site: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Python where the package is installed."""
-    environment = os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
     return subprocess.run(
-        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}"} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
 
 
@@ -63,8 +68,8 @@ def measured(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Measure the package's model with its technique and one of ours."""
     folder = tmp_path_factory.mktemp("run")
     chosen = ["--model", "rings/radial", "--technique", "pruned", "--technique", "dynamic-qint8", "--batch", "1"]
-    os.environ["QUANTBENCH_CACHE"] = str(folder / "cache")
-    done = run(site, "-m", "bench", "run", *chosen, "--data", "synthetic", "--out", str(folder / "out"))
+    where = ["--data", "synthetic", "--out", str(folder / "out")]
+    done = run(site, "-m", "bench", "run", *chosen, *where, QUANTBENCH_CACHE=str(folder / "cache"))
     assert done.returncode == 0, done.stderr
     return bench.load_run(folder / "out/run.json")
 
