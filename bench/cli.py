@@ -196,6 +196,9 @@ def distill_command(
     ] = None,
     weight: Annotated[float, typer.Option(help="λ: the teacher's part in the loss.")] = 0.5,
     temperature: Annotated[float, typer.Option(help="τ of the softmax.")] = 1.0,
+    teacher: Annotated[
+        Path | None, typer.Option(help="A checkpoint of the same data that teaches the widest.  [default: none]")
+    ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeatable.  [default: 0, 1, 2]")] = None,
     epochs: Epochs = None,
     device: Device = "cpu",
@@ -222,6 +225,7 @@ def distill_command(
         sources=[choice.value for choice in source] if source else ("start", "loss", "both"),
         weight=weight,
         temperature=temperature,
+        teacher=teacher,
         seeds=seed or (0, 1, 2),
         epochs=epochs,
         device=device,

@@ -2,18 +2,21 @@
 
 What a student gains from its teacher has two sources, the weights it starts from and the loss it learns by, so each is
 also tried without the other. Students are taught in one step, by the widest model, or along the chain, each by the
-one before.
+one before. A teacher of one's own, a larger network say, can stand before the widest.
 """
 
 from __future__ import annotations
 
 import datetime
+import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from bench import checkpoint
 from bench.checkpoint import Order, Teaching
 from bench.errors import RequestError
 from bench.report.tables import table
@@ -64,6 +67,8 @@ class Distillation(Record):
     """λ of the loss."""
     temperature: float
     seeds: list[int]
+    teacher: str = ""
+    """The model before the widest of the chain, as ``task/model``; empty for none."""
     students: list[Student]
 
 
@@ -83,6 +88,7 @@ def distill(
     weight: float = 0.5,
     temperature: float = 1.0,
     seeds: Sequence[int] = (0, 1, 2),
+    teacher: Path | str | None = None,
     epochs: int | None = None,
     device: str = "cpu",
     data: DataPolicy = "auto",
@@ -91,8 +97,9 @@ def distill(
 ) -> Distillation:
     """Train ``model`` at each width of ``chain`` alone, in one step and along the chain, for each seed.
 
-    ``weight`` and ``temperature`` are λ and τ of ``tasks.training.distillation``. Trainings that are in the cache are
-    not made again, so an interrupted command goes on. Raises ``tasks.errors.QuantbenchError``.
+    ``weight`` and ``temperature`` are λ and τ of ``tasks.training.distillation``. ``teacher`` is a checkpoint of the
+    same data that teaches the widest and, in one step, all. Trainings that are in the cache are not made again, so an
+    interrupted command goes on. Raises ``tasks.errors.QuantbenchError``.
     """
     check_epochs(epochs)
     _require(chain, sources, weight, temperature, seeds)
@@ -101,11 +108,12 @@ def distill(
     with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
         orders: dict[tuple[int, _Way, int], Order] = {}
         seconds: dict[Path, float] = {}
+        first = _own_teacher(Path(teacher), shop.order(techniques[chain[0]]), sources) if teacher else ""
         for rung, bits in enumerate(chain):  # a rung's teachers are the rungs before it
             for seed in seeds:
-                for way in ways[: None if rung else 1]:
-                    teacher = _teacher(orders, chain, rung, way, seed)
-                    teaching = _teaching(teacher, way, weight, temperature) if teacher else None
+                for way in ways[: None if rung or first else 1]:
+                    taught_by = _teacher(orders, chain, rung, way, seed, first)
+                    teaching = _teaching(taught_by, way, weight, temperature) if taught_by else None
                     orders[bits, way, seed] = shop.order(techniques[bits], seed, epochs, teaching)
             wanted = [order for (width, _, _), order in orders.items() if width == bits]
             for order, header in zip(wanted, shop.train(wanted), strict=True):
@@ -126,6 +134,7 @@ def distill(
             weight=weight,
             temperature=temperature,
             seeds=list(seeds),
+            teacher=_name(checkpoint.read_header(Path(teacher))) if teacher else "",
             students=students,
         )
 
@@ -136,6 +145,10 @@ def _require(
     if len(chain) < 2 or len(set(chain)) < len(chain):
         raise RequestError(
             f"--chain {','.join(map(str, chain))} is no chain; give two different widths or more, as in 32,8,1."
+        )
+    if list(chain) != sorted(chain, reverse=True):
+        raise RequestError(
+            f"--chain {','.join(map(str, chain))} does not descend; give widths from wide to narrow, as in 32,8,1."
         )
     if not 0 < weight <= 1:
         raise RequestError(f"--weight {weight:g} is not a share of the loss above 0 and up to 1; give 0.5, say.")
@@ -155,19 +168,57 @@ def _technique(family: str, bits: int, activations: str) -> LowBit:
     return technique
 
 
+def _own_teacher(path: Path, order: Order, sources: Sequence[Source]) -> str:
+    """Copy the checkpoint of a teacher of the user's into the cache, named by its content; return that name."""
+    header = checkpoint.read_header(path)
+    if (header.task, header.data_kind, header.data_fingerprint) != (
+        order.task,
+        order.data_kind,
+        order.data_fingerprint,
+    ):
+        raise RequestError(
+            f"the teacher {path} was trained on {header.data_kind} data of {header.task} ({header.data_fingerprint}), "
+            f"not on {order.data_kind} data of {order.task} ({order.data_fingerprint}); give one of the same data."
+        )
+    same = (header.network, header.hyperparameters) == (order.network, order.hyperparameters)
+    if header.hyperparameters.get("inputs") != order.hyperparameters.get("inputs"):
+        raise RequestError(f"the teacher {path} takes other inputs than {order.model}; give one that takes the same.")
+    if not same and any(source != "loss" for source in sources):
+        raise RequestError(
+            f"the teacher {path} is a {header.model}, whose weights do not fit {order.model}; learn from its answers "
+            f"alone, with --source loss."
+        )
+    content = path.read_bytes()
+    name = f"teacher-{hashlib.sha256(content).hexdigest()[:12]}.safetensors"
+    copy = checkpoint.checkpoint_folder() / name
+    if not copy.exists():
+        temporary = copy.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_bytes(content)
+        temporary.replace(copy)
+    return name
+
+
+def _name(header: checkpoint.Header) -> str:
+    return f"{header.task}/{header.model}"
+
+
 def _teacher(
-    orders: dict[tuple[int, _Way, int], Order], chain: Sequence[int], rung: int, way: _Way, seed: int
-) -> Order | None:
+    orders: dict[tuple[int, _Way, int], Order], chain: Sequence[int], rung: int, way: _Way, seed: int, first: str
+) -> str:
+    """Return the name of a student's teacher; ``first`` is that of the user's own."""
     if way.route == "alone":
-        return None
+        return ""
+    if first and (rung == 0 or way.route == "one step"):
+        return first
     before = chain[0] if way.route == "one step" else chain[rung - 1]
-    return orders.get((before, way, seed)) or orders[before, _Way("alone", ""), seed]
+    order = orders.get((before, way, seed)) or orders[before, _Way("alone", ""), seed]
+    return order.path.name
 
 
-def _teaching(teacher: Order, way: _Way, weight: float, temperature: float) -> Teaching:
+def _teaching(teacher: str, way: _Way, weight: float, temperature: float) -> Teaching:
     learns = way.source in ("loss", "both")
     return Teaching(
-        teacher=teacher.path.name,
+        teacher=teacher,
         weight=weight if learns else 0.0,
         temperature=temperature if learns else 1.0,
         initialise=way.source in ("start", "both"),
@@ -211,9 +262,10 @@ def render(result: Distillation) -> str:
         size = of_width[0].packed_bytes
         rows.append([str(bits), kilobytes(size) if size is not None else MISSING, *cells])
     kind = "real data" if result.data == "real" else "**SYNTHETIC data**"
+    teacher = f"taught by {result.teacher}, " if result.teacher else ""
     return (
         f"{table(rows, header)}\n\n"
-        f"{result.model}, {kind}, {result.family} with chain {' → '.join(map(str, result.chain))}, "
+        f"{result.model}, {kind}, {teacher}{result.family} with chain {' → '.join(map(str, result.chain))}, "
         f"{result.recipe['epochs']} epochs each, λ = {result.weight:g}, τ = {result.temperature:g}. Accuracy "
         f"on the test set after the last epoch, mean ± sample std over {len(result.seeds)} seeds. *Start*: the student "
         f"begins with its teacher's weights and statistics; *loss*: the teacher has a part in its loss."

@@ -32,6 +32,8 @@ KEY = "quantbench-packed"
 VERSION = 2
 MANIFEST_LIMIT = 2**26
 """Bytes; no manifest of ours comes near it, and a file from a stranger may not fill the memory."""
+VALUES_PER_BYTE = 8
+"""At one bit each; scales, statistics and manifest make a file larger."""
 WAY_OUT = "pack the variant anew"
 
 
@@ -100,6 +102,7 @@ def load(path: Path, device: str = "cpu") -> PackedModel:
             f"the packed file {path} is of a model that this version cannot build ({_line(error)}); {WAY_OUT}."
         ) from error
     place = torch.device(device)
+    _require_plausible(network, path)
     network = network.eval().to_empty(device=place)
     example = models.example(origin.network, hyperparameters).to(place)
     if origin.channels_last:
@@ -175,6 +178,16 @@ def unpack(module: nn.Module, path: Path) -> None:
                 f"the packed file {path} is of another module ({_line(error)}); "
                 f"unpack it into the same network after the same technique, or {WAY_OUT}."
             ) from error
+
+
+def _require_plausible(network: nn.Module, path: Path) -> None:
+    """Refuse, before memory is taken, a network that is far larger than what its file can hold."""
+    needed = sum(value.numel() for value in network.state_dict().values())
+    if needed > VALUES_PER_BYTE * path.stat().st_size:
+        raise CheckpointError(
+            f"the packed file {path} names a network of {needed:,} values, more than {path.stat().st_size:,} bytes can "
+            f"hold; {WAY_OUT}."
+        )
 
 
 def _modules(state: dict[str, Any]) -> list[dict[str, Any]]:

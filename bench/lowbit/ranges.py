@@ -72,19 +72,39 @@ def _safe(levels: float, width: Tensor) -> Tensor:
 
 
 class Observer:
-    """What a layer's inputs were, over batches."""
+    """What a layer's inputs were, over batches: their moments and extremes, not the values themselves.
+
+    The mean deviation, which ``laplace`` clips by, is known only once the mean is: all batches are then shown again.
+    """
 
     def __init__(self) -> None:
         self._least: list[Tensor] = []
         self._most: list[Tensor] = []
-        self._values: list[Tensor] = []
+        self._count = 0
+        self._mean = torch.zeros((), dtype=torch.float64)
+        self._squares = torch.zeros((), dtype=torch.float64)
+        """Of deviations from the mean, summed."""
+        self._deviations: Tensor | None = None
+        """Their magnitudes, summed over the second showing."""
 
     def see(self, inputs: Tensor) -> None:
         """Take note of a batch."""
         flat = inputs.detach().flatten(1).float()
+        if self._deviations is not None:
+            self._deviations = self._deviations + (flat - self._mean).abs().sum(dtype=torch.float64)
+            return
         self._least.append(flat.amin(1))
         self._most.append(flat.amax(1))
-        self._values.append(flat)
+        count, mean = flat.numel(), flat.mean(dtype=torch.float64)
+        squares = (flat - mean).square().sum(dtype=torch.float64)
+        # Chan, Golub and LeVeque 1983, eq. 2.1: moments of two samples put together.
+        step, self._count = mean - self._mean, self._count + count
+        self._mean = self._mean + step * count / self._count
+        self._squares = self._squares + squares + step**2 * count * (self._count - count) / self._count
+
+    def again(self) -> None:
+        """Begin the second showing, of the same batches."""
+        self._deviations = torch.zeros_like(self._mean)
 
     def range(self, bits: int, clipping: str, deviations: float, symmetric: bool = False) -> tuple[Tensor, Tensor]:
         """Return the range to quantize: as it was (``none``), or clipped.
@@ -95,21 +115,23 @@ class Observer:
         was seen. With ``symmetric`` ±(|mean| + the optimum of both signs), as a range around 0 must be.
         """
         least, most = torch.cat(self._least), torch.cat(self._most)
-        values = torch.cat([batch.reshape(-1) for batch in self._values])
         low, high = least.min(), most.max()
         if clipping == "none":
             return low, high
         if clipping == "avg":
             return least.mean(), most.mean()
-        mean = values.mean()
+        mean = self._mean.float()
+        std = (self._squares / (self._count - 1)).sqrt().float()
         if clipping == "std":
-            margin = deviations * values.std()
+            margin = deviations * std
             return torch.maximum(low, mean - margin), torch.minimum(high, mean + margin)
         half = bool(low >= 0) and not symmetric
         if clipping == "gauss":
-            margin = (GAUSS_HALF if half else GAUSS)[bits] * values.std()
+            margin = (GAUSS_HALF if half else GAUSS)[bits] * std
         else:
-            margin = (LAPLACE_HALF if half else LAPLACE)[bits] * (values - mean).abs().mean()
+            if self._deviations is None:
+                raise RuntimeError("laplace clipping needs the batches a second time, after again()")
+            margin = (LAPLACE_HALF if half else LAPLACE)[bits] * (self._deviations / self._count).float()
         if symmetric:
             return -(mean.abs() + margin), mean.abs() + margin
         start = torch.maximum(least.mean(), mean - margin)

@@ -8,6 +8,7 @@ what a packed file holds.
 from __future__ import annotations
 
 import dataclasses
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -91,17 +92,17 @@ class LowBit(Technique):
         """Return the technique with other options; raises ``RequestError``."""
         return options.parse(self, text)
 
+    @abstractmethod
     def weight(self, weight: Tensor) -> Tensor:
         """Return the quantized weights, ``(out, …)``, with the technique's gradient."""
-        raise NotImplementedError
 
+    @abstractmethod
     def encode(self, weight: Tensor) -> Encoded:
         """Return the codes and scales of full-precision weights."""
-        raise NotImplementedError
 
+    @abstractmethod
     def decode(self, encoded: Encoded) -> Tensor:
         """Return the weights that codes and scales stand for, equal to the bit to what ``weight`` returns."""
-        raise NotImplementedError
 
     def activation(self, inputs: Tensor, layer: LowBitLayer) -> Tensor:
         """Return a layer's inputs, quantized, with the technique's gradient."""

@@ -130,8 +130,11 @@ class RangeLinear(LowBit):
             layer.register_forward_pre_hook(lambda layer, inputs: observers[layer].see(inputs[0])) for layer in watched
         ]
         with torch.inference_mode():
-            for batch in examples.split(CALIBRATION_BATCH):
-                model(batch)
+            for showing in range(2 if self.clipping == "laplace" else 1):
+                for observer in observers.values() if showing else ():
+                    observer.again()
+                for batch in examples.split(CALIBRATION_BATCH):
+                    model(batch)
         for handle in handles:
             handle.remove()
         for layer, observer in observers.items():

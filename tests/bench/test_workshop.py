@@ -156,6 +156,31 @@ def test_a_student_starts_with_its_teachers_weights() -> None:
     assert started.accuracy.correct > alone.accuracy.correct
 
 
+def test_a_teacher_of_ones_own_teaches_the_widest_too(tmp_path: Path) -> None:
+    [larger] = train("mnist/mlp3x1024", ["fp32"], **QUICK)
+    own = larger.checkpoint.rename(tmp_path / "larger.safetensors")
+    done = distill(MODEL, **(SMALL_CHAIN | {"seeds": [0], "sources": ["loss"]}), teacher=own, **QUICK)
+    assert [(each.bits, each.route) for each in done.students] == [
+        (bits, route) for bits in (32, 2) for route in ("alone", "one step", "chain")
+    ]
+    assert done.teacher == "mnist/mlp3x1024"
+    assert "taught by mnist/mlp3x1024" in render(done)
+
+
+def test_a_teacher_that_does_not_fit_is_refused() -> None:
+    [larger] = train("mnist/mlp3x1024", ["fp32"], **QUICK)
+    with pytest.raises(RequestError, match="whose weights do not fit lab1; learn from its answers alone"):
+        distill(MODEL, **SMALL_CHAIN, teacher=larger.checkpoint, **QUICK)
+    [words] = train("sst2/lab2", ["fp32"], **QUICK)
+    with pytest.raises(RequestError, match=r"was trained on synthetic data of sst2 .* not on synthetic data of mnist"):
+        distill(MODEL, **SMALL_CHAIN, teacher=words.checkpoint, **QUICK)
+    [smaller] = train("mnist/lab2", ["fp32"], **QUICK)
+    with pytest.raises(RequestError, match="takes other inputs than lab1"):
+        distill(MODEL, **SMALL_CHAIN, teacher=smaller.checkpoint, **QUICK)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        distill(MODEL, **SMALL_CHAIN, teacher="nowhere.safetensors", **QUICK)
+
+
 def test_what_was_distilled_is_not_trained_again(distilled: Distillation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.weights.PREPARATION_HOST", "tests.bench.hosts:Host")  # which cannot train
     again = distill(MODEL, **SMALL_CHAIN, **QUICK)
@@ -167,6 +192,7 @@ def test_what_was_distilled_is_not_trained_again(distilled: Distillation, monkey
     [
         ({"chain": [32]}, "--chain 32 is no chain"),
         ({"chain": [32, 8, 32]}, "--chain 32,8,32 is no chain"),
+        ({"chain": [8, 32]}, "--chain 8,32 does not descend"),
         ({"weight": 0.0}, "--weight 0 is not a share of the loss"),
         ({"temperature": 0.0}, "--temperature 0 is not a temperature"),
         ({"seeds": []}, "--seed must be given once or more"),
@@ -247,6 +273,23 @@ def test_a_file_of_a_model_that_there_is_not_is_refused(tmp_path: Path) -> None:
     )
     packing.pack(torch.nn.Linear(2, 2), tmp_path / "some.packed", origin)
     with pytest.raises(CheckpointError, match="is of a model that this version cannot build"):
+        bench.load_packed(tmp_path / "some.packed")
+
+
+def test_a_small_file_that_names_a_huge_network_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    from bench import packing
+
+    origin = packing.Origin(
+        model="mnist/lab1",
+        network="mlp",
+        hyperparameters={"inputs": 10**6, "hidden": [10**6], "classes": 10},
+        channels_last=False,
+        trained_as="",
+        technique="fp32",
+        engine="fbgemm",
+    )
+    packing.pack(torch.nn.Linear(2, 2), tmp_path / "some.packed", origin)
+    with pytest.raises(CheckpointError, match="names a network of 1,000,011,000,010 values, more than"):
         bench.load_packed(tmp_path / "some.packed")
 
 

@@ -1,6 +1,6 @@
 """How long a CIFAR-10 training takes with batches indexed in memory, beside a DataLoader with transforms.
 
-    python -m tests.benchmarks.training_speed [--model resnet8] [--epochs 1] [--data-root DIR] [--out DIR]
+    python -m tests.benchmarks.training_speed [--model resnet8] [--epochs 1] [--examples 50000] [--out DIR]
 
 Both train the same network from the same seed with the same recipe and augmentation, one after the other, each in a
 process of its own on all cores; both are then tested on the whole test set. Ours is ``bench.train``'s loop in its
@@ -23,7 +23,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from torchvision import datasets, transforms
 
 from bench.machine import describe, usable_cores
@@ -40,14 +40,14 @@ SEED = 0
 EVALUATION_BATCH = 250
 
 
-def ours(model: str, epochs: int, root: Path) -> tuple[float, int]:
+def ours(model: str, epochs: int, examples: int, root: Path) -> tuple[float, int]:
     """Train in memory; return the seconds and the right answers."""
     task, spec = _model(model)
     torch.set_num_threads(usable_cores())
     torch.manual_seed(SEED)
     dataset = task.load("real", root)
     spec = replace(spec, recipe=replace(spec.recipe, epochs=epochs))
-    form = task.training_form(spec, spec.build(), dataset.train)
+    form = task.training_form(spec, spec.build(), dataset.train[torch.arange(examples)])
     start = time.perf_counter()
     network = train_in_memory(form, "bfloat16", SEED, torch.device("cpu")).network
     seconds = time.perf_counter() - start
@@ -59,7 +59,7 @@ def ours(model: str, epochs: int, root: Path) -> tuple[float, int]:
     return seconds, right
 
 
-def plain(model: str, epochs: int, root: Path) -> tuple[float, int]:
+def plain(model: str, epochs: int, examples: int, root: Path) -> tuple[float, int]:
     """Train with a DataLoader; return the seconds and the right answers."""
     _, spec = _model(model)
     torch.set_num_threads(usable_cores())
@@ -70,7 +70,8 @@ def plain(model: str, epochs: int, root: Path) -> tuple[float, int]:
     crop = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
     train = datasets.CIFAR10(root, train=True, transform=transforms.Compose([*crop, *final]))
     test = datasets.CIFAR10(root, train=False, transform=transforms.Compose(final))
-    batches = DataLoader(train, batch_size=recipe.batch_size, shuffle=True, num_workers=usable_cores())
+    part = Subset(train, range(examples))
+    batches = DataLoader(part, batch_size=recipe.batch_size, shuffle=True, num_workers=usable_cores())
     optimizer = torch.optim.SGD(
         network.parameters(),
         lr=recipe.learning_rate,
@@ -110,13 +111,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="resnet8")
     parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--examples", type=int, default=50_000, help="the first so many training images")
     parser.add_argument("--data-root", type=Path, default=None, help="default: $QUANTBENCH_DATA, else the user's cache")
     parser.add_argument("--out", type=Path, default=Path("reports/training-speed"))
     parser.add_argument("--only", choices=list(LOOPS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     root = data_folder(options.data_root)
     if options.only:
-        seconds, right = LOOPS[options.only](options.model, options.epochs, root)
+        seconds, right = LOOPS[options.only](options.model, options.epochs, options.examples, root)
         print(json.dumps({"seconds": seconds, "correct": right}))
         return
     found = {}
@@ -137,12 +139,19 @@ def main() -> None:
     ]
     here = describe()
     caption = (
-        f"{options.model} on CIFAR-10, {options.epochs} epoch(s) from the same seed, {here.cpu}, "
+        f"{options.model}, {options.epochs} epoch(s) of {options.examples:,} images of CIFAR-10, {here.cpu}, "
         f"{usable_cores()} cores, torch {here.torch}."
     )
     text = f"{table(rows, ['Loop', 'Seconds', 'Accuracy', 'Faster'])}\n\n{caption}"
     print(text)
-    content = {"model": options.model, "epochs": options.epochs, "ratio": ratio, **found, "machine": here.model_dump()}
+    content = {
+        "model": options.model,
+        "epochs": options.epochs,
+        "examples": options.examples,
+        "ratio": ratio,
+        **found,
+        "machine": here.model_dump(),
+    }
     write_atomically(options.out / "training_speed.json", json.dumps(content, indent=1) + "\n")
     write_atomically(options.out / "training_speed.md", text + "\n")
 

@@ -141,7 +141,20 @@ def observed(*batches: list[list[float]]) -> Observer:
     observer = Observer()
     for batch in batches:
         observer.see(torch.tensor(batch))
+    observer.again()
+    for batch in batches:
+        observer.see(torch.tensor(batch))
     return observer
+
+
+@given(st.lists(st.lists(st.floats(-100, 100, width=32), min_size=4, max_size=4), min_size=2, max_size=9), st.data())
+def test_moments_over_batches_are_those_of_all_values(examples: list[list[float]], data: st.DataObject) -> None:
+    cut = data.draw(st.integers(1, len(examples) - 1))
+    values = torch.tensor(examples)
+    mean, std = values.mean().item(), values.std().item()
+    low, high = clipped(observed(examples[:cut], examples[cut:]), "std", deviations=1.0)
+    assert low == pytest.approx(max(values.min().item(), mean - std), abs=1e-3)
+    assert high == pytest.approx(min(values.max().item(), mean + std), abs=1e-3)
 
 
 def clipped(observer: Observer, clipping: str, bits: int = 2, deviations: float = 2.0) -> tuple[float, float]:
