@@ -18,7 +18,7 @@ from bench.errors import RunFileError
 from bench.extra_info import MACHINE_KEY, OWN, ExtraInfo
 from bench.result import BASELINE, Accuracy, Data, Latency, Machine, Row, Run, Settings, Speedup, Summary
 from bench.summary import quiet_time, run_means
-from bench.units import counted, percent
+from bench.units import counted
 
 RUNS = 5
 """Behind each mean ± std, as in ``bench run``; fewer where there are fewer rounds."""
@@ -146,8 +146,6 @@ def _row(
     accuracy = None
     if first.correct is not None and first.total is not None:
         accuracy = Accuracy(correct=first.correct, total=first.total)
-    elif first.accuracy is not None:
-        notes.append(f"accuracy {percent(first.accuracy)}, of a number of examples that the test did not tell")
     baseline = {} if first.technique == BASELINE else timed.get((first.task, first.model, BASELINE), {})
     return Row(
         task=first.task,
@@ -162,6 +160,7 @@ def _row(
         params=first.params,
         layers=first.layers,
         accuracy=accuracy,
+        accuracy_share=None if accuracy else first.accuracy,
         latency=dict(sorted(latencies.items())),
         speedup={
             size: _unpaired(baseline[size].rounds_s, latency.rounds_s)
@@ -195,7 +194,7 @@ def _data(task: str, infos: Sequence[ExtraInfo]) -> Data:
             return info.data
     return Data(
         task=task,
-        kind="given",
+        kind="own",
         title="Own models" if task == OWN else task,
         origin="given by the tests",
         note="",

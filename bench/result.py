@@ -97,8 +97,8 @@ class Data(Record):
     """Where one task's data came from."""
 
     task: str
-    kind: Literal["real", "synthetic", "given"]
-    """``given`` by a user's code: nothing is known of them."""
+    kind: Literal["real", "synthetic", "own"]
+    """``own`` for the example inputs of a user's model."""
     title: str
     origin: str
     note: str
@@ -107,6 +107,7 @@ class Data(Record):
     fingerprint: str
     train_examples: int | None
     test_examples: int | None
+    """``None`` where only the user knows."""
 
 
 class Training(Record):
@@ -246,6 +247,8 @@ class Row(Record):
     scores: dict[str, float] = Field(default_factory=dict)
     """By the rule of ``bench.scores``; lower is smaller."""
     accuracy: Accuracy | None = None
+    accuracy_share: float | None = None
+    """The accuracy where a user's function returned a share alone: of how many examples is not known."""
     agreement: Agreement | None = None
     """With the fp32 row of the same run."""
     latency: dict[int, Latency] = Field(default_factory=dict)
@@ -254,6 +257,11 @@ class Row(Record):
     """By batch size, over the fp32 row of the same run."""
     peak_memory_bytes: int | None = None
     """Growth of the variant's process from before loading to the peak of one batch of the largest size."""
+
+    @property
+    def share_right(self) -> float | None:
+        """The accuracy as a share, however it is known."""
+        return self.accuracy.correct / self.accuracy.total if self.accuracy else self.accuracy_share
 
 
 class Run(Record):

@@ -82,7 +82,7 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
         return f"not comparable, {row.reason}"
     if row.simulated and batch_size is not None:
         return "latency: not comparable, float32 kernels simulate what low precision would compute"
-    if batch_size is None and row.accuracy is None:
+    if batch_size is None and row.share_right is None:
         return "accuracy: not comparable, it was not measured"
     for other in rows:
         if (other.task, other.model, other.technique) == (row.task, row.model, BASELINE):

@@ -174,6 +174,6 @@ def _speedup(row: Row, size: int) -> str:
 
 def _accuracy(row: Row) -> str:
     if row.accuracy is None:
-        return MISSING
+        return percent(row.accuracy_share) if row.accuracy_share is not None else MISSING
     interval = wilson(row.accuracy.correct, row.accuracy.total)
     return f"{percent(interval.value)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"

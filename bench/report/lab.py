@@ -26,7 +26,7 @@ def _task(run: Run, data: Data) -> str:
             row.dtype,
             megabytes(row.size_bytes) if row.size_bytes is not None else MISSING,
             f"{row.params:,}" if row.params is not None else MISSING,
-            percent(row.accuracy.correct / row.accuracy.total) if row.accuracy else MISSING,
+            percent(row.share_right) if row.share_right is not None else MISSING,
             *(_latency(row, size) for size in sizes),
         ]
         for row in rows

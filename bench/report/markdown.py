@@ -142,7 +142,7 @@ def _engine(run: Run) -> str:
 def _data(run: Run) -> str:
     lines = []
     for data in run.data:
-        if data.kind == "given":
+        if data.kind == "own":
             lines.append(f"- **{data.title}**: {data.origin}.")
             continue
         lines.append(

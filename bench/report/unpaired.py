@@ -18,7 +18,7 @@ def caption(run: Run, data: Data) -> str:
     kind = {
         "real": f"{data.title}, real data",
         "synthetic": f"{data.title}, **SYNTHETIC data, not {data.title}**",
-        "given": data.title,
+        "own": data.title,
     }[data.kind]
     means = f"mean ± std over {counted(run.settings.runs, 'run')}" if run.settings.runs > 1 else "mean over all rounds"
     return (

@@ -204,10 +204,13 @@ def test_what_a_test_notes_beside_ours_is_no_matter(read: Read) -> None:
     assert len(read(content(noted)).rows) == 1
 
 
-def test_an_accuracy_without_counts_is_a_note(read: Read) -> None:
-    row = read(content(benchmark(correct=None, total=None))).rows[0]
-    assert row.accuracy is None
-    assert row.notes == ["accuracy 95.00 %, of a number of examples that the test did not tell"]
+def test_an_accuracy_without_counts_has_no_interval(read: Read) -> None:
+    run = read(content(benchmark(correct=None, total=None)))
+    assert run.rows[0].accuracy is None
+    assert run.rows[0].accuracy_share == run.rows[0].share_right == 0.95
+    text = render([run])
+    assert "95.00 % |" in text
+    assert "95.00 % [" not in text
 
 
 def test_a_model_that_did_not_warm_up_says_so(read: Read) -> None:
@@ -220,7 +223,7 @@ def test_a_supplied_models_data_are_described(read: Read) -> None:
     run = read(content(benchmark(**supplied), benchmark()))
     assert [data.task for data in run.data] == ["mnist", "own"]
     assert run.data[0] == DATA
-    assert run.data[1].kind == "given"
+    assert run.data[1].kind == "own"
     assert run.data[1].test_examples is None
 
 
