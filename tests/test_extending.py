@@ -68,7 +68,7 @@ def measured(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Measure the package's model with its technique and one of ours."""
     folder = tmp_path_factory.mktemp("run")
     chosen = ["--model", "rings/radial", "--technique", "pruned", "--technique", "dynamic-qint8", "--batch", "1"]
-    where = ["--data", "synthetic", "--out", str(folder / "out")]
+    where = ["--data", "synthetic", "--precision", "50%", "--out", str(folder / "out")]
     done = run(site, "-m", "bench", "run", *chosen, *where, QUANTBENCH_CACHE=str(folder / "cache"))
     assert done.returncode == 0, done.stderr
     return bench.load_run(folder / "out/run.json")
