@@ -46,7 +46,7 @@ def load_packed(path: str | Path, device: str = "cpu") -> PackedModel:
 
 
 def load_run(path: str | Path) -> Run:
-    """Read a ``run.json``; raises ``bench.errors.RunFileError`` if it is not one that can be read."""
+    """Read a ``run.json`` or a file of pytest-benchmark; raises ``bench.errors.RunFileError`` if it is neither."""
     from pathlib import Path
 
     from bench.result import load

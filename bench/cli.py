@@ -396,7 +396,9 @@ def inspect_command(
 
 @app.command("report")
 def report_command(
-    run_file: Annotated[list[Path], typer.Argument(help="One or more run.json.", metavar="RUN.json...")],
+    run_file: Annotated[
+        list[Path], typer.Argument(help="One or more run.json, or files of pytest-benchmark.", metavar="RUN.json...")
+    ],
     out: Annotated[
         Path | None, typer.Option(help="File to write; markdown's pictures go beside it.  [default: the terminal]")
     ] = None,

@@ -6,6 +6,7 @@ What needs torch to find out imports it there; a run asks a worker.
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cpuinfo
@@ -58,13 +59,11 @@ def describe() -> Machine:
     import torch
 
     info = cpuinfo.get_cpu_info()
-    flags = set(info.get("flags", ()))
-    isa = list(dict.fromkeys(label for flag, label in ISA_FLAGS.items() if flag in flags))
     accelerators = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return Machine(
         cpu=info.get("brand_raw") or platform.processor() or platform.machine(),
         architecture=platform.machine(),
-        isa=isa,
+        isa=known_isa(info.get("flags", ())),
         physical_cores=psutil.cpu_count(logical=False),
         logical_cores=psutil.cpu_count() or 1,
         memory_bytes=psutil.virtual_memory().total,
@@ -75,6 +74,12 @@ def describe() -> Machine:
         quantized_engines=supported_engines(),
         quantized_engine=torch.backends.quantized.engine,
     )
+
+
+def known_isa(flags: Iterable[str]) -> list[str]:
+    """Return the instruction sets that matter here, of the flags that the operating system lists."""
+    listed = set(flags)
+    return list(dict.fromkeys(label for flag, label in ISA_FLAGS.items() if flag in listed))
 
 
 def supported_engines() -> list[str]:

@@ -18,9 +18,9 @@ import math
 import os
 import tempfile
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bench.errors import RequestError, RunFileError
 from bench.summary import LogRatio, Ratio, half_width
@@ -33,6 +33,10 @@ a stated reason."""
 
 BASELINE = "fp32"
 """The technique that speed-ups and sizes are held against."""
+
+
+Limit = Annotated[float, BeforeValidator(lambda value: math.inf if value is None else value)]
+"""A number; infinite, which JSON has as null, where there is no limit."""
 
 
 class Record(BaseModel):
@@ -49,8 +53,8 @@ class Machine(Record):
     isa: list[str]
     """The instruction sets that decide low-precision speed, of those this CPU has."""
     physical_cores: int | None
-    logical_cores: int
-    memory_bytes: int
+    logical_cores: int | None
+    memory_bytes: int | None
     accelerators: list[str]
     os: str
     python: str
@@ -70,12 +74,12 @@ class Settings(Record):
     techniques: list[str]
     batch_sizes: list[int]
     runs: int
-    precision: float
+    precision: Limit
     """How far a speed-up's interval may reach from its value, as a share of it."""
     budget_s: float | None
     """Seconds for the latencies of one model, warm-up included; ``None`` for as long as the least number of rounds
     takes, and ``bench.timing.EXTRA_S`` more where the precision needs it."""
-    timeout_s: float
+    timeout_s: Limit
     """A variant that says nothing for so long counts as hung."""
     threads: int
     pinned_cores: list[int]
@@ -83,10 +87,12 @@ class Settings(Record):
     device: str
     engine: str
     """The quantized engine of the int8 rows."""
-    seed: int
+    seed: int | None
+    """``None`` where weights were given."""
     epochs: int | None = None
     """Of every training, in the place of the recipes'."""
-    data: Literal["auto", "real", "synthetic"]
+    data: Literal["auto", "real", "synthetic"] | None
+    """``None`` where they were given."""
     inputs: str = ""
     """Of models of the user's own: what gives their inputs, such as ``net.py:inputs``; empty for supplied models."""
     evaluate: str = ""
@@ -138,15 +144,26 @@ class Accuracy(Record):
     total: int = Field(gt=0)
 
 
+class Summary(Record):
+    """What is left of rounds that were not kept one by one; seconds are those of one call."""
+
+    mean_s: float
+    std_s: float | None
+    median_s: float
+    rounds: int
+
+
 class Latency(Record):
     """Forward passes at one batch size; seconds are those of one call."""
 
     runs_s: list[float] = Field(min_length=1)
-    """Each run: the mean over its consecutive share of the rounds."""
+    """Each run: the mean over its consecutive share of the rounds; the mean of all where they were not kept."""
     rounds: list[int]
     """The numbers of the rounds this variant was in; rounds of one number are paired within a model."""
     rounds_s: list[float]
     """Its block in each of them."""
+    summary: Summary | None = None
+    """In the place of rounds that were not kept; ``None`` where they were."""
     repeated_s: list[float] = Field(default_factory=list)
     """The blocks that were disturbed from outside and were therefore repeated."""
     disturbed: list[int] = Field(default_factory=list)
@@ -173,7 +190,7 @@ class Speedup(Record):
     p_value: float
     """Probability of a ratio at least this far from 1 between equals."""
     n: int
-    """Paired rounds."""
+    """Paired rounds; 0 for a ratio of rounds that are not paired."""
 
     @classmethod
     def of(cls, ratio: Ratio) -> Speedup:
@@ -300,6 +317,10 @@ class Run(Record):
     created: str
     """ISO 8601, UTC."""
     finished: bool
+    timed_by: Literal["bench", "pytest-benchmark"] = "bench"
+    """Whose rounds these are: ours are paired, pytest-benchmark's are not."""
+    notes: list[str] = Field(default_factory=list)
+    """What a reader must know of the whole run, in sentences."""
     machine: Machine
     settings: Settings
     data: list[Data] = Field(default_factory=list)
@@ -324,7 +345,7 @@ def save(run: Run, path: Path) -> None:
 
 
 def load(path: Path) -> Run:
-    """Read a run file; raises ``RunFileError`` saying what is wrong with it."""
+    """Read a run file, or a file of pytest-benchmark as one; raises ``RunFileError`` saying what is wrong with it."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -333,6 +354,10 @@ def load(path: Path) -> Run:
         ) from error
     except ValueError as error:
         raise RunFileError(f"{path} is not a run file, or a truncated one ({error}); measure again.") from error
+    from bench import benchmark_json  # which knows what a run is
+
+    if benchmark_json.is_benchmark_file(content):
+        return benchmark_json.read(content, path)
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version is None:
         raise RunFileError(

@@ -168,6 +168,7 @@ def _run_task(
 ) -> None:
     """Provide the weights of one task's models, and measure model after model."""
     settings = book.run.settings
+    assert settings.seed is not None  # noqa: S101 — for the type checker
     cores = machine.usable_cores()
     task = selected[0].task
     data = data_of(dataset)

@@ -20,7 +20,6 @@ from bench.measure import affinity, cuda, disturbance, latency, params, size
 from bench.measure.memory import MemoryProbe
 from bench.measure.params import WEIGHT_LAYERS
 from bench.measure.rounds import Block
-from bench.measure.work import layer_work
 from bench.own.model import OwnEvaluation
 from bench.own.source import Own
 from bench.report.bars import histograms

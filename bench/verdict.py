@@ -38,7 +38,7 @@ def latency_verdicts(rows: Sequence[Row], batch_size: int) -> list[Verdict]:
     return [
         speed(value, next(adjusted), f"at batch {batch_size}")
         if value is not None and value.confidence
-        else Verdict(NOT_COMPARABLE, _why_not(row, value, batch_size))
+        else Verdict(NOT_COMPARABLE, _why_not(row, rows, value, batch_size))
         for row, value in zip(rows, found, strict=True)
     ]
 
@@ -49,7 +49,7 @@ def accuracy_verdicts(rows: Sequence[Row]) -> list[Verdict]:
     return [
         _accuracy(row, next(adjusted))
         if row.agreement is not None
-        else Verdict(NOT_COMPARABLE, _why_unjudged(row, rows) or _why_not(row))
+        else Verdict(NOT_COMPARABLE, _why_unjudged(row, rows) or _why_not(row, rows))
         for row in rows
     ]
 
@@ -73,15 +73,25 @@ def _accuracy(row: Row, adjusted_p: float) -> Verdict:
     )
 
 
-def _why_not(row: Row, value: Speedup | None = None, batch_size: int | None = None) -> str:
+def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_size: int | None = None) -> str:
     if row.technique == BASELINE:
         return f"it is {BASELINE} itself"
+    if value is not None and not value.n:
+        return f"at batch {batch_size}: not comparable, its rounds are not paired with {BASELINE}'s"
     if value is not None:
         return f"at batch {batch_size}: not comparable, {value.n} paired rounds are too few for an interval"
     if row.status in ("failed", "unsupported"):
         return f"not comparable, {row.reason}"
     if row.simulated and batch_size is not None:
         return "latency: not comparable, float32 kernels simulate what low precision would compute"
+    if batch_size is None and row.share_right is None:
+        return "accuracy: not comparable, it was not measured"
+    for other in rows:
+        if (other.task, other.model, other.technique) == (row.task, row.model, BASELINE):
+            if batch_size is None and other.accuracy:
+                return f"accuracy: not comparable, its answers were not held against {BASELINE}'s"
+            if batch_size in other.latency:
+                return f"at batch {batch_size}: not comparable, its rounds were not kept"
     return f"not comparable, {BASELINE} was not measured"
 
 

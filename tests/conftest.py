@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import socket
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+pytest_plugins = ["pytester"]
+if not entry_points(group="pytest11", name="quantbench"):  # a checkout that is tested without being installed
+    pytest_plugins.append("bench.pytest_plugin")
 
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")

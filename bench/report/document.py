@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from bench.report import unpaired
 from bench.report.comparison import (
     HOW_TO_READ,
     SIZES,
@@ -76,23 +77,30 @@ class Document:
 
 def document(run: Run, number: int = 1) -> Document:
     """Return the report of a run; ``number`` tells the pictures of several runs apart."""
+    paired = run.timed_by == "bench"
     chapters = [
         Chapter("Results", [*(lab_table(run, data) for data in run.data), _legend(run)]),
         Chapter("At a glance", _galleries(run, number)),
         Chapter("Discussion", [Listing([(point, ()) for point in points], title) for title, points in discuss(run)]),
-        Chapter("Against fp32", [*(comparison(run, data) for data in run.data), HOW_TO_READ]),
+        Chapter(
+            "Against fp32",
+            [*(comparison(run, data) for data in run.data), HOW_TO_READ if paired else unpaired.HOW_TO_READ],
+        ),
         Chapter(
             "Size and work",
             [*(sizes_and_work(run, data) for data in run.data), SIZES.format(batch=max(run.settings.batch_sizes))],
         ),
         Chapter("Scores", [*tables, SCORES] if (tables := _scores(run)) else []),
         Chapter("Verdicts", [Listing(list(verdicts(run).items()))]),
-        Chapter("How quiet it was", [quiet(run), *(latency_details(run, data) for data in run.data)]),
+        Chapter(
+            "How quiet it was",
+            [quiet(run) if paired else unpaired.QUIET, *(latency_details(run, data) for data in run.data)],
+        ),
         Chapter("To be known of these rows", _notes(run)),
         Chapter("Hardware", [hardware(run.machine)]),
         Chapter("Settings", [_settings(run)]),
         Chapter("Data", [_data(run)]),
-        Chapter("Training", [_training(run)] if run.trainings or not run.settings.inputs else []),
+        Chapter("Training", [_training(run)] if run.trainings else []),
     ]
     return Document(
         f"Quantbench: {run.settings.suite} on {run.machine.cpu}",
@@ -102,7 +110,7 @@ def document(run: Run, number: int = 1) -> Document:
 
 
 def _warnings(run: Run) -> list[str]:
-    found = []
+    found = list(run.notes)
     if synthetic := [data.title for data in run.data if data.kind == "synthetic"]:
         found.append(
             f"**Synthetic data.** The figures for {_and(synthetic)} are measured on generated stand-ins. "
@@ -141,14 +149,14 @@ def _notes(run: Run) -> list[Block]:
 
 def hardware(machine: Machine) -> Table:
     """Return what is known of a machine."""
-    cores = f"{machine.logical_cores} logical, {machine.physical_cores or 'unknown'} physical"
+    cores = f"{machine.logical_cores or 'unknown'} logical, {machine.physical_cores or 'unknown'} physical"
     return Table(
         ["", ""],
         [
             ["CPU", machine.cpu],
             ["Instruction sets", ", ".join(machine.isa) or "none of those that matter here"],
             ["Cores", cores],
-            ["Memory", gibibytes(machine.memory_bytes)],
+            ["Memory", gibibytes(machine.memory_bytes) if machine.memory_bytes else "unknown"],
             ["Accelerators", ", ".join(machine.accelerators) or "none"],
             ["System", f"{machine.os} on {machine.architecture}"],
             ["Python, torch", f"{machine.python}, {machine.torch}"],
@@ -164,6 +172,11 @@ def _settings(run: Run) -> Table:
         f"{settings.budget_s:g} s a model" if settings.budget_s else "eight rounds, and a moment more for the precision"
     )
     cores = ", ".join(map(str, settings.pinned_cores))
+    asked: list[list[object]] = [
+        ["Precision, budget", f"±{percent(settings.precision, 1)} of a speed-up; {budget}"],
+        ["Seed", str(settings.seed)],
+        ["Data asked for", settings.data],
+    ]
     return Table(
         ["", ""],
         [
@@ -172,9 +185,7 @@ def _settings(run: Run) -> Table:
             ["Quantized engine", _engine(run)],
             ["Batch sizes", ", ".join(map(str, settings.batch_sizes))],
             ["Runs", f"{settings.runs}, each the mean over its share of the rounds"],
-            ["Precision, budget", f"±{percent(settings.precision, 1)} of a speed-up; {budget}"],
-            ["Seed", str(settings.seed)],
-            ["Data asked for", settings.data],
+            *(asked if run.timed_by == "bench" else []),
             ["Measured", f"{run.created} with quantbench {run.quantbench}"],
         ],
     )
@@ -182,7 +193,8 @@ def _settings(run: Run) -> Table:
 
 def _engine(run: Run) -> str:
     engine = run.settings.engine
-    return engine if engine in run.machine.quantized_engines else f"{engine}, which this torch does not have"
+    known = run.machine.quantized_engines
+    return engine if engine in known or known == ["unknown"] else f"{engine}, which this torch does not have"
 
 
 def _data(run: Run) -> Listing:
@@ -192,6 +204,8 @@ def _data(run: Run) -> Listing:
             f"**{data.title}** ({data.kind}): {data.origin}; {data.train_examples:,} training and "
             f"{data.test_examples:,} test examples; fingerprint `{data.fingerprint}`. {data.citation}."
             if data.kind != "own"
+            else f"**{data.title}**: {data.origin}."
+            if not run.settings.inputs
             else f"**{data.title}** (a model of your own), inputs: {data.origin}; fingerprint of its files "
             f"`{data.fingerprint}`. Calibrated on: {run.settings.calibrate or 'the example inputs'}."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.report import unpaired
 from bench.report.tables import Figure, Table
 from bench.result import Data, Row, Run
 from bench.summary import mean_std
@@ -53,6 +54,8 @@ def _latency(row: Row, size: int) -> str:
 
 def caption(run: Run, data: Data) -> str:
     """Return what every table of a task must say: which data, how timed."""
+    if run.timed_by == "pytest-benchmark":
+        return unpaired.caption(run, data)
     timed = (
         f"latency of one call on {run.settings.device} with {counted(run.settings.threads, 'thread')}, "
         f"mean ± std over {counted(run.settings.runs, 'run')}"

@@ -153,7 +153,7 @@ def _help(check: SelfCheck) -> list[str]:
     if check.disturbed_blocks > DISTURBED_SHARE * check.blocks:
         share = check.disturbed_blocks / check.blocks
         advice.append(f"a quieter machine ({percent(share, 0)} of the blocks were disturbed)")
-    if check.threads >= check.machine.logical_cores and check.threads > 1:
+    if check.threads >= (check.machine.logical_cores or 1) and check.threads > 1:
         advice.append("fewer threads than cores, so that the system has one for itself")
     if conditions.virtual:
         advice.append("a machine that is not virtual: neighbours share its caches and memory")

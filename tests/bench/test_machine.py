@@ -11,6 +11,8 @@ from tests.bench.examples import MACHINE
 def test_this_machine_is_described() -> None:
     here = machine.describe()
     assert here.cpu
+    assert here.logical_cores is not None
+    assert here.memory_bytes is not None
     assert here.logical_cores >= machine.usable_cores() >= 1
     assert here.memory_bytes > 2**28
     assert here.torch == torch.__version__

@@ -34,10 +34,10 @@ from bench.summary import (
     quiet_time,
     run_means,
     speedup,
+    standard_error,
     student_p,
     student_quantile,
     two_shares,
-    standard_error,
     wilson,
 )
 

@@ -1,0 +1,1 @@
+"""A technique, a task and a network for quantbench."""
