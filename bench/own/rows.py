@@ -30,7 +30,7 @@ def run_own(
     ]
     for model, facts in zip(pending, taken_on, strict=True):
         subjects = [
-            _subject(technique, OwnRequest(model, facts, settings.seed), book, folder / f"{position}.packed")
+            _subject(technique, OwnRequest(model, facts, settings.seed or 0), book, folder / f"{position}.packed")
             for position, technique in enumerate(techniques)
         ]
         rows = measure_model(subjects, settings, machine.usable_cores(), bars)

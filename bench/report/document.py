@@ -78,13 +78,14 @@ class Document:
 def document(run: Run, number: int = 1) -> Document:
     """Return the report of a run; ``number`` tells the pictures of several runs apart."""
     paired = run.timed_by == "bench"
+    how_to_read, disturbed = (HOW_TO_READ, quiet(run)) if paired else (unpaired.HOW_TO_READ, unpaired.QUIET)
     chapters = [
         Chapter("Results", [*(lab_table(run, data) for data in run.data), _legend(run)]),
         Chapter("At a glance", _galleries(run, number)),
         Chapter("Discussion", [Listing([(point, ()) for point in points], title) for title, points in discuss(run)]),
         Chapter(
             "Against fp32",
-            [*(comparison(run, data) for data in run.data), HOW_TO_READ if paired else unpaired.HOW_TO_READ],
+            [*(comparison(run, data) for data in run.data), how_to_read],
         ),
         Chapter(
             "Size and work",
@@ -94,7 +95,7 @@ def document(run: Run, number: int = 1) -> Document:
         Chapter("Verdicts", [Listing(list(verdicts(run).items()))]),
         Chapter(
             "How quiet it was",
-            [quiet(run) if paired else unpaired.QUIET, *(latency_details(run, data) for data in run.data)],
+            [disturbed, *(latency_details(run, data) for data in run.data)],
         ),
         Chapter("To be known of these rows", _notes(run)),
         Chapter("Hardware", [hardware(run.machine)]),

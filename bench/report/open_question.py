@@ -82,7 +82,7 @@ def _cause(run: Run, rows: list[Judged]) -> str:
 def _training(run: Run, rows: list[Judged]) -> str:
     """Ask whether the largest difference in accuracy is the technique's or this training's."""
     compared = [each for each in rows if each.points]
-    if not compared:
+    if not compared or run.settings.seed is None or run.settings.inputs:  # given weights have no other seed
         return ""
     most = max(compared, key=lambda each: abs(each.points or 0.0))
     return (

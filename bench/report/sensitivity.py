@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.layerwise.record import Change, LayerStudy, Recommendation, Sensitivity
+from bench.report.drawing import COLOURS, GREY, MARKERS, figure_of, svg
 from bench.report.lab import caption
-from bench.report.pictures import COLOURS, GREY, MARKERS, _figure, _save
 from bench.report.tables import table
-from bench.result import BASELINE, Row, Run
+from bench.result import BASELINE, Row, Run, write_atomically
 from bench.summary import Interval, mean_std
 from bench.units import MISSING, counted, duration, kilobytes, megabytes, percent, ratio
 from bench.verdict import NOT_COMPARABLE, UNDECIDED, accuracy_verdicts, p_text
@@ -190,7 +190,7 @@ def draw(study: Sensitivity, path: Path) -> None:
         return
     heights = [ROW_INCHES * len(layers) + 0.25 for _, layers in panels]
     labels = max(len(each.layer) for _, layers in panels for each in layers)
-    with _figure(8.0, sum(heights) + 0.75 * len(panels) + 0.45) as figure:
+    with figure_of(8.0, sum(heights) + 0.75 * len(panels) + 0.45) as figure:
         width, height = figure.get_size_inches()
         grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
         figure.subplots_adjust(
@@ -201,7 +201,7 @@ def draw(study: Sensitivity, path: Path) -> None:
             _panel(axes, technique, layers, Change.of_row(whole))
         handles, names = grid[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="upper center", ncols=len(names))
-        _save(figure, path)
+        write_atomically(path, svg(figure, f"Accuracy lost by layer of {study.model}"))
 
 
 def _panel(axes: Axes, technique: str, layers: Sequence[LayerStudy], whole: Change | None) -> None:

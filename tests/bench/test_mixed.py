@@ -55,7 +55,8 @@ def converted(technique: str, example: Example = mlp) -> Variant:
 def logits(technique: str, example: Example = mlp) -> Tensor:
     _, inputs = example()
     with torch.inference_mode():
-        return converted(technique, example).forward(inputs)
+        found: Tensor = converted(technique, example).forward(inputs)
+    return found
 
 
 # Names

@@ -67,6 +67,8 @@ class PlantedHost(VariantHost):
     def evaluate(self) -> Evaluation:
         """Answer, and if that is planted make the first right answers wrong."""
         found = super().evaluate()
+        if not isinstance(found, Evaluation):
+            raise TypeError("the experiment is on models that tasks supply")
         if not self._wrong:
             return found
         right, answers = found.right.copy(), found.answers.copy()
