@@ -12,16 +12,18 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench import checkpoint
 from bench.report import page
+from bench.report.comparison import sizes_and_work
 from bench.report.formats import report
 from bench.report.markdown import lab_tables, render
 from bench.report.pictures import pictures_of
 from bench.selfcheck import words
 from bench.selfcheck.record import SelfCheck
-from tests.benchmarks import suite_speed, trust
+from tests.benchmarks import compression, published, suite_speed, trust
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md"]
+PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md", ROOT / "docs/techniques.md"]
 RUN_FILES = sorted((ROOT / "reports").glob("*/run.json"))
 PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
 
@@ -31,9 +33,25 @@ def expected() -> dict[str, str]:
     return {
         "lab tables": lab_tables(bench.load_run(ROOT / "reports/lab/run.json")),
         "selfcheck table": words.render(self_check()),
-        "trust table": (ROOT / "reports/trust/trust.md").read_text(encoding="utf-8").strip(),
-        "speed table": (ROOT / "reports/speed/speed.md").read_text(encoding="utf-8").strip(),
+        "trust table": written("trust/trust.md"),
+        "speed table": written("speed/speed.md"),
+        "lowbit table": lowbit_table(),
+        "published table": published.text(),
+        "compression table": written("compression/compression.md"),
+        "training speed table": written("training-speed/training_speed.md"),
     }
+
+
+def written(name: str) -> str:
+    """Return a table that a benchmark wrote."""
+    return (ROOT / "reports" / name).read_text(encoding="utf-8").strip()
+
+
+def lowbit_table() -> str:
+    """Return accuracy against size over the low-bit family."""
+    run = bench.load_run(ROOT / "reports/lowbit/run.json")
+    [data] = run.data
+    return f"{lab_tables(run)}\n\n{sizes_and_work(run, data).markdown()}"
 
 
 def self_check() -> SelfCheck:
@@ -98,6 +116,20 @@ def test_the_trust_table_is_rendered_from_its_figures() -> None:
         SelfCheck.model_validate(each) for each in json.loads((folder / "trust.json").read_text(encoding="utf-8"))
     ]
     assert (folder / "trust.md").read_text(encoding="utf-8") == trust.render(checks) + "\n"
+
+
+def test_the_compression_table_is_rendered_from_its_figures() -> None:
+    folder = ROOT / "reports/compression"
+    figures = json.loads((folder / "compression.json").read_text(encoding="utf-8"))
+    assert (folder / "compression.md").read_text(encoding="utf-8") == compression.render(figures) + "\n"
+
+
+def test_the_committed_checkpoint_is_the_one_of_its_training() -> None:
+    [trained] = json.loads((ROOT / "reports/resnet20/training.json").read_text(encoding="utf-8"))
+    network, header = checkpoint.load(ROOT / "reports/resnet20" / trained["checkpoint"])
+    assert header.recipe == trained["recipe"]
+    assert [epoch.loss for epoch in header.history] == [epoch["loss"] for epoch in trained["history"]]
+    assert sum(parameter.numel() for parameter in network.parameters()) == 272_282
 
 
 def test_there_is_a_committed_run_and_a_page_of_one() -> None:
