@@ -84,19 +84,15 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
         return f"not comparable, {row.reason}"
     if row.simulated and batch_size is not None:
         return "latency: not comparable, float32 kernels simulate what low precision would compute"
-    if batch_size is None and row.share_right is None:
-        return "accuracy: not comparable, it was not measured"
     for other in rows:
-        if (other.task, other.model, other.technique) == (row.task, row.model, BASELINE):
-            if batch_size is None and other.accuracy:
-                return f"accuracy: not comparable, its answers were not held against {BASELINE}'s"
-            if batch_size in other.latency:
-                return f"at batch {batch_size}: not comparable, its rounds were not kept"
+        of_baseline = (other.task, other.model, other.technique) == (row.task, row.model, BASELINE)
+        if of_baseline and batch_size in other.latency:
+            return f"at batch {batch_size}: not comparable, its rounds were not kept"
     return f"not comparable, {BASELINE} was not measured"
 
 
 def _why_unjudged(row: Row, rows: Sequence[Row]) -> str | None:
-    """Return why nothing is said of the accuracy, though both rows were measured: the model is the user's own."""
+    """Return why nothing is said of the accuracy, though both rows were measured: single answers are not known."""
     measured = {each.technique for each in rows if each.model == row.model and each.status in ("ok", "noisy")}
     if row.technique == BASELINE or not {row.technique, BASELINE} <= measured:
         return None

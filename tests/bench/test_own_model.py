@@ -15,6 +15,7 @@ import bench
 from bench import result
 from bench.errors import CheckpointError, OwnModelError, RunFileError
 from bench.packing import Origin, load_own, pack
+from bench.report.markdown import render
 from bench.result import Accuracy, Row, Run
 from bench.suite import LAB_TECHNIQUES
 from bench.techniques.technique import TECHNIQUES, Context
@@ -90,7 +91,8 @@ def test_resnet18_by_the_command(command: Command, by_command: Path) -> None:
 
 def test_its_report_says_what_is_not_known(command: Command, by_command: Path) -> None:
     text = (by_command / "report.md").read_text(encoding="utf-8")
-    assert command("report", str(by_command / "run.json")) == (0, text, "")
+    on_the_terminal = render([bench.load_run(by_command / "run.json")], pictures=False)
+    assert command("report", str(by_command / "run.json")) == (0, on_the_terminal, "")
     assert text.startswith("# Quantbench: own on ")
     assert "accuracy: not comparable, how many examples were answered right is known, and not which" in text
     assert "off fp32's on the example inputs (root mean square)" in text
