@@ -29,11 +29,12 @@ THREADED_START_LUCK = 0.02
 SITTING_LUCK = 0.007
 """By how much the pace of one sitting differs from that of another, beyond what its rounds and starts show.
 
-The standard deviation of the logarithm: a speed-up measured from 12 fresh starts of 10 s spread by 1.0 % where its
-interval, taken alone, allowed for 0.7 % (docs/measuring.md). Yardstick and model are not slowed quite alike.
+The standard deviation of the logarithm. An assumption: speed-ups of 12 fresh starts spread by about 1 % (docs/measuring.md),
+of which this is what rounds and starts are taken not to show; ``tests/benchmarks/gate.py`` holds it against real runs.
 """
 DRIFT = 0.14
-"""The same of a latency in seconds, held against no yardstick: a shared machine is a third slower for some minutes."""
+"""The same of a latency in seconds, held against no yardstick; as much an assumption: shared machines are slower for
+minutes on end."""
 START_TRUST = 4
 """As how much evidence that assumption counts, in degrees of freedom, once several starts show what is so."""
 MAX_FREEDOM = 100
