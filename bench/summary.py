@@ -29,8 +29,9 @@ THREADED_START_LUCK = 0.02
 SITTING_LUCK = 0.007
 """By how much the pace of one sitting differs from that of another, beyond what its rounds and starts show.
 
-The standard deviation of the logarithm. An assumption: speed-ups of 12 fresh starts spread by about 1 % (docs/measuring.md),
-of which this is what rounds and starts are taken not to show; ``tests/benchmarks/gate.py`` holds it against real runs.
+The standard deviation of the logarithm. An assumption: speed-ups of 12 fresh starts spread by about 1 %
+(docs/measuring.md), of which this is what rounds and starts are taken not to show; ``tests/benchmarks/gate.py`` tries
+it out on real runs.
 """
 DRIFT = 0.14
 """The same of a latency in seconds, held against no yardstick; as much an assumption: shared machines are slower for
