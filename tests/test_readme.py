@@ -13,11 +13,14 @@ import pytest
 
 import bench
 from bench import checkpoint
+from bench.layerwise.record import Sensitivity
 from bench.report import page
 from bench.report.comparison import sizes_and_work
 from bench.report.formats import report
+from bench.report.machines import render as render_comparison
 from bench.report.markdown import lab_tables, render
 from bench.report.pictures import pictures_of
+from bench.report.sensitivity import render as render_study
 from bench.selfcheck import words
 from bench.selfcheck.record import SelfCheck
 from tests.benchmarks import compression, published, suite_speed, trust
@@ -25,6 +28,7 @@ from tests.benchmarks import compression, published, suite_speed, trust
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md", ROOT / "docs/techniques.md"]
 RUN_FILES = sorted((ROOT / "reports").glob("*/run.json"))
+STUDY_FILES = sorted((ROOT / "reports").glob("*/sensitivity.json"))
 PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
 
 
@@ -45,6 +49,13 @@ def expected() -> dict[str, str]:
 def written(name: str) -> str:
     """Return a table that a benchmark wrote."""
     return (ROOT / "reports" / name).read_text(encoding="utf-8").strip()
+
+
+def threads_compared() -> str:
+    """Return the comparison of the lab suite with 1 and with 2 threads."""
+    return render_comparison(
+        bench.compare(*(ROOT / "reports" / name / "run.json" for name in ("lab", "lab-2-threads")))
+    )
 
 
 def lowbit_table() -> str:
@@ -124,6 +135,16 @@ def test_the_compression_table_is_rendered_from_its_figures() -> None:
     assert (folder / "compression.md").read_text(encoding="utf-8") == compression.render(figures) + "\n"
 
 
+@pytest.mark.parametrize("path", STUDY_FILES, ids=lambda path: path.parent.name)
+def test_a_committed_study_is_rendered_from_its_file(path: Path) -> None:
+    study = Sensitivity.model_validate_json(path.read_text(encoding="utf-8"))
+    assert path.with_suffix(".md").read_text(encoding="utf-8") == render_study(study)
+
+
+def test_the_committed_comparison_is_of_the_committed_runs() -> None:
+    assert (ROOT / "reports/compare/threads.md").read_text(encoding="utf-8") == threads_compared()
+
+
 def test_the_committed_checkpoint_is_the_one_of_its_training() -> None:
     [trained] = json.loads((ROOT / "reports/resnet20/training.json").read_text(encoding="utf-8"))
     network, header = checkpoint.load(ROOT / "reports/resnet20" / trained["checkpoint"])
@@ -142,5 +163,6 @@ if __name__ == "__main__":
         report([path], out=path.with_name("report.md"))
     for path in PAGE_FILES:
         report([path.with_name("run.json")], out=path)
+    (ROOT / "reports/compare/threads.md").write_text(threads_compared(), encoding="utf-8")
     for path in PAGES:
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
