@@ -20,8 +20,8 @@ from bench import checkpoint
 from bench.checkpoint import Order, Teaching
 from bench.errors import RequestError
 from bench.report.tables import table
+from bench.request import check_epochs
 from bench.result import Accuracy, Machine, Record
-from bench.suite import check_epochs
 from bench.summary import mean_std
 from bench.techniques.low_bit import FULL, LowBit
 from bench.techniques.technique import TECHNIQUES

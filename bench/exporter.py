@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.errors import RequestError
+from bench.request import check_epochs
 from bench.result import BASELINE, require_writable
-from bench.suite import check_epochs
 from bench.techniques.technique import TECHNIQUES
 from bench.variant import VariantFacts
 from bench.workshop import workshop

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 from bench import machine, result, yardstick
 from bench.datasets import load_datasets
-from bench.errors import RequestError, UnsupportedError
-from bench.measure.affinity import choose_cores
+from bench.errors import UnsupportedError
 from bench.own.model import SUITE, OwnModel, own_models, titles
 from bench.own.rows import run_own
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
 from bench.provenance import data_of, training_of
-from bench.result import Machine, Run, Settings
-from bench.rows import measure_model, tally
-from bench.run_book import RunBook
-from bench.subject import Subject
-from bench.suite import (
+from bench.request import (
     DEFAULT_BATCH_SIZES,
     DEFAULT_PRECISION,
     DEFAULT_RUNS,
     DEFAULT_TIMEOUT_S,
-    Selected,
-    check_counts,
-    check_epochs,
-    check_layers,
-    check_limits,
-    select_models,
-    select_techniques,
+    check_data,
+    settings_of,
 )
+from bench.result import Machine, Run
+from bench.rows import measure_model, tally
+from bench.run_book import RunBook
+from bench.subject import Subject
+from bench.suite import Selected, check_layers, select_models, select_techniques
 from bench.techniques.technique import Technique
 from bench.variant import VariantRequest
 from bench.weights import provide, require_cache, training_order
@@ -76,21 +69,7 @@ def run(
     ``net.py:build``, are measured as they are: ``inputs``, ``evaluate`` and ``calibrate`` name callables too
     (docs/own-models.md). Raises ``tasks.errors.QuantbenchError`` for a request that makes no sense.
     """
-    check_counts(batch_sizes, runs)
-    check_limits(precision, budget_s, timeout_s)
-    check_epochs(epochs)
-    machine.require_threads(threads)
-    pinned_cores = choose_cores(pin, threads)
-    if data not in get_args(DataPolicy):
-        raise RequestError(f"--data {data} is none of {', '.join(get_args(DataPolicy))}; choose one.")
-    if not 0 <= seed < 2**63:
-        raise RequestError(f"--seed {seed} is not between 0 and 2⁶³ − 1.")
-    root = Path(data_root) if data_root is not None else None
-    if root is not None and not os.path.isdir(root):  # noqa: PTH112 — Path.is_dir raises where it may not look
-        raise RequestError(f"--data-root {root} is not a folder that can be read; create it, or leave the option out.")
-    folder = Path(out) if out is not None else None
-    if folder is not None:
-        result.require_writable(folder)
+    root = check_data(data, data_root)
     supplied_only = {
         "--suite": suite != "lab",
         "--task": tasks,
@@ -105,29 +84,31 @@ def run(
         require_cache()
     selected = [] if own else select_models(suite, tasks, [str(name) for name in models])
     chosen = select_techniques(techniques)
+    settings = settings_of(
+        suite=SUITE if own else suite,
+        models=[entry.name for entry in own or selected],
+        techniques=[technique.name for technique in chosen],
+        batch_sizes=batch_sizes,
+        runs=runs,
+        precision=precision,
+        budget_s=budget_s,
+        timeout_s=timeout_s,
+        threads=threads,
+        pin=pin,
+        engine=engine,
+        device=device,
+        seed=seed,
+        epochs=epochs,
+        data=data,
+    ).model_copy(update=titles(own))
+    folder = Path(out) if out is not None else None
+    if folder is not None:
+        result.require_writable(folder)
     with Bars(wanted(progress)).live() as bars:
         here = _describe_machine(bars)
         machine.require_device(device, here)
         if engine is not None:
             machine.require_engine(engine, here)
-        settings = Settings(
-            suite=SUITE if own else suite,
-            models=[entry.name for entry in own or selected],
-            techniques=[technique.name for technique in chosen],
-            batch_sizes=list(dict.fromkeys(batch_sizes)),
-            runs=runs,
-            precision=precision,
-            budget_s=budget_s,
-            timeout_s=timeout_s,
-            threads=threads,
-            pinned_cores=pinned_cores,
-            device=device,
-            engine=engine or machine.DEFAULT_ENGINE,
-            seed=seed,
-            epochs=epochs,
-            data=data,
-            **titles(own),
-        )
         book = RunBook.open(folder, settings, here)
         pending = [entry for entry in selected if not book.has(entry.name)]
         with tempfile.TemporaryDirectory(prefix="quantbench-") as shared:

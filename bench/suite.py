@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,13 +11,6 @@ from bench.techniques.technique import TECHNIQUES, Technique
 from tasks.task import TASKS, ModelSpec, Task
 
 LAB_TECHNIQUES = ("fp32", "fp16", "bf16", "dynamic-fp16", "dynamic-qint8", "static-qint8", "amp")
-DEFAULT_BATCH_SIZES = (1, 64)
-DEFAULT_RUNS = 5
-DEFAULT_PRECISION = 0.05
-"""Speed-ups are known to ±5 %, or the row says why not."""
-DEFAULT_TIMEOUT_S = 600.0
-MAX_BATCH_SIZE = 65_536
-"""More would measure the memory, or exhaust it."""
 
 
 @dataclass(frozen=True)
@@ -92,35 +84,6 @@ def check_layers(techniques: Sequence[Technique], layers: Iterable[str]) -> None
         for layer in each.mentioned:
             if layer not in known:
                 raise UnknownNameError("layer", layer, known)
-
-
-def check_counts(batch_sizes: Sequence[int], runs: int) -> None:
-    """Raise ``RequestError`` for batch sizes or numbers of runs that measure nothing."""
-    if not batch_sizes:
-        raise RequestError("there is no batch size to time; give --batch once or more.")
-    for batch_size in batch_sizes:
-        if not 1 <= batch_size <= MAX_BATCH_SIZE:
-            raise RequestError(f"--batch {batch_size} is not a batch size; give 1 or more, at most {MAX_BATCH_SIZE:,}.")
-    if runs < 1:
-        raise RequestError(f"--runs {runs} measures nothing; give 1 or more (the lab's tables have 5).")
-
-
-def check_limits(precision: float, budget_s: float | None, timeout_s: float) -> None:
-    """Raise ``RequestError`` for limits that nothing can be measured within."""
-    if not 0 < precision < 1:
-        raise RequestError(f"--precision {precision:g} is not a share above 0 and below 1; give 2% or 0.02, say.")
-    if budget_s is not None and not 0 < budget_s < math.inf:
-        raise RequestError(f"--budget {budget_s:g} is no time to measure in; give seconds for one model, 10 say.")
-    if not 0 < timeout_s < math.inf:
-        raise RequestError(
-            f"--timeout {timeout_s:g} is no time to wait; give the seconds after which a variant is hung."
-        )
-
-
-def check_epochs(epochs: int | None) -> None:
-    """Raise ``RequestError`` for a number of epochs that trains nothing."""
-    if epochs is not None and not 1 <= epochs <= 10_000:
-        raise RequestError(f"--epochs {epochs} is no length of a training; give 1 to 10,000.")
 
 
 def _one(name: str) -> Selected:

@@ -9,8 +9,8 @@ from pydantic import field_serializer
 
 from bench.checkpoint import EpochRecord
 from bench.report.tables import table
+from bench.request import check_epochs
 from bench.result import BASELINE, Accuracy, Record
-from bench.suite import check_epochs
 from bench.techniques.technique import TECHNIQUES
 from bench.units import MISSING, kilobytes, percent
 from bench.workshop import Made, workshop

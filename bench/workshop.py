@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from bench import machine
 from bench.checkpoint import Header, Order, Teaching
@@ -16,6 +15,7 @@ from bench.datasets import load_datasets
 from bench.errors import CheckpointError, RequestError
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
+from bench.request import check_data
 from bench.result import Machine
 from bench.suite import Selected, check_layers, select_models
 from bench.techniques.technique import Technique
@@ -148,11 +148,7 @@ def workshop(
     progress: bool | None = None,
 ) -> Iterator[Workshop]:
     """Load the data of ``model`` (``task/model``); raises ``tasks.errors.QuantbenchError``."""
-    if data not in get_args(DataPolicy):
-        raise RequestError(f"--data {data} is none of {', '.join(get_args(DataPolicy))}; choose one.")
-    root = Path(data_root) if data_root is not None else None
-    if root is not None and not os.path.isdir(root):  # noqa: PTH112 — Path.is_dir raises where it may not look
-        raise RequestError(f"--data-root {root} is not a folder that can be read; create it, or leave the option out.")
+    root = check_data(data, data_root)
     selected = select_models("lab", (), [model])
     if len(selected) > 1:
         raise RequestError(

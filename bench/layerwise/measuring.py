@@ -51,7 +51,12 @@ class Measuring:
         for position, each in enumerate(every):
             packed = self.shop.dataset.path.with_name(f"layers-{position}.packed")
             request = self.shop.request(each, self.order, packed)
-            request = replace(request, threads=settings.threads, largest_batch=max(settings.batch_sizes))
+            request = replace(
+                request,
+                engine=settings.engine,
+                threads=settings.threads,
+                largest_batch=max(settings.batch_sizes),
+            )
             subjects.append(Subject(each, request, None))
         rows = measure_model(subjects, settings, machine.usable_cores(), self.shop.bars)
         run = Run(

@@ -12,18 +12,9 @@ from bench.errors import RequestError
 from bench.layerwise.measuring import Measuring
 from bench.layerwise.recommendation import recommend, require_allowance
 from bench.layerwise.record import Change, LayerStudy, Sensitivity
-from bench.measure.affinity import choose_cores
 from bench.preparation import PREPARATION_HOST, TreatedLayer
-from bench.result import BASELINE, Run, Settings
-from bench.suite import (
-    DEFAULT_BATCH_SIZES,
-    DEFAULT_PRECISION,
-    DEFAULT_RUNS,
-    DEFAULT_TIMEOUT_S,
-    check_counts,
-    check_epochs,
-    check_limits,
-)
+from bench.request import DEFAULT_BATCH_SIZES, DEFAULT_PRECISION, DEFAULT_RUNS, DEFAULT_TIMEOUT_S, settings_of
+from bench.result import BASELINE, Run
 from bench.techniques import mixed
 from bench.techniques.technique import TECHNIQUES, Technique
 from bench.worker import Worker
@@ -43,6 +34,7 @@ def sensitivity(
     timeout_s: float = DEFAULT_TIMEOUT_S,
     threads: int = 1,
     pin: str = "auto",
+    engine: str | None = None,
     seed: int = 0,
     epochs: int | None = None,
     device: str = "cpu",
@@ -57,33 +49,31 @@ def sensitivity(
     layers; see docs/sensitivity.md. The other arguments are those of ``bench.run``. Raises
     ``tasks.errors.QuantbenchError``.
     """
-    check_counts(batch_sizes, runs)
-    check_limits(precision, budget_s, timeout_s)
-    check_epochs(epochs)
-    machine.require_threads(threads)
-    pinned_cores = choose_cores(pin, threads)
+    settings = settings_of(
+        suite="sensitivity",
+        models=[model],
+        techniques=[],
+        batch_sizes=batch_sizes,
+        runs=runs,
+        precision=precision,
+        budget_s=budget_s,
+        timeout_s=timeout_s,
+        threads=threads,
+        pin=pin,
+        engine=engine,
+        device=device,
+        seed=seed,
+        epochs=epochs,
+        data=data,
+    )
     chosen = _techniques([technique] if isinstance(technique, str) else technique)
     if max_drop_pp is not None:
         require_allowance(max_drop_pp)
         mixed.require_together(chosen)
     with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
-        settings = Settings(
-            suite="sensitivity",
-            models=[shop.selected.name],
-            techniques=[],
-            batch_sizes=list(dict.fromkeys(batch_sizes)),
-            runs=runs,
-            precision=precision,
-            budget_s=budget_s,
-            timeout_s=timeout_s,
-            threads=threads,
-            pinned_cores=pinned_cores,
-            device=device,
-            engine=machine.DEFAULT_ENGINE,
-            seed=seed,
-            epochs=epochs,
-            data=data,
-        )
+        if engine is not None:
+            machine.require_engine(engine, shop.machine)
+        settings = settings.model_copy(update={"models": [shop.selected.name]})
         for each in chosen:
             if reason := each.obstacle(device, settings.engine, shop.machine.quantized_engines):
                 raise RequestError(f"{each.name} cannot be had here: {reason}.")

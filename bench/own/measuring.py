@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import OwnModelError
 from bench.own.model import SUITE, OwnModel
 from bench.own.part import Part, PickledPart
+from bench.request import DEFAULT_BATCH_SIZES, DEFAULT_PRECISION, DEFAULT_RUNS, DEFAULT_TIMEOUT_S
 from bench.result import Run
-from bench.suite import DEFAULT_BATCH_SIZES, DEFAULT_PRECISION, DEFAULT_RUNS, DEFAULT_TIMEOUT_S
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from bench.errors import RequestError, UnknownNameError
-from bench.suite import check_counts, check_limits, select_models, select_techniques
+from bench.request import check_counts, check_limits
+from bench.suite import select_models, select_techniques
 
 
 def names(suite: str = "lab", tasks: tuple[str, ...] = (), models: tuple[str, ...] = ()) -> list[str]:
