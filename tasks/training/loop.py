@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ from tasks.training.resume import Trainee
 SAVE_EVERY_S = 10.0
 """The least time between two savings of an unfinished training."""
 CHECK_EVERY = 25
-"""Steps between looks at the loss: reading it waits for the device."""
+"""Steps between looks at the losses: reading them waits for the device."""
 
 Progress = Callable[[int, int], None]
 """Called with steps done and steps in all."""
@@ -79,14 +79,14 @@ def train(
     step = len(history) * steps_per_epoch
     start = saved = time.monotonic()
     for epoch in range(len(history), recipe.epochs):
-        losses = torch.zeros((), device=device)
+        losses: list[Tensor] = []
         order = torch.randperm(examples, generator=generator, device=device)
         for index in torch.split(order, recipe.batch_size):
             inputs = form.batch(index, generator)
             with torch.autocast(device.type, dtype=autocast_dtype, enabled=precision != "float32"):
                 logits, labels = module(*inputs), form.train.labels[index]
                 loss = distillation.loss(logits, labels, inputs) if distillation else F.cross_entropy(logits, labels)
-            losses += loss.detach()
+            losses.append(loss.detach())
             optimizer.zero_grad()
             torch.autograd.backward(scaler.scale(loss))
             scaler.step(optimizer)
@@ -95,30 +95,41 @@ def train(
             for hook in after_step:
                 hook()
             step += 1
+            if step % CHECK_EVERY == 0 or len(losses) == steps_per_epoch:
+                _require_finite(losses[-CHECK_EVERY:], form, precision, step, steps_per_epoch)
             if step % CHECK_EVERY == 0 or step == total:
-                _require_finite(loss, form, precision, step, steps_per_epoch)
                 progress(step, total)
-        mean_loss = losses.item() / steps_per_epoch
         now = time.monotonic()
-        history.append(Epoch(mean_loss, before_s + now - start))
-        if state is not None and now - saved >= SAVE_EVERY_S and epoch + 1 < recipe.epochs:
+        history.append(Epoch(torch.stack(losses).mean().item(), before_s + now - start))
+        if state is not None and now - saved >= SAVE_EVERY_S and epoch + 1 < recipe.epochs and _finite(module):
             trainee.save(state, history)
             saved = now
     with torch.no_grad():  # the last step has not been looked at: its loss was taken before it
         loss = F.cross_entropy(module.eval()(*inputs), form.train.labels[index])
-    _require_finite(loss, form, precision, step, steps_per_epoch)
+    _require_finite([loss], form, precision, step, steps_per_epoch)
     if state is not None:
         state.unlink(missing_ok=True)
     return Trained(form.finish().eval(), before_s + time.monotonic() - start, tuple(history))
 
 
-def _require_finite(loss: Tensor, form: TrainingForm, precision: Precision, step: int, steps_per_epoch: int) -> None:
-    if not math.isfinite(loss.item()):
-        epoch, within = divmod(step - 1, steps_per_epoch)
+def _require_finite(
+    losses: Sequence[Tensor], form: TrainingForm, precision: Precision, step: int, steps_per_epoch: int
+) -> None:
+    """Raise ``TrainingError`` that names the first loss that is no number; ``step`` is the last one's."""
+    values = torch.stack(list(losses)).cpu()
+    bad = (~values.isfinite()).nonzero()
+    if len(bad):
+        first = int(bad[0])
+        epoch, within = divmod(step - len(losses) + first, steps_per_epoch)
         raise TrainingError(
             f"the training of {form.task.name}/{form.spec.name} ({precision}) diverged: the loss is "
-            f"{loss.item()} in epoch {epoch + 1}, step {within + 1}; try another --seed."
+            f"{values[first].item()} in epoch {epoch + 1}, step {within + 1}; try another --seed."
         )
+
+
+def _finite(module: nn.Module) -> bool:
+    """Return whether all weights are numbers: a state that is kept must be one to go on from."""
+    return all(bool(value.isfinite().all()) for value in module.state_dict().values())
 
 
 def _groups(recipe: Recipe, module: nn.Module) -> list[dict[str, Any]]:

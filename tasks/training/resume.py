@@ -19,6 +19,8 @@ import torch
 from torch import Tensor, nn
 
 KEY = "quantbench-training"
+FORMAT = f"2, torch {torch.__version__}"
+"""States of another are not gone on from: other kernels would end at other weights."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,10 @@ class Trainee:
                     numbers[f"{index}.{name}"] = value
         tensors["generator"] = self.generator.get_state()
         tensors["global"] = torch.get_rng_state()
+        if self.generator.device.type == "cuda":
+            tensors["cuda"] = torch.cuda.get_rng_state(self.generator.device)
         content = {
+            "format": FORMAT,
             "history": history,
             "groups": state["param_groups"],
             "numbers": numbers,
@@ -67,12 +72,12 @@ class Trainee:
         try:
             with safetensors.safe_open(path, framework="pt") as file:
                 content = json.loads((file.metadata() or {})[KEY])
-                history: list[tuple[float, ...]] = content["history"]
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a mapping
         except (OSError, KeyError, ValueError, safetensors.SafetensorError):
             return []
         found, own = _below(tensors, "module"), self.module.state_dict()
-        if {name: value.shape for name, value in found.items()} != {name: value.shape for name, value in own.items()}:
+        shapes = {name: value.shape for name, value in own.items()}
+        if content.get("format") != FORMAT or {name: value.shape for name, value in found.items()} != shapes:
             return []
         self.module.load_state_dict(found)
         slots: dict[int, dict[str, Any]] = {}
@@ -80,12 +85,27 @@ class Trainee:
             index, _, slot = name.partition(".")
             slots.setdefault(int(index), {})[slot] = value
         self.optimizer.load_state_dict({"state": slots, "param_groups": content["groups"]})
+        self._lay_out()
         self.schedule.load_state_dict(content["schedule"])
         if content["scaler"]:
             self.scaler.load_state_dict(content["scaler"])
         self.generator.set_state(tensors["generator"])
         torch.set_rng_state(tensors["global"])
+        if "cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["cuda"], self.generator.device)
+        history: list[tuple[float, ...]] = content["history"]
         return history
+
+    def _lay_out(self) -> None:
+        """Lay what the optimizer keeps of a parameter out in memory like the parameter.
+
+        Files hold tensors row by row, parameters may lie channels-last, and fused optimizers go through the memory of
+        both alike.
+        """
+        for parameter, slots in self.optimizer.state.items():
+            for name, value in slots.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    slots[name] = torch.empty_like(parameter).copy_(value)
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -18,7 +18,8 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from bench.techniques.binaryconnect import LEARNING_RATE_SCALE
 from bench.techniques.technique import TECHNIQUES
-from tasks.task import Precision, Recipe
+from tasks.dataset import Split
+from tasks.task import TASKS, Precision, Recipe
 from tasks.training import loop
 from tasks.training.form import TrainingForm
 from tasks.training.loop import Trained, train
@@ -130,6 +131,44 @@ def test_with_low_bit_layers_too(technique: str, state: Path) -> None:
     assert torch.equal(resume(ONE_CYCLE, state, technique), whole(ONE_CYCLE, technique))
 
 
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_with_convolutions_in_either_memory_format_too(name: str, channels_last: bool, state: Path) -> None:
+    recipe = replace(RECIPES[name], epochs=2, batch_size=4)
+
+    def form() -> TrainingForm:
+        torch.manual_seed(0)
+        generator = torch.Generator().manual_seed(1)
+        images = torch.randint(0, 256, (12, 3, 32, 32), generator=generator, dtype=torch.uint8)
+        task = TASKS.get("cifar10")
+        spec = replace(task.models[0], recipe=recipe, channels_last=channels_last)
+        return task.training_form(spec, spec.build(), Split({"images": images}, torch.arange(12) % 10))
+
+    class StopError(Exception):
+        pass
+
+    with pytest.MonkeyPatch.context() as patch:
+        save = Trainee.save
+
+        def save_and_stop(self: Trainee, path: Path, history: Any) -> None:
+            save(self, path, history)
+            raise StopError
+
+        patch.setattr(Trainee, "save", save_and_stop)
+        with pytest.raises(StopError):
+            train(form(), "float32", 0, CPU, state=state)
+    resumed = state_of(train(form(), "float32", 0, CPU, state=state))
+    assert torch.equal(resumed, state_of(train(form(), "float32", 0, CPU)))
+
+
+def test_weights_that_are_no_numbers_are_not_kept(state: Path) -> None:
+    form = form_of(SGD, points())
+    form.network.register_buffer("poisoned", torch.tensor(float("nan")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainee, "save", lambda *_: pytest.fail("they would be gone on from for ever"))
+        train(form, "float32", 0, CPU, state=state)
+
+
 def test_a_training_goes_on_where_it_stopped(state: Path, learning_rates: list[list[float]]) -> None:
     whole(ONE_CYCLE)
     uninterrupted = list(learning_rates)
@@ -213,6 +252,12 @@ def test_a_truncated_state_is_no_state(length: int, state: Path, learning_rates:
     found = resume(ONE_CYCLE, state)
     assert len(learning_rates) == 60
     assert torch.equal(found, whole(ONE_CYCLE))
+
+
+def test_a_state_of_another_torch_is_no_state(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin(ADAM, state)
+    monkeypatch.setattr("tasks.training.resume.FORMAT", "2, torch 1.0")
+    assert torch.equal(resume(ADAM, state), whole(ADAM))
 
 
 def test_somebody_elses_file_is_no_state(state: Path) -> None:
