@@ -49,7 +49,7 @@ def measure_latency(
             for name, warm_up in later.items():
                 warm_ups[batch_size][name] = warm_ups[batch_size][name].then(warm_up)
             races[batch_size].enter(_entrants(among, batch_size))
-        if yardstick is not None:
+        if yardstick is not None and not yardstick.failed:
             for batch_size, warm_up in yardstick.start().items():
                 warm_ups[batch_size][YARDSTICK] = warm_ups[batch_size][YARDSTICK].then(warm_up)
                 races[batch_size].enter(yardstick.entrants(batch_size))

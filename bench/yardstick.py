@@ -30,6 +30,11 @@ class Yardstick:
         self._settings = settings
         self._worker: Worker | None = None
 
+    @property
+    def failed(self) -> bool:
+        """Whether it takes part no more."""
+        return self._worker is None
+
     def start(self) -> Mapping[int, WarmUp]:
         """Warm up in a fresh process; return how that went by batch size, nothing if it failed."""
         self.close()

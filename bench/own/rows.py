@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import machine
+from bench import machine, result
 from bench.errors import OwnModelError, UnsupportedError, WorkerError
 from bench.own.model import OWN_HOST, OwnFacts, OwnModel, OwnRequest
 from bench.progress import Bars
@@ -16,6 +16,7 @@ from bench.subject import Subject
 from bench.techniques.technique import Technique
 from bench.variant import VariantRequest
 from bench.worker import Worker
+from bench.yardstick import Yardstick
 
 
 def run_own(
@@ -33,8 +34,9 @@ def run_own(
             _subject(technique, OwnRequest(model, facts, settings.seed or 0), book, folder / f"{position}.packed")
             for position, technique in enumerate(techniques)
         ]
-        rows = measure_model(subjects, settings, machine.usable_cores(), bars)
-        book.add(_data(model, facts), [], rows)
+        beside = Yardstick(settings)
+        rows = measure_model(subjects, settings, machine.usable_cores(), bars, beside)
+        book.add(_data(model, facts), [], rows, [result.Yardstick(model=model.name, latency=beside.latency)])
         bars.say(f"{model.name}: {tally(rows)}")
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -155,7 +156,7 @@ class FakeVariant:
 class FakeYardstick:
     """Stands in for ``bench.yardstick_host.YardstickHost``; takes half a millisecond a call.
 
-    What its device is called goes wrong: the step in which its process dies.
+    What its device is called goes wrong: the step in which its process dies; ``once FILE``, the first time alone.
     """
 
     def __init__(self, report: Report) -> None:
@@ -163,6 +164,9 @@ class FakeYardstick:
 
     def build(self, threads: int, device: str) -> None:
         self._plant = device
+        if device.startswith("once ") and not (mark := Path(device.removeprefix("once "))).exists():
+            mark.touch()
+            os._exit(3)
 
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, WarmUp]:
         self._die_in("warm up")

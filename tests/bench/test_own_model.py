@@ -41,6 +41,7 @@ def require_figures(rows: dict[str, Row]) -> None:
             assert row.packed_bytes, "rebuilt in a fresh process"
             assert row.peak_memory_bytes is not None
             assert (row.output_error is None) == (row.technique == "fp32")
+            assert row.pace.keys() == row.latency.keys(), "timed beside the yardstick"
         else:
             assert row.reason
 

@@ -58,6 +58,17 @@ def test_a_yardstick_that_dies_leaves_the_rows_alone(tmp_path: Path, step: str) 
         assert row.latency.keys() == {1, 64}
 
 
+def test_one_that_would_come_up_at_the_second_start_is_left_out_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.measure.rounds.START_S", 0.1)
+    plant = f"once {tmp_path / 'died'}"
+    rows, yardstick = measure(tmp_path, QUICK.model_copy(update={"device": plant, "budget_s": 3.0, "precision": 1e-9}))
+    assert not yardstick.latency
+    assert max(len(latency.starts) for latency in rows[FP32].latency.values()) > 1
+    assert all(row.latency.keys() == {1, 64} and not row.pace for row in rows.values())
+
+
 def test_the_computation_is_the_one_it_always_was() -> None:
     """Figures of earlier runs compare as long as this test stands as it is."""
     host = YardstickHost(lambda done, total: None)
