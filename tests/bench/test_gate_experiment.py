@@ -20,6 +20,7 @@ def experiment(*tries: Try) -> Experiment:
         created="2026-01-02T03:04:05+00:00",
         machine=MACHINE,
         budget_s=12.0,
+        precision=0.01,
         seconds=600.0,
         tries=list(tries),
     )
