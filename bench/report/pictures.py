@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from bench.report.spans import Panel, Series, Span, draw_spans
+from bench.report.times import times
 from bench.report.trade_off import Cost, Point, trade_off
-from bench.result import Row, Run, write_atomically
+from bench.result import Latency, Row, Run, write_atomically
 from bench.summary import percentile
 from bench.units import short_seconds
 
@@ -42,7 +43,7 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
     order = list(dict.fromkeys(row.technique.partition(":")[0] for row in run.rows))
     for model in dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows):
         rows = [row for row in run.rows if f"{row.task}/{row.model}" == model]
-        timed = [row for row in rows if row.latency and not row.simulated]
+        timed = [row for row in rows if not row.simulated and any(each.rounds_s for each in row.latency.values())]
         ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
         if any(_has_cost(row) for row in rows):
             title = f"{model}: accuracy against size and latency"
@@ -94,21 +95,28 @@ def speedups(
 
 def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
     panels = [
-        Panel(f"Batch {size}", [Series("", [_spread(row, size) for row in rows if size in row.latency])])
+        Panel(
+            f"Batch {size}",
+            [Series("", [_spread(row.technique, row.latency[size]) for row in rows if _has_rounds(row, size)])],
+        )
         for size in batch_sizes
     ]
     return draw_spans(panels, short_seconds, title, order=order)
 
 
-def _spread(row: Row, size: int) -> Span:
+def _has_rounds(row: Row, size: int) -> bool:
+    return size in row.latency and bool(row.latency[size].rounds_s)
+
+
+def _spread(label: str, latency: Latency) -> Span:
     fifth, quarter, half, three_quarters, last = (
-        percentile(row.latency[size].rounds_s, share) for share in (0.05, 0.25, 0.5, 0.75, 0.95)
+        percentile(latency.rounds_s, share) for share in (0.05, 0.25, 0.5, 0.75, 0.95)
     )
-    return Span(row.technique, half, fifth, last, (quarter, three_quarters))
+    return Span(label, half, fifth, last, (quarter, three_quarters))
 
 
 def _has_cost(row: Row) -> bool:
-    return row.accuracy is not None and (row.packed_bytes is not None or (bool(row.latency) and not row.simulated))
+    return row.share_right is not None and (row.packed_bytes is not None or (bool(row.latency) and not row.simulated))
 
 
 def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
@@ -118,14 +126,13 @@ def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, orde
     costs = [SIZE, *operations, *latencies.values()]
     points = []
     for row in filter(_has_cost, rows):
-        known = {latencies[size].name: percentile(each.rounds_s, 0.5) for size, each in row.latency.items()}
+        known = {latencies[size].name: times(each).median for size, each in row.latency.items()}
         if row.simulated:
             known = {}
         if row.packed_bytes is not None:
             known[SIZE.name] = row.packed_bytes / 1e6
         if row.bit_operations is not None:
             known[OPERATIONS.name] = row.bit_operations / 1e6
-        if row.accuracy is not None:
-            share = row.accuracy.correct / row.accuracy.total
+        if (share := row.share_right) is not None:
             points.append(Point(row.technique, share, known, row.technique.partition(":")[0]))
     return trade_off(points, costs, title, order)

@@ -51,6 +51,11 @@ def test_the_trade_off_has_a_panel_for_size_and_for_each_batch_size() -> None:
     assert texts.count("dynamic-qint8") == 3
 
 
+def test_an_accuracy_that_is_a_share_alone_has_its_trade_off() -> None:
+    shared = [row.model_copy(update={"accuracy": None, "accuracy_share": 0.97}) for row in (FP32, QINT8)]
+    assert drawn(run_of(*shared), "trade-off").count("dynamic-qint8") == 3
+
+
 def test_what_is_simulated_stands_beside_sizes_and_operations_and_not_beside_latencies() -> None:
     run = run_of(FP32.model_copy(update={"bit_operations": 4e5}), SIMULATED)
     texts = drawn(run, "trade-off")
