@@ -11,7 +11,7 @@ Seconds, bytes, shares between 0 and 1, and nothing (CSV) or null (JSON) for wha
 | `status`, `reason`, `simulated` | whether its figures can be used |
 | `size_bytes`, `packed_bytes`, `params`, `macs`, `bit_operations`, `peak_memory_bytes` | as in the run file |
 | `layers_changed`, `layers_total` | of Linear and convolution layers |
-| `correct`, `total`, `accuracy`, `accuracy_low`, `accuracy_high` | on the test set; the 95 % Wilson interval of counts |
+| `correct`, `total`, `accuracy`, `accuracy_low`, `accuracy_high` | on the test set; the 95 % Wilson interval |
 | `same`, `lost`, `gained`, `mcnemar_p` | answers beside fp32's |
 | `output_error` | of a model of one's own: as in the run file |
 | `latency_b1_mean_s`, `latency_b1_std_s` | of one call at batch 1, over the runs, as in the lab's table |
