@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from bench.report.document import Block, Gallery, Listing, document
 from bench.report.drawing import GREY, NARROW_INCHES
 from bench.report.pictures import Picture
-from bench.report.tables import TEXT, Figure, Table
+from bench.report.tables import Figure, Table, read_from_left
 from bench.result import Run
 from bench.units import counted
 
@@ -44,7 +44,7 @@ def render(runs: Sequence[Run]) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(inline=inline, panels=_panels, kind=_kind, number=_number, slug=_slug)
+    environment.filters.update(inline=inline, panels=_panels, kind=_kind, number=_number, left=_left, slug=_slug)
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     documents = [document(run, number) for number, run in enumerate(runs, start=1)]
     return environment.get_template("page.html").render(
@@ -53,7 +53,6 @@ def render(runs: Sequence[Run]) -> str:
         style=Markup(style),  # noqa: S704 - ours
         script=Markup(script),  # noqa: S704 - ours
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
-        text_columns=TEXT,
     )
 
 
@@ -79,6 +78,10 @@ def _number(cell: object) -> float | None:
     if isinstance(cell, Figure):
         return cell.number
     return cell if isinstance(cell, int | float) else None
+
+
+def _left(table: Table) -> list[bool]:
+    return read_from_left(table.rows, table.header)
 
 
 def _slug(text: str) -> str:
