@@ -6,8 +6,9 @@ from collections import Counter
 
 from bench.report.lab import caption
 from bench.report.tables import Figure, Table
-from bench.result import BASELINE, Data, Latency, Row, Run
-from bench.summary import ALPHA, Interval, describe, wilson
+from bench.report.times import times
+from bench.result import BASELINE, Data, Row, Run
+from bench.summary import ALPHA, Interval, wilson
 from bench.units import MISSING, counted, megabytes, percent, ratio, seconds
 from bench.verdict import NOT_COMPARABLE, UNDECIDED, Verdict, accuracy_verdicts, latency_verdicts
 
@@ -122,28 +123,22 @@ def latency_details(run: Run, data: Data) -> Table:
     cells = []
     for row in run.rows_of(data.task):
         for size, latency in row.latency.items():
-            times, rounds = _times(latency)
+            found = times(latency)
             cells.append(
                 [
                     row.model,
                     row.technique,
                     size,
-                    *(Figure(seconds(value), value) if value is not None else MISSING for value in times),
-                    rounds,
+                    *(
+                        Figure(seconds(value), value) if value is not None else MISSING
+                        for value in (found.mean, found.std, found.median, found.p95, found.p99)
+                    ),
+                    found.rounds,
                     len(latency.starts),
                     len(latency.repeated_s),
                 ]
             )
     return Table(header, cells, f"{data.title}: latency of all rounds")
-
-
-def _times(latency: Latency) -> tuple[list[float | None], int]:
-    """Return mean, standard deviation, median, p95 and p99, and of how many rounds."""
-    if latency.summary is not None:
-        left = latency.summary
-        return [left.mean_s, left.std_s, left.median_s, None, None], left.rounds
-    whole = describe(latency.rounds_s)
-    return [whole.mean, whole.std, whole.median, whole.p95, whole.p99], whole.n
 
 
 def verdicts(run: Run) -> dict[str, list[str]]:

@@ -1,11 +1,12 @@
 """What the figures of a run mean, in sentences, each of which rests on the rows it names.
 
-A difference is called one only where its verdict (bench.verdict) does, or where intervals have nothing in common; what
-the rows do not say is left out. Causes are not measured, and are called likely.
+A difference is called one only where its verdict (bench.verdict) does, or a test as strict; what the rows do not say is
+left out. Causes are not measured, and are called likely.
 """
 
 from __future__ import annotations
 
+from bench.report import weights
 from bench.report.judged import Judged, judge, signed
 from bench.report.open_question import HINT, open_question
 from bench.report.speed_discussion import batch_sizes, dynamic_or_static, slower_elsewhere, slower_int8
@@ -58,11 +59,17 @@ def _sizes(rows: list[Judged]) -> list[str]:
                 f"{smaller:.2f}× smaller than {BASELINE}'s {megabytes(best.baseline.packed_bytes or 0)} MB."
             )
         sentences += [
-            f"{each.name} is hardly smaller, {smaller:.2f}×: it changed {layers.changed} of {layers.total} layers."
+            f"{each.name} is {_hardly(smaller)}: it changed {layers.changed} of {layers.total} layers."
             for each, smaller in packed
             if smaller <= HARDLY and (layers := each.row.layers) is not None and layers.changed
         ]
     return sentences
+
+
+def _hardly(smaller: float) -> str:
+    if round(smaller, 2) == 1:
+        return f"as large as {BASELINE}"
+    return f"hardly smaller, {smaller:.2f}×" if smaller > 1 else f"larger than {BASELINE}, {1 / smaller:.2f}×"
 
 
 def _smaller(each: Judged) -> float | None:
@@ -81,16 +88,21 @@ def _accuracies(run: Run, rows: list[Judged]) -> list[str]:
         sentences.append(_scale(data.title + (" (synthetic)" if data.kind == "synthetic" else ""), baselines[0]))
         by_size = sorted(judged, key=lambda each: -abs(each.points or 0.0))
         decided = [each for each in by_size if each.accuracy and each.accuracy.word != UNDECIDED]
-        sentences += map(_difference, decided[:AT_MOST])
-        if more := decided[AT_MOST:]:
-            sentences.append(f"So are {len(more)} smaller differences, down to {more[-1].name}'s {signed(more[-1])}.")
+        sentences += [_difference(run, each) for each in decided[:AT_MOST]]
+        for word in ("worse", "better"):
+            more = [each for each in decided[AT_MOST:] if each.accuracy and each.accuracy.word == word]
+            if more:
+                ends = more[:1] + more[1:][-1:]
+                named = " to ".join(f"{each.name} ({signed(each)})" for each in ends)
+                verb = "row is" if len(more) == 1 else "rows are"
+                sentences.append(f"{len(more)} further {verb} {word} than {BASELINE}, by less: {named}.")
         undecided = [each for each in by_size if each not in decided]
         hints = [each for each in undecided if each.row.agreement and each.row.agreement.p_value < HINT][:AT_MOST]
-        sentences += [f"A hint and no more, by the measure of the verdicts: {_difference(each)}" for each in hints]
+        sentences += [f"A hint and no more, by the measure of the verdicts: {_difference(run, each)}" for each in hints]
         rest = next((each for each in undecided if each not in hints and each.points), None)
         if rest is not None:
             others = "The largest of the others" if decided or hints else "The largest difference"
-            sentences.append(f"{others} cannot be told from none: {_difference(rest)}")
+            sentences.append(f"{others} cannot be told from none: {_difference(run, rest)}")
         if alike := [each for each in judged if _alike(each.row)]:
             by_model: dict[str, list[str]] = {}
             for each in alike:
@@ -115,7 +127,7 @@ def _scale(title: str, row: Row) -> str:
     )
 
 
-def _difference(each: Judged) -> str:
+def _difference(run: Run, each: Judged) -> str:
     agreement, accuracy = each.row.agreement, each.row.accuracy
     if agreement is None or accuracy is None or each.points is None or each.accuracy is None:
         raise ValueError("no accuracies to compare")
@@ -124,5 +136,5 @@ def _difference(each: Judged) -> str:
     return (
         f"{each.name}{word}: {signed(each)} on {accuracy.total:,} examples are {abs(net):,} "
         f"{'answer' if abs(net) == 1 else 'answers'} ({agreement.lost:,} lost, {agreement.gained:,} gained; "
-        f"McNemar's {p_text(agreement.p_value)}).{OWN_TRAINING if each.row.scheme in ('AMP', 'QAT') else ''}"
+        f"McNemar's {p_text(agreement.p_value)}).{OWN_TRAINING if weights.of_its_own(run, each.row) else ''}"
     )

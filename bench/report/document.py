@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bench.report import unpaired
+from bench.report import unpaired, weights
 from bench.report.comparison import (
     HOW_TO_READ,
     SIZES,
@@ -124,7 +124,16 @@ def _warnings(run: Run) -> list[str]:
 
 def _legend(run: Run) -> Listing:
     schemes = dict.fromkeys(row.scheme for row in run.rows)
-    return Listing([(f"`{scheme}` {SCHEMES.get(scheme, 'as its technique describes')}", ()) for scheme in schemes], "Q")
+    return Listing(
+        [
+            (
+                f"`{scheme}` {SCHEMES.get(scheme, 'as its technique describes')}",
+                weights.shared_with_amp(run) if scheme == "AMP" else (),
+            )
+            for scheme in schemes
+        ],
+        "Q",
+    )
 
 
 def _galleries(run: Run, number: int) -> list[Block]:

@@ -8,8 +8,9 @@ dark page), which a page that knows its background replaces by the colour of its
 from __future__ import annotations
 
 import itertools
+import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,16 @@ COLOURS = ("#D55E00", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#0072B2")
 """Okabe and Ito's without black and yellow, which vanish on one of the two backgrounds."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """One more than colours, so that pairs repeat late."""
+TICK_POINTS = 10
+"""The size of an axis's text."""
+LABEL_POINTS = 8
+"""The size of a point's label."""
+SPACING = 0.12
+"""Of the axis, between two ticks at least."""
+NARROW_INCHES = 3.25
+"""As wide as a phone can show with text that is legible there: bench.report.page draws a point as 1.4 pixels."""
+STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
+"""Of ticks, within a power of ten."""
 STYLE: dict[str, Any] = {
     "axes.edgecolor": GREY,
     "axes.grid": True,
@@ -30,9 +41,9 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlecolor": GREY,
-    "axes.titlesize": 10,
+    "axes.titlesize": TICK_POINTS,
     "figure.dpi": 72,  # a pixel is a point, as in the SVG
-    "font.size": 10,
+    "font.size": TICK_POINTS,
     "grid.alpha": 0.2,
     "grid.color": GREY,
     "legend.frameon": False,
@@ -43,8 +54,6 @@ STYLE: dict[str, Any] = {
     "xtick.color": GREY,
     "ytick.color": GREY,
 }
-LABEL_POINTS = 8
-"""The size of a point's label."""
 _EXTRA = re.compile(r"<metadata>.*?</metadata>\s*|<!DOCTYPE.*?>\s*", re.DOTALL)
 """What matplotlib writes for cataloguers and validators."""
 _FONTS = re.compile(r"font-family: [^;]*;")
@@ -76,24 +85,53 @@ def looks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     return dict(zip(dict.fromkeys(names), pairs, strict=False))
 
 
-def logarithmic(axes: Axes, low: float, high: float, show: Callable[[float], str], apart: float = 0.12) -> None:
-    """Make the axis across logarithmic from ``low`` to ``high``, with some ticks however narrow that is.
+def width_of(text: str, points: float) -> float:
+    """Return how wide a text is, in points, in the font that the pictures name."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
 
-    Neighbouring ticks are at least ``apart`` of its length from each other.
+    return float(text_to_path.get_text_width_height_descent(text, FontProperties(size=points), ismath=False)[0])
+
+
+def logarithmic(axes: Axes, low: float, high: float, show: Callable[[float], str]) -> None:
+    """Make the axis across logarithmic from ``low`` to ``high``, with as many round ticks as have room.
+
+    Their labels keep their distance, and none reaches over an end: another panel's may begin there.
     """
     from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    least = (high / low) ** apart
-    ticks: list[float] = []
-    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
-        found = [step * 10.0**power for power in range(-12, 19) for step in steps]
-        inside = [tick for tick in found if low <= tick <= high]
-        if all(right >= least * left for left, right in itertools.pairwise(inside)):
-            ticks = inside
+    width = axes.bbox.width  # a pixel is a point
+
+    def ends(tick: float) -> tuple[float, float]:
+        middle, half = width * math.log(tick / low) / math.log(high / low), width_of(show(tick), TICK_POINTS) / 2
+        return middle - half, middle + half
+
+    def apart(one: float, other: float) -> bool:
+        (_, before), (after, _) = sorted((ends(one), ends(other)))
+        return before + TICK_POINTS <= after and abs(math.log(one / other)) >= SPACING * math.log(high / low)
+
+    def inside(ticks: Iterable[float]) -> list[float]:
+        return [tick for tick in ticks if tick > 0 and ends(tick)[0] >= 0 and ends(tick)[1] <= width]
+
+    def thinned(ticks: Iterable[float]) -> list[float]:
+        """Return those that have room beside those named before them."""
+        kept: list[float] = []
+        for tick in inside(ticks):
+            if all(apart(tick, other) for other in kept):
+                kept.append(tick)
+        return sorted(kept)
+
+    def whole(ticks: Sequence[float]) -> list[float]:
+        return found if len(found := thinned(ticks)) == len(inside(ticks)) else []
+
+    near = [10.0**power for power in range(-12, 19) if low / 10 <= 10.0**power <= high]
+    ticks = max((whole([step * power for step in steps for power in near]) for steps in STEPS), key=len)
     if len(ticks) < 3:
-        ticks = [tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+        ticks = max(ticks, thinned(step * power for step in (1, 5, 2) for power in near), key=len)
+    if len(ticks) < 2:
+        ticks = max(ticks, *(whole(MaxNLocator(count).tick_values(low, high)) for count in (2, 3, 4)), key=len)
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FixedFormatter([show(tick) for tick in ticks]))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -13,6 +13,7 @@ Seconds, bytes, shares between 0 and 1, and nothing (CSV) or null (JSON) for wha
 | `layers_changed`, `layers_total` | of Linear and convolution layers |
 | `correct`, `total`, `accuracy`, `accuracy_low`, `accuracy_high` | on the test set; the 95 % Wilson interval |
 | `same`, `lost`, `gained`, `mcnemar_p` | answers beside fp32's |
+| `output_error` | of a model of one's own: as in the run file |
 | `latency_b1_mean_s`, `latency_b1_std_s` | of one call at batch 1, over the runs, as in the lab's table |
 | `latency_b1_median_s`, `latency_b1_p95_s`, `latency_b1_rounds` | the same over all rounds |
 | `speedup_b1`, `speedup_b1_low`, `speedup_b1_high`, `speedup_b1_p` | over fp32, with its 95 % interval |
@@ -29,8 +30,9 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import TypeAlias
 
+from bench.report.times import times
 from bench.result import Row, Run
-from bench.summary import describe, mean_std, wilson
+from bench.summary import mean_std, wilson
 
 Record: TypeAlias = dict[str, str | int | float | bool | None]
 
@@ -76,7 +78,7 @@ def _where(run: Run, number: int, row: Row) -> Record:
 
 
 def _figures(row: Row) -> Record:
-    accuracy = wilson(row.accuracy.correct, row.accuracy.total) if row.accuracy else None
+    interval = wilson(row.accuracy.correct, row.accuracy.total) if row.accuracy else None
     return {
         "task": row.task,
         "model": row.model,
@@ -97,13 +99,14 @@ def _figures(row: Row) -> Record:
         "layers_total": row.layers.total if row.layers else None,
         "correct": row.accuracy.correct if row.accuracy else None,
         "total": row.accuracy.total if row.accuracy else None,
-        "accuracy": accuracy.value if accuracy else None,
-        "accuracy_low": accuracy.low if accuracy else None,
-        "accuracy_high": accuracy.high if accuracy else None,
+        "accuracy": row.share_right,
+        "accuracy_low": interval.low if interval else None,
+        "accuracy_high": interval.high if interval else None,
         "same": row.agreement.same if row.agreement else None,
         "lost": row.agreement.lost if row.agreement else None,
         "gained": row.agreement.gained if row.agreement else None,
         "mcnemar_p": row.agreement.p_value if row.agreement else None,
+        "output_error": row.output_error,
     }
 
 
@@ -112,14 +115,14 @@ def _timings(run: Run, row: Row) -> Record:
     for size in run.settings.batch_sizes:
         latency, speedup = row.latency.get(size), row.speedup.get(size)
         runs = mean_std(latency.runs_s) if latency else None
-        rounds = describe(latency.rounds_s) if latency else None
+        rounds = times(latency) if latency else None
         known = speedup is not None and speedup.confidence > 0
         found |= {
             f"latency_b{size}_mean_s": runs.mean if runs else None,
             f"latency_b{size}_std_s": runs.std if runs else None,
             f"latency_b{size}_median_s": rounds.median if rounds else None,
             f"latency_b{size}_p95_s": rounds.p95 if rounds else None,
-            f"latency_b{size}_rounds": rounds.n if rounds else None,
+            f"latency_b{size}_rounds": rounds.rounds if rounds else None,
             f"speedup_b{size}": speedup.value if speedup else None,
             f"speedup_b{size}_low": speedup.low if speedup and known else None,
             f"speedup_b{size}_high": speedup.high if speedup and known else None,

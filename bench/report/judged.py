@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.result import BASELINE, Data, Row, Run, Speedup
-from bench.summary import Interval
+from bench.summary import ALPHA, MIN_ROUNDS, Interval, LogRatio, change, holm, student_quantile
 from bench.units import ratio
 from bench.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
 
 SLOWER, FASTER = "slower", "faster"
+LEAST_FREEDOM = MIN_ROUNDS - 1
+"""Of a speed-up's error; run files do not have the true ones, and with fewer less is told apart."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,13 @@ class Judged:
         if self.row.agreement is None or self.row.accuracy is None:
             return None
         return 100 * (self.row.agreement.gained - self.row.agreement.lost) / self.row.accuracy.total
+
+    @property
+    def alike(self) -> tuple[int, int] | None:
+        """Return how many examples it answers as the baseline does, and of how many."""
+        if self.row.agreement is None or self.row.accuracy is None:
+            return None
+        return self.row.agreement.same, self.row.accuracy.total
 
     def speedup(self, size: int) -> Speedup:
         """Return the speed-up at a batch size that ``speed`` has."""
@@ -82,9 +93,19 @@ def figures(found: Speedup) -> str:
     return ratio(Interval(found.value, found.low, found.high, found.confidence))
 
 
-def apart(one: Speedup, other: Speedup) -> bool:
-    """Say whether two speed-ups over the same baseline differ: their intervals have nothing in common.
+def apart(pairs: Sequence[tuple[LogRatio, LogRatio]]) -> list[bool]:
+    """Say of each pair of ratios whether they differ, tested at ``ALPHA`` as one family (Holm).
 
-    That asks more than a test of the difference would, and errs on the side of saying nothing.
+    Their errors are added as if of different rounds, which ratios to one baseline do not quite have: that asks more
+    than a test of the rounds themselves would, and errs on the side of saying nothing.
     """
-    return one.low > other.high or other.low > one.high
+    p_values = [change(one, other, luck=0.0).p_value for one, other in pairs]
+    return [p_value < ALPHA for p_value in holm(p_values)]
+
+
+def log_speedup(found: Speedup) -> LogRatio:
+    """Return the logarithm of a speed-up, its standard error read back from the interval."""
+    if not found.confidence:
+        return LogRatio(math.log(found.value), None, 0.0, found.n)
+    error = math.log(found.high / found.low) / 2 / student_quantile(1 - found.confidence, LEAST_FREEDOM)
+    return LogRatio(math.log(found.value), error, LEAST_FREEDOM, found.n)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 
+from bench.report.command import command
 from bench.report.judged import FASTER, SLOWER, Judged, figures, signed
 from bench.result import Run
 from bench.summary import ALPHA, mcnemar
@@ -13,7 +15,7 @@ from bench.verdict import UNDECIDED, p_text
 HINT = 0.05
 """A difference that the verdicts leave undecided is asked about if its own p-value is below."""
 LONGER = 4
-"""Times as many rounds halve an interval."""
+"""So many times as many rounds halve an interval."""
 
 
 def open_question(run: Run, rows: list[Judged]) -> list[str]:
@@ -35,11 +37,15 @@ def _accuracy(run: Run, rows: list[Judged]) -> str:
     if not hints:
         return ""
     p_value, each = min(hints, key=lambda pair: pair[0])
+    found = f"{signed(each)} with McNemar's {p_text(p_value)}"
+    question = f"Does {each.name} change the accuracy? {found} are a hint and no proof."
+    if run.settings.inputs:  # given weights have no other training
+        return f"{question} More test examples would tell: {command(run, each.row)} with an evaluate that has them."
     seeds = next(count for count in itertools.count(1) if mcnemar(count, 0) < ALPHA)
     return (
-        f"Does {each.name} change the accuracy? {signed(each)} with McNemar's {p_text(p_value)} are a hint and no "
-        f"proof. Other trainings would tell: {_command(run, each)} with {seeds} other seeds (`--seed`); if all {seeds} "
-        f"differences point the same way, that is no luck ({p_text(mcnemar(seeds, 0))}, sign test)."
+        f"{question} Other trainings would tell: {command(run, each.row, seed=0)} with {seeds} other seeds "
+        f"(`--seed`); if all {seeds} differences point the same way, that is no luck "
+        f"({p_text(mcnemar(seeds, 0))}, sign test)."
     )
 
 
@@ -54,10 +60,12 @@ def _precision(run: Run, rows: list[Judged]) -> str:
     if not vague:
         return ""
     width, each, size = max(vague, key=lambda found: found[0])
+    longer = command(
+        run, each.row, batch_sizes=[size], precision=float(f"{width / 2:.2g}"), budget_s=_budget(run, each, size)
+    )
     return (
         f"Is {each.name} faster or slower at batch {size}? {figures(each.speedup(size))} is known to "
-        f"±{percent(width, 0)} only. {LONGER} times as many rounds would about halve that: "
-        f"{_command(run, each, f' --batch {size} --budget {_budget(each, size):.0f}')}."
+        f"±{percent(width, 0)} only. {LONGER} times as many rounds would about halve that: {longer}."
     )
 
 
@@ -69,11 +77,11 @@ def _cause(run: Run, rows: list[Judged]) -> str:
         if slow and fast and max(slow) < min(fast):
             first, last = max(slow), min(fast)
             between = [size for power in range(1, 20) if first < (size := first * 2**power) < last]
-            sizes = " ".join(f"--batch {size}" for size in [first, *between, last])
+            crossing = command(run, each.row, batch_sizes=[first, *between, last])
             return (
                 f"From which batch size on does {each.name} pay? It is {SLOWER} at batch {first}, "
                 f"{figures(each.speedup(first))}, and {FASTER} at batch {last}, {figures(each.speedup(last))}; "
-                f"{_command(run, each, f' {sizes}')} shows where it crosses 1, and whether the "
+                f"{crossing} shows where it crosses 1, and whether the "
                 f"likely cause holds: then the time lost per call stays the same."
             )
     return ""
@@ -87,17 +95,22 @@ def _training(run: Run, rows: list[Judged]) -> str:
     most = max(compared, key=lambda each: abs(each.points or 0.0))
     return (
         f"Is the difference of {most.name}, {signed(most)}, the technique's or this training's? All rows rest "
-        f"on seed {run.settings.seed}; {_command(run, most, f' --seed {run.settings.seed + 1}')} and further seeds "
+        f"on seed {run.settings.seed}; {command(run, most.row, seed=run.settings.seed + 1)} and further seeds "
         f"would tell."
     )
 
 
-def _command(run: Run, each: Judged, more: str = "") -> str:
-    threads = f" --threads {run.settings.threads}" if run.settings.threads != 1 else ""
-    return f"`bench run --model {each.row.task}/{each.row.model} --technique {each.row.technique}{threads}{more}`"
+def _budget(run: Run, each: Judged, size: int) -> float:
+    """Return seconds that last for so many more rounds of the row, of fp32 and of the yardstick beside them.
 
-
-def _budget(each: Judged, size: int) -> float:
-    """Return the seconds that so many more rounds of the row and its baseline take."""
-    rows = [row for row in (each.row, each.baseline) if row is not None]
-    return max(1.0, LONGER * sum(sum(row.latency[size].rounds_s) * row.latency[size].calls_per_block for row in rows))
+    Twice what they took here: rounds end at the precision asked for, and lead-ins and fresh starts take time too.
+    """
+    model = f"{each.row.task}/{each.row.model}"
+    timed = [row.latency for row in (each.row, each.baseline) if row is not None]
+    timed += [yardstick.latency for yardstick in run.yardsticks if yardstick.model == model]
+    of_size = [latency[size] for latency in timed if size in latency]
+    seconds = sum(
+        (sum(latency.warm_up_s) + LONGER * sum(latency.rounds_s + latency.repeated_s)) * latency.calls_per_block
+        for latency in of_size
+    )
+    return float(math.ceil(2 * seconds))

@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from bench.report.spans import Panel, Series, Span, draw_spans
+from bench.report.times import times
 from bench.report.trade_off import Cost, Point, trade_off
-from bench.result import Row, Run, write_atomically
+from bench.result import Latency, Row, Run, write_atomically
 from bench.summary import percentile
 from bench.units import short_seconds
 
@@ -33,6 +34,8 @@ class Picture:
     """What it shows, for those who cannot see it too."""
     draw: Callable[[], str]
     """Returns the SVG."""
+    draw_panels: Callable[[], dict[str, str]]
+    """Returns the SVG of each panel alone, narrow enough for a phone, by what it shows."""
 
 
 def pictures_of(run: Run, number: int = 1) -> list[Picture]:
@@ -42,21 +45,47 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
     order = list(dict.fromkeys(row.technique.partition(":")[0] for row in run.rows))
     for model in dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows):
         rows = [row for row in run.rows if f"{row.task}/{row.model}" == model]
-        timed = [row for row in rows if row.latency and not row.simulated]
+        timed = [row for row in rows if not row.simulated and any(each.rounds_s for each in row.latency.values())]
         ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
         if any(_has_cost(row) for row in rows):
             title = f"{model}: accuracy against size and latency"
-            draw_it = partial(_trade_off, rows, sizes, title, order)
-            pictures.append(Picture(model, f"trade-off-{ending}", title, draw_it))
+            asked = (rows, sizes, title, order)
+            pictures.append(
+                Picture(
+                    model, f"trade-off-{ending}", title, partial(_trade_off, *asked), partial(_trade_off_panels, *asked)
+                )
+            )
         if timed:
             title = f"{model}: latency of one call and its spread"
-            draw_it = partial(_latencies, timed, sizes, title, order)
-            pictures.append(Picture(model, f"latency-{ending}", title, draw_it))
+            panels = partial(_latencies, timed, sizes)
+            pictures.append(_of_spans(model, f"latency-{ending}", title, panels, short_seconds, None, order))
         if any(row.speedup for row in timed):
             title = f"{model}: speed-up over fp32 with its 95 % interval"
-            draw_it = partial(speedups, {"": timed}, sizes, title, order)
-            pictures.append(Picture(model, f"speed-up-{ending}", title, draw_it))
+            panels = partial(_speedups, {"": timed}, sizes)
+            pictures.append(_of_spans(model, f"speed-up-{ending}", title, panels, _times, 1.0, order))
     return pictures
+
+
+def _of_spans(
+    model: str,
+    name: str,
+    title: str,
+    panels: Callable[[], list[Panel]],
+    show: Callable[[float], str],
+    reference: float | None,
+    order: Sequence[str],
+) -> Picture:
+    def whole() -> str:
+        return draw_spans(panels(), show, title, reference, order)
+
+    def alone() -> dict[str, str]:
+        return {
+            panel.title: draw_spans([panel], show, f"{title}, {panel.title.lower()}", reference, order, narrow=True)
+            for panel in panels()
+            if any(series.spans for series in panel.series)
+        }
+
+    return Picture(model, name, title, whole, alone)
 
 
 def draw(pictures: Sequence[Picture], folder: Path) -> None:
@@ -72,7 +101,11 @@ def speedups(
 
     Simulated rows are left out. Raises ``ValueError`` if there is none.
     """
-    panels = [
+    return draw_spans(_speedups(rows_by_name, batch_sizes), _times, title, 1.0, order)
+
+
+def _speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[int]) -> list[Panel]:
+    return [
         Panel(
             f"Batch {size}",
             [
@@ -89,43 +122,67 @@ def speedups(
         )
         for size in batch_sizes
     ]
-    return draw_spans(panels, lambda value: f"{round(value, 2):g}×", title, 1.0, order)
 
 
-def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
-    panels = [
-        Panel(f"Batch {size}", [Series("", [_spread(row, size) for row in rows if size in row.latency])])
+def _times(value: float) -> str:
+    return f"{round(value, 2):g}×"
+
+
+def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int]) -> list[Panel]:
+    return [
+        Panel(
+            f"Batch {size}",
+            [Series("", [_spread(row.technique, row.latency[size]) for row in rows if _has_rounds(row, size)])],
+        )
         for size in batch_sizes
     ]
-    return draw_spans(panels, short_seconds, title, order=order)
 
 
-def _spread(row: Row, size: int) -> Span:
+def _has_rounds(row: Row, size: int) -> bool:
+    return size in row.latency and bool(row.latency[size].rounds_s)
+
+
+def _spread(label: str, latency: Latency) -> Span:
     fifth, quarter, half, three_quarters, last = (
-        percentile(row.latency[size].rounds_s, share) for share in (0.05, 0.25, 0.5, 0.75, 0.95)
+        percentile(latency.rounds_s, share) for share in (0.05, 0.25, 0.5, 0.75, 0.95)
     )
-    return Span(row.technique, half, fifth, last, (quarter, three_quarters))
+    return Span(label, half, fifth, last, (quarter, three_quarters))
 
 
 def _has_cost(row: Row) -> bool:
-    return row.accuracy is not None and (row.packed_bytes is not None or (bool(row.latency) and not row.simulated))
+    return row.share_right is not None and (row.packed_bytes is not None or (bool(row.latency) and not row.simulated))
 
 
 def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
-    """Draw accuracy against size and latency; against operations too, where low precision is only simulated."""
+    points, costs = _points(rows, batch_sizes)
+    return trade_off(points, costs, title, order)
+
+
+def _trade_off_panels(
+    rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]
+) -> dict[str, str]:
+    points, costs = _points(rows, batch_sizes)
+    return {
+        cost.name: trade_off(points, [cost], f"{title}: {cost.name}", order, narrow=True)
+        for cost in costs
+        if any(cost.name in point.costs for point in points)
+    }
+
+
+def _points(rows: Sequence[Row], batch_sizes: Sequence[int]) -> tuple[list[Point], list[Cost]]:
+    """Return accuracy against size and latency; against operations too, where low precision is only simulated."""
     latencies = {size: Cost(f"Latency at batch {size}, median", short_seconds) for size in batch_sizes}
     operations = [OPERATIONS] if any(row.simulated for row in rows) else []
     costs = [SIZE, *operations, *latencies.values()]
     points = []
     for row in filter(_has_cost, rows):
-        known = {latencies[size].name: percentile(each.rounds_s, 0.5) for size, each in row.latency.items()}
+        known = {latencies[size].name: times(each).median for size, each in row.latency.items()}
         if row.simulated:
             known = {}
         if row.packed_bytes is not None:
             known[SIZE.name] = row.packed_bytes / 1e6
         if row.bit_operations is not None:
             known[OPERATIONS.name] = row.bit_operations / 1e6
-        if row.accuracy is not None:
-            share = row.accuracy.correct / row.accuracy.total
+        if (share := row.share_right) is not None:
             points.append(Point(row.technique, share, known, row.technique.partition(":")[0]))
-    return trade_off(points, costs, title, order)
+    return points, costs

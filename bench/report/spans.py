@@ -7,13 +7,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.report.drawing import GREY, LABEL_POINTS, figure_of, logarithmic, looks, svg
+from bench.report.drawing import (
+    GREY,
+    LABEL_POINTS,
+    NARROW_INCHES,
+    TICK_POINTS,
+    figure_of,
+    logarithmic,
+    looks,
+    svg,
+    width_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LINE_INCHES = 0.2
 """The height of one span."""
+AXIS_INCHES = 1.9
+"""The width of a narrow panel's axis at least."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +64,13 @@ def draw_spans(
     title: str,
     reference: float | None = None,
     order: Sequence[str] = (),
+    narrow: bool = False,
 ) -> str:
     """Draw panels beside each other with the same rows, as SVG; a vertical line at ``reference``.
 
-    ``show`` makes a value's label. With one series each row has its look, which ``order`` keeps the same in every
-    picture, whichever of its labels there are. Raises ``ValueError`` for nothing to draw and for values that are not
-    positive: the axes are logarithmic.
+    ``show`` makes a value's label; ``narrow`` is for a phone, as far as the rows' labels let it. With one series each
+    row has its look, which ``order`` keeps the same in every picture, whichever of its labels there are. Raises
+    ``ValueError`` for nothing to draw and for values that are not positive: the axes are logarithmic.
     """
     labels = list(dict.fromkeys(span.label for panel in panels for each in panel.series for span in each.spans))
     names = list(dict.fromkeys(each.name for panel in panels for each in panel.series))
@@ -65,10 +78,11 @@ def draw_spans(
         raise ValueError("no values to draw")
     rows = LINE_INCHES * len(labels) * max(len(names), 1.3)
     legend = 0.3 if len(names) > 1 else 0.0
-    with figure_of(1.3 + 3.9 * len(panels), rows + 0.75 + legend) as figure:
+    longest = (max(width_of(label, TICK_POINTS) for label in labels) + 8) / 72
+    across = max(NARROW_INCHES, longest + AXIS_INCHES) if narrow else 1.3 + 3.9 * len(panels)
+    with figure_of(across, rows + 0.75 + legend) as figure:
         every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         width, height = figure.get_size_inches()
-        longest = 0.08 * max(map(len, labels)) + 0.15
         figure.subplots_adjust(
             longest / width, 0.35 / height, 1 - 0.1 / width, 1 - (0.3 + legend) / height, wspace=0.06
         )
@@ -101,10 +115,13 @@ def _panel(
         axes.axvline(reference, color=GREY, linewidth=1, zorder=1)
     if any(not 0 < end < math.inf for end in ends):
         raise ValueError("a value that is not positive and finite has no place on a logarithmic axis")
-    if ends:
-        reach = max(max(ends) / min(ends), 1.5)
-        logarithmic(axes, min(ends) / reach**0.06, max(ends) * reach**0.3, show)  # figures stand on the right
     alone = len(names) == 1
+    points = LABEL_POINTS + 1 if alone else LABEL_POINTS
+    if ends:
+        figures = max((width_of(show(span.value), points) for _, span in spans), default=0.0)
+        left, right = 0.04, (figures + 8) / axes.bbox.width  # figures stand on the right
+        whole = max(math.log(max(ends) / min(ends)), math.log(1.5)) / (1 - left - right)
+        logarithmic(axes, min(ends) * math.exp(-left * whole), max(ends) * math.exp(right * whole), show)
     for name, span in spans:
         at = labels.index(span.label) + (names.index(name) - (len(names) - 1) / 2) * 0.8 / len(names)
         colour, marker = look[span.label if alone else name]
@@ -118,6 +135,6 @@ def _panel(
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
-            fontsize=LABEL_POINTS if not alone else LABEL_POINTS + 1,
+            fontsize=points,
             parse_math=False,
         )

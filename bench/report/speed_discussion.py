@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from bench.report.judged import FASTER, SLOWER, Judged, apart, figures
+from bench.report.judged import FASTER, SLOWER, Judged, apart, figures, log_speedup
 from bench.result import BASELINE, Run
-from bench.summary import mean_std, wilson
+from bench.summary import ALPHA, LogRatio, holm, mean_std, two_shares
 from bench.units import counted, megabytes, percent, seconds
 from bench.verdict import UNDECIDED
 
 SMALL_CALL_S = 200e-6
 """A call that is shorter spends a large part of its time in Python and torch's dispatch: some 50 µs for a network of
 two layers (docs/measuring.md)."""
+READ_BYTES = 4_000_000
+"""Fewer weights stay in a core's own cache, of 1 to 2 MB today, in large part; more are fetched anew by each call."""
+ONCE = 0.1
+"""Up to this far from one multiply-accumulate a parameter, a weight is used once an example: that of a Linear is, that
+of a convolution once for each pixel."""
+WORTH_READING = 1.5
+"""From this many times smaller on, reading less is a gain worth naming."""
 
 
 def slower_int8(run: Run, rows: list[Judged]) -> list[str]:
@@ -23,7 +30,7 @@ def slower_int8(run: Run, rows: list[Judged]) -> list[str]:
         faster = sum(each.speed[size].word == FASTER for each, size in timed)
         worst, at = min(timed, key=lambda pair: pair[0].speedup(pair[1]).value)
         nowhere = (
-            f"Nowhere in this run: of {counted(len(timed), 'comparison')} {faster} read {FASTER} and "
+            f"Nowhere beyond doubt (p < {ALPHA:g}): of {counted(len(timed), 'comparison')} {faster} read {FASTER} and "
             f"{len(timed) - faster} {UNDECIDED}; the least speed-up is that of {worst.name} at batch {at}, "
             f"{figures(worst.speedup(at))}."
         )
@@ -81,38 +88,47 @@ def slower_elsewhere(run: Run, rows: list[Judged]) -> list[str]:
         if not slower:
             continue
         worst, at = min(slower, key=lambda pair: pair[0].speedup(pair[1]).value)
+        often = f"{len(slower)} of {counted(len(timed), 'comparison')}"
+        where = f"{'most ' if len(slower) > 1 else ''}on {worst.model} at batch {at}"
         sentences.append(
-            f"`{technique}` is slower than {BASELINE} in {len(slower)} of {counted(len(timed), 'comparison')}, most on "
-            f"{worst.model} at batch {at}: {figures(worst.speedup(at))}.{_likely(run, worst, at)}"
+            f"`{technique}` is slower than {BASELINE} in {often}, {where}: {figures(worst.speedup(at))}."
+            f"{_likely(run, worst, at)}"
         )
     return sentences
 
 
 def dynamic_or_static(rows: list[Judged]) -> list[str]:
     """Hold the two int8 techniques of each model against each other."""
-    sentences, alike = [], []
+    pairs = []
     for model in dict.fromkeys(each.model for each in rows):
         found = {each.row.scheme: each for each in rows if each.model == model and each.int8}
-        if "D" not in found or "S" not in found:
-            continue
-        dynamic, static = found["D"], found["S"]
-        both = [size for size in dynamic.speed if size in static.speed]
-        same = [size for size in both if not apart(dynamic.speedup(size), static.speedup(size))]
-        alike += [f"{model} at batch {size}" for size in same]
-        for ahead, behind in ((static, dynamic), (dynamic, static)):
-            sizes = [
-                size for size in both if size not in same and ahead.speedup(size).value > behind.speedup(size).value
-            ]
+        if "D" in found and "S" in found:
+            pairs.append((found["D"], found["S"]))
+    timed = [(pair, size) for pair in pairs for size in pair[0].speed if size in pair[1].speed]
+    differs = apart([_times(dynamic, static, size) for (dynamic, static), size in timed])
+    told = [found for found, differ in zip(timed, differs, strict=True) if differ]
+    rest = [found for found, differ in zip(timed, differs, strict=True) if not differ]
+    sentences = []
+    for pair in pairs:
+        for ahead, behind in (pair[::-1], pair):
+            sizes = [size for of, size in told if of is pair and ahead.speedup(size).value > behind.speedup(size).value]
             if sizes:
                 each = " and ".join(
                     f"{figures(ahead.speedup(size))} against {figures(behind.speedup(size))} at batch {size}"
                     for size in sizes
                 )
                 sentences.append(f"{ahead.name} is ahead of `{behind.row.technique}`: {each}{_layers(ahead, behind)}.")
-        sentences += _agreements(dynamic, static)
-    if alike:
-        sentences.append(f"Neither is called ahead where the intervals overlap: {', '.join(alike)}.")
-    return sentences
+    by_model = {pair[0].model: " and ".join(str(size) for of, size in rest if of is pair) for pair in pairs}
+    if where := ", ".join(f"{model} at batch {sizes}" for model, sizes in by_model.items() if sizes):
+        sentences.append(f"Neither is called ahead where that might be chance (p ≥ {ALPHA:g}): {where}.")
+    return sentences + _agreements(pairs)
+
+
+def _times(one: Judged, other: Judged, size: int) -> tuple[LogRatio, LogRatio]:
+    """Return what the two take of a common measure: the yardstick, whose errors are known better, or fp32."""
+    if size in one.row.pace and size in other.row.pace:
+        return one.row.pace[size].log_ratio, other.row.pace[size].log_ratio
+    return log_speedup(one.speedup(size)), log_speedup(other.speedup(size))
 
 
 def _layers(ahead: Judged, behind: Judged) -> str:
@@ -122,28 +138,32 @@ def _layers(ahead: Judged, behind: Judged) -> str:
     return f"; it changed {one.changed} of {one.total} layers, the other {other.changed}"
 
 
-def _agreements(dynamic: Judged, static: Judged) -> list[str]:
-    """Say which of the two answers more examples as fp32 does, where the intervals of the shares do not overlap."""
-    shares = [
-        (wilson(each.row.agreement.same, each.row.accuracy.total), each)
-        for each in (dynamic, static)
-        if each.row.agreement is not None and each.row.accuracy is not None
-    ]
-    if len(shares) < 2:
-        return []
-    (most, closer), (least, farther) = sorted(shares, key=lambda pair: -pair[0].value)
-    if most.low <= least.high:
-        return []
-    alike = f"{percent(most.value)} of the examples as {BASELINE} does"
-    return [f"{closer.name} answers {alike}, `{farther.row.technique}` {percent(least.value)}."]
+def _agreements(pairs: list[tuple[Judged, Judged]]) -> list[str]:
+    """Say which of the two answers more examples as fp32 does."""
+    known = [(pair, one, other) for pair in pairs if (one := pair[0].alike) and (other := pair[1].alike)]
+    p_values = holm([two_shares(*one, *other) for _, one, other in known])
+    sentences = []
+    for ((dynamic, static), one, other), p_value in zip(known, p_values, strict=True):
+        if p_value < ALPHA:
+            shares = [(one[0] / one[1], dynamic), (other[0] / other[1], static)]
+            (most, closer), (least, farther) = sorted(shares, key=lambda found: -found[0])
+            answers = f"{percent(most)} of the examples as {BASELINE} does"
+            sentences.append(f"{closer.name} answers {answers}, `{farther.row.technique}` {percent(least)}.")
+    return sentences
 
 
 def batch_sizes(rows: list[Judged]) -> list[str]:
     """Say of each technique where its speed-up at the largest batch size is another than at the smallest."""
     sentences, risen = [], []
+    several = [each for each in rows if len(each.speed) > 1]
+    differs = apart(
+        [(log_speedup(each.speedup(min(each.speed))), log_speedup(each.speedup(max(each.speed)))) for each in several]
+    )
     for technique in dict.fromkeys(each.row.technique for each in rows):
-        timed = [each for each in rows if each.row.technique == technique and len(each.speed) > 1]
-        moved = [each for each in timed if apart(each.speedup(min(each.speed)), each.speedup(max(each.speed)))]
+        timed = [
+            (each, differ) for each, differ in zip(several, differs, strict=True) if each.row.technique == technique
+        ]
+        moved = [each for each, differ in timed if differ]
         up = sorted((each for each in moved if _growth(each) > 1), key=_growth, reverse=True)
         down = sorted((each for each in moved if _growth(each) < 1), key=_growth)
         risen += up
@@ -153,20 +173,25 @@ def batch_sizes(rows: list[Judged]) -> list[str]:
                 few, many = min(most.speed), max(most.speed)
                 sentences.append(
                     f"`{technique}` is worth {word} at batch {many} than at batch {few} on {len(group)} of "
-                    f"{counted(len(timed), 'model')}, most so on {most.model}: {figures(most.speedup(many))} and "
-                    f"{figures(most.speedup(few))}.{_reading(most, few) if group is down else ''}"
+                    f"{counted(len(timed), 'model')}, {'most so on ' if len(group) > 1 else ''}{most.model}: "
+                    f"{figures(most.speedup(many))} and {figures(most.speedup(few))}."
+                    f"{_reading(most, few) if group is down else ''}"
                 )
     return sentences + _per_example(risen)
 
 
 def _reading(each: Judged, size: int) -> str:
-    """Say what a call of one example, most of which is the reading of weights, gains by small ones."""
-    packed, whole = each.row.packed_bytes, each.baseline.packed_bytes if each.baseline else None
-    if size > 1 or each.speed[size].word != FASTER or not packed or not whole or whole < 2 * packed:
+    """Say what a call of one example gains by small weights, where most of it is likely the reading of them."""
+    row, baseline = each.row, each.baseline
+    if size > 1 or each.speed[size].word != FASTER or baseline is None or not (baseline.macs and baseline.params):
+        return ""
+    packed, whole = row.packed_bytes or 0, baseline.packed_bytes or 0
+    once = abs(baseline.macs / baseline.params - 1) < ONCE
+    if not once or whole < READ_BYTES or not 0 < packed < whole / WORTH_READING:
         return ""
     return (
-        f" Likely: a call of one example is mostly the reading of weights, here {megabytes(packed)} MB in the place of "
-        f"{megabytes(whole)}."
+        f" Likely: a call of one example uses each weight once and is mostly the reading of them, here "
+        f"{megabytes(packed)} MB in the place of {megabytes(whole)}."
     )
 
 
@@ -175,19 +200,16 @@ def _growth(each: Judged) -> float:
 
 
 def _per_example(risen: list[Judged]) -> list[str]:
-    """Show, on the row where it is plainest, how a call's own cost is shared by a batch."""
-    baselines = [each.baseline for each in risen if each.baseline is not None and len(each.baseline.latency) > 1]
-    shares = []
-    for row in baselines:
-        few, many = min(row.latency), max(row.latency)
-        alone, shared = (mean_std(row.latency[size].runs_s).mean / size for size in (few, many))
-        shares.append((alone / shared, f"`{row.task}/{row.model}` `{row.technique}`", few, many, alone, shared))
-    if not shares or max(shares)[0] <= 1:
+    """Show, on the row where it is plainest, how what a call costs by itself is shared by a batch."""
+    known = [each for each in risen if each.baseline is not None and each.row.latency.keys() >= each.speed.keys()]
+    if not known:
         return []
-    _, name, few, many, alone, shared = max(shares)
+    most = max(known, key=_growth)
+    few, many = min(most.speed), max(most.speed)
+    alone, shared = (mean_std(most.row.latency[size].runs_s).mean / size for size in (few, many))
     sentence = (
-        f"Where a technique is worth more at batch {many}, what a call costs by itself (dispatch, reading the weights) "
-        f"is likely shared by more examples: {name} takes {seconds(alone)} an example at batch {few} and "
-        f"{seconds(shared)} at batch {many}."
+        f"Likely, where a technique is worth more at batch {many}: what a call costs whatever its batch (dispatch, "
+        f"conversions) hides much of the gain at batch {few}, and {many} examples share it at batch {many}. "
+        f"{most.name} takes {seconds(alone)} an example at batch {few} and {seconds(shared)} at batch {many}."
     )
     return [sentence]

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-TEXT = {
-    "",
-    "Model",
-    "Q",
-    "dtype",
-    "Technique",
-    "Verdict",
-    "By dtype (bytes)",
-    "Network",
-    "Trained in",
-    "Optimizer",
-    "Recipe",
-    "Question",
-    "Tried",
-    "Found",
-    "Bound",
-    "Reached",
-    "Layer",
-    "Rule",
-    "CPU",
-    "Instruction sets",
-    "Device",
-    "Engine",
-}
-"""Columns that are read from the left."""
+from bench.units import MISSING
+
+TEXT = {"", "Model", "Recipe", "Tried", "Found", "Bound", "Reached", "Layer", "CPU", "Device", "By dtype (bytes)"}
+"""Columns that are read from the left though a cell may begin as a number does, or all miss."""
+_NUMBER = re.compile(r"[-+−±]?\d")
 
 
 class Figure(str):
@@ -65,6 +46,15 @@ class Table:
         return "\n\n".join(part for part in parts if part)
 
 
+def read_from_left(rows: Sequence[Sequence[object]], header: Sequence[str]) -> list[bool]:
+    """Say of each column whether it is text: by its name, or as no cell begins as a number does and not all miss."""
+    cells = [[str(cell) for cell in column] for column in zip(*rows, strict=True)] if rows else [[] for _ in header]
+    return [
+        name in TEXT or not (any(map(_NUMBER.match, column)) or all(cell == MISSING for cell in column))
+        for name, column in zip(header, cells, strict=True)
+    ]
+
+
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
     """Return a table in markdown; empty for no rows.
 
@@ -73,7 +63,7 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
     """
     if not rows:
         return ""
-    left = [name in TEXT for name in header]
+    left = read_from_left(rows, header)
     columns = [[_cell(cell) for cell in column] for column in zip(*rows, strict=True)]
     widths = [max(len(name) + 2, *map(len, column)) for name, column in zip(header, columns, strict=True)]
     rules = [

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.report.drawing import GREY, LABEL_POINTS, figure_of, logarithmic, looks, svg
+from bench.report.drawing import GREY, LABEL_POINTS, NARROW_INCHES, figure_of, logarithmic, looks, svg, width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,20 +56,26 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def trade_off(
-    points: Sequence[Point], costs: Sequence[Cost], title: str = "Accuracy against cost", families: Sequence[str] = ()
+    points: Sequence[Point],
+    costs: Sequence[Cost],
+    title: str = "Accuracy against cost",
+    families: Sequence[str] = (),
+    narrow: bool = False,
 ) -> str:
     """Draw accuracy against each of ``costs`` that some point has, with its Pareto front, as SVG.
 
-    ``families`` in their order get the same looks in every picture, whichever of them it shows. Raises ``ValueError``
-    for no points and for a cost that is not positive: the axes are logarithmic.
+    ``families`` in their order get the same looks in every picture, whichever of them it shows. ``narrow`` is for a
+    phone: panels below each other, and no legend. Raises ``ValueError`` for no points and for a cost that is not
+    positive: the axes are logarithmic.
     """
     panels = [cost for cost in costs if any(cost.name in point.costs for point in points)]
     if not panels:
         raise ValueError("no points to draw")
-    across = min(len(panels), PER_ROW) if len(panels) != 4 else 2
+    across = 1 if narrow else 2 if len(panels) == 4 else min(len(panels), PER_ROW)
     down = math.ceil(len(panels) / across)
-    legend = any(point.family not in ("", point.label) for point in points)  # else the labels say it
-    with figure_of({1: 5.6, 2: 9.6, 3: 10.4}[across], 3.7 * down + 0.4 * legend) as figure:
+    legend = not narrow and any(point.family not in ("", point.label) for point in points)  # else the labels say it
+    across_inches = NARROW_INCHES if narrow else {1: 5.6, 2: 9.6, 3: 10.4}[across]
+    with figure_of(across_inches, 3.7 * down + 0.4 * legend) as figure:
         every = figure.subplots(down, across, squeeze=False, sharey=True).flatten()
         width, height = figure.get_size_inches()
         figure.subplots_adjust(
@@ -132,9 +138,15 @@ def _label(axes: Axes, placed: Sequence[tuple[float, float, Point]], corners: Se
         taken += [(left, low - 1, right, low + 1), (right - 1, low, right + 1, high)]
     panel = axes.bbox
     taken += [(-math.inf, panel.y0, panel.x0, panel.y1), (panel.x1, panel.y0, math.inf, panel.y1)]
+    taken += [(-math.inf, -math.inf, math.inf, panel.y0), (-math.inf, panel.y1, math.inf, math.inf)]
     for (x, y), (at, share, point) in zip(spots, placed, strict=True):
-        wide = 0.6 * LABEL_POINTS * len(point.label)
-        offsets = [(dx, dy) for dy in (3, -9, -3, 10, -16, 17, -23, 24) for dx in (5.0, -5.0 - wide)]
+        wide = width_of(point.label, LABEL_POINTS)
+        inside = min(max(-wide / 2, panel.x0 - x), panel.x1 - wide - x)  # around the point, as far as that fits
+        offsets = [
+            (dx, dy)
+            for dy in (3, -9, -3, 10, -16, 17, -23, 24, -30, 31, -37, 38)
+            for dx in ((5.0, -5.0 - wide) if abs(dy) < 9 else (5.0, -5.0 - wide, inside))
+        ]
         boxes = [(x + dx, y + dy, x + dx + wide, y + dy + LABEL_POINTS) for dx, dy in offsets]
         best = min(range(len(boxes)), key=lambda index: (sum(_overlap(boxes[index], box) for box in taken), index))
         taken.append(boxes[best])

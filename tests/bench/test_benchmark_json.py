@@ -14,6 +14,7 @@ import bench
 from bench import result
 from bench.errors import RunFileError
 from bench.extra_info import ExtraInfo
+from bench.report.formats import report
 from bench.report.markdown import render
 from bench.result import Layers, Run
 from bench.verdict import NOT_COMPARABLE, accuracy_verdicts, latency_verdicts
@@ -138,10 +139,24 @@ def test_without_rounds_there_is_what_sums_them_up_and_no_speedup(read: Read) ->
     assert not run.rows[1].speedup
     sentence = latency_verdicts(run.rows, 1)[1].sentence
     assert sentence == "at batch 1: not comparable, its rounds were not kept"
-    text = render([run])
-    assert "> The file does not have each round, so there are no speed-ups; save it with --benchmark-save-data." in text
-    assert "mean over all rounds" in text
-    assert "25.0 µs" in text
+
+
+@pytest.mark.parametrize(
+    ("form", "shown"),
+    [
+        ("md", ["> The file does not have each round, so there are no speed-ups", "mean over all rounds", "25.0 µs"]),
+        ("html", ["save it with --benchmark-save-data", ">25.0 µs</td>"]),
+        ("csv", [",2.5e-05,,2.5e-05,,4,"]),  # mean, its deviation over one run, median, p95, rounds
+        ("json", ['"latency_b1_median_s": 2.5e-05', '"latency_b1_p95_s": null', '"latency_b1_rounds": 4']),
+    ],
+)
+def test_a_file_without_rounds_can_be_had_in_every_form(tmp_path: Path, form: str, shown: list[str]) -> None:
+    source, out = tmp_path / "benchmarks.json", tmp_path / f"report.{form}"
+    source.write_text(json.dumps(content(benchmark(kept=False), benchmark(kept=False, **QINT8))))
+    text = report([source], out=out)
+    assert [each for each in shown if each not in text] == []
+    pictures = sorted(path.name for path in tmp_path.glob("*.svg"))
+    assert pictures == (["trade-off-own-mine.svg"] if form == "md" else []), "a spread needs rounds"
 
 
 def test_a_single_round_has_no_standard_deviation(read: Read) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 import bench
 from bench.report.discussion import discuss
-from bench.result import Accuracy, Layers, Machine, Row, Run
+from bench.report.markdown import render
+from bench.result import Accuracy, Layers, Machine, Pace, Row, Run
 from tests.bench.examples import (
     AMP,
     DATA,
@@ -18,6 +19,7 @@ from tests.bench.examples import (
     QINT8,
     RUN,
     STATIC,
+    TRAINING,
     agreement,
     latency,
     speedup,
@@ -60,6 +62,17 @@ def test_what_changed_layers_and_is_hardly_smaller_says_so() -> None:
     row = QINT8.model_copy(update={"packed_bytes": 1_600_000, "layers": Layers(changed=1, total=10)})
     assert part("What got smaller", FP32, row) == [
         "`mnist/lab1` `dynamic-qint8` is hardly smaller, 1.02×: it changed 1 of 10 layers."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("packed_bytes", "words"),
+    [(1_628_000, "as large as fp32"), (1_700_000, "larger than fp32, 1.04×")],
+)
+def test_what_is_no_smaller_is_not_called_so(packed_bytes: int, words: str) -> None:
+    row = QINT8.model_copy(update={"packed_bytes": packed_bytes})
+    assert part("What got smaller", FP32, row) == [
+        f"`mnist/lab1` `dynamic-qint8` is {words}: it changed 2 of 2 layers."
     ]
 
 
@@ -115,7 +128,7 @@ def test_a_cause_that_the_figures_do_not_name_is_not_named() -> None:
 def test_where_int8_is_slower_nowhere_the_least_speed_up_is_named() -> None:
     [sentence] = part("Where int8 is slower than fp32", FP32, with_speedups(QINT8, 1.5, 3.0))
     assert sentence == (
-        "Nowhere in this run: of 2 comparisons 2 read faster and 0 no difference detected; the "
+        "Nowhere beyond doubt (p < 0.001): of 2 comparisons 2 read faster and 0 no difference detected; the "
         "least speed-up is that of "
         "`mnist/lab1` `dynamic-qint8` at batch 1, 1.50× [1.48, 1.52]."
     )
@@ -123,7 +136,7 @@ def test_where_int8_is_slower_nowhere_the_least_speed_up_is_named() -> None:
 
 def test_a_slow_down_that_the_verdict_does_not_see_is_not_called_one() -> None:
     [sentence] = part("Where int8 is slower than fp32", FP32, with_speedups(QINT8, 0.97, 3.0, p_value=0.02))
-    assert sentence.startswith("Nowhere")
+    assert sentence.startswith("Nowhere beyond doubt")
 
 
 def test_simulated_rows_get_no_sentence_on_latency() -> None:
@@ -149,7 +162,7 @@ def test_float16_without_its_arithmetic_is_slower_for_that() -> None:
 # Dynamic against static
 
 
-def test_static_is_ahead_where_the_intervals_do_not_overlap() -> None:
+def test_static_is_ahead_where_a_test_tells_them_apart() -> None:
     static = with_speedups(STATIC_OK, 0.97, 3.5).model_copy(update={"layers": Layers(changed=3, total=3)})
     assert part("Dynamic against static", FP32, QINT8, static) == [
         (
@@ -157,8 +170,29 @@ def test_static_is_ahead_where_the_intervals_do_not_overlap() -> None:
             "against 3.00× [2.90, 3.10] at batch "
             "64; it changed 3 of 3 layers, the other 2."
         ),
-        "Neither is called ahead where the intervals overlap: `mnist/lab1` at batch 1.",
+        "Neither is called ahead where that might be chance (p ≥ 0.001): `mnist/lab1` at batch 1.",
     ]
+
+
+def test_intervals_that_are_apart_may_still_be_chance() -> None:
+    """1.06 [1.01, 1.11] and 0.99 [0.985, 0.995]: a difference of 7 % with a standard error of some 2 %."""
+    dynamic = QINT8.model_copy(update={"speedup": {64: speedup(1.06, 0.05, 1e-2)}})
+    static = STATIC_OK.model_copy(update={"speedup": {64: speedup(0.99, 0.005, 1e-2)}})
+    assert part("Dynamic against static", FP32, dynamic, static) == [
+        "Neither is called ahead where that might be chance (p ≥ 0.001): `mnist/lab1` at batch 64."
+    ]
+
+
+def test_the_yardstick_tells_them_apart_where_both_were_held_against_it() -> None:
+    """Over fp32 little is known; 1.2 ± 1 % and 1.0 ± 1 % of the yardstick are 13 standard errors apart."""
+    dynamic = QINT8.model_copy(update={"speedup": {64: speedup(1.0, 0.3, 0.9)}})
+    static = STATIC_OK.model_copy(update={"speedup": {64: speedup(1.2, 0.3, 0.2)}})
+    assert part("Dynamic against static", FP32, dynamic, static)[0].startswith("Neither")
+    paced = [
+        row.model_copy(update={"pace": {64: Pace(value=value, error=0.01, freedom=10.0, n=10)}})
+        for row, value in ((dynamic, 1.2), (static, 1.0))
+    ]
+    assert part("Dynamic against static", FP32, *paced)[0].startswith("`mnist/lab1` `static-qint8` is ahead")
 
 
 def test_they_are_held_against_each_other_by_fp32s_answers_too() -> None:
@@ -166,6 +200,8 @@ def test_they_are_held_against_each_other_by_fp32s_answers_too() -> None:
     assert "`mnist/lab1` `dynamic-qint8` answers 99.81 % of the examples as fp32 does, `static-qint8` 97.00 %." in part(
         "Dynamic against static", FP32, QINT8, static
     )
+    near = STATIC_OK.model_copy(update={"agreement": agreement(same=9_960, lost=30, gained=10)})  # p = 0.005
+    assert not any("answers" in sentence for sentence in part("Dynamic against static", FP32, QINT8, near))
 
 
 def test_one_of_the_two_alone_is_held_against_nothing() -> None:
@@ -178,25 +214,42 @@ def test_one_of_the_two_alone_is_held_against_nothing() -> None:
 def test_batch_sizes_are_held_against_each_other() -> None:
     first, second = part("Small and large batches", FP32, QINT8)
     assert first == (
-        "`dynamic-qint8` is worth more at batch 64 than at batch 1 on 1 of 1 model, most so on `mnist/lab1`: "
+        "`dynamic-qint8` is worth more at batch 64 than at batch 1 on 1 of 1 model, `mnist/lab1`: "
         "3.00× [2.90, 3.10] and 0.96× [0.95, 0.97]."
     )
-    # 600 µs / 64 examples
-    assert second.endswith("`mnist/lab1` `fp32` takes 50.0 µs an example at batch 1 and 9.38 µs at batch 64.")
+    # 200 µs / 64 examples
+    assert second.endswith("`mnist/lab1` `dynamic-qint8` takes 52.0 µs an example at batch 1 and 3.13 µs at batch 64.")
 
 
 def test_at_batch_1_small_weights_are_soon_read() -> None:
-    [sentence] = part("Small and large batches", FP32, with_speedups(QINT8, 8.0, 4.5))
+    whole = FP32.model_copy(update={"packed_bytes": 6_000_000})
+    row = with_speedups(QINT8, 8.0, 4.5).model_copy(update={"packed_bytes": 1_500_000})
+    [sentence] = part("Small and large batches", whole, row)
     assert "is worth less at batch 64 than at batch 1" in sentence
-    assert sentence.endswith("mostly the reading of weights, here 0.409 MB in the place of 1.629.")
+    assert sentence.endswith("mostly the reading of them, here 1.500 MB in the place of 6.000.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"packed_bytes": 2_000_000}, "so few stay in the cache"),
+        ({"packed_bytes": 6_000_000, "macs": 60 * 407_050}, "a convolution uses each many times"),
+        ({"packed_bytes": 6_000_000, "macs": None}, "who knows how often each is used"),
+    ],
+)
+def test_reading_is_no_cause_where_it_is_not_most_of_a_call(changes: dict[str, object], why: str) -> None:
+    [sentence] = part("Small and large batches", FP32.model_copy(update=changes), with_speedups(QINT8, 8.0, 4.5))
+    assert "Likely" not in sentence, why
 
 
 def test_one_batch_size_is_held_against_nothing() -> None:
     assert part("Small and large batches", FP32, QINT8, batch_sizes=[1]) == []
 
 
-def test_overlapping_intervals_are_no_difference() -> None:
-    assert part("Small and large batches", FP32, with_speedups(QINT8, 1.50, 1.52)) == []
+@pytest.mark.parametrize("many", [1.52, 1.55])
+def test_what_might_be_chance_is_no_difference(many: float) -> None:
+    """The intervals of 1.50 ± 0.02 and 1.55 ± 0.02 are apart, and p is 0.005."""
+    assert part("Small and large batches", FP32, with_speedups(QINT8, 1.50, many)) == []
 
 
 # Accuracies
@@ -240,7 +293,48 @@ def test_many_losses_are_summed_up() -> None:
     ]
     sentences = part("What the accuracies are worth", FP32, *losses)
     assert sum("is worse than fp32" in sentence for sentence in sentences) == 4
-    assert "So are 3 smaller differences, down to `mnist/lab1` `dorefa:w1`'s −2.91 points." in sentences
+    assert (
+        "3 further rows are worse than fp32, by less: `mnist/lab1` `dorefa:w3` (−2.93 points) to "
+        "`mnist/lab1` `dorefa:w1` (−2.91 points)." in sentences
+    )
+
+
+def test_a_single_further_loss_is_named_and_gains_are_no_losses() -> None:
+    def changed(technique: str, lost: int, gained: int) -> Row:
+        return QINT8.model_copy(update={"technique": technique, "agreement": agreement(9_000, lost, gained)})
+
+    named = [changed(f"dorefa:w{bits}", 300 + bits, 10) for bits in range(1, 5)]
+    rows = [*named, changed("pact:w4a4", 200, 10), changed("pact:w8a8", 10, 100)]
+    sentences = part("What the accuracies are worth", FP32, *rows)
+    assert "1 further row is worse than fp32, by less: `mnist/lab1` `pact:w4a4` (−1.90 points)." in sentences
+    assert "1 further row is better than fp32, by less: `mnist/lab1` `pact:w8a8` (+0.90 points)." in sentences
+
+
+@pytest.mark.parametrize(
+    ("precisions", "own"),
+    [
+        (["float32", "bfloat16"], True),
+        (["bfloat16"], False),
+    ],
+)
+def test_amp_has_a_training_of_its_own_where_fp32_was_not_trained_under_autocast(
+    precisions: list[str], own: bool
+) -> None:
+    trainings = [TRAINING.model_copy(update={"precision": precision}) for precision in precisions]
+    run = RUN.model_copy(update={"trainings": trainings})
+    sentences = dict(discuss(run))["What the accuracies are worth"]
+    assert any("`amp`" in sentence and "a training of its own" in sentence for sentence in sentences) == own
+    shared = "`mnist/lab1` was trained once, under bfloat16 autocast: fp32 has the same weights"
+    assert (shared in render([run])) != own
+
+
+def test_what_took_part_in_a_training_has_its_own() -> None:
+    row = QINT8.model_copy(update={"technique": "dorefa:w1a1", "scheme": "QAT", "agreement": agreement(9_000, 300, 10)})
+    trainings = [TRAINING, TRAINING.model_copy(update={"technique": "dorefa:w1a1"})]
+    for known, own in ((trainings, True), (trainings[:1], False)):
+        run = RUN.model_copy(update={"rows": [FP32, row], "trainings": known})
+        [sentence] = dict(discuss(run))["What the accuracies are worth"][1:]
+        assert ("a training of its own" in sentence) == own
 
 
 def test_equal_answers_are_named() -> None:
@@ -271,17 +365,27 @@ def test_a_hint_in_accuracy_asks_for_other_trainings() -> None:
     assert "`bench run --model mnist/lab1 --technique dynamic-qint8` with 11 other seeds" in question
 
 
+def test_weights_of_ones_own_have_no_other_training() -> None:
+    hint = QINT8.model_copy(update={"agreement": agreement(same=9_950, lost=35, gained=15)})
+    [question] = part("An open question", FP32, hint, inputs="net.py:inputs")
+    assert "More test examples would tell" in question
+    assert "--seed" not in question
+
+
 def test_a_vague_speed_up_asks_for_more_rounds() -> None:
     [question] = part("An open question", FP32, FP16, QINT8)
     assert question.startswith("Is `mnist/lab1` `fp16` faster or slower at batch 64? 1.04× [0.89, 1.19]")
-    # 10 rounds of 100 calls: 577 µs and fp32's 600 µs make 1.18 s, four times of which are 4.7 s.
-    assert question.endswith("`bench run --model mnist/lab1 --technique fp16 --batch 64 --budget 5`.")
+    # 10 rounds of 100 calls, 6 blocks repeated, a warm-up block: fp16 577 µs · 10 + 1154 µs · 6, fp32 600 µs · 10,
+    # four times of which are 7.5 s with the warm-up; twice that leaves room.
+    assert question.endswith(
+        "`bench run --model mnist/lab1 --technique fp16 --batch 64 --precision 0.072 --budget 16`."
+    )
 
 
 def test_a_slow_down_at_small_batches_asks_where_it_ends() -> None:
     [question] = part("An open question", FP32, QINT8, threads=2)
     assert question.startswith("From which batch size on does `mnist/lab1` `dynamic-qint8` pay?")
-    assert "--threads 2 --batch 1 --batch 2 --batch 4 --batch 8 --batch 16 --batch 32 --batch 64`" in question
+    assert "--batch 1 --batch 2 --batch 4 --batch 8 --batch 16 --batch 32 --batch 64 --threads 2`" in question
 
 
 def test_else_the_largest_difference_asks_for_another_seed() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -26,10 +27,10 @@ def drawn() -> str:
         return svg(figure, "A <line> & its title")
 
 
-def ticks(low: float, high: float) -> list[str]:
+def ticks(low: float, high: float, show: Callable[[float], str] = "{:g}".format) -> list[str]:
     with figure_of(4, 3) as figure:
         axes = figure.subplots()
-        logarithmic(axes, low, high, "{:g}".format)
+        logarithmic(axes, low, high, show)
         return [text.get_text() for text in axes.get_xticklabels()]
 
 
@@ -72,6 +73,14 @@ def test_a_name_that_comes_again_keeps_its_look() -> None:
 
 
 def test_ticks_suit_wide_and_narrow_axes() -> None:
-    assert ticks(0.1, 1000) == ["0.1", "1", "10", "100", "1000"]
+    assert ticks(0.05, 2000) == ["0.1", "1", "10", "100", "1000"]
     assert ticks(0.8, 12) == ["1", "2", "5", "10"]
     assert len(ticks(0.97, 1.04)) >= 3
+
+
+def test_a_label_that_would_reach_over_an_end_is_left_out() -> None:
+    assert ticks(0.1, 1000) == ["1", "10", "100"]
+
+
+def test_longer_labels_are_fewer() -> None:
+    assert ticks(0.05, 2000, "{:g} microseconds".format) == ["1 microseconds", "100 microseconds"]

@@ -48,6 +48,13 @@ def test_an_interval_that_is_none_is_left_out() -> None:
     assert record["speedup_b1_p"] is None
 
 
+def test_an_accuracy_that_is_a_share_alone_has_no_interval() -> None:
+    shared = FP32.model_copy(update={"accuracy": None, "accuracy_share": 0.97, "output_error": 0.01})
+    [record] = flat.records([RUN.model_copy(update={"rows": [shared]})])
+    assert (record["accuracy"], record["output_error"]) == (0.97, 0.01)
+    assert (record["correct"], record["accuracy_low"]) == (None, None)
+
+
 def test_json_is_the_same_records_with_numbers_as_numbers() -> None:
     records = json.loads(flat.as_json([RUN]))
     assert records == flat.records([RUN])

@@ -54,7 +54,7 @@ def read(text: str) -> Reader:
 
 
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "_picture", lambda picture: "")
+    monkeypatch.setattr(page, "_panels", lambda picture: "")
 
 
 def hostile_run() -> Run:
@@ -122,10 +122,14 @@ def test_figures_sort_by_the_number_behind_them(text: str) -> None:
 
 def test_pictures_are_part_of_the_page_in_the_colour_of_its_text(read: Reader) -> None:
     pictures = read.named("svg")
-    assert [each["aria-label"].split(": ")[1] for each in pictures] == [
-        "accuracy against size and latency",
-        "latency of one call and its spread",
-        "speed-up over fp32 with its 95 % interval",
+    assert [each["aria-label"].split(": ", 1)[1] for each in pictures] == [
+        "accuracy against size and latency: Packed size (MB)",
+        "accuracy against size and latency: Latency at batch 1, median",
+        "accuracy against size and latency: Latency at batch 64, median",
+        "latency of one call and its spread, batch 1",
+        "latency of one call and its spread, batch 64",
+        "speed-up over fp32 with its 95 % interval, batch 1",
+        "speed-up over fp32 with its 95 % interval, batch 64",
     ]
     assert all(each["role"] == "img" for each in pictures)
     fills = [each["style"] for each in read.named("text")]

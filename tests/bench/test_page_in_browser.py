@@ -7,9 +7,11 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -241,6 +243,43 @@ def test_on_a_phone_text_of_pictures_is_legible_too(opened: Open) -> None:
     assert sizes
     assert min(sizes) >= 11
     assert max(sizes) >= 13.9
+
+
+def test_on_a_phone_every_picture_is_seen_whole(opened: Open) -> None:
+    ends = opened(PHONE).execute_script(
+        "return [...document.querySelectorAll('svg text')].map((each) => each.getBoundingClientRect().right)"
+    )
+    assert len(ends) > 50
+    assert max(ends) <= PHONE[0]
+
+
+def test_at_a_desk_the_panels_of_a_picture_stand_beside_each_other(opened: Open) -> None:
+    tops = opened(DESK).execute_script(
+        """
+        return [...document.querySelectorAll(".panels")].map((each) =>
+          [...each.children].map((panel) => panel.getBoundingClientRect().top));
+        """
+    )
+    assert [len(set(each)) for each in tops] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_what_scrolls_has_a_shade_where_there_is_more(opened: Open, dark: bool) -> None:
+    """The outermost pixels of its lower edge, where nothing but the ground would be, before and after scrolling."""
+    browser = opened(PHONE, dark)
+    wide = browser.find_element(By.CSS_SELECTOR, "[aria-label='MNIST: against fp32']")
+
+    def ends() -> tuple[object, object]:
+        picture = Image.open(BytesIO(wide.screenshot_as_png)).convert("RGB")
+        middle = picture.height // 2 - 12  # within a row
+        return picture.getpixel((0, middle)), picture.getpixel((picture.width - 1, middle))
+
+    ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    left, right = ends()
+    assert left == tuple(ground) != right
+    browser.execute_script("arguments[0].scrollLeft = arguments[0].scrollWidth", wide)
+    left, right = ends()
+    assert left != tuple(ground) == right
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
+import bench
 from bench.errors import RequestError
-from bench.report.pictures import draw, pictures_of, speedups
+from bench.report.drawing import NARROW_INCHES
+from bench.report.pictures import Picture, draw, pictures_of, speedups
 from bench.result import Row, Run
+from tests.bench.drawn_text import boxes, size_of
 from tests.bench.examples import FP16, FP32, QINT8, RUN, STATIC
 from tests.bench.test_import_cost import modules_after
 
@@ -51,6 +55,11 @@ def test_the_trade_off_has_a_panel_for_size_and_for_each_batch_size() -> None:
     assert texts.count("dynamic-qint8") == 3
 
 
+def test_an_accuracy_that_is_a_share_alone_has_its_trade_off() -> None:
+    shared = [row.model_copy(update={"accuracy": None, "accuracy_share": 0.97}) for row in (FP32, QINT8)]
+    assert drawn(run_of(*shared), "trade-off").count("dynamic-qint8") == 3
+
+
 def test_what_is_simulated_stands_beside_sizes_and_operations_and_not_beside_latencies() -> None:
     run = run_of(FP32.model_copy(update={"bit_operations": 4e5}), SIMULATED)
     texts = drawn(run, "trade-off")
@@ -63,6 +72,43 @@ def test_what_is_simulated_stands_beside_sizes_and_operations_and_not_beside_lat
 def test_latencies_are_medians_and_speed_ups_those_of_the_table() -> None:
     assert {"50 µs", "600 µs", "200 µs"} <= set(drawn(RUN, "latency"))
     assert {"0.96×", "3×"} <= set(drawn(RUN, "speed-up"))
+
+
+LAB = bench.load_run(Path(__file__).parents[2] / "reports/lab/run.json")
+
+
+@pytest.mark.parametrize("picture", pictures_of(LAB), ids=lambda picture: picture.name)
+def test_texts_are_within_the_picture_and_beside_each_other(picture: Picture) -> None:
+    for svg in (picture.draw(), *picture.draw_panels().values()):
+        width, height = size_of(svg)
+        found = boxes(svg)
+        assert len(found) > 5
+        outside = [box for box in found if box.left < 0 or box.top < 0 or box.right > width or box.bottom > height]
+        assert outside == []
+        assert [(one, other) for one, other in combinations(found, 2) if one.touches(other)] == []
+
+
+def test_each_panel_can_be_had_alone_and_narrow() -> None:
+    expected = [["Packed size (MB)", "Latency at batch 1, median", "Latency at batch 64, median"]]
+    expected += [["Batch 1", "Batch 64"]] * 2
+    assert [list(picture.draw_panels()) for picture in pictures_of(RUN)] == expected
+    for picture in pictures_of(RUN):
+        for svg in picture.draw_panels().values():
+            assert size_of(svg)[0] <= 72 * NARROW_INCHES
+
+
+def test_a_panel_is_as_narrow_as_its_labels_let_it() -> None:
+    long = QINT8.model_copy(update={"technique": "range-linear:w4a8,per-channel,and,more"})
+    [_, latency, _] = pictures_of(run_of(FP32, long))
+    for svg in latency.draw_panels().values():
+        assert size_of(svg)[0] > 72 * NARROW_INCHES
+        assert min(box.left for box in boxes(svg)) >= 0
+
+
+def test_a_panel_that_has_nothing_to_show_is_left_out() -> None:
+    alone = FP32.model_copy(update={"latency": {1: FP32.latency[1]}})
+    latency = pictures_of(run_of(alone))[-1]
+    assert list(latency.draw_panels()) == ["Batch 1"]
 
 
 def test_machines_can_be_held_against_each_other() -> None:

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tabulate import tabulate
 
-from bench.report.tables import Figure, Table, table
+from bench.report.tables import Figure, Table, read_from_left, table
 
 cells = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="|"), max_size=12)
 
 
-@given(st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5))
-def test_a_table_is_what_tabulate_makes_of_it(rows: list[list[str]]) -> None:
-    header = ["Model", "Size (MB)", "Verdict"]
+figures = st.integers(min_value=-999, max_value=10**9).map("{:,} B".format)
+
+
+@given(st.lists(st.tuples(cells, figures, cells), min_size=1, max_size=5))
+def test_a_table_is_what_tabulate_makes_of_it(rows: list[tuple[str, str, str]]) -> None:
+    header = ["Model", "Size (MB)", "Found"]
     align = ["left", "right", "left"]
     assert table(rows, header) == tabulate(rows, header, tablefmt="pipe", colalign=align, disable_numparse=True)
 
@@ -23,6 +27,24 @@ def test_a_table_by_hand() -> None:
         "| lab1    |       1.630 |",
         "| resnet8 |           – |",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "left"),
+    [
+        ("Loop", ["bench", "pytest-benchmark"], True),
+        ("Q", ["--", "D"], True),
+        ("Verdict", ["=", ""], True),
+        ("By dtype", ["–", "int8 12"], True),
+        ("Gain", ["none", "+3.1 %"], False),
+        ("Loss", ["−0.49 points", "–"], False),
+        ("Error", ["±5 %"], False),
+        ("Memory", ["–", "–"], False),
+        ("CPU", ["11th Gen Intel Core i7"], True),
+    ],
+)
+def test_text_is_read_from_the_left_and_figures_from_the_right(name: str, cells: list[str], left: bool) -> None:
+    assert read_from_left([[cell] for cell in cells], [name]) == [left]
 
 
 def test_no_rows_make_no_table() -> None:
