@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from bench import summary, verdict
@@ -98,7 +99,11 @@ def changes(base: Run, new: Run) -> list[Change]:
     found: list[Change] = []
     for model, pairs in _models(base, new).items():
         for size in new.settings.batch_sizes:
-            timed = [pair for pair in pairs if all(size in row.latency and not row.simulated for row in pair)]
+            timed = [
+                _Timed(before, after, was, now)
+                for before, after in pairs
+                if (was := _time(before, size)) is not None and (now := _time(after, size)) is not None
+            ]
             beside = [yardstick for run in (base, new) if (yardstick := _yardstick(run, model, size)) is not None]
             found += _latencies(model, timed, size, beside)
         found += _accuracies(model, pairs)
@@ -144,23 +149,35 @@ def _yardstick(run: Run, model: str, size: int) -> Latency | None:
     return next((each.latency.get(size) for each in run.yardsticks if each.model == model), None)
 
 
-def _latencies(
-    model: str, pairs: Sequence[tuple[Row, Row]], size: int, yardsticks: Sequence[Latency]
-) -> Iterator[Change]:
-    compared = [_compared(before, after, size, yardsticks) for before, after in pairs]
+def _time(row: Row, size: int) -> float | None:
+    """Return the seconds of a call; ``None`` too for a simulation, whose seconds say nothing."""
+    return row.latency[size].typical_s if size in row.latency and not row.simulated else None
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """One row of two runs, and the seconds of a call in each."""
+
+    before: Row
+    after: Row
+    was_s: float
+    now_s: float
+
+
+def _latencies(model: str, timed: Sequence[_Timed], size: int, yardsticks: Sequence[Latency]) -> Iterator[Change]:
+    compared = [_compared(each, size, yardsticks) for each in timed]
     adjusted_p = holm([ratio.p_value for ratio, _ in compared])
-    for (before, after), (ratio, by), adjusted in zip(pairs, compared, adjusted_p, strict=True):
+    for each, (ratio, by), adjusted in zip(timed, compared, adjusted_p, strict=True):
         word: ChangeWord = "not comparable"
         if ratio.confidence:
             word = "no difference detected" if adjusted >= ALPHA else "slower" if ratio.value > 1 else "faster"
-        times = [summary.quiet_time(row.latency[size].rounds_s) for row in (before, after)]
         change = Change(
             model=model,
-            technique=after.technique,
+            technique=each.after.technique,
             quantity="latency",
             batch_size=size,
-            before=times[0],
-            after=times[1],
+            before=each.was_s,
+            after=each.now_s,
             value=ratio.value - 1,
             low=ratio.low - 1 if ratio.confidence else None,
             high=ratio.high - 1 if ratio.confidence else None,
@@ -169,14 +186,19 @@ def _latencies(
             sentence="",
         )
         why = verdict.p_text(adjusted) if ratio.confidence else f"{counted(ratio.n, 'round')} are too few"
-        sentence = f"latency at batch {size}: {word}, {change.figure} {by} ({_times(*times)}), {why}"
+        times = f"{seconds(each.was_s)} and {seconds(each.now_s)}"
+        sentence = f"latency at batch {size}: {word}, {change.figure} {by} ({times}), {why}"
         yield change.model_copy(update={"sentence": sentence})
 
 
-def _compared(before: Row, after: Row, size: int, yardsticks: Sequence[Latency]) -> tuple[Ratio, str]:
+def _compared(each: _Timed, size: int, yardsticks: Sequence[Latency]) -> tuple[Ratio, str]:
     """Return by which factor a latency changed, and by what that was told."""
+    before, after = each.before, each.after
     times = before.latency[size], after.latency[size]
     drift = summary.DRIFT
+    if not all(latency.rounds_s for latency in times):
+        value = each.now_s / each.was_s
+        return Ratio(value, value, value, 0.0, p_value=1.0, n=0), "in seconds, of rounds that were not kept"
     if size not in before.pace or size not in after.pace:
         was, now = (summary.in_seconds(latency.rounds_s) for latency in times)
         return summary.change(was, now, drift), "in seconds, without a yardstick"
@@ -184,10 +206,6 @@ def _compared(before: Row, after: Row, size: int, yardsticks: Sequence[Latency])
     if any(len(latency.disturbed) > DISTURBED_SHARE * len(latency.rounds) for latency in (*times, *yardsticks)):
         return summary.change(was, now, drift), "by the yardstick, but most blocks were disturbed"
     return summary.change(was, now), "by the yardstick"
-
-
-def _times(before_s: float, after_s: float) -> str:
-    return f"{seconds(before_s)} and {seconds(after_s)}"
 
 
 def _accuracies(model: str, pairs: Sequence[tuple[Row, Row]]) -> Iterator[Change]:

@@ -23,7 +23,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bench.errors import RequestError, RunFileError
-from bench.summary import LogRatio, Ratio, half_width
+from bench.summary import LogRatio, Ratio, half_width, quiet_time
 
 SCHEMA_VERSION: Final = 2
 
@@ -177,6 +177,13 @@ class Latency(Record):
     """Each warm-up block, of all its processes."""
     warm: bool
     """Whether the last two warm-up windows agreed, in all its processes."""
+
+    @property
+    def typical_s(self) -> float | None:
+        """The quiet time of the rounds; the median where they were not kept; ``None`` where that was not either."""
+        if self.rounds_s:
+            return quiet_time(self.rounds_s)
+        return self.summary.median_s if self.summary else None
 
 
 class Speedup(Record):

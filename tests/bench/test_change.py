@@ -8,7 +8,8 @@ import pytest
 
 from bench import change
 from bench.change import Change
-from bench.result import Accuracy, Row, Run
+from bench.result import Accuracy, Row, Run, Summary
+from bench.summary import quiet_time
 from tests.bench.examples import FP32, QINT8, RUN
 from tests.bench.sittings import sitting
 
@@ -86,6 +87,21 @@ def test_too_few_rounds_cannot_be_compared() -> None:
     found = changes(sitting(seed=1, rounds=5), sitting(seed=2))["fp32", 1]
     assert (found.word, found.low, found.p_value) == ("not comparable", None, None)
     assert found.sentence.endswith("5 rounds are too few")
+
+
+def test_rounds_that_were_not_kept_are_shown_and_not_compared() -> None:
+    """As in a file of pytest-benchmark that was saved without its rounds."""
+    run = sitting(seed=1)
+    kept = run.rows[0].latency[1]
+    left = Summary(mean_s=60e-6, std_s=1e-6, median_s=55e-6, rounds=40)
+    unkept = kept.model_copy(update={"rounds": [], "rounds_s": [], "runs_s": [60e-6], "summary": left})
+    row = run.rows[0].model_copy(update={"latency": {1: unkept}})
+    bare = run.model_copy(update={"rows": [row]})
+    for base, new in ((bare, bare), (run, bare), (bare, run)):
+        [found] = changes(base, new).values()
+        assert (found.word, found.low, found.p_value) == ("not comparable", None, None)
+        assert found.sentence.endswith("0 rounds are too few")
+    assert (found.before, found.after) == (55e-6, quiet_time(kept.rounds_s))
 
 
 def test_a_simulation_has_no_latency_to_compare() -> None:
