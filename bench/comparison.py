@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from bench import change, comparability
+from bench import comparability, row_by_row
 from bench.change import Change, Missing
 from bench.errors import RequestError
 from bench.explanation import explanations
@@ -173,8 +173,8 @@ def _pairs(runs: Mapping[str, Run]) -> tuple[list[Pair], list[Apart]]:
                 Pair(
                     base=base,
                     new=label,
-                    changes=change.changes(runs[base], new),
-                    missing=change.missing(runs[base], new),
+                    changes=row_by_row.changes(runs[base], new),
+                    missing=row_by_row.missing(runs[base], new),
                     remarks=_remarks(runs[base], new),
                 )
             )
@@ -186,7 +186,10 @@ def _pairs(runs: Mapping[str, Run]) -> tuple[list[Pair], list[Apart]]:
 
 def _remarks(base: Run, new: Run) -> list[str]:
     differing = comparability.remarks(base, new)
-    return [*([f"What else differs: {'; '.join(differing)}."] if differing else []), *change.how_it_was_done(base, new)]
+    return [
+        *([f"What else differs: {'; '.join(differing)}."] if differing else []),
+        *row_by_row.how_it_was_done(base, new),
+    ]
 
 
 def _tables(runs: Sequence[Run]) -> list[ModelTable]:

@@ -137,11 +137,14 @@ def _figure(change: Change | None) -> tuple[str, str]:
 
 
 def _sentences(pair: Pair) -> list[str]:
-    told = [each for each in pair.changes if each.word not in NO_DIFFERENCE]
+    too_few = [each for each in pair.changes if each.uncertain and each.word == "not comparable"]
+    told = [each for each in pair.changes if each.word not in NO_DIFFERENCE and each not in too_few]
     lines = [f"- {each.row}: {each.sentence}." for each in told]
     lines += [
         f"- `{each.model}` `{each.technique}`: **{'missing' if each.lost else 'new'}**, {each.sentence}."
         for each in pair.missing
     ]
-    rest = len(pair.changes) - len(told)
-    return [*lines, f"- No difference in the {'other ' if told else ''}{counted(rest, 'figure')}."]
+    if too_few:
+        lines.append(f"- Not comparable: {counted(len(too_few), 'figure')} of too few rounds.")
+    rest = len(pair.changes) - len(told) - len(too_few)
+    return [*lines, f"- No difference in the {'other ' if told or too_few else ''}{counted(rest, 'figure')}."]

@@ -14,6 +14,7 @@ from bench.errors import RequestError, RunFileError
 from bench.report.machines import render
 from bench.result import Accuracy, Pace, Row, Run, Yardstick
 from tests.bench.examples import DATA, FP16, FP32, MACHINE, QINT8, RUN, SETTINGS, TRAINING, latency, speedup
+from tests.bench.sittings import sitting
 
 GOLDEN = Path(__file__).with_name("golden_comparison.md")
 
@@ -232,6 +233,13 @@ def test_threads_of_one_machine_compare_as_columns() -> None:
     slower = elsewhere({"cpu": MACHINE.cpu, "isa": MACHINE.isa})
     [sentence] = said(compare(RUN, with_settings(slower, threads=2)), "differs")
     assert sentence.endswith("what could explain it: threads 1 on A, 2 on B.")
+
+
+def test_latencies_of_too_few_rounds_are_no_difference_that_is_not_there() -> None:
+    short = sitting(seed=1, rounds=5)
+    text = render(compare(short, sitting(seed=2)))
+    assert "- Not comparable: 6 figures of too few rounds." in text
+    assert "- No difference in the other 15 figures." in text
 
 
 # Requests
