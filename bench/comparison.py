@@ -6,6 +6,8 @@ machine's own fp32; what is compared between two runs of one machine is in ``ben
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -21,7 +23,7 @@ from bench.verdict import UNDECIDED, latency_verdicts
 ALIKE = 1.1
 """Speed-ups whose ratio is smaller are called alike, however precisely they are known: nobody would choose by it."""
 ALL_NAMED = 4
-"""So many machines have their figures in a sentence; of more, the least and the greatest."""
+"""So many runs are named in a sentence; of more figures, the least and the greatest."""
 PACKED_SLACK = 0.01
 """Packed files may differ by this share: they hold scales as text, and machines round trained weights differently."""
 
@@ -115,11 +117,12 @@ class Comparison(Record):
         return render(self)
 
 
-def compare(*runs: Run | Path | str, labels: Sequence[str] = ()) -> Comparison:
+def compare(*runs: Run | Path | str, labels: Sequence[str] = (), gated: bool = False) -> Comparison:
     """Compare runs, or the run files at these paths; ``labels`` name them, by default A, B, C and so on.
 
-    Raises ``RequestError`` for fewer than two runs or labels that do not fit, and ``RunFileError`` for a file that
-    cannot be read.
+    Raises ``RequestError`` for fewer than two runs, for one that is there twice, for labels that do not fit, and where
+    no two runs have a row in common, unless they are ``gated``: then that is for ``bench.gate`` to say. Raises
+    ``RunFileError`` for a file that cannot be read.
     """
     if len(runs) < 2:
         raise RequestError(f"{counted(len(runs), 'run')} cannot be compared; name two run files or more.")
@@ -128,6 +131,9 @@ def compare(*runs: Run | Path | str, labels: Sequence[str] = ()) -> Comparison:
         raise RequestError(f"{counted(len(runs), 'run')} need as many labels that differ, not {', '.join(names)}.")
     loaded = [each if isinstance(each, Run) else load(Path(each)) for each in runs]
     by_label = dict(zip(names, loaded, strict=True))
+    _refuse_twins(by_label)
+    if not gated:
+        _refuse_strangers(by_label)
     pairs, apart = _pairs(by_label)
     first_of_machine = {
         label: run for label, run in by_label.items() if label not in {pair.new for pair in pairs}
@@ -140,6 +146,27 @@ def compare(*runs: Run | Path | str, labels: Sequence[str] = ()) -> Comparison:
         pairs=pairs,
         apart=apart,
     )
+
+
+def _refuse_twins(runs: Mapping[str, Run]) -> None:
+    """Refuse a run that is compared with itself: it has always passed, and hides that a file was not measured anew."""
+    for (base, before), (new, after) in itertools.combinations(runs.items(), 2):
+        if before == after:
+            raise RequestError(
+                f"{base} and {new} are the same run, measured {before.created}; name files of two measurements."
+            )
+
+
+def _refuse_strangers(runs: Mapping[str, Run]) -> None:
+    holders = Counter(key for run in runs.values() for key in {row_by_row.key(row) for row in run.rows})
+    if max(holders.values(), default=0) < 2:
+        measured = {label: dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows) for label, run in runs.items()}
+        shown = [f"{label} has {', '.join(models) or 'no rows'}" for label, models in measured.items()]
+        shown[ALL_NAMED:] = ["…"] if len(shown) > ALL_NAMED else []
+        raise RequestError(
+            f"no two of these runs have a row in common ({'; '.join(shown)}); "
+            f"name runs of the same models and techniques."
+        )
 
 
 def _letters(position: int) -> str:

@@ -33,7 +33,7 @@ def command(
     from bench.result import write_atomically
 
     rules = [gate.parse(text) for text in fail_if or ()]
-    comparison = compare(*run_file)
+    comparison = compare(*run_file, gated=bool(rules))
     outcome = gate.check(comparison, rules) if rules else None
     if out is None:
         show(render(comparison))

@@ -147,4 +147,6 @@ def _sentences(pair: Pair) -> list[str]:
     if too_few:
         lines.append(f"- Not comparable: {counted(len(too_few), 'figure')} of too few rounds.")
     rest = len(pair.changes) - len(told) - len(too_few)
-    return [*lines, f"- No difference in the {'other ' if told or too_few else ''}{counted(rest, 'figure')}."]
+    if rest:
+        lines.append(f"- No difference in the {'other ' if told or too_few else ''}{counted(rest, 'figure')}.")
+    return lines

@@ -13,7 +13,7 @@ from bench.comparison import Comparison, compare
 from bench.errors import RequestError, RunFileError
 from bench.report.machines import render
 from bench.result import Accuracy, Pace, Row, Run, Yardstick
-from tests.bench.examples import DATA, FP16, FP32, MACHINE, QINT8, RUN, SETTINGS, TRAINING, latency, speedup
+from tests.bench.examples import DATA, FP16, FP32, LATER, MACHINE, QINT8, RUN, SETTINGS, TRAINING, latency, speedup
 from tests.bench.sittings import sitting
 
 GOLDEN = Path(__file__).with_name("golden_comparison.md")
@@ -186,7 +186,7 @@ def test_synthetic_data_and_unfinished_runs_are_said() -> None:
 
 
 def test_two_runs_of_one_machine_are_a_pair_and_said_once() -> None:
-    comparison = compare(RUN, RUN, elsewhere())
+    comparison = compare(RUN, LATER, elsewhere())
     assert [(pair.base, pair.new) for pair in comparison.pairs] == [("A", "B")]
     assert all("on B" not in each.sentence for each in comparison.statements)
 
@@ -251,19 +251,43 @@ def test_an_empty_comparison_is_refused(runs: list[Run]) -> None:
         compare(*runs)
 
 
+def test_runs_without_a_common_row_are_refused() -> None:
+    other = RUN.model_copy(update={"rows": [FP32.model_copy(update={"model": "lab2"})]})
+    message = (
+        r"^no two of these runs have a row in common \(A has mnist/lab1; B has mnist/lab2\); name runs of the same"
+    )
+    with pytest.raises(RequestError, match=message):
+        compare(RUN, other)
+    bare = RUN.model_copy(update={"rows": []})
+    with pytest.raises(RequestError, match="A has mnist/lab1; B has no rows"):
+        compare(RUN, bare)
+    assert compare(RUN, other, LATER).pairs, "of three, two may have no row in common"
+
+
+def test_a_run_is_not_compared_with_itself(tmp_path: Path) -> None:
+    for name in ("run.json", "copy.json"):
+        result.save(RUN, tmp_path / name)
+    with pytest.raises(
+        RequestError, match=r"^A and C are the same run, measured 2026-01-02T03:04:05\+00:00; name files"
+    ):
+        compare(tmp_path / "run.json", elsewhere(), tmp_path / "copy.json")
+
+
 def test_labels_name_the_columns() -> None:
-    assert [column.label for column in compare(RUN, RUN, labels=["main", "branch"]).columns] == ["main", "branch"]
+    assert [column.label for column in compare(RUN, LATER, labels=["main", "branch"]).columns] == ["main", "branch"]
     with pytest.raises(RequestError, match="2 runs need as many labels that differ, not same, same"):
-        compare(RUN, RUN, labels=["same", "same"])
+        compare(RUN, LATER, labels=["same", "same"])
 
 
 def test_there_are_letters_for_any_number_of_runs() -> None:
-    labels = [column.label for column in compare(*[RUN.model_copy(update={"rows": []})] * 53).columns]
+    bare = [RUN.model_copy(update={"rows": [FP32], "created": f"{number}"}) for number in range(53)]
+    labels = [column.label for column in compare(*bare).columns]
     assert (labels[0], labels[25], labels[26], labels[52]) == ("A", "Z", "AA", "BA")
 
 
 def test_files_are_read(tmp_path: Path) -> None:
     result.save(RUN, tmp_path / "run.json")
-    assert compare(tmp_path / "run.json", str(tmp_path / "run.json")) == compare(RUN, RUN)
+    result.save(LATER, tmp_path / "later.json")
+    assert compare(tmp_path / "run.json", str(tmp_path / "later.json")) == compare(RUN, LATER)
     with pytest.raises(RunFileError, match="cannot be read"):
         compare(RUN, tmp_path / "no.json")

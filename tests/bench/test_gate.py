@@ -13,12 +13,12 @@ from bench.comparison import compare
 from bench.errors import RequestError
 from bench.gate import Outcome, Rule, parse
 from bench.result import Pace, Run
-from tests.bench.examples import QINT8, RUN, SETTINGS
+from tests.bench.examples import LATER, QINT8, RUN, SETTINGS
 from tests.bench.sittings import sitting
 
 
 def held(base: Run, new: Run, *rules: str) -> Outcome:
-    return gate.check(compare(base, new), [parse(rule) for rule in rules])
+    return gate.check(compare(base, new, gated=True), [parse(rule) for rule in rules])
 
 
 # Reading
@@ -134,7 +134,7 @@ def paced(slower: float = 1.0, error: float = 0.013) -> Run:
     run = sitting(1)
     pace = Pace(value=0.6 * slower, error=error, freedom=20, n=40)
     rows = [row.model_copy(update={"pace": {1: pace, 64: pace}}) for row in run.rows]
-    return run.model_copy(update={"rows": rows, "created": f"later {slower}"})
+    return run.model_copy(update={"rows": rows})
 
 
 def test_what_would_not_be_called_a_change_is_said_to_be_vague_whatever_its_interval() -> None:
@@ -150,7 +150,7 @@ def test_what_would_not_be_called_a_change_is_said_to_be_vague_whatever_its_inte
 @pytest.mark.parametrize("error", [0.003, 0.013, 0.05])
 def test_the_limit_that_is_advised_is_told(error: float) -> None:
     def checked(rule: str, slower: float = 1.0) -> Outcome:
-        return held(paced(error=error), paced(slower, error), rule)
+        return held(paced(error=error), paced(slower, error).model_copy(update={"created": "later"}), rule)
 
     [advised] = re.findall("or ask for '(.*)'", checked("latency > 1%").checked)
     limit = parse(advised).limit
@@ -199,6 +199,18 @@ def test_a_row_that_vanished_breaks_any_gate() -> None:
     assert not held(base.model_copy(update={"rows": base.rows[:2]}), base, "size > 0%").broken, "a new row is welcome"
 
 
+def test_where_all_rows_vanished_each_is_named() -> None:
+    base = sitting(1)
+    others = [row.model_copy(update={"model": "lab2"}) for row in base.rows]
+    for rows in ([], others):
+        assert held(base, base.model_copy(update={"rows": rows}), "latency > 5%").broken == [
+            f"`mnist/lab1` `{name}` of B against A: missing, the new run has no such row"
+            for name in ("fp32", "fp16", "dynamic-qint8")
+        ]
+    with pytest.raises(RequestError, match="checks nothing"):
+        held(base.model_copy(update={"rows": []}), base, "latency > 5%")
+
+
 def without(run: Run, **changes: object) -> Run:
     return run.model_copy(update={"rows": [row.model_copy(update=changes) for row in run.rows]})
 
@@ -235,7 +247,7 @@ def test_runs_that_do_not_compare_are_refused_with_the_reason() -> None:
 
 def test_a_rule_that_checks_nothing_is_refused() -> None:
     with pytest.raises(RequestError, match=r"^--fail-if 'latency@7 > 5%' checks nothing: no row has such a figure"):
-        held(RUN, RUN, "latency@7 > 5%")
+        held(RUN, LATER, "latency@7 > 5%")
 
 
 # How often it is right
