@@ -4,8 +4,9 @@
 |---|---|---|
 | 1 | 0.1.0 | first |
 | 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
+| 3 | 0.3.0 | yardsticks and paces; models of the user's own; pytest-benchmark's rounds; simulations, scores; epochs |
 
-Version 2 has since gained the yardstick and the rows' pace, which older files lack.
+Version 2 is read too: what it lacks is optional.
 
 Seconds and bytes throughout; ``None`` means "not measured", never 0. Unknown keys are refused by name.
 """
@@ -17,6 +18,7 @@ import json
 import math
 import os
 import tempfile
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -25,7 +27,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from bench.errors import RequestError, RunFileError
 from bench.summary import LogRatio, Ratio, half_width, quiet_time
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+READABLE: Final = (2, 3)
 
 Status = Literal["ok", "unsupported", "failed", "noisy"]
 """``noisy``: measured, but a speed-up is not known as precisely as was asked; ``unsupported``: cannot be had here, for
@@ -319,7 +322,7 @@ class Yardstick(Record):
 class Run(Record):
     """The rows of one machine at one time."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Literal[3] = SCHEMA_VERSION
     quantbench: str
     created: str
     """ISO 8601, UTC."""
@@ -359,7 +362,7 @@ def load(path: Path) -> Run:
         raise RunFileError(
             f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunFileError(f"{path} is not a run file, or a truncated one ({error}); measure again.") from error
     from bench import benchmark_json  # which knows what a run is
 
@@ -370,17 +373,33 @@ def load(path: Path) -> Run:
         raise RunFileError(
             f"{path} is not a run file: it has no schema_version; name a run.json that 'bench run' wrote."
         )
-    if version != SCHEMA_VERSION:
+    if isinstance(version, int) and version > SCHEMA_VERSION:
         raise RunFileError(
-            f"{path} has schema version {version!r} and this quantbench reads version {SCHEMA_VERSION}; "
+            f"{path} has schema version {version}, newer than the {SCHEMA_VERSION} that this quantbench reads; "
+            f"update quantbench."
+        )
+    if version not in READABLE:
+        raise RunFileError(
+            f"{path} has schema version {version!r} and this quantbench reads {' and '.join(map(str, READABLE))}; "
             f"render it with the version that wrote it, or measure again."
         )
     try:
-        return Run.model_validate(content)
+        return Run.model_validate(content | {"schema_version": SCHEMA_VERSION})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RunFileError(f"{path} is not a valid run file: {where}: {first['msg']}; measure again.") from error
+        raise RunFileError(f"{path} {_what_is_wrong(error, content)}.") from error
+
+
+def _what_is_wrong(error: ValidationError, content: dict[str, object]) -> str:
+    """Say what does not fit, and what to do: a key that is not known was most likely written by a later version."""
+    found = error.errors()
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"is not a valid run file: {where}: {first['msg']}; measure again"
+    return (
+        f"was written by quantbench {content.get('quantbench', 'of an unknown version')} and has a key that this one, "
+        f"{metadata.version('quantbench')}, does not know, {where}; update quantbench"
+    )
 
 
 def write_atomically(path: Path, text: str) -> None:
