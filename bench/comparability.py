@@ -5,6 +5,8 @@
 | CPU, its instruction sets or cores, accelerators | another machine: compared by speed-up alone |
 | threads, pinned cores, device, engine, batch sizes | a column of its own: compared by speed-up alone |
 | seed, epochs, data, recipes | the same: the weights are others, and accuracies of other weights do not compare |
+| what gives a user's model inputs, judges and calibrates it | the same: another task |
+| the rest of a user's model | is what one wants to compare: named, and no obstacle |
 | system, Python, torch, quantbench | is what one may want to compare: named, and no obstacle |
 | suite, runs, precision, budget, timeout | nothing: rows that both have compare |
 """
@@ -22,6 +24,9 @@ _SETTINGS = {
     "batch_sizes": "batch sizes",
     "seed": "seed",
     "epochs": "epochs",
+    "inputs": "inputs",
+    "evaluate": "evaluate function",
+    "calibrate": "calibration",
 }
 _SOFTWARE = {"os": "system", "python": "Python", "torch": "torch"}
 
@@ -53,6 +58,12 @@ def other_data(base: Run, new: Run) -> dict[str, str]:
     }
 
 
+def other_source(base: Run, new: Run) -> list[str]:
+    """Return the tasks of a user's models whose files are others."""
+    before = {data.task: data.source for data in base.data}
+    return [data.task for data in new.data if data.source != before.get(data.task, data.source)]
+
+
 def remarks(base: Run, new: Run) -> list[str]:
     """Return what else differs, which is no obstacle."""
     found = [
@@ -60,6 +71,7 @@ def remarks(base: Run, new: Run) -> list[str]:
         for name, text in _SOFTWARE.items()
         if getattr(base.machine, name) != getattr(new.machine, name)
     ]
+    found += [f"the source of {task}" for task in other_source(base, new)]
     if base.quantbench != new.quantbench:
         found.append(f"quantbench {base.quantbench} and {new.quantbench}")
     return found
@@ -79,4 +91,4 @@ def _other_recipes(base: Run, new: Run) -> list[str]:
 def _shown(value: object) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value)) or "none"
-    return "as the recipes have them" if value is None else str(value)
+    return "as the recipes have them" if value is None else str(value) or "none"

@@ -258,7 +258,10 @@ _SIZES: dict[str, tuple[Callable[[Row], int | None], float]] = {
 
 
 def _errors(runs: Mapping[str, Run]) -> list[str]:
-    """Name each size of one variant that is not everywhere the same; other data may make other vocabularies."""
+    """Name each size of one variant that is not everywhere the same.
+
+    Other data may make other vocabularies, and a user's model may have been edited.
+    """
     found = []
     for (model, technique), rows in _variants(runs).items():
         base = next(iter(rows))
@@ -266,6 +269,7 @@ def _errors(runs: Mapping[str, Run]) -> list[str]:
             label: row
             for label, row in rows.items()
             if row.task not in comparability.other_data(runs[base], runs[label])
+            and row.task not in comparability.other_source(runs[base], runs[label])
         }
         for name, (read, slack) in _SIZES.items():
             known = {label: value for label, row in alike.items() if (value := read(row)) is not None}

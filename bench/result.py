@@ -116,6 +116,9 @@ class Data(Record):
     """Why a stand-in was taken; empty otherwise."""
     citation: str
     fingerprint: str
+    """Of a user's model: of what gives its inputs and judges it."""
+    source: str = ""
+    """Of a user's model: changes with all its files; what they hold must be the same for a run to be taken up."""
     train_examples: int | None
     test_examples: int | None
     """``None`` where only the user knows."""

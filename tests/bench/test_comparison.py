@@ -201,6 +201,9 @@ def test_two_runs_of_one_machine_are_a_pair_and_said_once() -> None:
         ({"batch_sizes": [1]}, "batch sizes 1 64 and 1"),
         ({"seed": 1}, "seed 0 and 1"),
         ({"epochs": 3}, "epochs as the recipes have them and 3"),
+        ({"inputs": "net.py:inputs"}, "inputs none and net.py:inputs"),
+        ({"evaluate": "net.py:accuracy"}, "evaluate function none and net.py:accuracy"),
+        ({"calibrate": "net.py:batches"}, "calibration none and net.py:batches"),
     ],
 )
 def test_runs_of_other_settings_are_columns_set_apart_with_the_reason(settings: dict[str, Any], reason: str) -> None:
@@ -221,6 +224,18 @@ def test_other_data_and_other_recipes_set_apart() -> None:
     comparison = compare(RUN, data, recipe)
     assert comparison.apart[0].reasons == ["mnist data real 0123456789abcdef and real ff"]
     assert comparison.apart[1].reasons == ["other recipes of mnist/lab1"]
+
+
+def test_an_edited_model_of_ones_own_compares_and_its_sizes_are_its_own() -> None:
+    def own(source: str, params: int) -> Run:
+        data = DATA.model_copy(update={"kind": "own", "source": source})
+        return RUN.model_copy(update={"data": [data], "rows": [FP32.model_copy(update={"params": params})]})
+
+    comparison = compare(own("aa", 100), own("bb", 90))
+    [pair] = comparison.pairs
+    assert pair.remarks[0] == "What else differs: the source of mnist."
+    assert not comparison.errors
+    assert any(each.quantity == "params" and each.word == "smaller" for each in pair.changes)
 
 
 def test_other_software_on_one_machine_compares_and_is_named() -> None:
