@@ -10,20 +10,14 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from bench import comparability, row_by_row
 from bench.change import Change, Missing
 from bench.errors import RequestError
-from bench.explanation import explanations
-from bench.result import BASELINE, Machine, Record, Row, Run, Settings, Speedup, Status, load
+from bench.result import Machine, Record, Row, Run, Settings, Speedup, Status, load
+from bench.statements import ALL_NAMED, Statement, statements
 from bench.units import counted
-from bench.verdict import UNDECIDED, latency_verdicts
 
-ALIKE = 1.1
-"""Speed-ups whose ratio is smaller are called alike, however precisely they are known: nobody would choose by it."""
-ALL_NAMED = 4
-"""So many runs are named in a sentence; of more figures, the least and the greatest."""
 PACKED_SLACK = 0.01
 """Packed files may differ by this share: they hold scales as text, and machines round trained weights differently."""
 
@@ -67,16 +61,6 @@ class ModelTable(Record):
     model: str
     """As ``task/model``."""
     lines: list[Line]
-
-
-class Statement(Record):
-    """What all machines say of one technique's speed-up."""
-
-    kind: Literal["differs", "agrees", "cannot tell"]
-    model: str
-    technique: str
-    batch_size: int
-    sentence: str
 
 
 class Apart(Record):
@@ -142,7 +126,7 @@ def compare(*runs: Run | Path | str, labels: Sequence[str] = (), gated: bool = F
         columns=[_column(label, run) for label, run in by_label.items()],
         tables=_tables(loaded),
         errors=_errors(by_label),
-        statements=_statements(first_of_machine) if len(first_of_machine) > 1 else [],
+        statements=statements(first_of_machine, _variants(first_of_machine)),
         pairs=pairs,
         apart=apart,
     )
@@ -277,72 +261,3 @@ def _errors(runs: Mapping[str, Run]) -> list[str]:
                 figures = ", ".join(f"{value:,} on {label}" for label, value in known.items())
                 found.append(f"`{technique}` of `{model}`: {figures} {name}, which should be the same everywhere")
     return found
-
-
-def _statements(runs: Mapping[str, Run]) -> list[Statement]:
-    words = {(label, *key): word for label, run in runs.items() for key, word in _words(run).items()}
-    found = []
-    for (model, technique), rows in _variants(runs).items():
-        if technique == BASELINE:
-            continue
-        for size in dict.fromkeys(size for run in runs.values() for size in run.settings.batch_sizes):
-            known = {
-                label: row
-                for label, row in rows.items()
-                if (label, model, technique, size) in words
-                and not row.simulated
-                and size in row.speedup
-                and row.speedup[size].confidence
-            }
-            if len(known) > 1:
-                said = {label: words[label, model, technique, size] for label in known}
-                found.append(_statement(model, size, {label: runs[label] for label in known}, known, said))
-    return found
-
-
-def _words(run: Run) -> dict[tuple[str, str, int], str]:
-    """Return the verdict on each speed-up, as the report of the run has it: one family a task and batch size."""
-    words: dict[tuple[str, str, int], str] = {}
-    for task in dict.fromkeys(row.task for row in run.rows):
-        rows = run.rows_of(task)
-        for size in run.settings.batch_sizes:
-            for row, verdict in zip(rows, latency_verdicts(rows, size), strict=True):
-                words[f"{task}/{row.model}", row.technique, size] = verdict.word
-    return words
-
-
-def _statement(
-    model: str, size: int, runs: Mapping[str, Run], rows: Mapping[str, Row], words: Mapping[str, str]
-) -> Statement:
-    """Say whether speed-ups differ: opposite words, or the slowest's interval below the fastest's and not ``ALIKE``."""
-    speedups = {label: row.speedup[size] for label, row in rows.items()}
-    most = max(speedups, key=lambda label: speedups[label].value)
-    least = min(speedups, key=lambda label: speedups[label].value)
-    high, low = speedups[most], speedups[least]
-    opposite = {"faster", "slower"} <= set(words.values())
-    differs = opposite or (low.high < high.low and high.value > ALIKE * low.value)
-    first = next(iter(rows.values()))
-    what = f"`{first.technique}` on `{model}` at batch {size}"
-    shown = speedups if len(speedups) <= ALL_NAMED else {least: low, most: high}
-    figures = ", ".join(f"{_as_fast(value)} on {label}" for label, value in shown.items())
-    if differs:
-        others = [f"{_as_fast(value)} on {label}" for label, value in shown.items() if label not in (most, least)]
-        could = explanations({label: runs[label] for label in (most, least)}, first.dtype)
-        sentence = (
-            f"{what} is {high.value:.2f}× as fast as {BASELINE} on {most} [{high.low:.2f}, {high.high:.2f}] and "
-            f"{low.value:.2f}× on {least} [{low.low:.2f}, {low.high:.2f}]"
-            + (f" ({', '.join(others)})" if others else "")
-            + (f"; what could explain it: {'; '.join(could)}." if could else "; nothing that is recorded explains it.")
-        )
-        return Statement(kind="differs", model=model, technique=first.technique, batch_size=size, sentence=sentence)
-    if len(set(words.values())) == 1 and UNDECIDED not in words.values():
-        word = next(iter(words.values()))
-        sentence = f"{what} is {word} than {BASELINE} everywhere: {figures}."
-        return Statement(kind="agrees", model=model, technique=first.technique, batch_size=size, sentence=sentence)
-    undecided = [label for label, word in words.items() if word == UNDECIDED]
-    sentence = f"{what}: {figures}; no difference from {BASELINE} detected on {', '.join(undecided)}."
-    return Statement(kind="cannot tell", model=model, technique=first.technique, batch_size=size, sentence=sentence)
-
-
-def _as_fast(value: Speedup) -> str:
-    return f"{value.value:.2f}× [{value.low:.2f}, {value.high:.2f}]"

@@ -25,7 +25,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bench.errors import RequestError, RunFileError
-from bench.summary import LogRatio, Ratio, half_width, quiet_time
+from bench.summary import Interval, LogRatio, Ratio, half_width, log_ratio_of, quiet_time
 
 SCHEMA_VERSION: Final = 3
 READABLE: Final = (2, 3)
@@ -214,6 +214,16 @@ class Speedup(Record):
     def half_width(self) -> float:
         """How far the interval reaches, as a share of the value; infinite where there is none."""
         return half_width(self.value, self.low, self.high, self.confidence)
+
+    @property
+    def interval(self) -> Interval:
+        """The value between its ends."""
+        return Interval(self.value, self.low, self.high, self.confidence)
+
+    @property
+    def log_ratio(self) -> LogRatio:
+        """The ratio as ``bench.summary`` holds it against another."""
+        return log_ratio_of(self.interval, self.n)
 
 
 class Pace(Record):

@@ -273,6 +273,15 @@ def change(before: LogRatio, after: LogRatio, luck: float = SITTING_LUCK) -> Rat
     )
 
 
+def log_ratio_of(interval: Interval, n: int) -> LogRatio:
+    """Return what a 95 % interval of a ratio over ``n`` rounds came from, as if of one start: the groups' freedom."""
+    freedom = max(1, min(n, MAX_GROUPS) - 1)
+    error = None
+    if interval.confidence:
+        error = math.log(interval.high / interval.low) / 2 / student_quantile(1 - CONFIDENCE, freedom)
+    return LogRatio(math.log(interval.value), error, freedom, n)
+
+
 def least_growth(before: LogRatio, after: LogRatio, p_value: float, luck: float = SITTING_LUCK) -> float | None:
     """Return the growth, as a share, that ``change`` would just give this p-value: a fall is told a little sooner.
 

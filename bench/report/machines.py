@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+
 from bench.change import NO_DIFFERENCE, Change
+from bench.comparability import same_machine
 from bench.comparison import Cell, Column, Comparison, ModelTable, Pair
 from bench.report.tables import table
 from bench.result import BASELINE
+from bench.statements import Statement
 from bench.summary import Interval, mean_std
 from bench.units import MISSING, counted, duration, ratio
 
-HOW_TO_READ = (
-    "Cells: mean ± std of a call over the runs, and × the speed-up over the same machine's own fp32 with its 95 % "
-    "interval. Latencies of different machines are only shown; what is compared is the speed-up."
+_HOW_TO_READ = (
+    "Cells: mean ± std of a call over the runs, and × the speed-up over the same {one}'s own fp32 with its 95 % "
+    "interval. Latencies of different {one}s are only shown; what is compared is the speed-up."
 )
 _HEADINGS = {
-    "differs": "What differs between machines",
+    "differs": "What differs between {one}s",
     "agrees": "What agrees",
     "cannot tell": "What cannot be told",
 }
@@ -36,10 +40,12 @@ def render(comparison: Comparison) -> str:
     if comparison.errors:
         errors = "\n".join(f"- **Error**: {error}." for error in comparison.errors)
         parts += ["## Errors: sizes that differ", errors]
-    parts += ["## Latency and speed-up", HOW_TO_READ, *(_model(each, columns) for each in comparison.tables)]
+    one = "run" if _of_one_machine(columns) else "machine"
+    how_to_read = _HOW_TO_READ.format(one=one)
+    parts += ["## Latency and speed-up", how_to_read, *(_model(each, columns) for each in comparison.tables)]
     for kind, heading in _HEADINGS.items():
-        if sentences := [each.sentence for each in comparison.statements if each.kind == kind]:
-            parts += [f"## {heading}", "\n".join(f"- {sentence}" for sentence in sentences)]
+        if said := [each for each in comparison.statements if each.kind == kind]:
+            parts += [f"## {heading.format(one=one)}", *_statements(said)]
     apart = [
         f"- {each.base} and {each.new} are one machine and are not held against each other row by row: "
         f"{'; '.join(each.reasons)}."
@@ -51,6 +57,29 @@ def render(comparison: Comparison) -> str:
     for pair in comparison.pairs:
         parts += _pair(pair)
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _of_one_machine(columns: list[Column]) -> bool:
+    """Return whether some of the runs are of one machine."""
+    return any(same_machine(base.machine, new.machine) for base, new in itertools.combinations(columns, 2))
+
+
+def _statements(statements: list[Statement]) -> list[str]:
+    """Return them as a list, below what could explain all of them where there are several."""
+    shared = [
+        could for could in statements[0].could_explain if all(could in each.could_explain for each in statements[1:])
+    ]
+    if len(statements) == 1:
+        shared = []
+    lines = []
+    for each in statements:
+        rest = [could for could in each.could_explain if could not in shared]
+        why = f"; what could explain it{' too' if shared else ''}: {'; '.join(rest)}" if rest else ""
+        if each.kind == "differs" and not rest and not shared:
+            why = "; nothing that is recorded explains it"
+        lines.append(f"- {each.sentence}{why}.")
+    above = [f"What could explain each: {'; '.join(shared)}."] if shared else []
+    return [*above, "\n".join(lines)]
 
 
 def _machines(columns: list[Column]) -> str:

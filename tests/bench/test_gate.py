@@ -241,7 +241,7 @@ def test_runs_that_do_not_compare_are_refused_with_the_reason() -> None:
     with pytest.raises(RequestError, match="threads 1 and 2; seed 0 and 7; measure both on one machine"):
         held(RUN, threaded, "latency > 5%")
     machine = RUN.machine.model_copy(update={"cpu": "Other"})
-    with pytest.raises(RequestError, match=r"another machine \(Example CPU 3000, Other\)"):
+    with pytest.raises(RequestError, match=r"another machine \(CPU Example CPU 3000 and Other\)"):
         held(RUN, RUN.model_copy(update={"machine": machine}), "latency > 5%")
 
 

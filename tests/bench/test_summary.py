@@ -30,6 +30,7 @@ from bench.summary import (
     least_growth,
     least_loss,
     log_ratio,
+    log_ratio_of,
     mcnemar,
     mean_std,
     paired_difference,
@@ -333,6 +334,15 @@ def test_sittings_differ_by_more_than_their_rounds_show() -> None:
 def test_without_an_error_a_change_has_no_confidence() -> None:
     found = change(LogRatio(0.0, None, 0.0, 5), LogRatio(0.1, 0.01, 10, 20))
     assert (found.confidence, found.p_value, found.low) == (0.0, 1.0, found.value)
+
+
+def test_an_interval_is_what_it_came_from() -> None:
+    rounds = simulated(20, seed=3)
+    before, found = log_ratio(*rounds), log_ratio_of(speedup(*rounds), 20)
+    assert before.error is not None
+    assert found.value == pytest.approx(before.value)
+    assert found.error == pytest.approx(before.error, rel=0.05), "its freedom is not quite that of the groups"
+    assert log_ratio_of(speedup([1.0] * 5, [2.0] * 5), 5).error is None
 
 
 def test_the_least_growth_is_what_a_change_just_tells() -> None:
