@@ -14,13 +14,14 @@ import pytest
 import bench
 from bench import checkpoint
 from bench.layerwise.record import Sensitivity
-from bench.report import page
+from bench.report import compared, page
 from bench.report.comparison import sizes_and_work
 from bench.report.formats import report
 from bench.report.machines import render as render_comparison
 from bench.report.markdown import lab_tables, render
-from bench.report.pictures import pictures_of
+from bench.report.pictures import Picture, pictures_of
 from bench.report.sensitivity import render as render_study
+from bench.result import Run
 from bench.selfcheck import words
 from bench.selfcheck.record import SelfCheck
 from tests.benchmarks import compression, published, suite_speed, trust
@@ -51,11 +52,15 @@ def written(name: str) -> str:
     return (ROOT / "reports" / name).read_text(encoding="utf-8").strip()
 
 
-def threads_compared() -> str:
-    """Return the comparison of the lab suite with 1 and with 2 threads."""
-    return render_comparison(
-        bench.compare(*(ROOT / "reports" / name / "run.json" for name in ("lab", "lab-2-threads")))
-    )
+def threads_runs() -> list[Run]:
+    """Return the lab suite with 1 and with 2 threads."""
+    return [bench.load_run(ROOT / "reports" / name / "run.json") for name in ("lab", "lab-2-threads")]
+
+
+def threads_pictures() -> list[Picture]:
+    """Return the pictures of their comparison."""
+    runs = threads_runs()
+    return compared.pictures_of(compared.labelled(bench.compare(*runs), runs), "threads")
 
 
 def lowbit_table() -> str:
@@ -142,7 +147,13 @@ def test_a_committed_study_is_rendered_from_its_file(path: Path) -> None:
 
 
 def test_the_committed_comparison_is_of_the_committed_runs() -> None:
-    assert (ROOT / "reports/compare/threads.md").read_text(encoding="utf-8") == threads_compared()
+    text = render_comparison(bench.compare(*threads_runs()), threads_pictures())
+    assert (ROOT / "reports/compare/threads.md").read_text(encoding="utf-8") == text
+
+
+def test_the_pictures_of_the_committed_comparison_lie_beside_it() -> None:
+    shown = {picture.name for picture in threads_pictures()}
+    assert shown == {each.name for each in (ROOT / "reports/compare").glob("*.svg")}
 
 
 def test_the_committed_checkpoint_is_the_one_of_its_training() -> None:
@@ -163,6 +174,6 @@ if __name__ == "__main__":
         report([path], out=path.with_name("report.md"))
     for path in PAGE_FILES:
         report([path.with_name("run.json")], out=path)
-    (ROOT / "reports/compare/threads.md").write_text(threads_compared(), encoding="utf-8")
+    compared.write(bench.compare(*threads_runs()), threads_runs(), ROOT / "reports/compare/threads.md")
     for path in PAGES:
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 from bench.change import NO_DIFFERENCE, Change
 from bench.comparability import same_machine
 from bench.comparison import Cell, Column, Comparison, ModelTable, Pair
+from bench.report.pictures import Picture
 from bench.report.tables import table
 from bench.result import BASELINE
 from bench.statements import Statement
@@ -27,8 +29,8 @@ _SIZES = ("size", "packed", "params", "memory")
 _WORDS = {"no difference detected": "=", "the same": "=", "not comparable": ""}
 
 
-def render(comparison: Comparison) -> str:
-    """Return the whole comparison as one document."""
+def render(comparison: Comparison, pictures: Sequence[Picture] = ()) -> str:
+    """Return the whole comparison as one document; it refers to ``pictures``, for their files to lie beside it."""
     columns = comparison.columns
     parts = [f"# Quantbench: {counted(len(columns), 'run')} compared", _machines(columns)]
     parts += [
@@ -42,7 +44,7 @@ def render(comparison: Comparison) -> str:
         parts += ["## Errors: sizes that differ", errors]
     one = "run" if _of_one_machine(columns) else "machine"
     how_to_read = _HOW_TO_READ.format(one=one)
-    parts += ["## Latency and speed-up", how_to_read, *(_model(each, columns) for each in comparison.tables)]
+    parts += ["## Latency and speed-up", how_to_read, *(_model(each, columns, pictures) for each in comparison.tables)]
     for kind, heading in _HEADINGS.items():
         if said := [each for each in comparison.statements if each.kind == kind]:
             parts += [f"## {heading.format(one=one)}", *_statements(said)]
@@ -106,11 +108,13 @@ def _device(column: Column) -> str:
     return device if device == "cpu" else f"{device} ({', '.join(column.machine.accelerators)})"
 
 
-def _model(model: ModelTable, columns: list[Column]) -> str:
+def _model(model: ModelTable, columns: list[Column], pictures: Sequence[Picture]) -> str:
     rows = [
         [line.technique, line.batch_size, *(_cell(cell, line.technique) for cell in line.cells)] for line in model.lines
     ]
-    return f"### {model.model}\n\n{table(rows, ['Technique', 'Batch', *(column.label for column in columns)])}"
+    cells = table(rows, ["Technique", "Batch", *(column.label for column in columns)])
+    images = [f"![{each.title}]({each.name})" for each in pictures if each.model == model.model]
+    return "\n\n".join([f"### {model.model}", cells, *images])
 
 
 def _cell(cell: Cell | None, technique: str) -> str:
