@@ -144,7 +144,7 @@ def _refuse_twins(runs: Mapping[str, Run]) -> None:
 def _refuse_strangers(runs: Mapping[str, Run]) -> None:
     holders = Counter(key for run in runs.values() for key in {row_by_row.key(row) for row in run.rows})
     if max(holders.values(), default=0) < 2:
-        measured = {label: dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows) for label, run in runs.items()}
+        measured = {label: dict.fromkeys(row.full_model for row in run.rows) for label, run in runs.items()}
         shown = [f"{label} has {', '.join(models) or 'no rows'}" for label, models in measured.items()]
         shown[ALL_NAMED:] = ["…"] if len(shown) > ALL_NAMED else []
         raise RequestError(
@@ -207,7 +207,7 @@ def _tables(runs: Sequence[Run]) -> list[ModelTable]:
     tables: dict[str, dict[tuple[str, int], list[Cell | None]]] = {}
     for position, run in enumerate(runs):
         for row in run.rows:
-            lines = tables.setdefault(f"{row.task}/{row.model}", {})
+            lines = tables.setdefault(row.full_model, {})
             for size in run.settings.batch_sizes:
                 cells = lines.setdefault((row.technique, size), [None] * len(runs))
                 cells[position] = Cell(
@@ -230,7 +230,7 @@ def _variants(runs: Mapping[str, Run]) -> dict[tuple[str, str], dict[str, Row]]:
     variants: dict[tuple[str, str], dict[str, Row]] = {}
     for label, run in runs.items():
         for row in run.rows:
-            variants.setdefault((f"{row.task}/{row.model}", row.technique), {})[label] = row
+            variants.setdefault((row.full_model, row.technique), {})[label] = row
     return variants
 
 

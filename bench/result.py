@@ -318,6 +318,16 @@ class Row(Record):
     """Growth of the variant's process from before loading to the peak of one batch of the largest size."""
 
     @property
+    def full_model(self) -> str:
+        """Task and model, as ``task/model``."""
+        return f"{self.task}/{self.model}"
+
+    @property
+    def measured(self) -> bool:
+        """Whether it was measured to the end, however precisely."""
+        return self.status in ("ok", "noisy")
+
+    @property
     def share_right(self) -> float | None:
         """The accuracy as a share, however it is known."""
         return self.accuracy.correct / self.accuracy.total if self.accuracy else self.accuracy_share

@@ -53,13 +53,13 @@ def _missing(has: Run, lacks: Run, lost: bool) -> Iterator[Missing]:
     others = {key(row): row for row in lacks.rows}
     side = "new run" if lost else "base"
     for row in has.rows:
-        if row.status not in ("ok", "noisy"):
+        if not row.measured:
             continue
         other = others.get(key(row))
-        model = f"{row.task}/{row.model}"
+        model = row.full_model
         if other is None:
             yield Missing(model=model, technique=row.technique, lost=lost, sentence=f"the {side} has no such row")
-        elif other.status not in ("ok", "noisy"):
+        elif not other.measured:
             sentence = f"in the {side} it is {other.status}: {other.reason}"
             yield Missing(model=model, technique=row.technique, lost=lost, sentence=sentence)
         elif lost:
@@ -91,7 +91,7 @@ def _models(base: Run, new: Run) -> dict[str, list[tuple[Row, Row]]]:
     models: dict[str, list[tuple[Row, Row]]] = {}
     for row in new.rows:
         if key(row) in before:
-            models.setdefault(f"{row.task}/{row.model}", []).append((before[key(row)], row))
+            models.setdefault(row.full_model, []).append((before[key(row)], row))
     return models
 
 

@@ -80,7 +80,7 @@ class RunBook:
 
     def has(self, name: str) -> bool:
         """Return whether the rows of the model ``task/model`` are there."""
-        return any(f"{row.task}/{row.model}" == name for row in self.run.rows)
+        return any(row.full_model == name for row in self.run.rows)
 
     def add(
         self, data: Data, trainings: Sequence[Training], rows: Sequence[Row], yardsticks: Sequence[Yardstick] = ()

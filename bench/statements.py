@@ -94,7 +94,7 @@ def _words(run: Run) -> dict[tuple[str, str, int], str]:
         rows = run.rows_of(task)
         for size in run.settings.batch_sizes:
             for row, verdict in zip(rows, latency_verdicts(rows, size), strict=True):
-                words[f"{task}/{row.model}", row.technique, size] = verdict.word
+                words[row.full_model, row.technique, size] = verdict.word
     return words
 
 

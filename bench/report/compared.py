@@ -36,9 +36,9 @@ def pictures_of(runs: Mapping[str, Run], stem: str) -> list[Picture]:
     every = [row for run in runs.values() for row in run.rows]
     order = list(dict.fromkeys(row.technique.partition(":")[0] for row in every))
     pictures = []
-    for model in dict.fromkeys(f"{row.task}/{row.model}" for row in every):
+    for model in dict.fromkeys(row.full_model for row in every):
         rows = {
-            label: [row for row in run.rows if f"{row.task}/{row.model}" == model and row.speedup and not row.simulated]
+            label: [row for row in run.rows if row.full_model == model and row.speedup and not row.simulated]
             for label, run in runs.items()
         }
         known = {label: found for label, found in rows.items() if found}

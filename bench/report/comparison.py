@@ -7,7 +7,7 @@ from collections import Counter
 from bench.report.lab import caption
 from bench.report.tables import Figure, Table
 from bench.result import BASELINE, Data, Latency, Row, Run
-from bench.summary import ALPHA, Interval, describe, wilson
+from bench.summary import ALPHA, describe, wilson
 from bench.units import MISSING, counted, megabytes, percent, ratio, seconds
 from bench.verdict import NOT_COMPARABLE, UNDECIDED, Verdict, accuracy_verdicts, latency_verdicts
 
@@ -159,7 +159,7 @@ def verdicts(run: Run) -> dict[str, list[str]]:
                     sentences.append(
                         f"outputs: {percent(row.output_error)} off fp32's on the example inputs (root mean square)"
                     )
-                found[f"`{row.task}/{row.model}` `{row.technique}`"] = sentences
+                found[f"`{row.full_model}` `{row.technique}`"] = sentences
     return found
 
 
@@ -185,7 +185,7 @@ def _speedup(row: Row, size: int) -> str:
     found = row.speedup.get(size)
     if found is None:
         return MISSING
-    return Figure(ratio(Interval(found.value, found.low, found.high, found.confidence)), found.value)
+    return Figure(ratio(found.interval), found.value)
 
 
 def _accuracy(row: Row) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.result import BASELINE, Data, Row, Run, Speedup
-from bench.summary import Interval
 from bench.units import ratio
 from bench.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
 
@@ -27,7 +26,7 @@ class Judged:
     @property
     def model(self) -> str:
         """Name the model, in markdown."""
-        return f"`{self.row.task}/{self.row.model}`"
+        return f"`{self.row.full_model}`"
 
     @property
     def name(self) -> str:
@@ -79,7 +78,7 @@ def signed(each: Judged) -> str:
 
 def figures(found: Speedup) -> str:
     """Return a speed-up with its interval."""
-    return ratio(Interval(found.value, found.low, found.high, found.confidence))
+    return ratio(found.interval)
 
 
 def apart(one: Speedup, other: Speedup) -> bool:

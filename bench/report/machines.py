@@ -12,7 +12,7 @@ from bench.report.pictures import Picture
 from bench.report.tables import table
 from bench.result import BASELINE
 from bench.statements import Statement
-from bench.summary import Interval, mean_std
+from bench.summary import mean_std
 from bench.units import MISSING, counted, duration, ratio
 
 _HOW_TO_READ = (
@@ -128,7 +128,7 @@ def _cell(cell: Cell | None, technique: str) -> str:
     found = cell.speedup
     if technique == BASELINE or found is None:
         return time
-    return f"{time}, {ratio(Interval(found.value, found.low, found.high, found.confidence))}"
+    return f"{time}, {ratio(found.interval)}"
 
 
 def _pair(pair: Pair) -> list[str]:

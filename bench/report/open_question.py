@@ -94,7 +94,7 @@ def _training(run: Run, rows: list[Judged]) -> str:
 
 def _command(run: Run, each: Judged, more: str = "") -> str:
     threads = f" --threads {run.settings.threads}" if run.settings.threads != 1 else ""
-    return f"`bench run --model {each.row.task}/{each.row.model} --technique {each.row.technique}{threads}{more}`"
+    return f"`bench run --model {each.row.full_model} --technique {each.row.technique}{threads}{more}`"
 
 
 def _budget(each: Judged, size: int) -> float:

@@ -40,8 +40,8 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
     pictures = []
     sizes = run.settings.batch_sizes
     order = list(dict.fromkeys(row.technique.partition(":")[0] for row in run.rows))
-    for model in dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows):
-        rows = [row for row in run.rows if f"{row.task}/{row.model}" == model]
+    for model in dict.fromkeys(row.full_model for row in run.rows):
+        rows = [row for row in run.rows if row.full_model == model]
         timed = [row for row in rows if row.latency and not row.simulated]
         ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
         if any(_has_cost(row) for row in rows):

@@ -181,7 +181,7 @@ def _per_example(risen: list[Judged]) -> list[str]:
     for row in baselines:
         few, many = min(row.latency), max(row.latency)
         alone, shared = (mean_std(row.latency[size].runs_s).mean / size for size in (few, many))
-        shares.append((alone / shared, f"`{row.task}/{row.model}` `{row.technique}`", few, many, alone, shared))
+        shares.append((alone / shared, f"`{row.full_model}` `{row.technique}`", few, many, alone, shared))
     if not shares or max(shares)[0] <= 1:
         return []
     _, name, few, many, alone, shared = max(shares)
