@@ -38,6 +38,8 @@ BASELINE = "fp32"
 """The technique that speed-ups and sizes are held against."""
 
 
+Version = Annotated[Literal[3], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
+"""Runs of versions that can be read are of this one from then on, those within studies too."""
 Limit = Annotated[float, BeforeValidator(lambda value: math.inf if value is None else value)]
 """A number; infinite, which JSON has as null, where there is no limit."""
 
@@ -345,7 +347,7 @@ class Yardstick(Record):
 class Run(Record):
     """The rows of one machine at one time."""
 
-    schema_version: Literal[3] = SCHEMA_VERSION
+    schema_version: Version = SCHEMA_VERSION
     quantbench: str
     created: str
     """ISO 8601, UTC."""
@@ -407,7 +409,7 @@ def load(path: Path) -> Run:
             f"render it with the version that wrote it, or measure again."
         )
     try:
-        return Run.model_validate(content | {"schema_version": SCHEMA_VERSION})
+        return Run.model_validate(content)
     except ValidationError as error:
         raise RunFileError(f"{path} {_what_is_wrong(error, content)}.") from error
 
