@@ -5,15 +5,26 @@
 | CPU, its instruction sets or cores, accelerators | another machine: compared by speed-up alone |
 | threads, pinned cores, device, engine, batch sizes | a column of its own: compared by speed-up alone |
 | seed, epochs, data, recipes | the same: the weights are others, and accuracies of other weights do not compare |
+| what gives a user's model inputs, judges and calibrates it | the same: another task |
+| the rest of a user's model | is what one wants to compare: named, and no obstacle |
 | system, Python, torch, quantbench | is what one may want to compare: named, and no obstacle |
 | suite, runs, precision, budget, timeout | nothing: rows that both have compare |
 """
 
 from __future__ import annotations
 
-from bench.result import Machine, Run
+from collections.abc import Mapping
 
-_MACHINE = ("cpu", "architecture", "isa", "physical_cores", "logical_cores", "accelerators")
+from bench.result import Machine, Record, Run
+
+_MACHINE = {
+    "cpu": "CPU",
+    "architecture": "architecture",
+    "isa": "instruction sets",
+    "physical_cores": "physical cores",
+    "logical_cores": "logical cores",
+    "accelerators": "accelerators",
+}
 _SETTINGS = {
     "threads": "threads",
     "pinned_cores": "pinned cores",
@@ -22,6 +33,9 @@ _SETTINGS = {
     "batch_sizes": "batch sizes",
     "seed": "seed",
     "epochs": "epochs",
+    "inputs": "inputs",
+    "evaluate": "evaluate function",
+    "calibrate": "calibration",
 }
 _SOFTWARE = {"os": "system", "python": "Python", "torch": "torch"}
 
@@ -34,12 +48,8 @@ def same_machine(base: Machine, new: Machine) -> bool:
 def obstacles(base: Run, new: Run) -> list[str]:
     """Return why the rows of ``new`` cannot be held against those of ``base`` one by one; empty if they can."""
     if not same_machine(base.machine, new.machine):
-        return [f"another machine ({base.machine.cpu}, {new.machine.cpu})"]
-    found = [
-        f"{text} {_shown(getattr(base.settings, name))} and {_shown(getattr(new.settings, name))}"
-        for name, text in _SETTINGS.items()
-        if getattr(base.settings, name) != getattr(new.settings, name)
-    ]
+        return [f"another machine ({', '.join(_differing(base.machine, new.machine, _MACHINE))})"]
+    found = _differing(base.settings, new.settings, _SETTINGS)
     return found + list(other_data(base, new).values()) + _other_recipes(base, new)
 
 
@@ -53,13 +63,16 @@ def other_data(base: Run, new: Run) -> dict[str, str]:
     }
 
 
+def other_source(base: Run, new: Run) -> list[str]:
+    """Return the tasks of a user's models whose files are others."""
+    before = {data.task: data.source for data in base.data}
+    return [data.task for data in new.data if data.source != before.get(data.task, data.source)]
+
+
 def remarks(base: Run, new: Run) -> list[str]:
     """Return what else differs, which is no obstacle."""
-    found = [
-        f"{text} {getattr(base.machine, name)} and {getattr(new.machine, name)}"
-        for name, text in _SOFTWARE.items()
-        if getattr(base.machine, name) != getattr(new.machine, name)
-    ]
+    found = _differing(base.machine, new.machine, _SOFTWARE)
+    found += [f"the source of {task}" for task in other_source(base, new)]
     if base.quantbench != new.quantbench:
         found.append(f"quantbench {base.quantbench} and {new.quantbench}")
     return found
@@ -76,7 +89,19 @@ def _other_recipes(base: Run, new: Run) -> list[str]:
     return [f"other recipes of {', '.join(dict.fromkeys(differing))}"] if differing else []
 
 
-def _shown(value: object) -> str:
+def _differing(base: Record, new: Record, names: Mapping[str, str]) -> list[str]:
+    """Name the fields that differ, by what a reader calls them, with both values."""
+    values = {name: (getattr(base, name), getattr(new, name)) for name in names}
+    return [
+        f"{names[name]} {_shown(was, name)} and {_shown(now, name)}"
+        for name, (was, now) in values.items()
+        if was != now
+    ]
+
+
+def _shown(value: object, name: str) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value)) or "none"
-    return "as the recipes have them" if value is None else str(value)
+    if value is None:
+        return "as the recipes have them" if name == "epochs" else "unknown"
+    return str(value) or "none"

@@ -6,22 +6,18 @@ machine's own fp32; what is compared between two runs of one machine is in ``ben
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
-from bench import change, comparability
+from bench import comparability, row_by_row
 from bench.change import Change, Missing
 from bench.errors import RequestError
-from bench.explanation import explanations
-from bench.result import BASELINE, Machine, Record, Row, Run, Settings, Speedup, Status, load
+from bench.result import Machine, Record, Row, Run, Settings, Speedup, Status, load
+from bench.statements import ALL_NAMED, Statement, statements
 from bench.units import counted
-from bench.verdict import UNDECIDED, latency_verdicts
 
-ALIKE = 1.1
-"""Speed-ups whose ratio is smaller are called alike, however precisely they are known: nobody would choose by it."""
-ALL_NAMED = 4
-"""So many machines have their figures in a sentence; of more, the least and the greatest."""
 PACKED_SLACK = 0.01
 """Packed files may differ by this share: they hold scales as text, and machines round trained weights differently."""
 
@@ -67,16 +63,6 @@ class ModelTable(Record):
     lines: list[Line]
 
 
-class Statement(Record):
-    """What all machines say of one technique's speed-up."""
-
-    kind: Literal["differs", "agrees", "cannot tell"]
-    model: str
-    technique: str
-    batch_size: int
-    sentence: str
-
-
 class Apart(Record):
     """Two runs that are not held against each other row by row."""
 
@@ -115,11 +101,12 @@ class Comparison(Record):
         return render(self)
 
 
-def compare(*runs: Run | Path | str, labels: Sequence[str] = ()) -> Comparison:
+def compare(*runs: Run | Path | str, labels: Sequence[str] = (), gated: bool = False) -> Comparison:
     """Compare runs, or the run files at these paths; ``labels`` name them, by default A, B, C and so on.
 
-    Raises ``RequestError`` for fewer than two runs or labels that do not fit, and ``RunFileError`` for a file that
-    cannot be read.
+    Raises ``RequestError`` for fewer than two runs, for one that is there twice, for labels that do not fit, and where
+    no two runs have a row in common, unless they are ``gated``: then that is for ``bench.gate`` to say. Raises
+    ``RunFileError`` for a file that cannot be read.
     """
     if len(runs) < 2:
         raise RequestError(f"{counted(len(runs), 'run')} cannot be compared; name two run files or more.")
@@ -128,6 +115,9 @@ def compare(*runs: Run | Path | str, labels: Sequence[str] = ()) -> Comparison:
         raise RequestError(f"{counted(len(runs), 'run')} need as many labels that differ, not {', '.join(names)}.")
     loaded = [each if isinstance(each, Run) else load(Path(each)) for each in runs]
     by_label = dict(zip(names, loaded, strict=True))
+    _refuse_twins(by_label)
+    if not gated:
+        _refuse_strangers(by_label)
     pairs, apart = _pairs(by_label)
     first_of_machine = {
         label: run for label, run in by_label.items() if label not in {pair.new for pair in pairs}
@@ -136,10 +126,31 @@ def compare(*runs: Run | Path | str, labels: Sequence[str] = ()) -> Comparison:
         columns=[_column(label, run) for label, run in by_label.items()],
         tables=_tables(loaded),
         errors=_errors(by_label),
-        statements=_statements(first_of_machine) if len(first_of_machine) > 1 else [],
+        statements=statements(first_of_machine, _variants(first_of_machine)),
         pairs=pairs,
         apart=apart,
     )
+
+
+def _refuse_twins(runs: Mapping[str, Run]) -> None:
+    """Refuse a run that is compared with itself: it has always passed, and hides that a file was not measured anew."""
+    for (base, before), (new, after) in itertools.combinations(runs.items(), 2):
+        if before == after:
+            raise RequestError(
+                f"{base} and {new} are the same run, measured {before.created}; name files of two measurements."
+            )
+
+
+def _refuse_strangers(runs: Mapping[str, Run]) -> None:
+    holders = Counter(key for run in runs.values() for key in {row_by_row.key(row) for row in run.rows})
+    if max(holders.values(), default=0) < 2:
+        measured = {label: dict.fromkeys(row.full_model for row in run.rows) for label, run in runs.items()}
+        shown = [f"{label} has {', '.join(models) or 'no rows'}" for label, models in measured.items()]
+        shown[ALL_NAMED:] = ["…"] if len(shown) > ALL_NAMED else []
+        raise RequestError(
+            f"no two of these runs have a row in common ({'; '.join(shown)}); "
+            f"name runs of the same models and techniques."
+        )
 
 
 def _letters(position: int) -> str:
@@ -173,8 +184,8 @@ def _pairs(runs: Mapping[str, Run]) -> tuple[list[Pair], list[Apart]]:
                 Pair(
                     base=base,
                     new=label,
-                    changes=change.changes(runs[base], new),
-                    missing=change.missing(runs[base], new),
+                    changes=row_by_row.changes(runs[base], new),
+                    missing=row_by_row.missing(runs[base], new),
                     remarks=_remarks(runs[base], new),
                 )
             )
@@ -186,14 +197,17 @@ def _pairs(runs: Mapping[str, Run]) -> tuple[list[Pair], list[Apart]]:
 
 def _remarks(base: Run, new: Run) -> list[str]:
     differing = comparability.remarks(base, new)
-    return [*([f"What else differs: {'; '.join(differing)}."] if differing else []), *change.how_it_was_done(base, new)]
+    return [
+        *([f"What else differs: {'; '.join(differing)}."] if differing else []),
+        *row_by_row.how_it_was_done(base, new),
+    ]
 
 
 def _tables(runs: Sequence[Run]) -> list[ModelTable]:
     tables: dict[str, dict[tuple[str, int], list[Cell | None]]] = {}
     for position, run in enumerate(runs):
         for row in run.rows:
-            lines = tables.setdefault(f"{row.task}/{row.model}", {})
+            lines = tables.setdefault(row.full_model, {})
             for size in run.settings.batch_sizes:
                 cells = lines.setdefault((row.technique, size), [None] * len(runs))
                 cells[position] = Cell(
@@ -216,7 +230,7 @@ def _variants(runs: Mapping[str, Run]) -> dict[tuple[str, str], dict[str, Row]]:
     variants: dict[tuple[str, str], dict[str, Row]] = {}
     for label, run in runs.items():
         for row in run.rows:
-            variants.setdefault((f"{row.task}/{row.model}", row.technique), {})[label] = row
+            variants.setdefault((row.full_model, row.technique), {})[label] = row
     return variants
 
 
@@ -228,7 +242,10 @@ _SIZES: dict[str, tuple[Callable[[Row], int | None], float]] = {
 
 
 def _errors(runs: Mapping[str, Run]) -> list[str]:
-    """Name each size of one variant that is not everywhere the same; other data may make other vocabularies."""
+    """Name each size of one variant that is not everywhere the same.
+
+    Other data may make other vocabularies, and a user's model may have been edited.
+    """
     found = []
     for (model, technique), rows in _variants(runs).items():
         base = next(iter(rows))
@@ -236,6 +253,7 @@ def _errors(runs: Mapping[str, Run]) -> list[str]:
             label: row
             for label, row in rows.items()
             if row.task not in comparability.other_data(runs[base], runs[label])
+            and row.task not in comparability.other_source(runs[base], runs[label])
         }
         for name, (read, slack) in _SIZES.items():
             known = {label: value for label, row in alike.items() if (value := read(row)) is not None}
@@ -243,72 +261,3 @@ def _errors(runs: Mapping[str, Run]) -> list[str]:
                 figures = ", ".join(f"{value:,} on {label}" for label, value in known.items())
                 found.append(f"`{technique}` of `{model}`: {figures} {name}, which should be the same everywhere")
     return found
-
-
-def _statements(runs: Mapping[str, Run]) -> list[Statement]:
-    words = {(label, *key): word for label, run in runs.items() for key, word in _words(run).items()}
-    found = []
-    for (model, technique), rows in _variants(runs).items():
-        if technique == BASELINE:
-            continue
-        for size in dict.fromkeys(size for run in runs.values() for size in run.settings.batch_sizes):
-            known = {
-                label: row
-                for label, row in rows.items()
-                if (label, model, technique, size) in words
-                and not row.simulated
-                and size in row.speedup
-                and row.speedup[size].confidence
-            }
-            if len(known) > 1:
-                said = {label: words[label, model, technique, size] for label in known}
-                found.append(_statement(model, size, {label: runs[label] for label in known}, known, said))
-    return found
-
-
-def _words(run: Run) -> dict[tuple[str, str, int], str]:
-    """Return the verdict on each speed-up, as the report of the run has it: one family a task and batch size."""
-    words: dict[tuple[str, str, int], str] = {}
-    for task in dict.fromkeys(row.task for row in run.rows):
-        rows = run.rows_of(task)
-        for size in run.settings.batch_sizes:
-            for row, verdict in zip(rows, latency_verdicts(rows, size), strict=True):
-                words[f"{task}/{row.model}", row.technique, size] = verdict.word
-    return words
-
-
-def _statement(
-    model: str, size: int, runs: Mapping[str, Run], rows: Mapping[str, Row], words: Mapping[str, str]
-) -> Statement:
-    """Say whether speed-ups differ: opposite words, or the slowest's interval below the fastest's and not ``ALIKE``."""
-    speedups = {label: row.speedup[size] for label, row in rows.items()}
-    most = max(speedups, key=lambda label: speedups[label].value)
-    least = min(speedups, key=lambda label: speedups[label].value)
-    high, low = speedups[most], speedups[least]
-    opposite = {"faster", "slower"} <= set(words.values())
-    differs = opposite or (low.high < high.low and high.value > ALIKE * low.value)
-    first = next(iter(rows.values()))
-    what = f"`{first.technique}` on `{model}` at batch {size}"
-    shown = speedups if len(speedups) <= ALL_NAMED else {least: low, most: high}
-    figures = ", ".join(f"{_as_fast(value)} on {label}" for label, value in shown.items())
-    if differs:
-        others = [f"{_as_fast(value)} on {label}" for label, value in shown.items() if label not in (most, least)]
-        could = explanations({label: runs[label] for label in (most, least)}, first.dtype)
-        sentence = (
-            f"{what} is {high.value:.2f}× as fast as {BASELINE} on {most} [{high.low:.2f}, {high.high:.2f}] and "
-            f"{low.value:.2f}× on {least} [{low.low:.2f}, {low.high:.2f}]"
-            + (f" ({', '.join(others)})" if others else "")
-            + (f"; what could explain it: {'; '.join(could)}." if could else "; nothing that is recorded explains it.")
-        )
-        return Statement(kind="differs", model=model, technique=first.technique, batch_size=size, sentence=sentence)
-    if len(set(words.values())) == 1 and UNDECIDED not in words.values():
-        word = next(iter(words.values()))
-        sentence = f"{what} is {word} than {BASELINE} everywhere: {figures}."
-        return Statement(kind="agrees", model=model, technique=first.technique, batch_size=size, sentence=sentence)
-    undecided = [label for label, word in words.items() if word == UNDECIDED]
-    sentence = f"{what}: {figures}; no difference from {BASELINE} detected on {', '.join(undecided)}."
-    return Statement(kind="cannot tell", model=model, technique=first.technique, batch_size=size, sentence=sentence)
-
-
-def _as_fast(value: Speedup) -> str:
-    return f"{value.value:.2f}× [{value.low:.2f}, {value.high:.2f}]"

@@ -5,17 +5,19 @@
 
 Quantities are latency (``@64`` for one batch size), size, packed, params and memory, whose changes are in ``%``, and
 accuracy, whose change is in points, ``pp``. A row breaks a rule if its change is beyond the limit *and* noise does not
-explain it (``bench.change``). A row that was measured and no longer is breaks the gate whatever the rules.
+explain it (``bench.row_by_row``); of a share of unknown many examples nobody can tell, and a loss of it counts. A
+figure that was measured and no longer is breaks the rules that it is for, a whole row the gate whatever the rules.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import get_args
 
-from bench.change import NO_DIFFERENCE, Change, Quantity
+from bench.change import NO_DIFFERENCE, Change, Missing, Quantity
 from bench.comparison import Comparison
 from bench.errors import RequestError
 from bench.units import counted
@@ -39,13 +41,15 @@ class Rule:
         at = "" if self.batch_size is None else f"@{self.batch_size}"
         return f"{self.quantity}{at} {self.sign} {self.limit:.12g}{_unit(self.quantity)}"
 
-    def covers(self, change: Change) -> bool:
+    def covers(self, figure: Change | Missing) -> bool:
         """Return whether the rule is about this figure."""
-        return change.quantity == self.quantity and self.batch_size in (None, change.batch_size)
+        return figure.quantity == self.quantity and self.batch_size in (None, figure.batch_size)
 
     def broken_by(self, change: Change) -> bool:
         """Return whether the change is beyond the limit and is none that noise explains."""
         if not self.covers(change) or change.word in NO_DIFFERENCE:
+            return False
+        if change.uncertain and change.word == "not comparable":
             return False
         value = 100 * change.value
         return value > self.limit if self.sign == ">" else value < self.limit
@@ -101,10 +105,11 @@ def check(comparison: Comparison, rules: Sequence[Rule]) -> Outcome:
                 f"{'; '.join(reasons[column.label])}; measure both on one machine with the same settings."
             )
     changes = [(pair, change) for pair in pairs.values() for change in pair.changes]
+    lost = [(pair, each) for pair in pairs.values() for each in pair.missing if each.lost]
     broken = []
     for rule in rules:
         covered = [(pair, change) for pair, change in changes if rule.covers(change)]
-        if not covered:
+        if not covered and not lost:
             raise RequestError(f"--fail-if '{rule}' checks nothing: no row has such a figure in both runs.")
         broken += [
             f"{change.row} of {pair.new} against {pair.base}: {change.sentence}: breaks '{rule}'"
@@ -113,9 +118,8 @@ def check(comparison: Comparison, rules: Sequence[Rule]) -> Outcome:
         ]
     broken += [
         f"`{each.model}` `{each.technique}` of {pair.new} against {pair.base}: missing, {each.sentence}"
-        for pair in pairs.values()
-        for each in pair.missing
-        if each.lost
+        for pair, each in lost
+        if each.quantity is None or any(rule.covers(each) for rule in rules)
     ]
     return Outcome(broken, _checked([change for _, change in changes], rules))
 
@@ -132,23 +136,36 @@ def _checked(changes: Sequence[Change], rules: Sequence[Rule]) -> str:
     checked = [change for change in changes if any(rule.covers(change) for rule in rules)]
     rows = len({(change.model, change.technique) for change in checked})
     named = " and ".join(f"'{rule}'" for rule in rules)
-    vague = [change for rule in rules for change in changes if rule.covers(change) and _vague(change, rule)]
-    blind = (
-        f"; {counted(len(vague), 'figure')} known too vaguely to tell a change of that size from noise: "
-        f"give runs a longer --budget"
-        if vague
-        else ""
-    )
-    return f"{counted(len(checked), 'figure')} of {counted(rows, 'row')} held against {named}{blind}"
+    notes = "".join(note for rule in rules for note in _vague(changes, rule))
+    return f"{counted(len(checked), 'figure')} of {counted(rows, 'row')} held against {named}{notes}"
 
 
-def _vague(change: Change, rule: Rule) -> bool:
-    """Return whether a change just beyond the limit would be within the interval's reach of none."""
-    if change.quantity not in ("latency", "accuracy") or change.word == "the same":
-        return False
-    if change.low is None or change.high is None:
+def _vague(changes: Sequence[Change], rule: Rule) -> Iterator[str]:
+    """Say of how many figures a change just beyond the limit would not be told from noise, and what would help."""
+    by_advice: dict[str, list[Change]] = {}
+    for change in changes:
+        if rule.covers(change) and not rule.broken_by(change) and not _tells(change, rule):
+            by_advice.setdefault(change.advice, []).append(change)
+    for advice, vague in by_advice.items():
+        told = [change.least for change in vague if change.least is not None]
+        allowed = f", or ask for '{_wider(rule, max(told))}'" if len(told) == len(vague) else ""
+        yield (
+            f"; {counted(len(vague), 'figure')} known too vaguely to tell a change of that size from noise "
+            f"('{rule}'): {advice}{allowed}"
+        )
+
+
+def _tells(change: Change, rule: Rule) -> bool:
+    """Return whether a change just beyond the limit would be called one."""
+    if not change.uncertain or change.word == "the same":
         return True
-    return 100 * (change.high - change.low) / 2 > abs(rule.limit)
+    return change.least is not None and 100 * change.least <= abs(rule.limit)
+
+
+def _wider(rule: Rule, least: float) -> Rule:
+    """Return the rule with a limit that can be told, in whole percents or tenths of a point."""
+    limit = math.ceil(1000 * least) / 10 if rule.quantity == "accuracy" else math.ceil(100 * least)
+    return replace(rule, limit=limit if rule.sign == ">" else -limit)
 
 
 def _unit(quantity: Quantity) -> str:

@@ -4,8 +4,9 @@
 |---|---|---|
 | 1 | 0.1.0 | first |
 | 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
+| 3 | 0.3.0 | yardsticks and paces; models of the user's own; pytest-benchmark's rounds; simulations, scores; epochs |
 
-Version 2 has since gained the yardstick and the rows' pace, which older files lack.
+Version 2 is read too: what it lacks is optional.
 
 Seconds and bytes throughout; ``None`` means "not measured", never 0. Unknown keys are refused by name.
 """
@@ -17,15 +18,17 @@ import json
 import math
 import os
 import tempfile
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bench.errors import RequestError, RunFileError
-from bench.summary import LogRatio, Ratio, half_width
+from bench.summary import Interval, LogRatio, Ratio, half_width, log_ratio_of, quiet_time
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
+READABLE: Final = (2, 3)
 
 Status = Literal["ok", "unsupported", "failed", "noisy"]
 """``noisy``: measured, but a speed-up is not known as precisely as was asked; ``unsupported``: cannot be had here, for
@@ -35,6 +38,8 @@ BASELINE = "fp32"
 """The technique that speed-ups and sizes are held against."""
 
 
+Version = Annotated[Literal[3], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
+"""Runs of versions that can be read are of this one from then on, those within studies too."""
 Limit = Annotated[float, BeforeValidator(lambda value: math.inf if value is None else value)]
 """A number; infinite, which JSON has as null, where there is no limit."""
 
@@ -113,6 +118,9 @@ class Data(Record):
     """Why a stand-in was taken; empty otherwise."""
     citation: str
     fingerprint: str
+    """Of a user's model: of what gives its inputs and judges it."""
+    source: str = ""
+    """Of a user's model: changes with all its files; what they hold must be the same for a run to be taken up."""
     train_examples: int | None
     test_examples: int | None
     """``None`` where only the user knows."""
@@ -178,6 +186,13 @@ class Latency(Record):
     warm: bool
     """Whether the last two warm-up windows agreed, in all its processes."""
 
+    @property
+    def typical_s(self) -> float | None:
+        """The quiet time of the rounds; the median where they were not kept; ``None`` where that was not either."""
+        if self.rounds_s:
+            return quiet_time(self.rounds_s)
+        return self.summary.median_s if self.summary else None
+
 
 class Speedup(Record):
     """How many times faster than fp32, over paired rounds; see ``bench.summary.speedup``."""
@@ -201,6 +216,16 @@ class Speedup(Record):
     def half_width(self) -> float:
         """How far the interval reaches, as a share of the value; infinite where there is none."""
         return half_width(self.value, self.low, self.high, self.confidence)
+
+    @property
+    def interval(self) -> Interval:
+        """The value between its ends."""
+        return Interval(self.value, self.low, self.high, self.confidence)
+
+    @property
+    def log_ratio(self) -> LogRatio:
+        """The ratio as ``bench.summary`` holds it against another."""
+        return log_ratio_of(self.interval, self.n)
 
 
 class Pace(Record):
@@ -295,6 +320,16 @@ class Row(Record):
     """Growth of the variant's process from before loading to the peak of one batch of the largest size."""
 
     @property
+    def full_model(self) -> str:
+        """Task and model, as ``task/model``."""
+        return f"{self.task}/{self.model}"
+
+    @property
+    def measured(self) -> bool:
+        """Whether it was measured to the end, however precisely."""
+        return self.status in ("ok", "noisy")
+
+    @property
     def share_right(self) -> float | None:
         """The accuracy as a share, however it is known."""
         return self.accuracy.correct / self.accuracy.total if self.accuracy else self.accuracy_share
@@ -312,7 +347,7 @@ class Yardstick(Record):
 class Run(Record):
     """The rows of one machine at one time."""
 
-    schema_version: Literal[2] = SCHEMA_VERSION
+    schema_version: Version = SCHEMA_VERSION
     quantbench: str
     created: str
     """ISO 8601, UTC."""
@@ -352,7 +387,7 @@ def load(path: Path) -> Run:
         raise RunFileError(
             f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunFileError(f"{path} is not a run file, or a truncated one ({error}); measure again.") from error
     from bench import benchmark_json  # which knows what a run is
 
@@ -363,17 +398,33 @@ def load(path: Path) -> Run:
         raise RunFileError(
             f"{path} is not a run file: it has no schema_version; name a run.json that 'bench run' wrote."
         )
-    if version != SCHEMA_VERSION:
+    if isinstance(version, int) and version > SCHEMA_VERSION:
         raise RunFileError(
-            f"{path} has schema version {version!r} and this quantbench reads version {SCHEMA_VERSION}; "
+            f"{path} has schema version {version}, newer than the {SCHEMA_VERSION} that this quantbench reads; "
+            f"update quantbench."
+        )
+    if version not in READABLE:
+        raise RunFileError(
+            f"{path} has schema version {version!r} and this quantbench reads {' and '.join(map(str, READABLE))}; "
             f"render it with the version that wrote it, or measure again."
         )
     try:
         return Run.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RunFileError(f"{path} is not a valid run file: {where}: {first['msg']}; measure again.") from error
+        raise RunFileError(f"{path} {_what_is_wrong(error, content)}.") from error
+
+
+def _what_is_wrong(error: ValidationError, content: dict[str, object]) -> str:
+    """Say what does not fit, and what to do: a key that is not known was most likely written by a later version."""
+    found = error.errors()
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"is not a valid run file: {where}: {first['msg']}; measure again"
+    return (
+        f"was written by quantbench {content.get('quantbench', 'of an unknown version')} and has a key that this one, "
+        f"{metadata.version('quantbench')}, does not know, {where}; update quantbench"
+    )
 
 
 def write_atomically(path: Path, text: str) -> None:

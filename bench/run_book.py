@@ -65,18 +65,22 @@ class RunBook:
         return cls(before.model_copy(update={"settings": settings}), folder)
 
     def require_same_data(self, identities: Mapping[str, tuple[str, str]]) -> None:
-        """Raise ``RunFileError`` if rows that are there were measured on other data: kind and fingerprint by task."""
+        """Raise ``RunFileError`` if rows that are there were measured on other data: kind and fingerprint by task.
+
+        Of a user's model the fingerprint of all its files counts: the rows to come must be of the same model.
+        """
+        before = {entry.task: (entry.kind, entry.source or entry.fingerprint) for entry in self.run.data}
         differing = [
-            f"{entry.task} {entry.kind} {entry.fingerprint}, now {' '.join(identities[entry.task])}"
-            for entry in self.run.data
-            if entry.task in identities and (entry.kind, entry.fingerprint) != identities[entry.task]
+            f"{task} {' '.join(was)}, now {' '.join(identities[task])}"
+            for task, was in before.items()
+            if task in identities and was != identities[task]
         ]
         if differing and self._folder is not None:
             raise _other_run(self._folder / RUN_FILE, "data", differing)
 
     def has(self, name: str) -> bool:
         """Return whether the rows of the model ``task/model`` are there."""
-        return any(f"{row.task}/{row.model}" == name for row in self.run.rows)
+        return any(row.full_model == name for row in self.run.rows)
 
     def add(
         self, data: Data, trainings: Sequence[Training], rows: Sequence[Row], yardsticks: Sequence[Yardstick] = ()

@@ -258,11 +258,10 @@ def change(before: LogRatio, after: LogRatio, luck: float = SITTING_LUCK) -> Rat
     freedom. Without an error on either side there is no confidence.
     """
     value, n = after.value - before.value, min(before.n, after.n)
-    if before.error is None or after.error is None:
+    known = _error_of_change(before, after, luck)
+    if known is None:
         return Ratio(math.exp(value), math.exp(value), math.exp(value), 0.0, p_value=1.0, n=n)
-    error = math.hypot(before.error, after.error, luck, luck)
-    shown = before.error**4 / before.freedom + after.error**4 / after.freedom
-    freedom = error**4 / shown if shown else MAX_FREEDOM
+    error, freedom = known
     margin = student_quantile(1 - CONFIDENCE, freedom) * error
     return Ratio(
         math.exp(value),
@@ -272,6 +271,36 @@ def change(before: LogRatio, after: LogRatio, luck: float = SITTING_LUCK) -> Rat
         p_value=student_p(value / error, freedom),
         n=n,
     )
+
+
+def log_ratio_of(interval: Interval, n: int) -> LogRatio:
+    """Return what a 95 % interval of a ratio over ``n`` rounds came from, as if of one start: the groups' freedom."""
+    freedom = max(1, min(n, MAX_GROUPS) - 1)
+    error = None
+    if interval.confidence:
+        error = math.log(interval.high / interval.low) / 2 / student_quantile(1 - CONFIDENCE, freedom)
+    return LogRatio(math.log(interval.value), error, freedom, n)
+
+
+def least_growth(before: LogRatio, after: LogRatio, p_value: float, luck: float = SITTING_LUCK) -> float | None:
+    """Return the growth, as a share, that ``change`` would just give this p-value: a fall is told a little sooner.
+
+    ``None`` without an error on either side.
+    """
+    known = _error_of_change(before, after, luck)
+    if known is None:
+        return None
+    error, freedom = known
+    return math.expm1(student_quantile(p_value, freedom) * error)
+
+
+def _error_of_change(before: LogRatio, after: LogRatio, luck: float) -> tuple[float, float] | None:
+    """Return the standard error of a change and its degrees of freedom."""
+    if before.error is None or after.error is None:
+        return None
+    error = math.hypot(before.error, after.error, luck, luck)
+    shown = before.error**4 / before.freedom + after.error**4 / after.freedom
+    return error, error**4 / shown if shown else MAX_FREEDOM
 
 
 def in_seconds(rounds_s: Sequence[float]) -> LogRatio:
@@ -383,6 +412,21 @@ def two_shares(correct: int, total: int, later_correct: int, later_total: int) -
     return math.erfc(distance / math.sqrt(2 * variance)) if variance else 1.0
 
 
+def least_loss(correct: int, total: int, later_total: int, p_value: float) -> float | None:
+    """Return the loss, as a difference of shares, to which ``two_shares`` would just give less than this p-value.
+
+    ``None`` if so few examples cannot show any.
+    """
+    low, high = -1, math.ceil(correct / total * later_total)  # right answers that would show one, and that would not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if two_shares(correct, total, middle, later_total) < p_value:
+            low = middle
+        else:
+            high = middle
+    return correct / total - low / later_total if low >= 0 else None
+
+
 def standard_error(correct: int, total: int) -> float:
     """Return the binomial standard error of the accuracy ``correct / total``."""
     if not 0 <= correct <= total or not total:
@@ -453,3 +497,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(order) - rank) * p_values[position]))
         adjusted[position] = largest
     return adjusted
+
+
+def holm_levels(adjusted: Sequence[float]) -> list[float]:
+    """Return below which p-value each of these adjusted ones would be below ``ALPHA``, the others being as they are."""
+    rejected = sum(p_value < ALPHA for p_value in adjusted)
+    return [ALPHA / (len(adjusted) - rejected + (p_value < ALPHA)) for p_value in adjusted]

@@ -80,7 +80,7 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
         return f"at batch {batch_size}: not comparable, its rounds are not paired with {BASELINE}'s"
     if value is not None:
         return f"at batch {batch_size}: not comparable, {value.n} paired rounds are too few for an interval"
-    if row.status in ("failed", "unsupported"):
+    if not row.measured:
         return f"not comparable, {row.reason}"
     if row.simulated and batch_size is not None:
         return "latency: not comparable, float32 kernels simulate what low precision would compute"
@@ -93,7 +93,7 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
 
 def _why_unjudged(row: Row, rows: Sequence[Row]) -> str | None:
     """Return why nothing is said of the accuracy, though both rows were measured: single answers are not known."""
-    measured = {each.technique for each in rows if each.model == row.model and each.status in ("ok", "noisy")}
+    measured = {each.technique for each in rows if each.model == row.model and each.measured}
     if row.technique == BASELINE or not {row.technique, BASELINE} <= measured:
         return None
     if row.share_right is None:

@@ -14,13 +14,14 @@ import pytest
 import bench
 from bench import checkpoint
 from bench.layerwise.record import Sensitivity
-from bench.report import page
+from bench.report import compared, page
 from bench.report.comparison import sizes_and_work
 from bench.report.formats import report
 from bench.report.machines import render as render_comparison
 from bench.report.markdown import lab_tables, render
-from bench.report.pictures import pictures_of
+from bench.report.pictures import Picture, pictures_of
 from bench.report.sensitivity import render as render_study
+from bench.result import Run
 from bench.selfcheck import words
 from bench.selfcheck.record import SelfCheck
 from tests.benchmarks import compression, published, suite_speed, trust
@@ -51,11 +52,15 @@ def written(name: str) -> str:
     return (ROOT / "reports" / name).read_text(encoding="utf-8").strip()
 
 
-def threads_compared() -> str:
-    """Return the comparison of the lab suite with 1 and with 2 threads."""
-    return render_comparison(
-        bench.compare(*(ROOT / "reports" / name / "run.json" for name in ("lab", "lab-2-threads")))
-    )
+def threads_runs() -> list[Run]:
+    """Return the lab suite with 1 and with 2 threads."""
+    return [bench.load_run(ROOT / "reports" / name / "run.json") for name in ("lab", "lab-2-threads")]
+
+
+def threads_pictures() -> list[Picture]:
+    """Return the pictures of their comparison."""
+    runs = threads_runs()
+    return compared.pictures_of(compared.labelled(bench.compare(*runs), runs), "threads")
 
 
 def lowbit_table() -> str:
@@ -100,9 +105,12 @@ def test_the_pictures_of_a_committed_report_lie_beside_it(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.parent.name)
 def test_a_committed_page_is_rendered_from_its_run_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the pictures, whose bytes are those of the matplotlib that drew them."""
-    monkeypatch.setattr(page, "_picture", lambda picture: "")
-    text = re.sub(r"<svg.*?</svg>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert text == page.render([bench.load_run(path.with_name("run.json"))])
+    monkeypatch.setattr(page, "_panels", lambda picture: "")
+    figures = re.compile(r"<figure>.*?</figure>", flags=re.DOTALL)
+    committed = path.read_text(encoding="utf-8")
+    rendered = page.render([bench.load_run(path.with_name("run.json"))])
+    assert figures.sub("", committed) == figures.sub("", rendered)
+    assert len(figures.findall(committed)) == len(figures.findall(rendered)) > 0
 
 
 @pytest.mark.parametrize("path", RUN_FILES, ids=lambda path: path.parent.name)
@@ -142,7 +150,13 @@ def test_a_committed_study_is_rendered_from_its_file(path: Path) -> None:
 
 
 def test_the_committed_comparison_is_of_the_committed_runs() -> None:
-    assert (ROOT / "reports/compare/threads.md").read_text(encoding="utf-8") == threads_compared()
+    text = render_comparison(bench.compare(*threads_runs()), threads_pictures())
+    assert (ROOT / "reports/compare/threads.md").read_text(encoding="utf-8") == text
+
+
+def test_the_pictures_of_the_committed_comparison_lie_beside_it() -> None:
+    shown = {picture.name for picture in threads_pictures()}
+    assert shown == {each.name for each in (ROOT / "reports/compare").glob("*.svg")}
 
 
 def test_the_committed_checkpoint_is_the_one_of_its_training() -> None:
@@ -163,6 +177,6 @@ if __name__ == "__main__":
         report([path], out=path.with_name("report.md"))
     for path in PAGE_FILES:
         report([path.with_name("run.json")], out=path)
-    (ROOT / "reports/compare/threads.md").write_text(threads_compared(), encoding="utf-8")
+    compared.write(bench.compare(*threads_runs()), threads_runs(), ROOT / "reports/compare/threads.md")
     for path in PAGES:
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -19,7 +19,7 @@ def command(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write, .md or .json.  [default: markdown on the terminal]")
+        Path | None, typer.Option(help="File to write, .md with pictures beside it, or .json.  [default: the terminal]")
     ] = None,
 ) -> None:
     """Compare runs: speed-ups between machines, and row by row what changed between runs of one machine.
@@ -29,18 +29,18 @@ def command(
     """
     from bench import gate
     from bench.comparison import compare
+    from bench.report import compared
     from bench.report.machines import render
-    from bench.result import write_atomically
+    from bench.result import load
 
     rules = [gate.parse(text) for text in fail_if or ()]
-    comparison = compare(*run_file)
+    runs = [load(path) for path in run_file]
+    comparison = compare(*runs, gated=bool(rules))
     outcome = gate.check(comparison, rules) if rules else None
     if out is None:
         show(render(comparison))
-    elif out.suffix == ".json":
-        write_atomically(out, comparison.model_dump_json(indent=1) + "\n")
     else:
-        write_atomically(out, render(comparison))
+        compared.write(comparison, runs, out)
     if outcome is not None:
         show(("\n" if out is None else "") + gate.words(outcome))
         raise typer.Exit(1 if outcome.broken else 0)

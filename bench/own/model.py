@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,13 +44,20 @@ class OwnModel:
         return f"{self.task}/{self.name_in_task}"
 
     def fingerprint(self) -> str:
-        """Return 16 hex digits that change with the files that the parts are in."""
+        """Return 16 hex digits that change with what gives its inputs and judges it: its data, as it were."""
+        return _digest(part.definition for part in (self.inputs, self.evaluate, self.calibrate) if part is not None)
+
+    def source(self) -> str:
+        """Return 16 hex digits that change with the files that the parts are in, the model's too."""
         parts = [part for part in (self.model, self.inputs, self.evaluate, self.calibrate) if part is not None]
-        paths = dict.fromkeys(part.path for part in parts)
-        hasher = hashlib.sha256()
-        for path in paths:
-            hasher.update(path.read_bytes())
-        return hasher.hexdigest()[:16]
+        return _digest(path.read_bytes() for path in dict.fromkeys(part.path for part in parts))
+
+
+def _digest(contents: Iterable[bytes]) -> str:
+    hasher = hashlib.sha256()
+    for content in contents:
+        hasher.update(hashlib.sha256(content).digest())
+    return hasher.hexdigest()[:16]
 
 
 @dataclass(frozen=True)

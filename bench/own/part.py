@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import inspect
 import pickle
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 
 from bench.blame import told
 from bench.errors import OwnModelError, RequestError, UnknownNameError
+from bench.own.definition import definition
 
 OURS = ("models", "tasks")
 """Packages of ours whose names a user's own modules may well have."""
@@ -35,6 +37,11 @@ class Part(Protocol):
     @property
     def words(self) -> str:
         """What a sentence calls it, such as ``build() of net.py``."""
+        ...
+
+    @property
+    def definition(self) -> bytes:
+        """What changes with it, and as little as can be with anything else."""
         ...
 
     def load(self) -> Any:
@@ -69,6 +76,11 @@ class FilePart:
         """Callable and file."""
         return f"{self.name}() of {self.path.name}"
 
+    @property
+    def definition(self) -> bytes:
+        """Its text, and that of what it uses of its file."""
+        return definition(self.path, self.name).encode()
+
     def load(self) -> Any:
         """Import the file, if this process has not yet, and return the callable."""
         found: Any = _import(self.path)
@@ -97,6 +109,13 @@ class PickledPart:
     words: str
     search_path: tuple[str, ...]
     """The caller's ``sys.path``: its classes that do stand in modules are imported from there."""
+    text: str = ""
+    """Of a function or class; empty for any other object."""
+
+    @property
+    def definition(self) -> bytes:
+        """Its text, which a pickle does not always have; the pickle where there is none."""
+        return self.text.encode() or self.path.read_bytes()
 
     @classmethod
     def save(cls, value: object, path: Path, title: str, words: str) -> PickledPart:
@@ -110,7 +129,7 @@ class PickledPart:
                 f"{words} cannot be handed to worker processes ({told(error)}); "
                 f"write it to a file and use 'bench run --model FILE.py:CALLABLE'."
             ) from error
-        return cls(path, title, words, tuple(sys.path))
+        return cls(path, title, words, tuple(sys.path), _text(value))
 
     def load(self) -> Any:
         """Rebuild it."""
@@ -124,6 +143,14 @@ class PickledPart:
                 f"{self.words} cannot be rebuilt in a worker process ({told(error)}); "
                 f"write it to a file and use 'bench run --model FILE.py:CALLABLE'."
             ) from error
+
+
+def _text(value: object) -> str:
+    """Return the source of a function or class; empty where there is none."""
+    try:
+        return inspect.getsource(value) if inspect.isroutine(value) or inspect.isclass(value) else ""
+    except (OSError, TypeError):
+        return ""
 
 
 def _import(path: Path) -> ModuleType:

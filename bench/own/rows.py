@@ -25,7 +25,7 @@ def run_own(
     """Measure model after model, those that the run has not yet; raises ``OwnModelError`` before the first."""
     settings = book.run.settings
     pending = [model for model in models if not book.has(model.name)]
-    book.require_same_data({model.task: ("own", model.fingerprint()) for model in models})
+    book.require_same_data({model.task: ("own", model.source()) for model in models})
     taken_on = [
         _take_on(model, settings, folder / f"{number}.safetensors", bars) for number, model in enumerate(pending)
     ]
@@ -91,6 +91,7 @@ def _data(model: OwnModel, facts: OwnFacts) -> Data:
         note="",
         citation="",
         fingerprint=model.fingerprint(),
+        source=model.source(),
         train_examples=None,
         test_examples=None,
     )

@@ -43,7 +43,7 @@ def command(run: Run, row: Row, **changes: object) -> str:
         told = {name: value for name, value in told.items() if name not in SUPPLIED}
         if ":" not in run.settings.inputs:
             return _call(row, told)
-    words = ["--model", _model(run, row) if own else f"{row.task}/{row.model}", "--technique", row.technique]
+    words = ["--model", _model(run, row) if own else row.full_model, "--technique", row.technique]
     for name, value in told.items():
         for each in value if isinstance(value, list) else [value]:
             words += [f"--{OPTIONS.get(name, name)}", f"{each:g}" if isinstance(each, float) else str(each)]

@@ -8,7 +8,7 @@ from bench.report.lab import caption
 from bench.report.tables import Figure, Table
 from bench.report.times import times
 from bench.result import BASELINE, Data, Row, Run
-from bench.summary import ALPHA, Interval, wilson
+from bench.summary import ALPHA, wilson
 from bench.units import MISSING, counted, megabytes, percent, ratio, seconds
 from bench.verdict import NOT_COMPARABLE, UNDECIDED, Verdict, accuracy_verdicts, latency_verdicts
 
@@ -154,7 +154,7 @@ def verdicts(run: Run) -> dict[str, list[str]]:
                     sentences.append(
                         f"outputs: {percent(row.output_error)} off fp32's on the example inputs (root mean square)"
                     )
-                found[f"`{row.task}/{row.model}` `{row.technique}`"] = sentences
+                found[f"`{row.full_model}` `{row.technique}`"] = sentences
     return found
 
 
@@ -180,7 +180,7 @@ def _speedup(row: Row, size: int) -> str:
     found = row.speedup.get(size)
     if found is None:
         return MISSING
-    return Figure(ratio(Interval(found.value, found.low, found.high, found.confidence)), found.value)
+    return Figure(ratio(found.interval), found.value)
 
 
 def _accuracy(row: Row) -> str:

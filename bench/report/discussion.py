@@ -122,7 +122,7 @@ def _scale(title: str, row: Row) -> str:
     correct, total = row.accuracy.correct, row.accuracy.total
     return (
         f"{title} has {total:,} test examples: an answer is {100 / total:.2f} points, and the "
-        f"{percent(correct / total)} of `{row.task}/{row.model}` `{row.technique}` have a standard error of "
+        f"{percent(correct / total)} of `{row.full_model}` `{row.technique}` have a standard error of "
         f"{100 * standard_error(correct, total):.2f} points."
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.result import BASELINE, Data, Row, Run, Speedup
-from bench.summary import ALPHA, MIN_ROUNDS, Interval, LogRatio, change, holm, student_quantile
+from bench.summary import ALPHA, MIN_ROUNDS, LogRatio, change, holm, student_quantile
 from bench.units import ratio
 from bench.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
 
@@ -31,7 +31,7 @@ class Judged:
     @property
     def model(self) -> str:
         """Name the model, in markdown."""
-        return f"`{self.row.task}/{self.row.model}`"
+        return f"`{self.row.full_model}`"
 
     @property
     def name(self) -> str:
@@ -90,7 +90,7 @@ def signed(each: Judged) -> str:
 
 def figures(found: Speedup) -> str:
     """Return a speed-up with its interval."""
-    return ratio(Interval(found.value, found.low, found.high, found.confidence))
+    return ratio(found.interval)
 
 
 def apart(pairs: Sequence[tuple[LogRatio, LogRatio]]) -> list[bool]:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 from bench.change import NO_DIFFERENCE, Change
+from bench.comparability import same_machine
 from bench.comparison import Cell, Column, Comparison, ModelTable, Pair
+from bench.report.pictures import Picture
 from bench.report.tables import table
 from bench.result import BASELINE
-from bench.summary import Interval, mean_std
+from bench.statements import Statement
+from bench.summary import mean_std
 from bench.units import MISSING, counted, duration, ratio
 
-HOW_TO_READ = (
-    "Cells: mean ± std of a call over the runs, and × the speed-up over the same machine's own fp32 with its 95 % "
-    "interval. Latencies of different machines are only shown; what is compared is the speed-up."
+_HOW_TO_READ = (
+    "Cells: mean ± std of a call over the runs, and × the speed-up over the same {one}'s own fp32 with its 95 % "
+    "interval. Latencies of different {one}s are only shown; what is compared is the speed-up."
 )
 _HEADINGS = {
-    "differs": "What differs between machines",
+    "differs": "What differs between {one}s",
     "agrees": "What agrees",
     "cannot tell": "What cannot be told",
 }
@@ -23,8 +29,8 @@ _SIZES = ("size", "packed", "params", "memory")
 _WORDS = {"no difference detected": "=", "the same": "=", "not comparable": ""}
 
 
-def render(comparison: Comparison) -> str:
-    """Return the whole comparison as one document."""
+def render(comparison: Comparison, pictures: Sequence[Picture] = ()) -> str:
+    """Return the whole comparison as one document; it refers to ``pictures``, for their files to lie beside it."""
     columns = comparison.columns
     parts = [f"# Quantbench: {counted(len(columns), 'run')} compared", _machines(columns)]
     parts += [
@@ -36,10 +42,12 @@ def render(comparison: Comparison) -> str:
     if comparison.errors:
         errors = "\n".join(f"- **Error**: {error}." for error in comparison.errors)
         parts += ["## Errors: sizes that differ", errors]
-    parts += ["## Latency and speed-up", HOW_TO_READ, *(_model(each, columns) for each in comparison.tables)]
+    one = "run" if _of_one_machine(columns) else "machine"
+    how_to_read = _HOW_TO_READ.format(one=one)
+    parts += ["## Latency and speed-up", how_to_read, *(_model(each, columns, pictures) for each in comparison.tables)]
     for kind, heading in _HEADINGS.items():
-        if sentences := [each.sentence for each in comparison.statements if each.kind == kind]:
-            parts += [f"## {heading}", "\n".join(f"- {sentence}" for sentence in sentences)]
+        if said := [each for each in comparison.statements if each.kind == kind]:
+            parts += [f"## {heading.format(one=one)}", *_statements(said)]
     apart = [
         f"- {each.base} and {each.new} are one machine and are not held against each other row by row: "
         f"{'; '.join(each.reasons)}."
@@ -51,6 +59,29 @@ def render(comparison: Comparison) -> str:
     for pair in comparison.pairs:
         parts += _pair(pair)
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _of_one_machine(columns: list[Column]) -> bool:
+    """Return whether some of the runs are of one machine."""
+    return any(same_machine(base.machine, new.machine) for base, new in itertools.combinations(columns, 2))
+
+
+def _statements(statements: list[Statement]) -> list[str]:
+    """Return them as a list, below what could explain all of them where there are several."""
+    shared = [
+        could for could in statements[0].could_explain if all(could in each.could_explain for each in statements[1:])
+    ]
+    if len(statements) == 1:
+        shared = []
+    lines = []
+    for each in statements:
+        rest = [could for could in each.could_explain if could not in shared]
+        why = f"; what could explain it{' too' if shared else ''}: {'; '.join(rest)}" if rest else ""
+        if each.kind == "differs" and not rest and not shared:
+            why = "; nothing that is recorded explains it"
+        lines.append(f"- {each.sentence}{why}.")
+    above = [f"What could explain each: {'; '.join(shared)}."] if shared else []
+    return [*above, "\n".join(lines)]
 
 
 def _machines(columns: list[Column]) -> str:
@@ -77,11 +108,13 @@ def _device(column: Column) -> str:
     return device if device == "cpu" else f"{device} ({', '.join(column.machine.accelerators)})"
 
 
-def _model(model: ModelTable, columns: list[Column]) -> str:
+def _model(model: ModelTable, columns: list[Column], pictures: Sequence[Picture]) -> str:
     rows = [
         [line.technique, line.batch_size, *(_cell(cell, line.technique) for cell in line.cells)] for line in model.lines
     ]
-    return f"### {model.model}\n\n{table(rows, ['Technique', 'Batch', *(column.label for column in columns)])}"
+    cells = table(rows, ["Technique", "Batch", *(column.label for column in columns)])
+    images = [f"![{each.title}]({each.name})" for each in pictures if each.model == model.model]
+    return "\n\n".join([f"### {model.model}", cells, *images])
 
 
 def _cell(cell: Cell | None, technique: str) -> str:
@@ -95,7 +128,7 @@ def _cell(cell: Cell | None, technique: str) -> str:
     found = cell.speedup
     if technique == BASELINE or found is None:
         return time
-    return f"{time}, {ratio(Interval(found.value, found.low, found.high, found.confidence))}"
+    return f"{time}, {ratio(found.interval)}"
 
 
 def _pair(pair: Pair) -> list[str]:
@@ -137,11 +170,16 @@ def _figure(change: Change | None) -> tuple[str, str]:
 
 
 def _sentences(pair: Pair) -> list[str]:
-    told = [each for each in pair.changes if each.word not in NO_DIFFERENCE]
+    too_few = [each for each in pair.changes if each.uncertain and each.word == "not comparable"]
+    told = [each for each in pair.changes if each.word not in NO_DIFFERENCE and each not in too_few]
     lines = [f"- {each.row}: {each.sentence}." for each in told]
     lines += [
         f"- `{each.model}` `{each.technique}`: **{'missing' if each.lost else 'new'}**, {each.sentence}."
         for each in pair.missing
     ]
-    rest = len(pair.changes) - len(told)
-    return [*lines, f"- No difference in the {'other ' if told else ''}{counted(rest, 'figure')}."]
+    if too_few:
+        lines.append(f"- Not comparable: {counted(len(too_few), 'figure')} of too few rounds.")
+    rest = len(pair.changes) - len(told) - len(too_few)
+    if rest:
+        lines.append(f"- No difference in the {'other ' if told or too_few else ''}{counted(rest, 'figure')}.")
+    return lines

@@ -105,7 +105,7 @@ def _budget(run: Run, each: Judged, size: int) -> float:
 
     Twice what they took here: rounds end at the precision asked for, and lead-ins and fresh starts take time too.
     """
-    model = f"{each.row.task}/{each.row.model}"
+    model = each.row.full_model
     timed = [row.latency for row in (each.row, each.baseline) if row is not None]
     timed += [yardstick.latency for yardstick in run.yardsticks if yardstick.model == model]
     of_size = [latency[size] for latency in timed if size in latency]

@@ -43,8 +43,8 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
     pictures = []
     sizes = run.settings.batch_sizes
     order = list(dict.fromkeys(row.technique.partition(":")[0] for row in run.rows))
-    for model in dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows):
-        rows = [row for row in run.rows if f"{row.task}/{row.model}" == model]
+    for model in dict.fromkeys(row.full_model for row in run.rows):
+        rows = [row for row in run.rows if row.full_model == model]
         timed = [row for row in rows if not row.simulated and any(each.rounds_s for each in row.latency.values())]
         ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
         if any(_has_cost(row) for row in rows):
@@ -61,8 +61,7 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
             pictures.append(_of_spans(model, f"latency-{ending}", title, panels, short_seconds, None, order))
         if any(row.speedup for row in timed):
             title = f"{model}: speed-up over fp32 with its 95 % interval"
-            panels = partial(_speedups, {"": timed}, sizes)
-            pictures.append(_of_spans(model, f"speed-up-{ending}", title, panels, _times, 1.0, order))
+            pictures.append(of_speedups(model, f"speed-up-{ending}", title, {"": timed}, sizes, order))
     return pictures
 
 
@@ -94,14 +93,19 @@ def draw(pictures: Sequence[Picture], folder: Path) -> None:
         write_atomically(folder / picture.name, picture.draw())
 
 
-def speedups(
-    rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[int], title: str, order: Sequence[str] = ()
-) -> str:
-    """Draw the speed-ups of one model's rows, as SVG: a panel a batch size and a series a name, such as a machine's.
+def of_speedups(
+    model: str,
+    name: str,
+    title: str,
+    rows_by_name: Mapping[str, Sequence[Row]],
+    batch_sizes: Sequence[int],
+    order: Sequence[str] = (),
+) -> Picture:
+    """Return a picture of one model's speed-ups: a panel a batch size and a series a name, such as a run's.
 
-    Simulated rows are left out. Raises ``ValueError`` if there is none.
+    Simulated rows are left out; drawing raises ``ValueError`` if there is no other.
     """
-    return draw_spans(_speedups(rows_by_name, batch_sizes), _times, title, 1.0, order)
+    return _of_spans(model, name, title, partial(_speedups, rows_by_name, batch_sizes), _times, 1.0, order)
 
 
 def _speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[int]) -> list[Panel]:

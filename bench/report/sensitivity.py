@@ -11,7 +11,7 @@ from bench.report.drawing import COLOURS, GREY, MARKERS, figure_of, svg
 from bench.report.lab import caption
 from bench.report.tables import table
 from bench.result import BASELINE, Row, Run, write_atomically
-from bench.summary import Interval, mean_std
+from bench.summary import mean_std
 from bench.units import MISSING, counted, duration, kilobytes, megabytes, percent, ratio
 from bench.verdict import NOT_COMPARABLE, UNDECIDED, accuracy_verdicts, p_text
 
@@ -111,7 +111,7 @@ def _latency(row: Row, size: int) -> list[str]:
     if row.simulated or size not in row.latency:
         return [MISSING, MISSING]
     found = row.speedup.get(size)
-    speedup = ratio(Interval(found.value, found.low, found.high, found.confidence)) if found else MISSING
+    speedup = ratio(found.interval) if found else MISSING
     return [duration(mean_std(row.latency[size].runs_s)), "1" if row.technique == BASELINE else speedup]
 
 

@@ -7,7 +7,7 @@ from bench.result import BASELINE, Row, Run, Training
 
 def of_its_own(run: Run, row: Row) -> bool:
     """Say whether a row's weights come of another training than fp32's."""
-    trainings = _of_model(run, f"{row.task}/{row.model}")
+    trainings = _of_model(run, row.full_model)
     if any(training.technique == row.technique for training in trainings):
         return True
     return row.scheme == "AMP" and len(_plain(trainings)) > 1
@@ -16,7 +16,7 @@ def of_its_own(run: Run, row: Row) -> bool:
 def shared_with_amp(run: Run) -> list[str]:
     """Name the models whose fp32 has the weights that were trained under autocast, in sentences."""
     found = []
-    for model in dict.fromkeys(f"{row.task}/{row.model}" for row in run.rows if row.scheme == "AMP"):
+    for model in dict.fromkeys(row.full_model for row in run.rows if row.scheme == "AMP"):
         plain = _plain(_of_model(run, model))
         if len(plain) == 1 and (precision := plain.pop()) != "float32":
             found.append(f"`{model}` was trained once, under {precision} autocast: {BASELINE} has the same weights")

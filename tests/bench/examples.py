@@ -203,3 +203,5 @@ RUN = Run(
     trainings=[TRAINING],
     rows=[FP32, FP16, QINT8, STATIC, AMP],
 )
+LATER = RUN.model_copy(update={"created": "2026-01-02T04:04:05+00:00"})
+"""The same figures measured again: a run is not compared with itself."""

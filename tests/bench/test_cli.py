@@ -247,6 +247,26 @@ def test_an_empty_comparison_is_one_sentence(command: Command, tmp_path: Path, n
     assert (code, out, err.count("\n")) == (2, "", 1)
 
 
+def test_a_comparison_of_nothing_in_common_is_one_sentence_and_a_gate_names_what_vanished(
+    command: Command, tmp_path: Path
+) -> None:
+    base = sitting(1)
+    other = base.model_copy(update={"rows": [row.model_copy(update={"model": "lab2"}) for row in base.rows]})
+    files = saved(tmp_path, base=base, other=other)
+    code, out, err = command("compare", *files)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "no two of these runs have a row in common" in err
+    code, out, err = command("compare", *files, "--fail-if", "latency > 5%")
+    assert (code, err) == (1, "")
+    assert out.count("missing, the new run has no such row") == 3
+
+
+def test_a_gate_of_a_run_against_itself_is_one_sentence(command: Command, tmp_path: Path) -> None:
+    code, out, err = command("compare", *saved(tmp_path, base=RUN, copy=RUN), "--fail-if", "latency > 5%")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "A and B are the same run" in err
+
+
 @pytest.mark.parametrize("content", ["", '{"schema_version": 2, "rows": [', '{"schema_version": 99}'])
 def test_compare_of_a_truncated_or_newer_file_is_one_sentence(command: Command, tmp_path: Path, content: str) -> None:
     (tmp_path / "new.json").write_text(content)

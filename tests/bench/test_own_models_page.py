@@ -24,7 +24,7 @@ def test_the_example_does_what_the_page_says(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     example, program = blocks("python")
-    [script] = blocks("sh")
+    script, _ = blocks("sh")
     (tmp_path / "stripes.py").write_text(example, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 import bench
 from bench.errors import RequestError
 from bench.report.drawing import NARROW_INCHES
-from bench.report.pictures import Picture, draw, pictures_of, speedups
+from bench.report.pictures import Picture, draw, of_speedups, pictures_of
 from bench.result import Row, Run
 from tests.bench.drawn_text import boxes, size_of
 from tests.bench.examples import FP16, FP32, QINT8, RUN, STATIC
@@ -112,7 +112,8 @@ def test_a_panel_that_has_nothing_to_show_is_left_out() -> None:
 
 
 def test_machines_can_be_held_against_each_other() -> None:
-    svg = speedups({"here": [FP16, QINT8], "there": [FP32, QINT8]}, [1, 64], "Two machines")
+    rows = {"here": [FP16, QINT8], "there": [FP32, QINT8]}
+    svg = of_speedups("mnist/lab1", "two.svg", "Two machines", rows, [1, 64]).draw()
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
     assert (texts.count("here"), texts.count("there"), texts.count("dynamic-qint8")) == (1, 1, 1)
 

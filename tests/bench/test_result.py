@@ -20,7 +20,7 @@ def test_a_run_survives_its_file(tmp_path: Path) -> None:
 def test_the_file_has_what_others_build_on(tmp_path: Path) -> None:
     result.save(RUN, tmp_path / "run.json")
     content = json.loads((tmp_path / "run.json").read_text())
-    assert content["schema_version"] == SCHEMA_VERSION == 2
+    assert content["schema_version"] == SCHEMA_VERSION == 3
     assert {"machine", "settings", "rows"} <= content.keys()
     row = content["rows"][1]
     assert row["status"] == "noisy"
@@ -45,7 +45,7 @@ def test_what_was_not_measured_is_none_and_never_zero(tmp_path: Path) -> None:
 
 
 def test_a_file_from_before_the_yardstick_is_read(tmp_path: Path) -> None:
-    content = json.loads(RUN.model_dump_json())
+    content = json.loads(RUN.model_dump_json()) | {"schema_version": 2}
     del content["yardsticks"]
     for row in content["rows"]:
         del row["pace"]
@@ -82,9 +82,11 @@ def change(**changes: object) -> str:
         (RUN.model_dump_json()[:500], "not a run file, or a truncated one"),
         ("[1, 2]", "it has no schema_version"),
         ('{"benchmarks": []}', "it has no schema_version"),
-        (change(schema_version=1), "has schema version 1 and this quantbench reads version 2"),
-        (change(schema_version=3), "has schema version 3 and this quantbench reads version 2"),
-        (change(surprise=1), "surprise: Extra inputs are not permitted"),
+        ("[" * 200_000, "not a run file, or a truncated one"),
+        (change(schema_version=1), "has schema version 1 and this quantbench reads 2 and 3; render it"),
+        (change(schema_version=4), r"has schema version 4, newer than the 3 that .* reads; update quantbench\.$"),
+        (change(surprise=1, quantbench="9.9.9", rows=3), r"quantbench 9\.9\.9 and has .* know, surprise; update"),
+        (change(rows=[{"surprise": 1}]), r"does not know, rows\.0\.surprise; update quantbench\.$"),
         (change(rows=[{"task": "mnist"}]), r"rows\.0\.model: Field required"),
     ],
 )

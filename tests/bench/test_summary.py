@@ -25,8 +25,12 @@ from bench.summary import (
     describe,
     difference,
     holm,
+    holm_levels,
     in_seconds,
+    least_growth,
+    least_loss,
     log_ratio,
+    log_ratio_of,
     mcnemar,
     mean_std,
     paired_difference,
@@ -330,6 +334,39 @@ def test_sittings_differ_by_more_than_their_rounds_show() -> None:
 def test_without_an_error_a_change_has_no_confidence() -> None:
     found = change(LogRatio(0.0, None, 0.0, 5), LogRatio(0.1, 0.01, 10, 20))
     assert (found.confidence, found.p_value, found.low) == (0.0, 1.0, found.value)
+
+
+def test_an_interval_is_what_it_came_from() -> None:
+    rounds = simulated(20, seed=3)
+    before, found = log_ratio(*rounds), log_ratio_of(speedup(*rounds), 20)
+    assert before.error is not None
+    assert found.value == pytest.approx(before.value)
+    assert found.error == pytest.approx(before.error, rel=0.05), "its freedom is not quite that of the groups"
+    assert log_ratio_of(speedup([1.0] * 5, [2.0] * 5), 5).error is None
+
+
+def test_the_least_growth_is_what_a_change_just_tells() -> None:
+    before, after = LogRatio(0.1, 0.03, 10, 20), LogRatio(0.1, 0.04, 10, 30)
+    least = least_growth(before, after, 0.001)
+    assert least is not None
+    grown = LogRatio(0.1 + math.log1p(least), 0.04, 10, 30)
+    assert change(before, grown).p_value == pytest.approx(0.001)
+    assert least_growth(before, LogRatio(0.1, None, 0.0, 5), 0.001) is None
+
+
+def test_the_least_loss_is_what_two_shares_just_tell() -> None:
+    least = least_loss(90, 100, 100, 0.01)
+    assert least is not None
+    right = round(100 * (0.9 - least))
+    assert two_shares(90, 100, right, 100) < 0.01 <= two_shares(90, 100, right + 1, 100)
+    assert least_loss(2, 3, 3, 0.001) is None, "no loss of three can be told"
+    assert least_loss(0, 100, 100, 0.01) is None, "there is nothing to lose"
+
+
+def test_holms_levels_are_what_each_must_be_below() -> None:
+    p_values = [1e-5, 0.2, 4e-4]
+    assert holm_levels(holm(p_values)) == pytest.approx([ALPHA / 2, ALPHA / 1, ALPHA / 2])
+    assert holm([*p_values[:2], 0.99 * ALPHA / 2])[2] < ALPHA <= holm([*p_values[:2], 1.01 * ALPHA / 2])[2]
 
 
 def test_seconds_are_held_against_the_drift_alone() -> None:

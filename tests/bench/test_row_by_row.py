@@ -6,16 +6,19 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench import change
+from bench import row_by_row
 from bench.change import Change
-from bench.result import Accuracy, Row, Run
+from bench.result import Accuracy, Row, Run, Summary
+from bench.summary import quiet_time
 from tests.bench.examples import FP32, QINT8, RUN
 from tests.bench.sittings import sitting
 
 
 def changes(base: Run, new: Run, quantity: str = "latency") -> dict[tuple[str, int | None], Change]:
     """Return the changes of one quantity by technique and batch size."""
-    return {(each.technique, each.batch_size): each for each in change.changes(base, new) if each.quantity == quantity}
+    return {
+        (each.technique, each.batch_size): each for each in row_by_row.changes(base, new) if each.quantity == quantity
+    }
 
 
 def words(base: Run, new: Run, quantity: str = "latency") -> list[str]:
@@ -69,7 +72,7 @@ def test_without_a_yardstick_only_a_factor_is_told() -> None:
     found = changes(base, plain(sitting(seed=2, slower={"fp16": 2.5})))
     assert found["fp16", 1].word == "slower"
     assert "in seconds, without a yardstick" in found["fp16", 1].sentence
-    assert "**Without a yardstick**" in change.how_it_was_done(base, base)[0]
+    assert "**Without a yardstick**" in row_by_row.how_it_was_done(base, base)[0]
 
 
 def test_where_most_blocks_were_disturbed_only_a_factor_is_told_too() -> None:
@@ -86,6 +89,21 @@ def test_too_few_rounds_cannot_be_compared() -> None:
     found = changes(sitting(seed=1, rounds=5), sitting(seed=2))["fp32", 1]
     assert (found.word, found.low, found.p_value) == ("not comparable", None, None)
     assert found.sentence.endswith("5 rounds are too few")
+
+
+def test_rounds_that_were_not_kept_are_shown_and_not_compared() -> None:
+    """As in a file of pytest-benchmark that was saved without its rounds."""
+    run = sitting(seed=1)
+    kept = run.rows[0].latency[1]
+    left = Summary(mean_s=60e-6, std_s=1e-6, median_s=55e-6, rounds=40)
+    unkept = kept.model_copy(update={"rounds": [], "rounds_s": [], "runs_s": [60e-6], "summary": left})
+    row = run.rows[0].model_copy(update={"latency": {1: unkept}, "pace": {}})
+    bare = run.model_copy(update={"rows": [row]})
+    for base, new in ((bare, bare), (run, bare), (bare, run)):
+        [found] = changes(base, new).values()
+        assert (found.word, found.low, found.p_value) == ("not comparable", None, None)
+        assert found.sentence.endswith("0 rounds are too few")
+    assert (found.before, found.after) == (55e-6, quiet_time(kept.rounds_s))
 
 
 def test_a_simulation_has_no_latency_to_compare() -> None:
@@ -126,6 +144,66 @@ def test_the_sentence_says_what_was_done() -> None:
     )
 
 
+def test_shares_of_unknown_numbers_are_shown_without_a_verdict() -> None:
+    def shared(share: float) -> Run:
+        return RUN.model_copy(
+            update={"rows": [FP32.model_copy(update={"accuracy": None, "accuracy_share": share})]},
+        )
+
+    [fell] = changes(shared(0.97), shared(0.5), "accuracy").values()
+    assert (fell.word, fell.low, fell.p_value, fell.least) == ("not comparable", None, None, None)
+    assert fell.sentence == "accuracy: -47.00 points, 97.00 % and 50.00 % of an unknown number of examples"
+    [equal] = changes(shared(0.97), shared(0.97), "accuracy").values()
+    assert (equal.word, equal.sentence) == ("the same", "accuracy: the same 97.00 % of an unknown number of examples")
+    [mixed] = changes(answered(9707), shared(0.5), "accuracy").values()
+    assert mixed.sentence == "accuracy: -47.07 points, 97.07 % and 50.00 % of an unknown number of examples"
+
+
+# What would be told
+
+
+def grown(run: Run, technique: str, factor: float) -> Run:
+    """Return the run with the paces of one technique so many times greater."""
+    rows = [
+        row.model_copy(
+            update={
+                "pace": {
+                    size: pace.model_copy(update={"value": pace.value * factor}) for size, pace in row.pace.items()
+                }
+            }
+        )
+        if row.technique == technique
+        else row
+        for row in run.rows
+    ]
+    return run.model_copy(update={"rows": rows})
+
+
+def test_the_least_growth_is_where_the_word_changes() -> None:
+    base = sitting(seed=1)
+    least = changes(base, base)["fp16", 1].least
+    assert least is not None
+    assert changes(base, grown(base, "fp16", 1 + 0.99 * least))["fp16", 1].word == "no difference detected"
+    assert changes(base, grown(base, "fp16", 1 + 1.01 * least))["fp16", 1].word == "slower"
+
+
+def test_the_least_growth_is_less_beside_others_that_were_called() -> None:
+    base = sitting(seed=1)
+    alone = changes(base, base)["fp16", 1].least
+    beside = changes(base, grown(base, "fp32", 2))["fp16", 1].least
+    assert alone is not None
+    assert beside is not None
+    assert beside < alone, "Holm holds it against fewer"
+
+
+def test_the_least_loss_is_where_the_word_changes() -> None:
+    [same] = changes(answered(9707), answered(9707), "accuracy").values()
+    assert same.least is not None
+    lost = round(10_000 * same.least)
+    assert words(answered(9707), answered(9707 - lost), "accuracy") == ["worse"]
+    assert words(answered(9707), answered(9707 - lost + 1), "accuracy") == ["no difference detected"]
+
+
 # Sizes
 
 
@@ -164,12 +242,35 @@ def test_what_was_not_measured_is_no_change() -> None:
 
 def missing(base: Sequence[Row], new: Sequence[Row]) -> list[tuple[str, bool, str]]:
     runs = [RUN.model_copy(update={"rows": list(rows)}) for rows in (base, new)]
-    return [(each.technique, each.lost, each.sentence) for each in change.missing(*runs)]
+    return [(each.technique, each.lost, each.sentence) for each in row_by_row.missing(*runs)]
 
 
 def test_a_row_of_one_side_is_named() -> None:
     assert missing([FP32, QINT8], [FP32]) == [("dynamic-qint8", True, "the new run has no such row")]
     assert missing([FP32], [FP32, QINT8]) == [("dynamic-qint8", False, "the base has no such row")]
+
+
+@pytest.mark.parametrize(
+    ("lost", "sentence"),
+    [
+        ({"packed_bytes": None}, "the new run has no packed size"),
+        ({"latency": {1: FP32.latency[1]}}, "the new run has no latency at batch 64"),
+        ({"accuracy": None}, "the new run has no accuracy"),
+        ({"peak_memory_bytes": None}, "the new run has no peak memory"),
+    ],
+)
+def test_a_figure_that_vanished_is_named(lost: dict[str, object], sentence: str) -> None:
+    less = FP32.model_copy(update=lost)
+    assert missing([FP32, QINT8], [less, QINT8]) == [("fp32", True, sentence)]
+    assert missing([less], [FP32]) == [], "a new figure is welcome"
+
+
+def test_a_latency_that_is_simulated_now_vanished() -> None:
+    simulated = FP32.model_copy(update={"simulated": True})
+    assert [sentence for _, _, sentence in missing([FP32], [simulated])] == [
+        "the new run has no latency at batch 1",
+        "the new run has no latency at batch 64",
+    ]
 
 
 def test_a_row_that_fails_now_is_missing_with_its_reason() -> None:

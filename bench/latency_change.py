@@ -1,0 +1,114 @@
+"""What became of the latencies of one model between two runs of one machine.
+
+A latency is held against the yardstick of its own rounds, so that a machine which was slower altogether has changed
+nothing (``bench.summary.change``). Where a run has none, or most blocks were disturbed, so much is allowed for drift
+that a factor of some 2 is the least that is told.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench import summary
+from bench.change import Change, ChangeWord
+from bench.result import Latency, Row
+from bench.summary import ALPHA, LogRatio, holm, holm_levels
+from bench.units import counted, seconds
+from bench.verdict import p_text
+
+DISTURBED_SHARE = 0.5
+"""Of the rounds; from here on the fastest quarter may be made of disturbed blocks, and says little."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """By what two latencies were held against each other."""
+
+    words: str
+    advice: str
+    """What would tell smaller changes."""
+    luck: float
+    """What is allowed for how sittings differ, see ``bench.summary``."""
+
+
+PACED = Way("by the yardstick", "measure both runs with --precision 1% and a longer --budget", summary.SITTING_LUCK)
+DISTURBED = Way(
+    "by the yardstick, but most blocks were disturbed", "measure both runs while nothing else runs", summary.DRIFT
+)
+PLAIN = Way(
+    "in seconds, without a yardstick", "measure both runs with 'bench run', which times a yardstick", summary.DRIFT
+)
+UNKEPT = Way(
+    "in seconds, of rounds that were not kept", "measure both runs with 'bench run', which keeps them", summary.DRIFT
+)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One row's latency in two runs."""
+
+    technique: str
+    was_s: float
+    now_s: float
+    before: LogRatio
+    after: LogRatio
+    way: Way
+
+
+def latency_changes(
+    model: str, rows: Sequence[tuple[Row, Row]], size: int, yardsticks: Sequence[Latency]
+) -> Iterator[Change]:
+    """Judge the latencies of a model's rows at one batch size as one family; ``yardsticks`` are those of both runs."""
+    pairs = [pair for before, after in rows if (pair := _pair(before, after, size, yardsticks)) is not None]
+    ratios = [summary.change(pair.before, pair.after, pair.way.luck) for pair in pairs]
+    adjusted_p = holm([ratio.p_value for ratio in ratios])
+    for pair, ratio, adjusted, level in zip(pairs, ratios, adjusted_p, holm_levels(adjusted_p), strict=True):
+        word: ChangeWord = "not comparable"
+        if ratio.confidence:
+            word = "no difference detected" if adjusted >= ALPHA else "slower" if ratio.value > 1 else "faster"
+        change = Change(
+            model=model,
+            technique=pair.technique,
+            quantity="latency",
+            batch_size=size,
+            before=pair.was_s,
+            after=pair.now_s,
+            value=ratio.value - 1,
+            low=ratio.low - 1 if ratio.confidence else None,
+            high=ratio.high - 1 if ratio.confidence else None,
+            p_value=adjusted if ratio.confidence else None,
+            least=summary.least_growth(pair.before, pair.after, level, pair.way.luck),
+            advice=pair.way.advice,
+            word=word,
+            sentence="",
+        )
+        why = p_text(adjusted) if ratio.confidence else f"{counted(ratio.n, 'round')} are too few"
+        times = f"{seconds(pair.was_s)} and {seconds(pair.now_s)}"
+        sentence = f"latency at batch {size}: {word}, {change.figure} {pair.way.words} ({times}), {why}"
+        yield change.model_copy(update={"sentence": sentence})
+
+
+def call_s(row: Row, size: int) -> float | None:
+    """Return the seconds of a call; ``None`` too for a simulation, whose seconds say nothing."""
+    return row.latency[size].typical_s if size in row.latency and not row.simulated else None
+
+
+def _pair(before: Row, after: Row, size: int, yardsticks: Sequence[Latency]) -> _Pair | None:
+    was_s, now_s = call_s(before, size), call_s(after, size)
+    if was_s is None or now_s is None:
+        return None
+    times = before.latency[size], after.latency[size]
+    if size in before.pace and size in after.pace:
+        judged = (*times, *yardsticks)
+        disturbed = any(len(latency.disturbed) > DISTURBED_SHARE * len(latency.rounds) for latency in judged)
+        was, now, way = before.pace[size].log_ratio, after.pace[size].log_ratio, DISTURBED if disturbed else PACED
+    else:
+        was, now = _in_seconds(times[0], was_s), _in_seconds(times[1], now_s)
+        way = PLAIN if was.n and now.n else UNKEPT
+    return _Pair(after.technique, was_s, now_s, was, now, way)
+
+
+def _in_seconds(latency: Latency, call: float) -> LogRatio:
+    return summary.in_seconds(latency.rounds_s) if latency.rounds_s else LogRatio(math.log(call), None, 0.0, 0)

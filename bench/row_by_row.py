@@ -1,0 +1,142 @@
+"""Two runs of one machine, row by row: what changed, whether noise explains it, and what only one of them has.
+
+Sizes and parameters are exact; memory is one reading, of which ``MEMORY_SLACK`` is taken for noise. Latencies and
+accuracies are judged in ``bench.latency_change`` and ``bench.accuracy_change``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from bench.accuracy_change import accuracy_changes
+from bench.change import Change, ChangeWord, Missing, Quantity, signed
+from bench.latency_change import call_s, latency_changes
+from bench.result import Latency, Row, Run
+from bench.summary import CONFIDENCE
+from bench.units import percent
+
+MEMORY_SLACK = 0.05
+"""A process's growth depends on how its allocator happened to be used."""
+_EXACT: dict[Quantity, tuple[str, Callable[[Row], int | None]]] = {
+    "size": ("size on disk", lambda row: row.size_bytes),
+    "packed": ("packed size", lambda row: row.packed_bytes),
+    "params": ("number of parameters", lambda row: row.params),
+    "memory": ("peak memory", lambda row: row.peak_memory_bytes),
+}
+
+
+def changes(base: Run, new: Run) -> list[Change]:
+    """Return what became of each figure that both runs have, model by model."""
+    found: list[Change] = []
+    for model, pairs in _models(base, new).items():
+        for size in new.settings.batch_sizes:
+            beside = [yardstick for run in (base, new) if (yardstick := _yardstick(run, model, size)) is not None]
+            found += latency_changes(model, pairs, size, beside)
+        found += accuracy_changes(model, pairs)
+        for before, after in pairs:
+            found += _sizes(model, before, after)
+    return found
+
+
+def missing(base: Run, new: Run) -> list[Missing]:
+    """Return the rows that were measured in one run alone, and each figure that a row of the new run lacks."""
+    return [*_missing(base, new, lost=True), *_missing(new, base, lost=False)]
+
+
+def key(row: Row) -> tuple[str, str, str, str]:
+    """Return what a row of one run and a row of another have in common if they are of one variant."""
+    return row.task, row.model, row.technique, row.runtime
+
+
+def _missing(has: Run, lacks: Run, lost: bool) -> Iterator[Missing]:
+    others = {key(row): row for row in lacks.rows}
+    side = "new run" if lost else "base"
+    for row in has.rows:
+        if not row.measured:
+            continue
+        other = others.get(key(row))
+        model = row.full_model
+        if other is None:
+            yield Missing(model=model, technique=row.technique, lost=lost, sentence=f"the {side} has no such row")
+        elif not other.measured:
+            sentence = f"in the {side} it is {other.status}: {other.reason}"
+            yield Missing(model=model, technique=row.technique, lost=lost, sentence=sentence)
+        elif lost:
+            there = _figures(other)
+            for (quantity, size), name in _figures(row).items():
+                if (quantity, size) not in there:
+                    yield Missing(
+                        model=model,
+                        technique=row.technique,
+                        quantity=quantity,
+                        batch_size=size,
+                        lost=True,
+                        sentence=f"the new run has no {name}",
+                    )
+
+
+def _figures(row: Row) -> dict[tuple[Quantity, int | None], str]:
+    """Return what a sentence calls each figure that can be compared, by quantity and batch size."""
+    found: dict[tuple[Quantity, int | None], str] = {
+        ("latency", size): f"latency at batch {size}" for size in row.latency if call_s(row, size) is not None
+    }
+    if row.share_right is not None:
+        found["accuracy", None] = "accuracy"
+    return found | {(quantity, None): name for quantity, (name, read) in _EXACT.items() if read(row) is not None}
+
+
+def _models(base: Run, new: Run) -> dict[str, list[tuple[Row, Row]]]:
+    before = {key(row): row for row in base.rows}
+    models: dict[str, list[tuple[Row, Row]]] = {}
+    for row in new.rows:
+        if key(row) in before:
+            models.setdefault(row.full_model, []).append((before[key(row)], row))
+    return models
+
+
+def _yardstick(run: Run, model: str, size: int) -> Latency | None:
+    return next((each.latency.get(size) for each in run.yardsticks if each.model == model), None)
+
+
+def _sizes(model: str, before: Row, after: Row) -> Iterator[Change]:
+    for quantity, (_, read) in _EXACT.items():
+        was, now = read(before), read(after)
+        if was is None or now is None:
+            continue
+        share = now / was - 1 if was else math.inf if now else 0.0
+        word: ChangeWord = "the same" if now == was else "larger" if now > was else "smaller"
+        if quantity == "memory" and now != was and abs(share) <= MEMORY_SLACK:
+            word = "no difference detected"
+        unit = "parameters" if quantity == "params" else "bytes"
+        figures = f"{was:,} {unit}" if now == was else f"{was:,} and {now:,} {unit}, {signed(share)} %"
+        yield Change(
+            model=model,
+            technique=after.technique,
+            quantity=quantity,
+            before=was,
+            after=now,
+            value=share,
+            word=word,
+            sentence=f"{quantity}: {word}, {figures}",
+        )
+
+
+def how_it_was_done(base: Run, new: Run) -> list[str]:
+    """Return what a reader must know to judge the changes."""
+    said = []
+    if base.yardsticks and new.yardsticks:
+        said.append(
+            "A latency is held against the yardstick of its own rounds, a fixed computation, so that a machine that "
+            f"was slower altogether changes nothing; with its {percent(CONFIDENCE, 0)} interval over both runs."
+        )
+    else:
+        said.append(
+            "**Without a yardstick** in both files latencies are compared in seconds: a machine may be a third slower "
+            "for some minutes, so that differences below some 2× are not told; measure again to have one."
+        )
+    said.append(
+        "Files hold counts of right answers, not the answers: unequal counts are compared as two independent samples, "
+        "which errs towards no difference."
+    )
+    return said
