@@ -1,37 +1,65 @@
 """What became of the accuracies of one model between two runs of one machine.
 
-Files hold counts alone: equal counts are no difference, and unequal ones are two shares, as if of different examples,
-which errs towards no difference. Where a user's function gave a bare share, of how many examples is not known: there is
-no interval and no verdict, and noise may explain it or not.
+Both runs answered the same examples, so they are held against each other example by example (McNemar). Where a file
+does not say which were right, equal counts are no difference, and unequal ones are two shares, as if of different
+examples, which errs towards no difference. Where a user's function gave a bare share, of how many examples is not
+known: there is no interval and no verdict, and noise may explain it or not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from bench import summary
 from bench.change import Change, ChangeWord
 from bench.result import Accuracy, Row
-from bench.summary import ALPHA, holm, holm_levels
+from bench.summary import ALPHA, Interval, holm, holm_levels
 from bench.units import percent
 from bench.verdict import p_text
 
 ADVICE = "judge both runs on more examples"
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """One row's accuracies of known numbers of examples."""
+
+    technique: str
+    before: Accuracy
+    after: Accuracy
+    unpaired: tuple[int, int] | None
+    """How many examples only the run before has right, and only the one after; ``None`` if that is not known."""
+
+    @property
+    def p_value(self) -> float:
+        if self.unpaired is not None:
+            return summary.mcnemar(*self.unpaired)
+        return summary.two_shares(self.before.correct, self.before.total, self.after.correct, self.after.total)
+
+    @property
+    def difference(self) -> Interval:
+        if self.unpaired is not None:
+            return summary.paired_difference(*self.unpaired, self.before.total)
+        return summary.difference(*(summary.wilson(each.correct, each.total) for each in (self.before, self.after)))
+
+    def least(self, level: float) -> float | None:
+        """Return the least loss that would be called one at a level of significance."""
+        if self.unpaired is not None:
+            return summary.least_net_loss(self.unpaired[1], self.before.total, level)
+        return summary.least_loss(self.before.correct, self.before.total, self.after.total, level)
+
+
 def accuracy_changes(model: str, rows: Sequence[tuple[Row, Row]]) -> Iterator[Change]:
     """Judge the accuracies of a model's rows, those of known numbers of examples as one family."""
-    counted = [
-        (before.accuracy, after.accuracy, after.technique)
+    pairs = [
+        _Pair(after.technique, before.accuracy, after.accuracy, _unpaired(before, after))
         for before, after in rows
         if before.accuracy is not None and after.accuracy is not None
     ]
-    p_values = [
-        summary.two_shares(before.correct, before.total, after.correct, after.total) for before, after, _ in counted
-    ]
-    adjusted_p = holm(p_values)
-    for (before, after, technique), adjusted, level in zip(counted, adjusted_p, holm_levels(adjusted_p), strict=True):
-        yield _of_counts(model, technique, before, after, adjusted, level)
+    adjusted_p = holm([pair.p_value for pair in pairs])
+    for pair, adjusted, level in zip(pairs, adjusted_p, holm_levels(adjusted_p), strict=True):
+        yield _of_counts(model, pair, adjusted, level)
     for before_row, after_row in rows:
         if before_row.accuracy is None or after_row.accuracy is None:
             was, now = before_row.share_right, after_row.share_right
@@ -39,13 +67,20 @@ def accuracy_changes(model: str, rows: Sequence[tuple[Row, Row]]) -> Iterator[Ch
                 yield _of_shares(model, after_row.technique, was, now)
 
 
-def _of_counts(model: str, technique: str, before: Accuracy, after: Accuracy, adjusted: float, level: float) -> Change:
-    found = summary.difference(summary.wilson(before.correct, before.total), summary.wilson(after.correct, after.total))
-    same = (before.correct, before.total) == (after.correct, after.total)
+def _unpaired(before: Row, after: Row) -> tuple[int, int] | None:
+    if before.right is None or after.right is None or len(before.right) != len(after.right):
+        return None
+    was, now = (int.from_bytes(right, "big") for right in (before.right, after.right))
+    return (was & ~now).bit_count(), (now & ~was).bit_count()
+
+
+def _of_counts(model: str, pair: _Pair, adjusted: float, level: float) -> Change:
+    before, after, found = pair.before, pair.after, pair.difference
+    same = (before.correct, before.total) == (after.correct, after.total) and pair.unpaired in (None, (0, 0))
     word: ChangeWord = "no difference detected" if adjusted >= ALPHA else "better" if found.value > 0 else "worse"
     change = Change(
         model=model,
-        technique=technique,
+        technique=pair.technique,
         quantity="accuracy",
         before=before.correct / before.total,
         after=after.correct / after.total,
@@ -53,17 +88,22 @@ def _of_counts(model: str, technique: str, before: Accuracy, after: Accuracy, ad
         low=None if same else found.low,
         high=None if same else found.high,
         p_value=adjusted,
-        least=summary.least_loss(before.correct, before.total, after.total, level),
+        least=pair.least(level),
         advice=ADVICE,
         word="the same" if same else word,
         sentence="",
     )
     counts = f"{before.correct:,} of {before.total:,}"
-    sentence = f"accuracy: the same {counts} right"
-    if not same:
+    if same:
+        what = "counts" if pair.unpaired is None else "answers"
+        sentence = f"accuracy: the same {what}, {counts} right"
+    else:
+        how = "as two independent samples"
+        if pair.unpaired is not None:
+            how = "{:,} lost and {:,} gained".format(*pair.unpaired)
         sentence = (
-            f"accuracy: {word}, {change.figure}, {counts} right and {after.correct:,} of {after.total:,}, "
-            f"as two independent samples, {p_text(adjusted)}"
+            f"accuracy: {word}, {change.figure}, {counts} right and {after.correct:,} of {after.total:,}, {how}, "
+            f"{p_text(adjusted)}"
         )
     return change.model_copy(update={"sentence": sentence})
 

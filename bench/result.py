@@ -4,7 +4,7 @@
 |---|---|---|
 | 1 | 0.1.0 | first |
 | 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
-| 3 | 0.3.0 | yardsticks and paces; models of the user's own; pytest-benchmark's rounds; simulations, scores; epochs |
+| 3 | 0.4.0 | yardsticks, paces; which answers are right; models of one's own; pytest-benchmark's rounds; simulations |
 
 Version 2 is read too: what it lacks is optional.
 
@@ -13,6 +13,7 @@ Seconds and bytes throughout; ``None`` means "not measured", never 0. Unknown ke
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import math
@@ -22,7 +23,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
 
 from bench.errors import RequestError, RunFileError
 from bench.summary import Interval, LogRatio, Ratio, half_width, log_ratio_of, quiet_time
@@ -271,6 +272,18 @@ class Layers(Record):
     total: int
 
 
+def _bits_of(value: object) -> object:
+    return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+
+
+Bits = Annotated[
+    bytes,
+    BeforeValidator(_bits_of),
+    PlainSerializer(lambda bits: base64.b64encode(bits).decode(), return_type=str, when_used="json"),
+]
+"""Eight to a byte, the first in the highest place; base64 in a file."""
+
+
 class Row(Record):
     """All measurements of one variant."""
 
@@ -303,6 +316,8 @@ class Row(Record):
     scores: dict[str, float] = Field(default_factory=dict)
     """By the rule of ``bench.scores``; lower is smaller."""
     accuracy: Accuracy | None = None
+    right: Bits | None = None
+    """Which examples of the test set were answered right, in its order; as many as ``accuracy`` counts."""
     accuracy_share: float | None = None
     """The accuracy where a user's function returned a share alone: of how many examples is not known."""
     agreement: Agreement | None = None
@@ -318,6 +333,14 @@ class Row(Record):
     """By batch size, over the yardstick of the same rounds."""
     peak_memory_bytes: int | None = None
     """Growth of the variant's process from before loading to the peak of one batch of the largest size."""
+
+    @model_validator(mode="after")
+    def _as_many_as_counted(self) -> Row:
+        if self.right is not None:
+            counts = self.accuracy and (self.accuracy.correct, -(-self.accuracy.total // 8))
+            if counts != (int.from_bytes(self.right, "big").bit_count(), len(self.right)):
+                raise ValueError("right holds other answers than accuracy counts")
+        return self
 
     @property
     def full_model(self) -> str:

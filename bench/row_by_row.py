@@ -135,8 +135,13 @@ def how_it_was_done(base: Run, new: Run) -> list[str]:
             "**Without a yardstick** in both files latencies are compared in seconds: a machine may be a third slower "
             "for some minutes, so that differences below some 2× are not told; measure again to have one."
         )
-    said.append(
-        "Files hold counts of right answers, not the answers: unequal counts are compared as two independent samples, "
-        "which errs towards no difference."
-    )
+    if all(row.right is not None for run in (base, new) for row in run.rows if row.accuracy is not None):
+        said.append(
+            "Accuracies are compared example by example (McNemar); lost are those that only the base has right."
+        )
+    else:
+        said.append(
+            "Where a file does not hold which answers were right, unequal counts of them are compared as two "
+            "independent samples, which errs towards no difference."
+        )
     return said

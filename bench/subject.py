@@ -117,6 +117,7 @@ class Subject:
             macs=facts.macs if facts else None,
             peak_memory_bytes=facts.peak_memory_bytes if facts else None,
             accuracy=judged.accuracy if judged else None,
+            right=self.evaluation.right_bits if self.evaluation else None,
             accuracy_share=self.own_evaluation.share if self.own_evaluation else None,
             agreement=self.agreement,
             output_error=self.output_error,

@@ -427,6 +427,21 @@ def least_loss(correct: int, total: int, later_total: int, p_value: float) -> fl
     return correct / total - low / later_total if low >= 0 else None
 
 
+def least_net_loss(gained: int, total: int, p_value: float) -> float | None:
+    """Return the loss, as a share, to which ``mcnemar`` would just give less than this p-value with so many gained.
+
+    ``None`` if so few examples cannot show any.
+    """
+    low, high = gained, total - gained + 1  # lost answers that would not show one, and that would or cannot be
+    while high - low > 1:
+        middle = (low + high) // 2
+        if mcnemar(middle, gained) < p_value:
+            high = middle
+        else:
+            low = middle
+    return (high - gained) / total if high + gained <= total else None
+
+
 def standard_error(correct: int, total: int) -> float:
     """Return the binomial standard error of the accuracy ``correct / total``."""
     if not 0 <= correct <= total or not total:

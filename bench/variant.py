@@ -68,3 +68,10 @@ class Evaluation:
     answers: NDArray[np.int16]
     """The class with the largest logit."""
     right: NDArray[np.bool_]
+
+    @property
+    def right_bits(self) -> bytes:
+        """Which are right, eight to a byte."""
+        import numpy as np
+
+        return np.packbits(self.right).tobytes()

@@ -7,8 +7,8 @@ import pytest
 
 from bench import result
 from bench.errors import RequestError, RunFileError
-from bench.result import SCHEMA_VERSION, Run
-from tests.bench.examples import RUN, SETTINGS
+from bench.result import SCHEMA_VERSION, Accuracy, Run
+from tests.bench.examples import FP32, RUN, SETTINGS
 from tests.bench.sittings import sitting
 
 
@@ -116,3 +116,20 @@ def test_rows_of_a_task_keep_their_order() -> None:
 def test_a_run_renders_itself_in_a_notebook() -> None:
     assert isinstance(RUN, Run)
     assert "| lab1    | --" in RUN._repr_markdown_()
+
+
+def test_which_answers_are_right_goes_through_a_file(tmp_path: Path) -> None:
+    rows = [FP32.model_copy(update={"accuracy": Accuracy(correct=3, total=10), "right": b"\xc0\x40"})]
+    result.save(RUN.model_copy(update={"rows": rows}), tmp_path / "run.json")
+    assert '"right": "wEA="' in (tmp_path / "run.json").read_text()
+    assert result.load(tmp_path / "run.json").rows[0].right == b"\xc0\x40"
+
+
+@pytest.mark.parametrize("right", ["wEE=", "wA==", "wEAA", "?", 7])
+def test_answers_that_are_not_as_many_as_counted_are_refused(right: object, tmp_path: Path) -> None:
+    rows = [FP32.model_copy(update={"accuracy": Accuracy(correct=3, total=10), "right": b"\xc0\x40"})]
+    content = json.loads(RUN.model_copy(update={"rows": rows}).model_dump_json())
+    content["rows"][0]["right"] = right
+    (tmp_path / "run.json").write_text(json.dumps(content))
+    with pytest.raises(RunFileError, match="is not a valid run file: rows"):
+        result.load(tmp_path / "run.json")

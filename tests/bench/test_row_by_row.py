@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
-from bench import row_by_row
+from bench import row_by_row, summary
 from bench.change import Change
 from bench.result import Accuracy, Row, Run, Summary
 from bench.summary import quiet_time
@@ -136,12 +137,49 @@ def test_accuracies_are_counts_of_the_same_or_two_shares(before: int, after: int
 
 def test_the_sentence_says_what_was_done() -> None:
     [equal] = changes(answered(9707), answered(9707), "accuracy").values()
-    assert equal.sentence == "accuracy: the same 9,707 of 10,000 right"
+    assert equal.sentence == "accuracy: the same counts, 9,707 of 10,000 right"
     [worse] = changes(answered(9707), answered(9507), "accuracy").values()
     assert worse.sentence == (
         "accuracy: worse, -2.00 points [-2.54, -1.46], 9,707 of 10,000 right and 9,507 of 10,000, "
         "as two independent samples, p < 0.0001"
     )
+
+
+def judged(*right: int) -> Run:
+    """A run that has so many of each hundred examples right, the first ones."""
+    bits = np.concatenate([np.arange(100) < count for count in right])
+    row = FP32.model_copy(
+        update={
+            "accuracy": Accuracy(correct=int(bits.sum()), total=len(bits)),
+            "right": np.packbits(bits).tobytes(),
+        }
+    )
+    return RUN.model_copy(update={"rows": [row]})
+
+
+def test_answers_that_are_known_are_compared_one_by_one() -> None:
+    base = judged(*[90] * 10)
+    [equal] = changes(base, base, "accuracy").values()
+    assert (equal.word, equal.sentence) == ("the same", "accuracy: the same answers, 900 of 1,000 right")
+    [worse] = changes(base, judged(*[90] * 9, 75), "accuracy").values()
+    assert worse.sentence == (
+        "accuracy: worse, -1.50 points [-2.46, -0.91], 900 of 1,000 right and 885 of 1,000, 15 lost and 0 gained, "
+        "p < 0.0001"
+    ), "as two independent samples they would be no difference"
+    assert worse.p_value == pytest.approx(2 / 2**15)
+    [traded] = changes(base, judged(*[90] * 8, 95, 85), "accuracy").values()
+    assert (traded.word, traded.value) == ("no difference detected", 0.0)
+    assert "5 lost and 5 gained" in traded.sentence
+
+
+def test_the_least_loss_that_is_told_is_one_of_answers_that_changed() -> None:
+    base = judged(*[90] * 10)
+    [none_gained] = changes(base, base, "accuracy").values()
+    assert none_gained.least == 11 / 1000, "2 / 2**11 is the first below a thousandth"
+    [five_gained] = changes(base, judged(*[90] * 9, 95), "accuracy").values()
+    assert five_gained.least is not None
+    lost = round(1000 * five_gained.least) + 5
+    assert summary.mcnemar(lost, 5) < 0.001 <= summary.mcnemar(lost - 1, 5)
 
 
 def test_shares_of_unknown_numbers_are_shown_without_a_verdict() -> None:
