@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bench.lowbit import bitpack
+from bench.techniques import fast_path
 from bench.techniques.low_bit import FULL, Encoded
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def replace(network: nn.Module, technique: LowBit, only: Collection[str] | None 
             for name, child in parent.named_children():
                 if isinstance(child, nn.ReLU):
                     setattr(parent, name, nn.Identity())
+    fast_path.leave(network)
     return new.get(id(network), network)
 
 
