@@ -12,8 +12,8 @@ def leave(model: nn.Module) -> None:
     """Let the encoder layers of ``model`` whose Linear layers are plain no more run part by part, wherever it runs."""
     from torch import nn
 
-    for part in split(model):
-        part.activation_relu_or_gelu = 0  # as with any activation that the operator does not know
+    for layer in split(model):
+        layer.activation_relu_or_gelu = 0  # as with any activation that the operator does not know
     for part in model.modules():
         if isinstance(part, nn.TransformerEncoder) and split(part):
             part.use_nested_tensor = False  # which the parts alone cannot take

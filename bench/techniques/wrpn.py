@@ -32,12 +32,11 @@ class Wrpn(LowBit):
     wide: int = options.number(1, least=1, most=8)
 
     def hyperparameters(self, network: str, hyperparameters: Mapping[str, object]) -> Mapping[str, object]:
-        """Widen hidden layers."""
+        """Widen hidden layers: those that are listed, else what the network widens itself."""
         if self.wide == 1:
             return hyperparameters
-        if network == "mlp":
-            hidden = hyperparameters["hidden"]
-            assert isinstance(hidden, list)  # noqa: S101
+        hidden = hyperparameters.get("hidden")
+        if isinstance(hidden, list | tuple):
             return {**hyperparameters, "hidden": [self.wide * width for width in hidden]}
         return {**hyperparameters, "widening": self.wide * int(str(hyperparameters.get("widening", 1)))}
 
