@@ -37,7 +37,10 @@ __all__ = [
 
 
 def load_packed(path: str | Path, device: str = "cpu") -> PackedModel:
-    """Rebuild a variant from the file that ``bench export`` wrote; raises ``bench.errors.CheckpointError``."""
+    """Rebuild a variant from the file that ``bench export`` wrote.
+
+    Raises ``bench.errors.CheckpointError``, or ``UnsupportedError`` where it cannot run here.
+    """
     from pathlib import Path
 
     from bench.packing import load

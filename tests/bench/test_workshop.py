@@ -309,48 +309,6 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_training(tmp_path
         export("mnist/mlp3x1024", tmp_path / "file" / "model.packed", "fp32", data="synthetic", progress=False)
 
 
-def test_a_file_that_does_not_say_what_it_is_of_is_refused(tmp_path: Path) -> None:
-    from bench import packing
-
-    packing.pack(torch.nn.Linear(2, 2), tmp_path / "some.packed")
-    with pytest.raises(CheckpointError, match="does not say what it is of"):
-        bench.load_packed(tmp_path / "some.packed")
-
-
-def test_a_file_of_a_model_that_there_is_not_is_refused(tmp_path: Path) -> None:
-    from bench import packing
-
-    origin = packing.Origin(
-        model="mnist/lab1",
-        network="transformer",
-        hyperparameters={},
-        channels_last=False,
-        trained_as="",
-        technique="fp32",
-        engine="fbgemm",
-    )
-    packing.pack(torch.nn.Linear(2, 2), tmp_path / "some.packed", origin)
-    with pytest.raises(CheckpointError, match="is of a model that this version cannot build"):
-        bench.load_packed(tmp_path / "some.packed")
-
-
-def test_a_small_file_that_names_a_huge_network_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
-    from bench import packing
-
-    origin = packing.Origin(
-        model="mnist/lab1",
-        network="mlp",
-        hyperparameters={"inputs": 10**6, "hidden": [10**6], "classes": 10},
-        channels_last=False,
-        trained_as="",
-        technique="fp32",
-        engine="fbgemm",
-    )
-    packing.pack(torch.nn.Linear(2, 2), tmp_path / "some.packed", origin)
-    with pytest.raises(CheckpointError, match="names a network of 1,000,011,000,010 values, more than"):
-        bench.load_packed(tmp_path / "some.packed")
-
-
 # Inspecting
 
 
