@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from bench.comparison import compare
     from bench.distillation import distill
+    from bench.exporter import export
+    from bench.inspector import inspect
     from bench.layerwise.study import sensitivity
     from bench.lowbit.binary_connect import BC
     from bench.own.measuring import measure
@@ -26,6 +28,8 @@ __all__ = [
     "BC",
     "compare",
     "distill",
+    "export",
+    "inspect",
     "load_packed",
     "load_run",
     "measure",
@@ -61,6 +65,8 @@ _WHERE = {
     "BC": "bench.lowbit.binary_connect",
     "compare": "bench.comparison",
     "distill": "bench.distillation",
+    "export": "bench.exporter",
+    "inspect": "bench.inspector",
     "run": "bench.runner",
     "self_check": "bench.selfcheck.check",
     "sensitivity": "bench.layerwise.study",

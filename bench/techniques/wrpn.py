@@ -61,17 +61,19 @@ class Wrpn(LowBit):
 
     def encode(self, weight: Tensor) -> Encoded:
         """Return codes that count the steps from −1; one of the 2^k is not used."""
-        from bench.lowbit.gradient import sign
+        from bench.lowbit.binary import sign_codes
 
         if self.weight_bits == 1:
-            return Encoded((sign(weight) > 0).int(), {"mean": channel_means(weight)})
+            return Encoded(sign_codes(weight), {"mean": channel_means(weight)})
         steps = 2 ** (self.weight_bits - 1) - 1
         return Encoded((weight.clamp(-1, 1) * steps).round().int() + steps, {})
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Return the weights of the codes."""
+        from bench.lowbit.binary import signs_of
+
         if self.weight_bits == 1:
-            return (2 * encoded.codes.float() - 1) * encoded.scales["mean"]
+            return signs_of(encoded.codes) * encoded.scales["mean"]
         steps = 2 ** (self.weight_bits - 1) - 1
         reals: Tensor = (encoded.codes - steps).float() / steps
         return reals

@@ -314,6 +314,8 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_training(tmp_path
 
 def test_an_inspection_has_levels_outputs_and_scores(tmp_path: Path) -> None:
     text = inspect(MODEL, "dorefa:w2a2", ["layers.0"], out=tmp_path, **QUICK)
+    assert "`layers.0` has 4 different weights: -1, -0.3333, 0.3333, 1." in text.splitlines()
+    assert "`layers.2` has" not in text
     [row] = [line for line in text.splitlines() if line.startswith("| layers.2 ")]
     assert [cell.strip() for cell in row.strip("|").split("|")][1:4] == ["5,120", "4", "2"]
     assert "| `layers.0` |" in text
