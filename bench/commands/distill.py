@@ -59,7 +59,8 @@ def command(
     The same command goes on where an interrupted one stopped. What fails is told below the table, and the exit code
     is 1.
     """
-    from bench.distillation import distill, render
+    from bench.distillation import distill
+    from bench.distillation_record import render
     from bench.result import require_writable, write_atomically
 
     folder = out or Path("runs/distill")

@@ -13,7 +13,8 @@ import torch
 import bench
 from bench import checkpoint, machine, weights, workshop
 from bench.checkpoint import Header, Order
-from bench.distillation import Distillation, distill, render
+from bench.distillation import distill
+from bench.distillation_record import Distillation, render
 from bench.errors import CheckpointError, RequestError, TrainingError, UnknownNameError, WorkerError
 from bench.exporter import export
 from bench.inspector import inspect
