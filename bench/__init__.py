@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from bench.comparison import compare
     from bench.distillation import distill
+    from bench.exporter import export
+    from bench.inspector import inspect
     from bench.layerwise.study import sensitivity
     from bench.lowbit.binary_connect import BC
     from bench.own.measuring import measure
@@ -26,6 +28,8 @@ __all__ = [
     "BC",
     "compare",
     "distill",
+    "export",
+    "inspect",
     "load_packed",
     "load_run",
     "measure",
@@ -37,7 +41,10 @@ __all__ = [
 
 
 def load_packed(path: str | Path, device: str = "cpu") -> PackedModel:
-    """Rebuild a variant from the file that ``bench export`` wrote; raises ``bench.errors.CheckpointError``."""
+    """Rebuild a variant from the file that ``bench export`` wrote.
+
+    Raises ``bench.errors.CheckpointError``, or ``UnsupportedError`` where it cannot run here.
+    """
     from pathlib import Path
 
     from bench.packing import load
@@ -58,6 +65,8 @@ _WHERE = {
     "BC": "bench.lowbit.binary_connect",
     "compare": "bench.comparison",
     "distill": "bench.distillation",
+    "export": "bench.exporter",
+    "inspect": "bench.inspector",
     "run": "bench.runner",
     "self_check": "bench.selfcheck.check",
     "sensitivity": "bench.layerwise.study",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 KEY = "quantbench"
 """Of the header among the file's metadata."""
+WAY_OUT = "delete the file, and its model is trained anew"
+"""Of a checkpoint in the cache."""
 DIGEST = "sha256"
 """Of the tensors' digest, beside it: a flipped bit in the weights would otherwise show as a worse model."""
 
@@ -168,9 +170,8 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return hasher.hexdigest()
 
 
-def read_header(path: Path, wanted: Order | None = None) -> Header:
+def read_header(path: Path, wanted: Order | None = None, way_out: str = WAY_OUT) -> Header:
     """Read the header alone; raises ``CheckpointError`` if the file is damaged, foreign or not what is ``wanted``."""
-    way_out = "retrain with --retrain, or delete the file"
     try:
         with path.open("rb"):  # safetensors gives no true cause where this fails
             pass
@@ -213,13 +214,13 @@ def load(path: Path) -> tuple[nn.Module, Header]:
         if digest(tensors) != expected:
             raise CheckpointError(
                 f"the checkpoint {path} is truncated or damaged (its weights do not have the checksum it names); "
-                f"retrain with --retrain, or delete the file."
+                f"{WAY_OUT}."
             )
         network.load_state_dict(tensors)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         message = " ".join(str(error).split())
         raise CheckpointError(
-            f"the checkpoint {path} does not fit the network it names ({message}); retrain with --retrain."
+            f"the checkpoint {path} does not fit the network it names ({message}); {WAY_OUT}."
         ) from error
     return network.eval(), header
 

@@ -17,59 +17,18 @@ from pathlib import Path
 from typing import Literal
 
 from bench import checkpoint
-from bench.checkpoint import Order, Teaching
-from bench.errors import RequestError
-from bench.report.tables import table
-from bench.request import check_epochs
-from bench.result import Accuracy, Machine, Record
-from bench.summary import mean_std
+from bench.checkpoint import Header, Order, Teaching
+from bench.distillation_record import Distillation, Route, Source, Student
+from bench.errors import RequestError, TrainingError
+from bench.request import check_epochs, check_seed
 from bench.techniques.low_bit import FULL, LowBit
 from bench.techniques.technique import TECHNIQUES
-from bench.units import MISSING, kilobytes
 from bench.workshop import Made, Workshop, workshop
-from tasks.dataset import DataKind
 from tasks.source import DataPolicy
 
 DEFAULT_CHAIN = (32, 16, 8, 4, 2, 1)
-Route = Literal["alone", "one step", "chain"]
-Source = Literal["", "start", "loss", "both"]
-"""What a student takes from its teacher: the weights it starts from, a part of its loss, or both."""
 ROUTES: tuple[Route, ...] = ("one step", "chain")
 SOURCES: tuple[Source, ...] = ("start", "loss", "both")
-
-
-class Student(Record):
-    """One model at one width, trained one way."""
-
-    bits: int
-    route: Route
-    source: Source
-    seed: int
-    technique: str
-    accuracy: Accuracy
-    """On the test set, after the last epoch."""
-    packed_bytes: int | None
-    seconds: float
-
-
-class Distillation(Record):
-    """All students of one model."""
-
-    quantbench: str
-    created: str
-    machine: Machine
-    model: str
-    data: DataKind
-    recipe: dict[str, str | int | float | bool]
-    family: str
-    chain: list[int]
-    weight: float
-    """λ of the loss."""
-    temperature: float
-    seeds: list[int]
-    teacher: str = ""
-    """The model before the widest of the chain, as ``task/model``; empty for none."""
-    students: list[Student]
 
 
 @dataclass(frozen=True)
@@ -99,7 +58,8 @@ def distill(
 
     ``weight`` and ``temperature`` are λ and τ of ``tasks.training.distillation``. ``teacher`` is a checkpoint of the
     same data that teaches the widest and, in one step, all. Trainings that are in the cache are not made again, so an
-    interrupted command goes on. Raises ``tasks.errors.QuantbenchError``.
+    interrupted command goes on. A student that fails says so in its record, as do those that it would have taught.
+    Raises ``tasks.errors.QuantbenchError`` for a request that makes no sense.
     """
     check_epochs(epochs)
     _require(chain, sources, weight, temperature, seeds)
@@ -107,20 +67,22 @@ def distill(
     ways = [_Way("alone", "")] + [_Way(route, source) for route in ROUTES for source in sources]
     with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
         orders: dict[tuple[int, _Way, int], Order] = {}
-        seconds: dict[Path, float] = {}
-        first = _own_teacher(Path(teacher), shop.order(techniques[chain[0]]), sources) if teacher else ""
+        outcomes: dict[str, Header | Exception] = {}  # by the name of the checkpoint
+        own = _own_teacher(Path(teacher), shop.order(techniques[chain[0]]), sources) if teacher else None
+        first = own.checkpoint if own else ""
         for rung, bits in enumerate(chain):  # a rung's teachers are the rungs before it
             for seed in seeds:
                 for way in ways[: None if rung or first else 1]:
                     taught_by = _teacher(orders, chain, rung, way, seed, first)
                     teaching = _teaching(taught_by, way, weight, temperature) if taught_by else None
-                    orders[bits, way, seed] = shop.order(techniques[bits], seed, epochs, teaching)
-            wanted = [order for (width, _, _), order in orders.items() if width == bits]
+                    order = orders[bits, way, seed] = shop.order(techniques[bits], seed, epochs, teaching)
+                    if isinstance(cause := outcomes.get(taught_by), Exception):
+                        outcomes[order.path.name] = _UntaughtError(cause)
+            of_width = [order for (width, _, _), order in orders.items() if width == bits]
+            wanted = [order for order in of_width if order.path.name not in outcomes]
             for order, header in zip(wanted, shop.train(wanted), strict=True):
-                if isinstance(header, Exception):
-                    raise header
-                seconds[order.path] = header.seconds
-        students = list(_students(shop, orders, techniques, seconds))
+                outcomes[order.path.name] = header
+        students = list(_students(shop, orders, techniques, outcomes))
         some = next(iter(orders.values()))
         return Distillation(
             quantbench=version("quantbench"),
@@ -134,7 +96,7 @@ def distill(
             weight=weight,
             temperature=temperature,
             seeds=list(seeds),
-            teacher=_name(checkpoint.read_header(Path(teacher))) if teacher else "",
+            teacher=own.model if own else "",
             students=students,
         )
 
@@ -156,6 +118,8 @@ def _require(
         raise RequestError(f"--temperature {temperature:g} is not a temperature; give 1 to 4, say.")
     if not seeds or len(set(seeds)) < len(seeds):
         raise RequestError("--seed must be given once or more, each time another.")
+    for seed in seeds:
+        check_seed(seed)
     if not sources or any(source not in SOURCES for source in sources):
         raise RequestError(f"what students take is one or more of {', '.join(SOURCES)}.")
 
@@ -168,9 +132,24 @@ def _technique(family: str, bits: int, activations: str) -> LowBit:
     return technique
 
 
-def _own_teacher(path: Path, order: Order, sources: Sequence[Source]) -> str:
-    """Copy the checkpoint of a teacher of the user's into the cache, named by its content; return that name."""
-    header = checkpoint.read_header(path)
+@dataclass(frozen=True)
+class _OwnTeacher:
+    checkpoint: str
+    """The name of its copy in the cache."""
+    model: str
+    """As ``task/model``."""
+
+
+class _UntaughtError(TrainingError):
+    """A training that had to be left out, because its teacher's failed."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause) if isinstance(cause, _UntaughtError) else f"its teacher failed: {cause}")
+
+
+def _own_teacher(path: Path, order: Order, sources: Sequence[Source]) -> _OwnTeacher:
+    """Copy the checkpoint of a teacher of the user's into the cache, named by its content."""
+    header = checkpoint.read_header(path, way_out="name another with --teacher")
     if (header.task, header.data_kind, header.data_fingerprint) != (
         order.task,
         order.data_kind,
@@ -195,11 +174,7 @@ def _own_teacher(path: Path, order: Order, sources: Sequence[Source]) -> str:
         temporary = copy.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_bytes(content)
         temporary.replace(copy)
-    return name
-
-
-def _name(header: checkpoint.Header) -> str:
-    return f"{header.task}/{header.model}"
+    return _OwnTeacher(name, f"{header.task}/{header.model}")
 
 
 def _teacher(
@@ -229,54 +204,20 @@ def _students(
     shop: Workshop,
     orders: dict[tuple[int, _Way, int], Order],
     techniques: dict[int, LowBit],
-    seconds: dict[Path, float],
+    outcomes: dict[str, Header | Exception],
 ) -> Iterator[Student]:
-    made = shop.make([(techniques[bits], order) for (bits, _, _), order in orders.items()])
-    for ((bits, way, seed), order), variant in zip(orders.items(), made, strict=True):
-        if not isinstance(variant, Made):
-            raise variant
+    headers = [outcomes[order.path.name] for order in orders.values()]
+    made = shop.make_trained([(techniques[bits], order) for (bits, _, _), order in orders.items()], headers)
+    for (bits, way, seed), header, variant in zip(orders, headers, made, strict=True):
+        right = variant if isinstance(variant, Made) else None
         yield Student(
             bits=bits,
             route=way.route,
             source=way.source,
             seed=seed,
             technique=techniques[bits].name,
-            accuracy=variant.evaluation.accuracy,
-            packed_bytes=variant.facts.packed_bytes,
-            seconds=seconds[order.path],
+            accuracy=right.evaluation.accuracy if right else None,
+            packed_bytes=right.facts.packed_bytes if right else None,
+            seconds=header.seconds if isinstance(header, Header) else None,
+            reason=str(variant) if isinstance(variant, Exception) else "",
         )
-
-
-def render(result: Distillation) -> str:
-    """Return the table: a row a width, a column a way, mean ± std over the seeds."""
-    ways = list(dict.fromkeys((student.route, student.source) for student in result.students))
-    header = [
-        "Bits",
-        "Packed (kB)",
-        *(route if not source else f"{route}: {_LABELS[source]}" for route, source in ways),
-    ]
-    rows = []
-    for bits in result.chain:
-        of_width = [student for student in result.students if student.bits == bits]
-        cells = [_cell([each for each in of_width if (each.route, each.source) == way]) for way in ways]
-        size = of_width[0].packed_bytes
-        rows.append([str(bits), kilobytes(size) if size is not None else MISSING, *cells])
-    kind = "real data" if result.data == "real" else "**SYNTHETIC data**"
-    teacher = f"taught by {result.teacher}, " if result.teacher else ""
-    return (
-        f"{table(rows, header)}\n\n"
-        f"{result.model}, {kind}, {teacher}{result.family} with chain {' → '.join(map(str, result.chain))}, "
-        f"{result.recipe['epochs']} epochs each, λ = {result.weight:g}, τ = {result.temperature:g}. Accuracy "
-        f"on the test set after the last epoch, mean ± sample std over {len(result.seeds)} seeds. *Start*: the student "
-        f"begins with its teacher's weights and statistics; *loss*: the teacher has a part in its loss."
-    )
-
-
-_LABELS = {"start": "start only", "loss": "loss only", "both": "both"}
-
-
-def _cell(students: Sequence[Student]) -> str:
-    if not students:
-        return MISSING
-    whole = mean_std([100 * student.accuracy.correct / student.accuracy.total for student in students])
-    return f"{whole.mean:.2f}" + (f" ± {whole.std:.2f}" if whole.std is not None else "") + " %"

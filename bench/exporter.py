@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.errors import RequestError
-from bench.request import check_epochs
+from bench.request import check_epochs, check_seed
 from bench.result import BASELINE, require_writable
 from bench.techniques.technique import TECHNIQUES
 from bench.variant import VariantFacts
@@ -30,6 +30,7 @@ def export(
     Trains the weights if they are not in the cache. Raises ``tasks.errors.QuantbenchError``.
     """
     check_epochs(epochs)
+    check_seed(seed)
     chosen = TECHNIQUES.get(technique)
     target = Path(path)
     if target.is_dir():
@@ -37,7 +38,5 @@ def export(
     require_writable(target.parent)  # before minutes of training
     with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
         order = shop.order(chosen, seed, epochs)
-        [header] = shop.train([order])
-        if isinstance(header, Exception):
-            raise header
+        shop.train_one(order)
         return shop.export(chosen, order, target)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import RequestError
-from bench.request import check_epochs
+from bench.errors import RequestError, UnknownNameError
+from bench.request import check_epochs, check_seed
 from bench.result import require_writable
 from bench.techniques.low_bit import LowBit
 from bench.techniques.technique import TECHNIQUES
@@ -31,22 +31,27 @@ def inspect(
 ) -> str:
     """Return tables of the layers of ``model`` after a low-bit technique: levels, signal to noise, scores by rule.
 
-    Of ``layers`` the outputs for some test examples are described too; with a folder ``out``, histograms before and
-    after are drawn into ``weights.svg`` there. Raises ``tasks.errors.QuantbenchError``.
+    Of ``layers`` the different weights, and the outputs for some test examples, are described too; with a folder
+    ``out``, histograms before and after are drawn into ``weights.svg`` there. Raises ``tasks.errors.QuantbenchError``.
     """
     check_epochs(epochs)
+    check_seed(seed)
     chosen = TECHNIQUES.get(technique)
     if not isinstance(chosen, LowBit):
         families = ", ".join(sorted(each.family for each in TECHNIQUES if isinstance(each, LowBit)))
         raise RequestError(f"{technique} is no low-bit technique, so there are no levels to look at; try {families}.")
+    if not chosen.quantizes:
+        raise RequestError(f"{chosen.name} quantizes nothing, so there are no levels to look at; give fewer bits.")
     folder = Path(out) if out is not None else None
     if folder is not None:
         require_writable(folder)
     with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
         order = shop.order(chosen, seed, epochs)
-        [header] = shop.train([order])
-        if isinstance(header, Exception):
-            raise header
+        modules = shop.dataset.modules[shop.selected.spec.name]
+        for layer in layers:
+            if layer not in modules:
+                raise UnknownNameError("layer", layer, modules)
+        shop.train_one(order)
         worker = Worker(VARIANT_HOST)
         try:
             request = shop.request(chosen, order, shop.dataset.path.with_name("unused.packed"))

@@ -21,7 +21,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from bench.errors import CheckpointError, QuantbenchError
+from bench.errors import CheckpointError, UnsupportedError
+from bench.growth import TooLargeError, bounded
 from bench.result import Record
 from bench.state_codec import Reader, Writer, form
 from bench.techniques.technique import TECHNIQUES, Context, Technique, Variant
@@ -93,21 +94,28 @@ def load(path: Path, device: str = "cpu") -> PackedModel:
             f"the packed file {path} is of a model of your own, which only {origin.built_by} can rebuild; "
             f"give what that returns, and example inputs, to bench.packing.load_own."
         )
+    place = _device(device)
+    room = VALUES_PER_BYTE * path.stat().st_size
     hyperparameters: dict[str, object] = dict(origin.hyperparameters)
     try:
         technique = TECHNIQUES.get(origin.technique)
-        with torch.device("meta"):  # no time goes into random weights that are overwritten
+        with torch.device("meta"), bounded(2 * room):  # no time goes into random weights that are overwritten
             network = models.build(origin.network, hyperparameters)
             if origin.trained_as:
                 network = TECHNIQUES.get(origin.trained_as).prepare(network)
-    except (LookupError, TypeError, ValueError, QuantbenchError) as error:
+        if sum(value.numel() for value in network.state_dict().values()) > room:
+            raise TooLargeError
+        example = models.example(origin.network, hyperparameters).to(place)
+    except TooLargeError as error:  # before time and memory are taken
         raise CheckpointError(
-            f"the packed file {path} is of a model that this version cannot build ({_line(error)}); {WAY_OUT}."
+            f"the packed file {path} names a network of more values than {path.stat().st_size:,} bytes can hold; "
+            f"{WAY_OUT}."
         ) from error
-    place = torch.device(device)
-    _require_plausible(network, path)
+    except Exception as error:  # a constructor that is given nonsense may raise anything
+        raise CheckpointError(
+            f"the packed file {path} is of a model that this version cannot build ({_first_line(error)}); {WAY_OUT}."
+        ) from error
     network = network.eval().to_empty(device=place)
-    example = models.example(origin.network, hyperparameters).to(place)
     if origin.channels_last:
         network = network.to(memory_format=torch.channels_last)
         example = example.to(memory_format=torch.channels_last)
@@ -121,7 +129,7 @@ def load_own(path: Path, network: nn.Module, example: tuple[Tensor, ...], device
     the model's state dict holds come from the file. Raises ``CheckpointError`` and ``UnsupportedError`` as ``load``.
     """
     origin = _origin(path)
-    place = torch.device(device)
+    place = _device(device)
     zeros = tuple(torch.zeros_like(value[:1], device=place) for value in example)
     technique = TECHNIQUES.get(origin.technique)
     return _converted(path, origin, technique, network.eval().to(place), zeros, place)
@@ -146,6 +154,11 @@ def _converted(
     place: torch.device,
 ) -> PackedModel:
     """Let the technique treat the network with zeros for values, and take those of the file."""
+    if reason := technique.obstacle(place.type, origin.engine, torch.backends.quantized.supported_engines):
+        raise UnsupportedError(
+            f"the packed file {path} cannot be used here ({reason.partition(';')[0]}); load it on another device, or "
+            f"{WAY_OUT} on this machine."
+        )
     with torch.no_grad():
         for tensor in network.state_dict().values():
             if isinstance(tensor, Tensor):
@@ -219,14 +232,13 @@ def unpack(module: nn.Module, path: Path) -> None:
             ) from error
 
 
-def _require_plausible(network: nn.Module, path: Path) -> None:
-    """Refuse, before memory is taken, a network that is far larger than what its file can hold."""
-    needed = sum(value.numel() for value in network.state_dict().values())
-    if needed > VALUES_PER_BYTE * path.stat().st_size:
-        raise CheckpointError(
-            f"the packed file {path} names a network of {needed:,} values, more than {path.stat().st_size:,} bytes can "
-            f"hold; {WAY_OUT}."
-        )
+def _device(name: str) -> torch.device:
+    try:
+        place = torch.device(name)
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError) as error:  # an AssertionError: this torch was built without it
+        raise UnsupportedError(f"there is no device {name!r} here ({_first_line(error)}); load it on 'cpu'.") from error
+    return place
 
 
 def _modules(state: dict[str, Any]) -> list[dict[str, Any]]:
@@ -257,7 +269,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     try:
         manifest = _decompressed(metadata[KEY])
         version = manifest["version"]
-    except (LookupError, TypeError, ValueError, zlib.error) as error:
+    except (LookupError, RecursionError, TypeError, ValueError, zlib.error) as error:
         raise CheckpointError(f"the packed file {path} has a manifest that is none ({error}); {WAY_OUT}.") from error
     if version != VERSION:
         raise CheckpointError(
@@ -278,6 +290,10 @@ def _decompressed(text: str) -> Any:
     if not inflater.eof:
         raise ValueError("it is incomplete or too long")
     return json.loads(content)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _line(error: Exception) -> str:

@@ -39,3 +39,5 @@ class DatasetSummary:
     """Weights and biases of each."""
     layers: dict[str, list[str]]
     """The names of each one's Linear and convolution layers, in its order."""
+    modules: dict[str, list[str]]
+    """The names of all that each one is made of."""

@@ -10,6 +10,7 @@ from torch import nn
 
 from bench import checkpoint, machine
 from bench.checkpoint import DataIdentity, EpochRecord, Header, Order, Teaching
+from bench.errors import UnsupportedError
 from bench.lowbit.layers import low_bit_layers
 from bench.measure.params import WEIGHT_LAYERS, count_parameters
 from bench.preparation import DatasetSummary, TreatedLayer
@@ -40,6 +41,7 @@ class PreparationHost:
         dataset = owner.load(policy, data_root)
         dataset.save(path)
         specs = {spec.name: owner.resolve(spec, dataset) for spec in owner.models}
+        structures = {name: _structure(spec) for name, spec in specs.items()}
         return DatasetSummary(
             task=task,
             path=path,
@@ -48,8 +50,9 @@ class PreparationHost:
             test_examples=len(dataset.test),
             description=dict(dataset.description),
             specs=specs,
-            parameters={name: count_parameters(_structure(spec)) for name, spec in specs.items()},
-            layers={name: _weight_layers(_structure(spec)) for name, spec in specs.items()},
+            parameters={name: count_parameters(structure) for name, structure in structures.items()},
+            layers={name: _weight_layers(structure) for name, structure in structures.items()},
+            modules={name: _modules(structure) for name, structure in structures.items()},
         )
 
     def treated(self, spec: ModelSpec, technique: str) -> list[TreatedLayer]:
@@ -59,15 +62,15 @@ class PreparationHost:
         return [TreatedLayer(name, type(part).__name__, count_parameters(part)) for name, part in modules.items()]
 
     def train(self, order: Order, dataset_path: Path, threads: int) -> Header:
-        """Train one model and write its checkpoint; raises ``TrainingError``."""
+        """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``."""
         torch.set_num_threads(threads)
         torch.manual_seed(order.seed)
         task = TASKS.get(order.task)
         dataset = Dataset.open(dataset_path)
         spec = task.resolve(next(spec for spec in task.models if spec.name == order.model), dataset)
         device = torch.device(order.device)
+        network = _built(spec, order).to(device)
         spec = replace(spec, hyperparameters=order.hyperparameters, recipe=Recipe(**order.recipe))  # type: ignore[arg-type]
-        network = spec.build().to(device)
         if order.technique:
             network = TECHNIQUES.get(order.technique).prepare(network)
         data = dataset.train.to(device)
@@ -102,10 +105,28 @@ def _taught(teaching: Teaching, student: nn.Module, task: Task, spec: ModelSpec,
     return Distillation(module, teaching.weight, teaching.temperature)
 
 
+def _built(spec: ModelSpec, order: Order) -> nn.Module:
+    """Build the network; raises ``UnsupportedError`` if it does not take what a technique adds to ``spec``."""
+    try:
+        return replace(spec, hyperparameters=order.hyperparameters).build()
+    except TypeError as error:
+        added = order.hyperparameters.keys() - spec.hyperparameters.keys()
+        if not added:
+            raise
+        raise UnsupportedError(
+            f"the network {order.network} takes no {', '.join(sorted(added))}, which the technique asks for; "
+            f"leave that option out"
+        ) from error
+
+
 def _structure(spec: ModelSpec) -> nn.Module:
     """Return the network without values."""
     with torch.device("meta"):
         return spec.build()
+
+
+def _modules(network: nn.Module) -> list[str]:
+    return [name for name, _ in network.named_modules() if name]
 
 
 def _weight_layers(network: nn.Module) -> list[str]:

@@ -49,8 +49,7 @@ def settings_of(
     check_limits(precision, budget_s, timeout_s)
     check_epochs(epochs)
     machine.require_threads(threads)
-    if not 0 <= seed < 2**63:
-        raise RequestError(f"--seed {seed} is not between 0 and 2⁶³ − 1.")
+    check_seed(seed)
     return Settings(
         suite=suite,
         models=list(models),
@@ -97,6 +96,12 @@ def check_epochs(epochs: int | None) -> None:
     """Raise ``RequestError`` for a number of epochs that trains nothing."""
     if epochs is not None and not 1 <= epochs <= 10_000:
         raise RequestError(f"--epochs {epochs} is no length of a training; give 1 to 10,000.")
+
+
+def check_seed(seed: int) -> None:
+    """Raise ``RequestError`` for a seed that torch's generators cannot take."""
+    if not 0 <= seed < 2**63:
+        raise RequestError(f"--seed {seed} is not between 0 and 2⁶³ − 1.")
 
 
 def check_data(data: DataPolicy, data_root: Path | str | None) -> Path | None:

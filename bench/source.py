@@ -74,7 +74,7 @@ class Source(ABC):
             return []
 
     def settle(self, variant: Variant) -> None:  # noqa: B027
-        """Set what of torch must be set in this process for the variant to be what it says."""
+        """Take note of how the variant runs, for ``notes``."""
 
     def require_changed(self, variant: Variant, layers: int) -> None:  # noqa: B027 — a task's models are known
         """Raise ``UnsupportedError`` if the technique left all of the model's weight ``layers`` as they were."""

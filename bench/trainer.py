@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import field_serializer
 
-from bench.checkpoint import EpochRecord
-from bench.report.tables import table
-from bench.request import check_epochs
+from bench.checkpoint import EpochRecord, Header, Order
+from bench.report.tables import Table
+from bench.request import check_epochs, check_seed
 from bench.result import BASELINE, Accuracy, Record
-from bench.techniques.technique import TECHNIQUES
+from bench.techniques.technique import TECHNIQUES, Technique
 from bench.units import MISSING, kilobytes, percent
 from bench.workshop import Made, workshop
 from tasks.dataset import DataKind
@@ -19,7 +19,7 @@ from tasks.source import DataPolicy
 
 
 class TrainedModel(Record):
-    """A training that was carried out, or found in the cache, and the accuracy of its variant."""
+    """A training that was carried out, or found in the cache, and the accuracy of its variant; or why there is none."""
 
     model: str
     technique: str
@@ -27,15 +27,17 @@ class TrainedModel(Record):
     seed: int
     recipe: dict[str, str | int | float | bool]
     precision: str
-    seconds: float
-    """The training's wall time, of all its sittings."""
+    seconds: float | None
+    """The training's wall time, of all its sittings; ``None`` if it failed."""
     history: list[EpochRecord] = []
     """Its epochs."""
     checkpoint: Path
     """In a file its name alone, which is the same on every machine."""
-    accuracy: Accuracy
-    """On the test set, after the last epoch."""
+    accuracy: Accuracy | None
+    """On the test set, after the last epoch; ``None`` if the training or the variant failed."""
     packed_bytes: int | None
+    reason: str = ""
+    """Why it failed; empty if it did not."""
 
     @field_serializer("checkpoint")
     def _name_of(self, checkpoint: Path) -> str:
@@ -56,42 +58,46 @@ def train(
 ) -> list[TrainedModel]:
     """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training goes on.
 
-    ``epochs`` takes the place of the recipe's. Raises ``tasks.errors.QuantbenchError``.
+    ``epochs`` takes the place of the recipe's. A training that fails says so in its record, and the others go on.
+    Raises ``tasks.errors.QuantbenchError`` for a request that makes no sense.
     """
     check_epochs(epochs)
+    for seed in seeds:
+        check_seed(seed)
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(techniques)]
     with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
         wanted = [(technique, shop.order(technique, seed, epochs)) for technique in chosen for seed in seeds]
         headers = shop.train([order for _, order in wanted], retrain)
-        for header in headers:
-            if isinstance(header, Exception):
-                raise header
-        results: list[TrainedModel] = []
-        for (technique, order), made in zip(wanted, shop.make(wanted), strict=True):
-            if not isinstance(made, Made):
-                raise made
-            header = headers[len(results)]
-            assert not isinstance(header, Exception)  # noqa: S101 — raised above
-            results.append(
-                TrainedModel(
-                    model=shop.selected.name,
-                    technique=technique.name,
-                    data=order.data_kind,
-                    seed=order.seed,
-                    recipe=order.recipe,
-                    precision=order.precision,
-                    seconds=header.seconds,
-                    history=header.history,
-                    checkpoint=order.path,
-                    accuracy=made.evaluation.accuracy,
-                    packed_bytes=made.facts.packed_bytes,
-                )
-            )
-    return results
+        made = shop.make_trained(wanted, headers)
+        return [
+            _record(shop.selected.name, technique, order, header, variant)
+            for (technique, order), header, variant in zip(wanted, headers, made, strict=True)
+        ]
+
+
+def _record(
+    model: str, technique: Technique, order: Order, header: Header | Exception, variant: Made | Exception
+) -> TrainedModel:
+    trained = header if isinstance(header, Header) else None
+    made = variant if isinstance(variant, Made) else None
+    return TrainedModel(
+        model=model,
+        technique=technique.name,
+        data=order.data_kind,
+        seed=order.seed,
+        recipe=order.recipe,
+        precision=order.precision,
+        seconds=trained.seconds if trained else None,
+        history=trained.history if trained else [],
+        checkpoint=order.path,
+        accuracy=made.evaluation.accuracy if made else None,
+        packed_bytes=made.facts.packed_bytes if made else None,
+        reason=str(variant) if isinstance(variant, Exception) else "",
+    )
 
 
 def render(trained: Sequence[TrainedModel]) -> str:
-    """Return the table of what was trained."""
+    """Return the table of what was trained, and why what failed did."""
     header = ["Model", "Technique", "Seed", "Epochs", "Accuracy", "Packed (kB)", "Trained in (s)"]
     rows = [
         [
@@ -99,11 +105,13 @@ def render(trained: Sequence[TrainedModel]) -> str:
             each.technique,
             each.seed,
             each.recipe["epochs"],
-            percent(each.accuracy.correct / each.accuracy.total),
+            percent(each.accuracy.correct / each.accuracy.total) if each.accuracy else "failed",
             kilobytes(each.packed_bytes) if each.packed_bytes is not None else MISSING,
-            f"{each.seconds:.0f}",
+            f"{each.seconds:.0f}" if each.seconds is not None else MISSING,
         ]
         for each in trained
     ]
+    failures = [f"`{each.technique}`, seed {each.seed}: {each.reason}" for each in trained if each.reason]
     synthetic = any(each.data == "synthetic" for each in trained)
-    return table(rows, header) + ("\n\n**SYNTHETIC data.**" if synthetic else "")
+    text = Table(header, rows, remarks=failures).markdown()
+    return text + ("\n\n**SYNTHETIC data.**" if synthetic else "")

@@ -101,7 +101,7 @@ class VariantHost:
         return warm_ups
 
     def inspect(self, request: VariantRequest, layers: Sequence[str], folder: Path | None) -> str:
-        """Return, as markdown, what the technique made of each layer's weights, and what ``layers`` put out.
+        """Return, as markdown, what the technique made of each layer's weights; the values and outputs of ``layers``.
 
         With a folder, the histograms are drawn into it as ``weights.svg``.
         """
@@ -116,7 +116,8 @@ class VariantHost:
         [inputs] = self._cast(self._source.probe())
         inspected = inspection.inspect_layers(self._variant.module, before)
         outputs = inspection.record_outputs(self._variant.module, inputs, layers)
-        parts = [inspection.table(inspected), inspection.outputs_table(outputs)]
+        values = [inspection.levels(each) for each in inspected if each.name in layers]
+        parts = [inspection.table(inspected), *values, inspection.outputs_table(outputs)]
         every = scores.every_rule(self._work())
         parts.append(table([[score.rule, f"{score.value:.4f}"] for score in every], ["Rule", "Score"]))
         if folder is not None:

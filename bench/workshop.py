@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -46,9 +47,21 @@ class Workshop:
     def order(
         self, technique: Technique, seed: int = 0, epochs: int | None = None, teaching: Teaching | None = None
     ) -> Order:
-        """Return what must be trained for a technique; raises ``UnknownNameError`` if it names a layer that is none."""
+        """Return what must be trained for a technique.
+
+        Raises ``UnknownNameError`` if it names a layer that is none, and ``RequestError`` if it cannot work here.
+        """
         check_layers([technique], self.dataset.layers[self.selected.spec.name])
+        self.require_possible(technique)
         return training_order(self.dataset, self.selected.spec.name, technique, seed, self.device, epochs, teaching)
+
+    def require_possible(self, technique: Technique, engine: str | None = None) -> None:
+        """Raise ``RequestError`` if the technique cannot work on this device, or with the ``engine`` chosen."""
+        reason = technique.obstacle(self.device, engine or machine.DEFAULT_ENGINE, self.machine.quantized_engines)
+        if reason and engine is None:  # most commands have no --engine to try
+            reason = f"{reason.partition(';')[0]}; choose another technique, or another --device"
+        if reason:
+            raise RequestError(f"{technique.name} cannot be had here: {reason}.")
 
     def train(self, orders: Sequence[Order], retrain: bool = False) -> list[Header | Exception]:
         """Return each order's header, or why its training failed; checkpoints that are there are not trained again."""
@@ -57,6 +70,13 @@ class Workshop:
         headers = provide(wanted, self.dataset, retrain, cores, self.bars.bar)
         by_path = {order.path: header for order, header in zip(wanted, headers, strict=True)}
         return [by_path[order.path] for order in orders]
+
+    def train_one(self, order: Order) -> Header:
+        """Return the order's header; raises what its training failed of."""
+        [header] = self.train([order])
+        if isinstance(header, Exception):
+            raise header
+        return header
 
     def request(self, technique: Technique, order: Order, packed: Path) -> VariantRequest:
         """Return the request for a variant of trained weights, packed into the file ``packed``."""
@@ -84,6 +104,14 @@ class Workshop:
             made += self._make(variants[first : first + at_once])
         show(len(variants), len(variants))
         return made
+
+    def make_trained(
+        self, variants: Sequence[tuple[Technique, Order]], headers: Sequence[Header | Exception]
+    ) -> list[Made | Exception]:
+        """Make the variants whose weights were trained, as ``make`` does; for the others return why they were not."""
+        trained = [isinstance(header, Header) for header in headers]
+        made = iter(self.make(list(itertools.compress(variants, trained))))
+        return [header if isinstance(header, Exception) else next(made) for header in headers]
 
     def _make(self, variants: Sequence[tuple[Technique, Order]]) -> list[Made | Exception]:
         workers = [Worker(VARIANT_HOST) for _ in variants]

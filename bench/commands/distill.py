@@ -56,9 +56,11 @@ def command(
 ) -> None:
     """Train a model at falling bit widths: alone, taught by the widest, and taught along the chain.
 
-    The same command goes on where an interrupted one stopped.
+    The same command goes on where an interrupted one stopped. What fails is told below the table, and the exit code
+    is 1.
     """
-    from bench.distillation import distill, render
+    from bench.distillation import distill
+    from bench.distillation_record import render
     from bench.result import require_writable, write_atomically
 
     folder = out or Path("runs/distill")
@@ -81,6 +83,7 @@ def command(
     write_atomically(folder / "distillation.json", done.model_dump_json(indent=1) + "\n")
     write_atomically(folder / "distillation.md", render(done) + "\n")
     show(render(done))
+    raise typer.Exit(1 if any(student.reason for student in done.students) else 0)
 
 
 def _widths(text: str) -> list[int]:

@@ -13,7 +13,9 @@ from bench.commands.options import Data, DataChoice, DataRoot, Device, Epochs, M
 def command(
     model: Model,
     technique: Annotated[str, typer.Option(help="A low-bit one, such as dorefa:w2a2.")],
-    layer: Annotated[list[str] | None, typer.Option(help="Describe this layer's outputs too; repeatable.")] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="Describe this layer's values and outputs; repeatable.")
+    ] = None,
     seed: Seed = 0,
     epochs: Epochs = None,
     device: Device = "cpu",

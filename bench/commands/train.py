@@ -26,7 +26,7 @@ def command(
     """Train a model for some techniques, side by side, and say what accuracy each reached.
 
     The weights are kept: 'bench run' with the same --epochs finds them. The same command goes on where an interrupted
-    one stopped.
+    one stopped. A training that fails has a line that says why, and the exit code is 1.
     """
     from bench.result import require_writable, write_atomically
     from bench.trainer import render, train
@@ -47,3 +47,4 @@ def command(
         content = ",\n".join(each.model_dump_json(indent=1) for each in trained)
         write_atomically(out / "training.json", f"[{content}]\n")
     show(render(trained))
+    raise typer.Exit(1 if any(each.reason for each in trained) else 0)

@@ -75,14 +75,10 @@ def sensitivity(
             machine.require_engine(engine, shop.machine)
         settings = settings.model_copy(update={"models": [shop.selected.name]})
         for each in chosen:
-            if reason := each.obstacle(device, settings.engine, shop.machine.quantized_engines):
-                raise RequestError(f"{each.name} cannot be had here: {reason}.")
+            shop.require_possible(each, settings.engine)
         plans = [plan for each in chosen for plan in _plans(each, _treated(shop, each))]
         order = shop.order(TECHNIQUES.get(BASELINE), seed, epochs)
-        [header] = shop.train([order])
-        if isinstance(header, Exception):
-            raise header
-        measuring = Measuring(shop, settings, order, header)
+        measuring = Measuring(shop, settings, order, shop.train_one(order))
         in_rounds = [variant for plan in plans for variant in (plan.only, plan.others) if variant]
         measured = measuring.measure([*chosen, *in_rounds])
         names = [each.name for each in chosen]

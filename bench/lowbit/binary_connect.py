@@ -22,6 +22,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from bench.lowbit.binary import draw_signs
 from bench.lowbit.gradient import sign
 
 
@@ -64,7 +65,7 @@ class BC(nn.Module):
         self.save_params()
         with torch.no_grad():
             for weight in self.target_modules:
-                weight.copy_(self._draw(weight) if self.stochastic else sign(weight))
+                weight.copy_(draw_signs(weight) if self.stochastic else sign(weight))
         self._binary = True
 
     def restore(self) -> None:
@@ -108,10 +109,6 @@ class BC(nn.Module):
             {"params": [parameter], "lr": learning_rate * scaled.get(id(parameter), 1.0)}
             for parameter in self.model.parameters()
         ]
-
-    @staticmethod
-    def _draw(weight: Tensor) -> Tensor:
-        return 2 * torch.bernoulli(((weight + 1) / 2).clamp(0, 1)) - 1
 
 
 def glorot_coefficient(weight: Tensor) -> float:

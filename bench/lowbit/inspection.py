@@ -18,6 +18,8 @@ from bench.measure.work import stored_weight_bits
 from bench.report.tables import table as markdown_table
 
 BINS = 60
+FEW = 16
+"""Different values that are listed one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +43,8 @@ class LayerInspection:
 
     name: str
     weights: int
-    distinct: int
-    """Different values after it, in the whole layer: a scale a channel makes more of them than codes."""
+    values: NDArray[np.float64]
+    """The different values after it, ascending, of the whole layer: a scale a channel makes more of them than codes."""
     bits: int
     sqnr_db: float
     """See ``sqnr_db``."""
@@ -50,6 +52,11 @@ class LayerInspection:
     """The same after the common factor that fits best, which the BatchNorm behind a layer makes up for."""
     before: Histogram
     after: Histogram
+
+    @property
+    def distinct(self) -> int:
+        """How many different values there are."""
+        return len(self.values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,26 +67,14 @@ class LayerOutputs:
     calls: tuple[Tensor, ...]
     """One tensor a call, copied, on the device they were made on; none for a layer that was not called."""
 
-    def histogram(self, bins: int = BINS) -> Histogram:
-        """Count the values of all calls."""
-        return Histogram.of(torch.cat([call.reshape(-1) for call in self.calls]), bins)
-
-
-def float_weights(network: nn.Module) -> dict[str, Tensor]:
-    """Return copies of the full-precision weights of the low-bit layers, by the layers' names.
-
-    Raises ``ValueError`` for a frozen layer, which has none any more.
-    """
-    return {name: _float_weight(name, layer) for name, layer in low_bit_layers(network).items()}
-
 
 def inspect_layers(
     network: nn.Module, before: Mapping[str, Tensor] | None = None, bins: int = BINS
 ) -> list[LayerInspection]:
     """Return what quantization makes of the weights of each low-bit layer of ``network``, prepared or frozen.
 
-    ``before`` holds the full-precision weights by the names of the layers, as ``float_weights`` returned them before
-    the network was frozen; of a prepared one they are still there. Raises ``ValueError`` where they are missing or of
+    ``before`` holds the full-precision weights by the names of the layers, as they were before the network was frozen;
+    of a prepared one they are still there. Raises ``ValueError`` where they are missing or of
     another shape, and for weights that are not finite.
     """
     inspections = []
@@ -91,7 +86,7 @@ def inspect_layers(
             LayerInspection(
                 name=name,
                 weights=after.numel(),
-                distinct=len(np.unique(_flat(after))),
+                values=np.unique(_flat(after)),
                 bits=stored_weight_bits(layer),
                 sqnr_db=sqnr_db(source, after),
                 fitted_sqnr_db=sqnr_db(source, after, fitted=True),
@@ -161,6 +156,18 @@ def table(inspections: Sequence[LayerInspection]) -> str:
         for each in inspections
     ]
     return markdown_table(cells, ["Layer", "Weights", "Distinct", "Bits", "SQNR (dB)", "SQNR fitted (dB)"])
+
+
+def levels(inspection: LayerInspection) -> str:
+    """Return the different values of a layer in a sentence: all of a few, the ends and the step of many."""
+    values = [f"{value:.4g}" for value in inspection.values]
+    counted = f"`{inspection.name}` has {inspection.distinct:,} different weights"
+    if inspection.distinct <= FEW:
+        return f"{counted}: {', '.join(values)}."
+    steps = np.diff(inspection.values)
+    if steps.max() - steps.min() < 1e-3 * steps.mean():
+        return f"{counted}: {values[0]} to {values[-1]} in steps of {steps.mean():.4g}."
+    return f"{counted}: {', '.join(values[:3])}, …, {values[-1]}."
 
 
 def outputs_table(outputs: Sequence[LayerOutputs]) -> str:

@@ -13,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.errors import UnsupportedError
 from bench.lowbit import bitpack
+from bench.techniques import fast_path
 from bench.techniques.low_bit import FULL, Encoded
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ class LowBitLayer(nn.Module):
     def after_step(self, weight: Tensor | None = None) -> None:
         """Let the technique change the full-precision weights; the training loop calls it after each step."""
         with torch.no_grad():
-            self.technique.after_step(self.weight if weight is None else weight)
+            self.technique.after_step(self, self.weight if weight is None else weight)
 
     def freeze(self) -> None:
         """Fix the weights to what their codes stand for; they cannot be trained any more."""
@@ -68,8 +70,9 @@ class LowBitLayer(nn.Module):
                 self._take(self.technique.encode(self.weight.detach()))
 
     def _take(self, encoded: Encoded) -> None:
-        self.frozen = encoded
-        weight = self.technique.decode(encoded).to(self.weight.device)
+        # On the CPU wherever the model is: a reloaded file is decoded there, and a GPU may divide differently.
+        self.frozen = Encoded(encoded.codes.cpu(), {name: scale.cpu() for name, scale in encoded.scales.items()})
+        weight = self.technique.decode(self.frozen).to(self.weight.device)
         # In the memory format that the weights had: kernels may differ in the last bit by it.
         fixed = torch.empty_like(self.weight).copy_(weight)
         self.weight = nn.Parameter(fixed, requires_grad=False)
@@ -129,6 +132,7 @@ def replace(network: nn.Module, technique: LowBit, only: Collection[str] | None 
             for name, child in parent.named_children():
                 if isinstance(child, nn.ReLU):
                     setattr(parent, name, nn.Identity())
+    fast_path.leave(network)
     return new.get(id(network), network)
 
 
@@ -191,12 +195,24 @@ def freeze(network: nn.Module, technique: LowBit) -> None:
 
 
 def round_rest(network: nn.Module, technique: LowBit) -> None:
-    """Round the values of layers that are not low-bit, where ``technique.rest`` asks for it."""
+    """Round the values of layers that are not low-bit, where ``technique.rest`` asks for it.
+
+    Raises ``UnsupportedError`` for a value that would become infinite.
+    """
     if technique.rest == "float16":
         with torch.no_grad():
-            for module in network.modules():
+            for name, module in network.named_modules():
                 if isinstance(module, LowBitLayer):
                     continue
                 for value in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
                     if value.is_floating_point():
-                        value.copy_(value.half())
+                        value.copy_(_half(value, name))
+
+
+def _half(value: Tensor, layer: str) -> Tensor:
+    half = value.half()
+    if (half.isinf() & value.isfinite()).any():
+        largest = value[value.isfinite()].abs().max().item()
+        where = layer or "the model"
+        raise UnsupportedError(f"{where} holds {largest:,.0f}, and float16 ends at 65,504; leave float16 out")
+    return half

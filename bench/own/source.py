@@ -19,6 +19,7 @@ from bench.own.model import OwnEvaluation, OwnRequest
 from bench.result import BASELINE
 from bench.scores import LayerWork
 from bench.source import Source
+from bench.techniques import fast_path
 from bench.techniques.technique import Variant
 from bench.tensors import Inputs, tensors_in
 from bench.variant import VariantRequest
@@ -96,9 +97,7 @@ class Own(Source):
     def rebuild(self) -> Variant:
         """Build it anew, forget its weights, and take those of the file."""
         module = build(self._own.model.model, self._own.seed)
-        variant = packing.load_own(self._request.packed, module, self.inputs(1), self._request.device).variant
-        self.settle(variant)
-        return variant
+        return packing.load_own(self._request.packed, module, self.inputs(1), self._request.device).variant
 
     def work(self, module: nn.Module, example: Inputs) -> list[LayerWork]:
         """Return nothing too for modules whose calls are not as the rules expect them."""
@@ -108,11 +107,8 @@ class Own(Source):
             return []
 
     def settle(self, variant: Variant) -> None:
-        """Turn off torch's one operator for an encoder layer where it would pass quantized layers over, or stumble."""
-        encoders = [part for part in variant.module.modules() if isinstance(part, nn.TransformerEncoderLayer)]
-        if any(type(layer) is not nn.Linear for part in encoders for layer in (part.linear1, part.linear2)):
-            torch.backends.mha.set_fastpath_enabled(False)
-            self._fused = False
+        """Remember whether torch's one operator for an encoder layer has become impossible."""
+        self._fused = not fast_path.split(variant.module)
 
     def require_changed(self, variant: Variant, layers: int) -> None:
         """Refuse a row that would show the float32 model under another name."""

@@ -41,23 +41,26 @@ class BinaryConnect(LowBit):
         """Equation 1, or 2."""
         import torch
 
+        from bench.lowbit.binary import draw_signs
         from bench.lowbit.gradient import sign_through, straight_through
 
         if self.rounding == "deterministic":
             return sign_through(weight)
         if not torch.is_grad_enabled():
             return weight
-        return straight_through(2 * torch.bernoulli(((weight + 1) / 2).clamp(0, 1)) - 1, weight)
+        return straight_through(draw_signs(weight), weight)
 
     def encode(self, weight: Tensor) -> Encoded:
         """Return the sign of each weight."""
-        from bench.lowbit.gradient import sign
+        from bench.lowbit.binary import sign_codes
 
-        return Encoded((sign(weight) > 0).int(), {})
+        return Encoded(sign_codes(weight), {})
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Return the weights of the codes."""
-        return 2 * encoded.codes.float() - 1
+        from bench.lowbit.binary import signs_of
+
+        return signs_of(encoded.codes)
 
     def new_layer(self, layer: LowBitLayer) -> None:
         """Mark the weights' learning rate."""
@@ -66,7 +69,7 @@ class BinaryConnect(LowBit):
         if self.learning_rate == "glorot":
             setattr(layer.weight, LEARNING_RATE_SCALE, 1 / glorot_coefficient(layer.weight))
 
-    def after_step(self, weight: Tensor) -> None:
+    def after_step(self, layer: LowBitLayer, weight: Tensor) -> None:
         """Clip."""
         weight.clamp_(-1, 1)
 

@@ -38,10 +38,12 @@ class Bwn(LowBit):
 
     def encode(self, weight: Tensor) -> Encoded:
         """Return the sign of each weight and the scale of each filter."""
-        from bench.lowbit.gradient import sign
+        from bench.lowbit.binary import sign_codes
 
-        return Encoded((sign(weight) > 0).int(), {"mean": channel_means(weight)})
+        return Encoded(sign_codes(weight), {"mean": channel_means(weight)})
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Return the weights of the codes."""
-        return (2 * encoded.codes.float() - 1) * encoded.scales["mean"]
+        from bench.lowbit.binary import signs_of
+
+        return signs_of(encoded.codes) * encoded.scales["mean"]

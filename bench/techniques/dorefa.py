@@ -18,30 +18,15 @@ if TYPE_CHECKING:
     from bench.lowbit.layers import LowBitLayer
 
 
-@technique
 @dataclass(frozen=True)
-class DoReFa(LowBit):
-    """``quantize_k(r) = round((2^k − 1) r) / (2^k − 1)`` for r in [0, 1] (eq. 5), applied to both.
+class TanhWeights(LowBit):
+    """Weights (eq. 9): ``2 quantize_k(tanh(w) / (2 max|tanh(w)|) + 1/2) − 1``, the maximum over the layer.
 
-    Weights (eq. 9): ``2 quantize_k(tanh(w) / (2 max|tanh(w)|) + 1/2) − 1``, the maximum over the layer; with 1 bit
-    (eq. 8) ``sign(w) E(|w|)``, the mean over the layer, constant to the gradient. Activations (eq. 10):
-    ``quantize_k(clip(x, 0, 1))``; with 32 bits the ReLU alone.
+    With 1 bit (eq. 8) ``sign(w) E(|w|)``, the mean over the layer, constant to the gradient.
     """
 
-    family = "dorefa"
-    summary = "trained with weights and activations of k bits (Zhou et al. 2016)"
-
-    scaling: str = options.word("unit", "max-tanh")
+    scaling: str = options.word("unit", "max-tanh", weight_bits=range(2, FULL))
     """``max-tanh`` multiplies weights of 2 bits and more by max|tanh(w)|, as some ports do; the paper does not."""
-    one_bit: str = options.word("round", "positive")
-    """Activations of 1 bit: rounded, so that the threshold is 1/2 (paper), or 1 for every positive input (ports)."""
-    wide: str = options.word("relu", "clip")
-    """Activations of 32 bits: unchanged (paper), or clipped to [0, 1]."""
-
-    @property
-    def quantizes(self) -> bool:
-        """Also where activations are clipped, though not rounded."""
-        return super().quantizes or self.wide == "clip"
 
     def weight(self, weight: Tensor) -> Tensor:
         """Equations 8 and 9."""
@@ -57,10 +42,10 @@ class DoReFa(LowBit):
 
     def encode(self, weight: Tensor) -> Encoded:
         """Return codes that count the steps from −1."""
-        from bench.lowbit.gradient import sign
+        from bench.lowbit.binary import sign_codes
 
         if self.weight_bits == 1:
-            return Encoded((sign(weight) > 0).int(), {"mean": weight.abs().mean()})
+            return Encoded(sign_codes(weight), {"mean": weight.abs().mean()})
         squashed = weight.tanh()
         largest = _largest(squashed)
         codes = ((squashed / (2 * largest) + 0.5) * (2**self.weight_bits - 1)).round().int()
@@ -68,11 +53,34 @@ class DoReFa(LowBit):
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Return the weights of the codes."""
+        from bench.lowbit.binary import signs_of
+
         if self.weight_bits == 1:
-            binary: Tensor = (2 * encoded.codes.float() - 1) * encoded.scales["mean"]
-            return binary
+            return signs_of(encoded.codes) * encoded.scales["mean"]
         unit: Tensor = 2 * (encoded.codes.float() / (2**self.weight_bits - 1)) - 1
         return unit * encoded.scales["largest"] if self.scaling == "max-tanh" else unit
+
+
+@technique
+@dataclass(frozen=True)
+class DoReFa(TanhWeights):
+    """``quantize_k(r) = round((2^k − 1) r) / (2^k − 1)`` for r in [0, 1] (eq. 5), applied to weights and activations.
+
+    Activations (eq. 10): ``quantize_k(clip(x, 0, 1))``; with 32 bits the ReLU alone.
+    """
+
+    family = "dorefa"
+    summary = "trained with weights and activations of k bits (Zhou et al. 2016)"
+
+    one_bit: str = options.word("round", "positive", activation_bits=(1,))
+    """Activations of 1 bit: rounded, so that the threshold is 1/2 (paper), or 1 for every positive input (ports)."""
+    wide: str = options.word("relu", "clip", activation_bits=(FULL,))
+    """Activations of 32 bits: unchanged (paper), or clipped to [0, 1]."""
+
+    @property
+    def quantizes(self) -> bool:
+        """Also where activations are clipped, though not rounded."""
+        return super().quantizes or self.wide == "clip"
 
     def activation(self, inputs: Tensor, layer: LowBitLayer) -> Tensor:
         """Equation 10."""

@@ -57,7 +57,8 @@ class LowBit(Technique):
     """Which layers of a network with convolutions: without the first, the last and the projections; all; without the
     first and the last."""
     rest: str = options.word("float32", "float16")
-    """What the values of layers that are not treated are rounded to once trained."""
+    """What the values of layers that are not treated are rounded to once trained; biases and learned levels of treated
+    layers stay float32."""
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -120,8 +121,8 @@ class LowBit(Technique):
     def start(self, layer: LowBitLayer) -> None:
         """Change in place the weights that a training starts from: initial ones, or a teacher's."""
 
-    def after_step(self, weight: Tensor) -> None:
-        """Change the full-precision weights in place after each step of the optimizer."""
+    def after_step(self, layer: LowBitLayer, weight: Tensor) -> None:
+        """Change a layer's full-precision weights, or what it learned beside them, in place after each step."""
 
     def prepare(self, network: nn.Module) -> nn.Module:
         """Return a network with the technique's layers, to be trained; raises ``UnsupportedError``."""

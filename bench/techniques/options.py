@@ -24,14 +24,17 @@ def bits(default: int, letter: str, allowed: Sequence[int]) -> Any:
     return dataclasses.field(default=default, metadata={"letter": letter, "allowed": tuple(allowed)})
 
 
-def word(default: str, *others: str) -> Any:
-    """Declare a choice of words; each stands for itself."""
-    return dataclasses.field(default=default, metadata={"words": (default, *others)})
+def word(default: str, *others: str, **widths: Sequence[int]) -> Any:
+    """Declare a choice of words; each stands for itself.
+
+    ``widths`` are those it is for, by the name of their field: ``activation_bits=(1,)``.
+    """
+    return dataclasses.field(default=default, metadata={"words": (default, *others), "widths": widths})
 
 
-def number(default: float, least: float, most: float = math.inf) -> Any:
-    """Declare a number, written as ``name=2``; an integer where the default is one."""
-    return dataclasses.field(default=default, metadata={"least": least, "most": most})
+def number(default: float, least: float, most: float = math.inf, **widths: Sequence[int]) -> Any:
+    """Declare a number, written as ``name=2``; an integer where the default is one. ``widths`` as of ``word``."""
+    return dataclasses.field(default=default, metadata={"least": least, "most": most, "widths": widths})
 
 
 def parse(technique: T, text: str) -> T:
@@ -42,7 +45,21 @@ def parse(technique: T, text: str) -> T:
             if name in values:
                 raise RequestError(f"{token!r} sets {name.replace('_', '-')} a second time; give it once.")
             values[name] = value
-    return dataclasses.replace(technique, **values)  # type: ignore[type-var]
+    chosen = dataclasses.replace(technique, **values)  # type: ignore[type-var]
+    _require_meaning(chosen)
+    return chosen
+
+
+def _require_meaning(technique: Any) -> None:
+    """Raise ``RequestError`` for an option that does nothing at the technique's widths."""
+    for each in dataclasses.fields(technique):
+        for width, allowed in each.metadata.get("widths", {}).items():
+            bits = getattr(technique, width)
+            if getattr(technique, each.name) != each.default and bits not in allowed:
+                what = f"{width.removesuffix('_bits')}s of {bits} bit{'s' * (bits > 1)}"
+                raise RequestError(
+                    f"{technique.family}'s {_token(technique, each)} does nothing to {what}; leave it out."
+                )
 
 
 def canonical(technique: object) -> str:
@@ -53,13 +70,14 @@ def canonical(technique: object) -> str:
     )
     tokens = [widths] if widths else []
     for each in fields:
-        value = getattr(technique, each.name)
-        if value != each.default:
-            if "words" in each.metadata:
-                tokens.append(value)
-            elif "least" in each.metadata:
-                tokens.append(f"{_dashed(each.name)}={value!r}".removesuffix(".0"))
+        if "letter" not in each.metadata and getattr(technique, each.name) != each.default:
+            tokens.append(_token(technique, each))
     return ",".join(tokens)
+
+
+def _token(technique: object, field: Any) -> str:
+    value = getattr(technique, field.name)
+    return str(value) if "words" in field.metadata else f"{_dashed(field.name)}={value!r}".removesuffix(".0")
 
 
 def grammar(technique: object) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.techniques import options
-from bench.techniques.dorefa import DoReFa
+from bench.techniques.dorefa import TanhWeights
+from bench.techniques.low_bit import FULL
 from bench.techniques.technique import technique
 
 if TYPE_CHECKING:
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 
 CLIP = "clip"
 """The name of a layer's clipping level among its parameters."""
+LEAST = 1e-3
+"""Of α: at 0 nothing is left of the activations but 0/0, and below it gradients have the wrong sign."""
 
 
 @technique
 @dataclass(frozen=True)
-class Pact(DoReFa):
+class Pact(TanhWeights):
     """``y = clip(x, 0, α)`` (eq. 1), ``y_q = round(y (2^k − 1) / α) α / (2^k − 1)`` (eq. 2).
 
     The gradient of α is 1 where x ≥ α and 0 elsewhere (eq. 3). α is one a layer, starts high, and decays with the
@@ -30,7 +33,7 @@ class Pact(DoReFa):
     family = "pact"
     summary = "as DoReFa, with a learned clipping level for activations (Choi et al. 2018)"
 
-    alpha: float = options.number(10.0, least=1e-3)
+    alpha: float = options.number(10.0, least=LEAST, activation_bits=range(1, FULL))
     """Where α starts."""
 
     def new_layer(self, layer: LowBitLayer) -> None:
@@ -46,3 +49,8 @@ class Pact(DoReFa):
         from bench.lowbit.gradient import round_below
 
         return round_below(inputs, layer.get_parameter(CLIP), 2**self.activation_bits - 1)
+
+    def after_step(self, layer: LowBitLayer, weight: Tensor) -> None:
+        """Keep α above 0."""
+        if CLIP in layer._parameters:
+            layer.get_parameter(CLIP).clamp_(min=LEAST)

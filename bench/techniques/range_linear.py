@@ -44,8 +44,8 @@ class RangeLinear(LowBit):
     activation_bits: int = options.bits(FULL, "a", WIDTHS)
     layers: str = options.word("all", "inner", "projections")
     mode: str = options.word("sym", "sym-restricted", "asym-unsigned", "asym-signed")
-    granularity: str = options.word("per-tensor", "per-channel")
-    clipping: str = options.word("none", "avg", "std", "gauss", "laplace")
+    granularity: str = options.word("per-tensor", "per-channel", weight_bits=range(2, FULL))
+    clipping: str = options.word("none", "avg", "std", "gauss", "laplace", activation_bits=range(2, FULL))
     """Of activations."""
     deviations: float = options.number(2.0, least=0.1)
     """How many standard deviations ``std`` keeps."""

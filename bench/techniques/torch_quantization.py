@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bench.errors import UnsupportedError
+from bench.techniques import fast_path
 from bench.techniques.technique import Context
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def convert_linears(model: nn.Module, dtype: str, context: Context) -> nn.Module
         converted: nn.Module = torch.ao.quantization.quantize_dynamic(
             model, chosen, dtype=getattr(torch, dtype), inplace=True
         )
+    fast_path.leave(converted)
     return converted
 
 

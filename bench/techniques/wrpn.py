@@ -32,12 +32,11 @@ class Wrpn(LowBit):
     wide: int = options.number(1, least=1, most=8)
 
     def hyperparameters(self, network: str, hyperparameters: Mapping[str, object]) -> Mapping[str, object]:
-        """Widen hidden layers."""
+        """Widen hidden layers: those that are listed, else what the network widens itself."""
         if self.wide == 1:
             return hyperparameters
-        if network == "mlp":
-            hidden = hyperparameters["hidden"]
-            assert isinstance(hidden, list)  # noqa: S101
+        hidden = hyperparameters.get("hidden")
+        if isinstance(hidden, list | tuple):
             return {**hyperparameters, "hidden": [self.wide * width for width in hidden]}
         return {**hyperparameters, "widening": self.wide * int(str(hyperparameters.get("widening", 1)))}
 
@@ -62,17 +61,19 @@ class Wrpn(LowBit):
 
     def encode(self, weight: Tensor) -> Encoded:
         """Return codes that count the steps from −1; one of the 2^k is not used."""
-        from bench.lowbit.gradient import sign
+        from bench.lowbit.binary import sign_codes
 
         if self.weight_bits == 1:
-            return Encoded((sign(weight) > 0).int(), {"mean": channel_means(weight)})
+            return Encoded(sign_codes(weight), {"mean": channel_means(weight)})
         steps = 2 ** (self.weight_bits - 1) - 1
         return Encoded((weight.clamp(-1, 1) * steps).round().int() + steps, {})
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Return the weights of the codes."""
+        from bench.lowbit.binary import signs_of
+
         if self.weight_bits == 1:
-            return (2 * encoded.codes.float() - 1) * encoded.scales["mean"]
+            return signs_of(encoded.codes) * encoded.scales["mean"]
         steps = 2 ** (self.weight_bits - 1) - 1
         reals: Tensor = (encoded.codes - steps).float() / steps
         return reals

@@ -12,7 +12,7 @@ from bench.report.bars import Bar, histograms, ranked_bars
 INSPECTION = LayerInspection(
     name="blocks.0.conv1",
     weights=6,
-    distinct=2,
+    values=np.array([-1.0, 1.0]),
     bits=1,
     sqnr_db=3.0,
     fitted_sqnr_db=4.0,

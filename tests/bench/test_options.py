@@ -40,7 +40,7 @@ CANONICAL = [
 
 def test_widths_words_and_numbers_become_fields() -> None:
     assert TECHNIQUES.get("dorefa:w2a4,max-tanh") == DoReFa(weight_bits=2, activation_bits=4, scaling="max-tanh")
-    assert TECHNIQUES.get("pact:w3,alpha=6") == Pact(weight_bits=3, alpha=6.0)
+    assert TECHNIQUES.get("pact:w3a3,alpha=6") == Pact(weight_bits=3, activation_bits=3, alpha=6.0)
     asymmetric = RangeLinear(weight_bits=4, activation_bits=8, mode="asym-signed", clipping="std", deviations=2.5)
     assert TECHNIQUES.get("range-linear:w4a8,asym-signed,std,deviations=2.5") == asymmetric
 
@@ -139,6 +139,31 @@ def test_an_integer_is_no_fraction(text: str) -> None:
 )
 def test_an_option_is_given_once(typed: str, message: str) -> None:
     assert refusal(typed) == message
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("dorefa:w1a1,max-tanh", "dorefa's max-tanh does nothing to weights of 1 bit; leave it out."),
+        ("dorefa:a2,max-tanh", "dorefa's max-tanh does nothing to weights of 32 bits; leave it out."),
+        ("dorefa:w4a4,positive", "dorefa's positive does nothing to activations of 4 bits; leave it out."),
+        ("dorefa:w4a4,clip", "dorefa's clip does nothing to activations of 4 bits; leave it out."),
+        ("pact:w1a1,max-tanh", "pact's max-tanh does nothing to weights of 1 bit; leave it out."),
+        ("pact:w2,alpha=6", "pact's alpha=6 does nothing to activations of 32 bits; leave it out."),
+        ("range-linear:w4,std", "range-linear's std does nothing to activations of 32 bits; leave it out."),
+        (
+            "range-linear:w32a8,per-channel",
+            "range-linear's per-channel does nothing to weights of 32 bits; leave it out.",
+        ),
+    ],
+)
+def test_an_option_that_its_widths_make_meaningless_is_refused(typed: str, message: str) -> None:
+    assert refusal(typed) == message
+
+
+@pytest.mark.parametrize("option", ["positive", "clip"])
+def test_pact_has_no_options_of_dorefas_activations(option: str) -> None:
+    assert refusal(f"pact:w1a1,{option}").startswith(f"pact has no option {option!r}; it takes ")
 
 
 @pytest.mark.parametrize("clipping", ["gauss", "laplace"])

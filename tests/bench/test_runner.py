@@ -114,7 +114,10 @@ def test_a_damaged_checkpoint_stops_the_run_with_a_sentence(finished: Run, tmp_p
     whole = path.read_bytes()
     path.write_bytes(whole[:5000])
     try:
-        with pytest.raises(CheckpointError, match=f"{path.name} is truncated or damaged .*--retrain"):
+        with pytest.raises(
+            CheckpointError,
+            match=f"{path.name} is truncated or damaged .*; delete the file",
+        ):
             run(tmp_path)
     finally:
         path.write_bytes(whole)

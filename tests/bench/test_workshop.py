@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ import pytest
 import torch
 
 import bench
-from bench import checkpoint
-from bench.distillation import Distillation, distill, render
-from bench.errors import CheckpointError, RequestError, TrainingError, UnknownNameError
+from bench import checkpoint, machine, weights, workshop
+from bench.checkpoint import Header, Order
+from bench.distillation import distill
+from bench.distillation_record import Distillation, render
+from bench.errors import CheckpointError, RequestError, TrainingError, UnknownNameError, WorkerError
 from bench.exporter import export
 from bench.inspector import inspect
 from bench.trainer import TrainedModel, train
@@ -32,8 +34,7 @@ SMALL_CHAIN: dict[str, Any] = {"chain": [32, 2], "seeds": [0, 1], "sources": ["b
 def test_a_training_says_what_it_reached_and_where_its_weights_are() -> None:
     plain, low_bit = train(MODEL, ["fp32", "dorefa:w1"], **QUICK)
     assert (plain.technique, low_bit.technique) == ("fp32", "dorefa:w1a32")
-    assert plain.accuracy.correct > 600
-    assert low_bit.accuracy.correct > 600
+    assert all(each.accuracy is not None and each.accuracy.correct > 600 for each in (plain, low_bit))
     assert plain.recipe["epochs"] == 1
     assert plain.packed_bytes is not None
     assert low_bit.packed_bytes is not None
@@ -62,6 +63,7 @@ def test_a_training_keeps_its_history() -> None:
     [trained] = train(MODEL, ["fp32"], **(QUICK | {"epochs": 3}))
     first, _, last = trained.history
     assert last.loss < first.loss
+    assert trained.seconds is not None
     assert 0 < first.seconds < last.seconds <= trained.seconds
 
 
@@ -89,6 +91,45 @@ def test_a_run_finds_the_weights_of_a_training() -> None:
     assert not fp32.simulated
     assert {each.technique for each in done.trainings} == {"", "dorefa:w2a2"}
     assert "(simulated)" in done._repr_markdown_()
+
+
+FAILED = TrainingError("the training diverged; try another --seed.")
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Order], bool]], None]:
+    """Let trainings fail, those that are chosen."""
+
+    def choose(fails: Callable[[Order], bool]) -> None:
+        def provide_some(orders: Sequence[Order], *rest: Any) -> list[Header | Exception]:
+            trained = iter(weights.provide([order for order in orders if not fails(order)], *rest))
+            return [FAILED if fails(order) else next(trained) for order in orders]
+
+        monkeypatch.setattr(workshop, "provide", provide_some)
+
+    return choose
+
+
+Failing = Callable[[Callable[[Order], bool]], None]
+
+
+def test_a_training_that_fails_leaves_the_others_as_they_are(failing: Failing) -> None:
+    expected = train(MODEL, ["fp32", "dorefa:w1"], **QUICK)
+    failing(lambda order: order.technique == "bwn:w1a32")
+    plain, failed, low_bit = train(MODEL, ["fp32", "bwn", "dorefa:w1"], **QUICK)
+    assert [plain, low_bit] == expected
+    assert (failed.accuracy, failed.packed_bytes, failed.seconds) == (None, None, None)
+    assert failed.reason == str(FAILED)
+
+
+def test_a_variant_that_fails_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    make = workshop.Workshop.make
+    lost = WorkerError("the process died of SIGKILL")
+    monkeypatch.setattr(workshop.Workshop, "make", lambda shop, variants: [*make(shop, variants[:-1]), lost])
+    plain, failed = train(MODEL, ["fp32", "dorefa:w1"], **QUICK)
+    assert (plain.reason, failed.reason) == ("", str(lost))
+    assert failed.accuracy is None
+    assert failed.seconds is not None, "its training did not fail"
 
 
 @pytest.mark.parametrize(
@@ -146,14 +187,27 @@ def test_the_table_has_a_row_a_width_and_a_column_a_way(distilled: Distillation)
     assert "over 2 seeds" in render(distilled)
 
 
-def test_a_student_starts_with_its_teachers_weights() -> None:
-    """With the weights alone and no step to speak of, it must be its teacher."""
-    done = distill(MODEL, **(SMALL_CHAIN | {"chain": [32, 16], "sources": ["start"], "seeds": [0]}), **QUICK)
-    alone, started = (
-        next(each for each in done.students if (each.bits, each.route) == (16, route))
-        for route in ("alone", "one step")
-    )
-    assert started.accuracy.correct > alone.accuracy.correct
+def test_a_student_that_fails_leaves_the_others_as_they_are(distilled: Distillation, failing: Failing) -> None:
+    failing(lambda order: order.seed == 1 and not order.technique)  # the widest of one seed
+    found = distill(MODEL, **SMALL_CHAIN, **QUICK)
+    reasons = {(each.bits, each.route, each.seed): each.reason for each in found.students if each.reason}
+    assert reasons == {
+        (32, "alone", 1): str(FAILED),
+        (2, "one step", 1): f"its teacher failed: {FAILED}",
+        (2, "chain", 1): f"its teacher failed: {FAILED}",
+    }
+    right = [each for each in found.students if not each.reason]
+    assert right == [each for each in distilled.students if (each.bits, each.route, each.seed) not in reasons]
+    lines = render(found).splitlines()
+    assert [cell.strip().endswith("% (1 of 2)") for cell in lines[3].strip("|").split("|")[2:]] == [False, True, True]
+    assert f"- 2 bits, chain: both, seed 1: its teacher failed: {FAILED}" in lines
+
+
+def test_a_width_that_fails_is_a_row_of_failures(failing: Failing) -> None:
+    failing(lambda order: True)
+    done = distill(MODEL, **(SMALL_CHAIN | {"chain": [32, 8, 2], "seeds": [0]}), **QUICK)
+    assert {each.reason for each in done.students} == {str(FAILED), f"its teacher failed: {FAILED}"}
+    assert [cell.strip() for cell in render(done).splitlines()[4].strip("|").split("|")] == ["2", "–", *["failed"] * 3]
 
 
 def test_a_teacher_of_ones_own_teaches_the_widest_too(tmp_path: Path) -> None:
@@ -178,6 +232,11 @@ def test_a_teacher_that_does_not_fit_is_refused() -> None:
     with pytest.raises(RequestError, match="takes other inputs than lab1"):
         distill(MODEL, **SMALL_CHAIN, teacher=smaller.checkpoint, **QUICK)
     with pytest.raises(CheckpointError, match="cannot be read"):
+        distill(MODEL, **SMALL_CHAIN, teacher="nowhere.safetensors", **QUICK)
+
+
+def test_a_teacher_that_is_not_there_is_answered_with_the_option_that_names_one(distilled: Distillation) -> None:
+    with pytest.raises(CheckpointError, match=r"nowhere.safetensors cannot be read \(No such .*; name another with"):
         distill(MODEL, **SMALL_CHAIN, teacher="nowhere.safetensors", **QUICK)
 
 
@@ -251,53 +310,13 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_training(tmp_path
         export("mnist/mlp3x1024", tmp_path / "file" / "model.packed", "fp32", data="synthetic", progress=False)
 
 
-def test_a_file_that_does_not_say_what_it_is_of_is_refused(tmp_path: Path) -> None:
-    from bench import packing
-
-    packing.pack(torch.nn.Linear(2, 2), tmp_path / "some.packed")
-    with pytest.raises(CheckpointError, match="does not say what it is of"):
-        bench.load_packed(tmp_path / "some.packed")
-
-
-def test_a_file_of_a_model_that_there_is_not_is_refused(tmp_path: Path) -> None:
-    from bench import packing
-
-    origin = packing.Origin(
-        model="mnist/lab1",
-        network="transformer",
-        hyperparameters={},
-        channels_last=False,
-        trained_as="",
-        technique="fp32",
-        engine="fbgemm",
-    )
-    packing.pack(torch.nn.Linear(2, 2), tmp_path / "some.packed", origin)
-    with pytest.raises(CheckpointError, match="is of a model that this version cannot build"):
-        bench.load_packed(tmp_path / "some.packed")
-
-
-def test_a_small_file_that_names_a_huge_network_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
-    from bench import packing
-
-    origin = packing.Origin(
-        model="mnist/lab1",
-        network="mlp",
-        hyperparameters={"inputs": 10**6, "hidden": [10**6], "classes": 10},
-        channels_last=False,
-        trained_as="",
-        technique="fp32",
-        engine="fbgemm",
-    )
-    packing.pack(torch.nn.Linear(2, 2), tmp_path / "some.packed", origin)
-    with pytest.raises(CheckpointError, match="names a network of 1,000,011,000,010 values, more than"):
-        bench.load_packed(tmp_path / "some.packed")
-
-
 # Inspecting
 
 
 def test_an_inspection_has_levels_outputs_and_scores(tmp_path: Path) -> None:
     text = inspect(MODEL, "dorefa:w2a2", ["layers.0"], out=tmp_path, **QUICK)
+    assert "`layers.0` has 4 different weights: -1, -0.3333, 0.3333, 1." in text.splitlines()
+    assert "`layers.2` has" not in text
     [row] = [line for line in text.splitlines() if line.startswith("| layers.2 ")]
     assert [cell.strip() for cell in row.strip("|").split("|")][1:4] == ["5,120", "4", "2"]
     assert "| `layers.0` |" in text
@@ -305,14 +324,46 @@ def test_an_inspection_has_levels_outputs_and_scores(tmp_path: Path) -> None:
     assert (tmp_path / "weights.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
 
 
-def test_a_layer_that_there_is_not_is_a_sentence() -> None:
-    with pytest.raises(RequestError, match=r"there is no layer 'layers\.9'"):
-        inspect(MODEL, "bwn", ["layers.9"], **QUICK)
+def test_a_layer_that_there_is_not_is_a_sentence_before_any_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.weights.PREPARATION_HOST", "tests.bench.hosts:Host")  # which cannot train
+    with pytest.raises(UnknownNameError, match=r"there is no layer 'layers\.9'"):
+        inspect(MODEL, "bwn", ["layers.9"], seed=7, **QUICK)
+
+
+def test_a_technique_that_quantizes_nothing_has_no_levels(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="dorefa:w32a32 quantizes nothing, so there are no levels to look at"):
+        inspect(MODEL, "dorefa:w32a32", out=tmp_path, **QUICK)
 
 
 def test_other_techniques_have_no_levels_to_look_at() -> None:
     with pytest.raises(RequestError, match="fp16 is no low-bit technique"):
         inspect(MODEL, "fp16", **QUICK)
+
+
+# What all refuse before any training
+
+REQUESTS: dict[str, Callable[..., object]] = {
+    "train": lambda technique, **more: train(MODEL, [technique], seeds=[more.get("seed", 0)], **QUICK),
+    "export": lambda technique, **more: export(MODEL, "never.packed", technique, **more, **QUICK),
+    "inspect": lambda technique, **more: inspect(MODEL, technique, **more, **QUICK),
+    "distill": lambda technique, **more: distill(MODEL, **(SMALL_CHAIN | {"seeds": [more.get("seed", 0)]}), **QUICK),
+}
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_seed_that_is_none_is_refused(name: str, seed: int) -> None:
+    with pytest.raises(RequestError, match=f"--seed {seed} is not between 0 and"):
+        REQUESTS[name]("bwn", seed=seed)
+
+
+@pytest.mark.parametrize("name", ["train", "export"])
+def test_a_technique_that_cannot_work_here_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "DEFAULT_ENGINE", "bogus")
+    monkeypatch.setattr("bench.weights.PREPARATION_HOST", "tests.bench.hosts:Host")  # which cannot train
+    sentence = "static-qint8 cannot be had here: this torch has no bogus engine; choose another technique, or another"
+    with pytest.raises(RequestError, match=sentence):
+        REQUESTS[name]("static-qint8", seed=8)
 
 
 # The commands
@@ -376,11 +427,28 @@ def test_a_refusal_is_one_sentence(command: Command, arguments: Any, sentence: s
     assert err.count("\n") == 1
 
 
-def test_a_training_that_fails_is_a_sentence_too(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def diverge(*args: object) -> None:
-        raise TrainingError("the training diverged; try another --seed.")
+def test_a_training_that_fails_is_a_row_and_the_exit_code(command: Command, failing: Failing, tmp_path: Path) -> None:
+    failing(lambda order: order.technique == "bwn:w1a32")
+    techniques = ("--technique", "bwn", "--technique", "fp32")
+    code, out, _ = command("train", MODEL, *techniques, *OPTIONS, "--out", str(tmp_path))
+    assert code == 1
+    assert f"- `bwn:w1a32`, seed 0: {FAILED}" in out.splitlines()
+    failed, plain = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
+    assert TrainedModel.model_validate(failed).reason == str(FAILED)
+    assert TrainedModel.model_validate(plain).accuracy is not None
 
-    monkeypatch.setattr("bench.workshop.Workshop.train", diverge)
-    code, _, err = command("train", MODEL, *OPTIONS)
+
+def test_a_student_that_fails_is_the_exit_code(command: Command, failing: Failing, tmp_path: Path) -> None:
+    failing(lambda order: order.technique == "dorefa:w2a2")
+    arguments = ("distill", MODEL, "--chain", "32,2", "--seed", "0", "--source", "both", *OPTIONS)
+    code, out, _ = command(*arguments, "--out", str(tmp_path))
+    assert code == 1
+    assert f"- 2 bits, alone, seed 0: {FAILED}" in out.splitlines()
+    assert (tmp_path / "distillation.md").read_text(encoding="utf-8").splitlines()[0] in out
+
+
+def test_an_export_whose_training_fails_is_a_sentence(command: Command, failing: Failing, tmp_path: Path) -> None:
+    failing(lambda order: True)
+    code, _, err = command("export", MODEL, *OPTIONS, "--out", str(tmp_path / "model.packed"))
     assert code == 2
-    assert err.endswith("bench: the training diverged; try another --seed.\n")
+    assert err.endswith(f"bench: {FAILED}\n")

@@ -369,3 +369,19 @@ def test_a_layer_shows_what_it_is() -> None:
     assert isinstance(layer, nn.Linear)
     assert (layer.in_features, layer.out_features, layer.quantizes_inputs) == (30, 20, True)
     assert layer.technique == low_bit("dorefa:w2a2")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU to decode on")
+@pytest.mark.parametrize("name", ["dorefa:w3a3", "wrpn:w4a4", "bwn", "range-linear:w5,asym-signed,per-channel"])
+def test_a_reloaded_layer_on_a_gpu_has_the_weights_that_were_packed(name: str, tmp_path: Path) -> None:
+    technique = TECHNIQUES.get(name)
+    assert isinstance(technique, LowBit)
+    torch.manual_seed(0)
+    packed, reloaded = (technique.prepare(MLP(40, [30, 20], 5)).to("cuda") for _ in range(2))
+    for network in (packed, reloaded):
+        freeze(network, technique)
+    pack(packed, tmp_path / "packed")
+    unpack(reloaded, tmp_path / "packed")
+    for one, other in zip(low_bit_layers(packed).values(), low_bit_layers(reloaded).values(), strict=True):
+        assert one.weight.is_cuda
+        assert torch.equal(one.weight, other.weight)
