@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from bench.comparison import compare
     from bench.distillation import distill
+    from bench.errors import QuantbenchError
     from bench.layerwise.study import sensitivity
     from bench.lowbit.binary_connect import BC
     from bench.own.measuring import measure
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BC",
+    "QuantbenchError",
     "compare",
     "distill",
     "load_packed",
@@ -56,6 +58,7 @@ def load_run(path: str | Path) -> Run:
 
 _WHERE = {
     "BC": "bench.lowbit.binary_connect",
+    "QuantbenchError": "bench.errors",
     "compare": "bench.comparison",
     "distill": "bench.distillation",
     "run": "bench.runner",

@@ -99,7 +99,7 @@ def distill(
 
     ``weight`` and ``temperature`` are λ and τ of ``tasks.training.distillation``. ``teacher`` is a checkpoint of the
     same data that teaches the widest and, in one step, all. Trainings that are in the cache are not made again, so an
-    interrupted command goes on. Raises ``tasks.errors.QuantbenchError``.
+    interrupted command goes on. Raises ``bench.QuantbenchError``.
     """
     check_epochs(epochs)
     _require(chain, sources, weight, temperature, seeds)

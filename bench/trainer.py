@@ -56,7 +56,7 @@ def train(
 ) -> list[TrainedModel]:
     """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training goes on.
 
-    ``epochs`` takes the place of the recipe's. Raises ``tasks.errors.QuantbenchError``.
+    ``epochs`` takes the place of the recipe's. Raises ``bench.QuantbenchError``.
     """
     check_epochs(epochs)
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(techniques)]
