@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar, cast, get_args
+from typing import TypeVar, get_args
 
 from bench import machine
 from bench.errors import RequestError
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 def several(value: T | Iterable[T]) -> list[T]:
     """Return one name or number as a list of it; a string is one name."""
-    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [cast("T", value)]
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
 
 
 def settings_of(

@@ -25,7 +25,6 @@ class OwnHost:
 
     def take_on(self, own: OwnModel, path: Path, batch_sizes: Sequence[int], seed: int, threads: int) -> OwnFacts:
         """Write example inputs of each batch size to ``path`` and return what is known; raises ``OwnModelError``."""
-        torch.set_num_threads(threads)
         parts = [part for part in (own.inputs, own.evaluate, own.calibrate) if part is not None]
         own.model.load()
         for part in parts:
@@ -35,6 +34,7 @@ class OwnHost:
         weights = digest_weights(module)
         for part in parts:
             part.load()
+        torch.set_num_threads(threads)  # here, for the files may set them
         seed_everything(seed)
         batches = make_batches(own.inputs, batch_sizes)
         try_on(module, batches.values(), own, own.inputs)
