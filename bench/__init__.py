@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from bench.comparison import compare
     from bench.distillation import distill
+    from bench.errors import QuantbenchError
     from bench.exporter import export
     from bench.inspector import inspect
     from bench.layerwise.study import sensitivity
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BC",
+    "QuantbenchError",
     "compare",
     "distill",
     "export",
@@ -63,6 +65,7 @@ def load_run(path: str | Path) -> Run:
 
 _WHERE = {
     "BC": "bench.lowbit.binary_connect",
+    "QuantbenchError": "bench.errors",
     "compare": "bench.comparison",
     "distill": "bench.distillation",
     "export": "bench.exporter",

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench.benchmark_records import Benchmark, Computer, Cpu, Stats
 from bench.errors import RunFileError
 from bench.extra_info import MACHINE_KEY, OWN, ExtraInfo
 from bench.result import BASELINE, Accuracy, Data, Latency, Machine, Row, Run, Settings, Speedup, Summary
@@ -24,7 +25,7 @@ RUNS = 5
 """Behind each mean ± std, as in ``bench run``; fewer where there are fewer rounds."""
 UNKNOWN = "unknown"
 
-Entry = tuple[ExtraInfo, Mapping[str, Any]]
+Entry = tuple[ExtraInfo, Stats]
 """What we noted of a benchmark, and pytest-benchmark's statistics of it."""
 
 
@@ -99,37 +100,32 @@ def _entries(benchmarks: Sequence[Any], path: Path) -> list[Entry]:
         if not isinstance(noted, dict) or "quantbench" not in noted:
             continue
         try:
-            info = ExtraInfo.model_validate(noted)
-            stats = benchmark["stats"]
-            if not all(stats[name] > 0 for name in ("mean", "median", "rounds", "iterations")):
-                raise ValueError("stats: times that are not positive")
-            if not all(seconds > 0 for seconds in stats.get("data", ())):
-                raise ValueError("stats.data: times that are not positive")
-        except (LookupError, TypeError, ValueError) as error:
+            read = Benchmark.model_validate(benchmark)
+        except ValidationError as error:
             raise RunFileError(
                 f"{path} has a benchmark, {benchmark.get('fullname', UNKNOWN)}, that cannot be read "
                 f"({_first(error)}); measure again."
             ) from error
-        entries.append((info, stats))
+        entries.append((read.extra_info, read.stats))
     return entries
 
 
-def _latency(info: ExtraInfo, stats: Mapping[str, Any]) -> Latency:
+def _latency(info: ExtraInfo, stats: Stats) -> Latency:
     """Return the rounds, or what sums them up where they were not saved."""
-    rounds_s = [float(seconds) for seconds in stats.get("data", ())]
-    runs_s = run_means(rounds_s, min(RUNS, len(rounds_s))) if rounds_s else [float(stats["mean"])]
+    rounds_s = stats.data
+    runs_s = run_means(rounds_s, min(RUNS, len(rounds_s))) if rounds_s else [stats.mean]
     summary = Summary(
-        mean_s=stats["mean"],
-        std_s=stats["stddev"] if stats["rounds"] > 1 else None,  # it writes 0 for a single round
-        median_s=stats["median"],
-        rounds=stats["rounds"],
+        mean_s=stats.mean,
+        std_s=stats.stddev if stats.rounds > 1 else None,  # it writes 0 for a single round
+        median_s=stats.median,
+        rounds=stats.rounds,
     )
     return Latency(
         runs_s=runs_s,
         rounds=list(range(len(rounds_s))),
         rounds_s=rounds_s,
         summary=None if rounds_s else summary,
-        calls_per_block=stats["iterations"],
+        calls_per_block=stats.iterations,
         warm_up_s=info.warm_up_s,
         warm=info.warm,
     )
@@ -207,37 +203,33 @@ def _data(task: str, infos: Sequence[ExtraInfo]) -> Data:
 
 def _machine(part: Any, path: Path) -> Machine:
     """Return our fingerprint, or what pytest-benchmark's own says of the machine, the rest unknown."""
-    if not isinstance(part, dict):
-        part = {}
-    if MACHINE_KEY in part:
-        try:
+    try:
+        if isinstance(part, dict) and MACHINE_KEY in part:
             return Machine.model_validate(part[MACHINE_KEY])
-        except ValidationError as error:
-            raise RunFileError(
-                f"{path} has a machine part that cannot be read ({_first(error)}); measure again."
-            ) from error
+        known = Computer.model_validate(part or {})
+    except ValidationError as error:
+        raise RunFileError(
+            f"{path} has a machine part that cannot be read ({_first(error)}); measure again."
+        ) from error
     from bench.machine import known_isa
 
-    cpu = part.get("cpu") if isinstance(part.get("cpu"), dict) else {}
-    system = " ".join(str(part[name]) for name in ("system", "release") if part.get(name))
+    cpu = known.cpu or Cpu()
     return Machine(
-        cpu=str(cpu.get("brand_raw") or part.get("processor") or UNKNOWN),
-        architecture=str(part.get("machine") or UNKNOWN),
-        isa=known_isa(cpu["flags"]) if cpu.get("flags") else [UNKNOWN],
+        cpu=cpu.brand_raw or known.processor or UNKNOWN,
+        architecture=known.machine or UNKNOWN,
+        isa=known_isa(cpu.flags) if cpu.flags else [UNKNOWN],
         physical_cores=None,
-        logical_cores=cpu.get("count"),
+        logical_cores=cpu.count,
         memory_bytes=None,
         accelerators=[UNKNOWN],
-        os=system or UNKNOWN,
-        python=str(part.get("python_version") or UNKNOWN),
+        os=" ".join(filter(None, (known.system, known.release))) or UNKNOWN,
+        python=known.python_version or UNKNOWN,
         torch=UNKNOWN,
         quantized_engines=[UNKNOWN],
         quantized_engine=UNKNOWN,
     )
 
 
-def _first(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    return f"{type(error).__name__}: {error}"
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -59,7 +59,7 @@ def distill(
     ``weight`` and ``temperature`` are λ and τ of ``tasks.training.distillation``. ``teacher`` is a checkpoint of the
     same data that teaches the widest and, in one step, all. Trainings that are in the cache are not made again, so an
     interrupted command goes on. A student that fails says so in its record, as do those that it would have taught.
-    Raises ``tasks.errors.QuantbenchError`` for a request that makes no sense.
+    Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
     check_epochs(epochs)
     _require(chain, sources, weight, temperature, seeds)

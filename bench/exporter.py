@@ -27,7 +27,7 @@ def export(
 ) -> VariantFacts:
     """Write the packed file of ``model`` (``task/model``) after ``technique``, verified, and return what it came to.
 
-    Trains the weights if they are not in the cache. Raises ``tasks.errors.QuantbenchError``.
+    Trains the weights if they are not in the cache. Raises ``bench.QuantbenchError``.
     """
     check_epochs(epochs)
     check_seed(seed)

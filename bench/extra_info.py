@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bench.result import Data, Layers
 
@@ -15,7 +15,8 @@ OWN = "own"
 class ExtraInfo(BaseModel):
     """One variant at one batch size; flat, so that other tools read it too."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)  # a test may note more beside it
+    # A test may note more beside it.
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
     quantbench: str
     """The version that measured; its presence marks a benchmark as ours."""
@@ -25,20 +26,20 @@ class ExtraInfo(BaseModel):
     scheme: str
     dtype: str
     batch_size: int = Field(ge=1)
-    threads: int
+    threads: int = Field(ge=1)
     device: str
     engine: str
     """The quantized engine that was set."""
-    size_bytes: int
+    size_bytes: int = Field(ge=0)
     """Of ``torch.save(model.state_dict())``."""
-    packed_bytes: int | None
+    packed_bytes: int | None = Field(ge=0)
     """Of our smallest file; nobody has reloaded it here. ``None`` for a model that cannot be packed."""
-    params: int
+    params: int = Field(ge=0)
     layers: Layers
-    accuracy: float | None
+    accuracy: float | None = Field(ge=0, le=1)
     """The share of right answers."""
-    correct: int | None
-    total: int | None
+    correct: int | None = Field(ge=0)
+    total: int | None = Field(ge=1)
     """The counts behind it; ``None`` where the test gave the share alone."""
     simulated: bool
     """See ``bench.result.Row``."""
@@ -48,3 +49,9 @@ class ExtraInfo(BaseModel):
     warm: bool
     data: Data | None = None
     """Where the data of a supplied model came from."""
+
+    @model_validator(mode="after")
+    def _no_more_right_than_all(self) -> ExtraInfo:
+        if self.correct is not None and self.total is not None and self.correct > self.total:
+            raise ValueError(f"correct: {self.correct} of {self.total}")
+        return self

@@ -32,7 +32,7 @@ def inspect(
     """Return tables of the layers of ``model`` after a low-bit technique: levels, signal to noise, scores by rule.
 
     Of ``layers`` the different weights, and the outputs for some test examples, are described too; with a folder
-    ``out``, histograms before and after are drawn into ``weights.svg`` there. Raises ``tasks.errors.QuantbenchError``.
+    ``out``, histograms before and after are drawn into ``weights.svg`` there. Raises ``bench.QuantbenchError``.
     """
     check_epochs(epochs)
     check_seed(seed)

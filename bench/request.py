@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar, get_args
 
 from bench import machine
 from bench.errors import RequestError
@@ -21,6 +21,13 @@ DEFAULT_PRECISION = 0.05
 DEFAULT_TIMEOUT_S = 600.0
 MAX_BATCH_SIZE = 65_536
 """More would measure the memory, or exhaust it."""
+
+T = TypeVar("T")
+
+
+def several(value: T | Iterable[T]) -> list[T]:
+    """Return one name or number as a list of it; a string is one name."""
+    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
 
 
 def settings_of(

@@ -21,6 +21,7 @@ from bench.request import (
     DEFAULT_TIMEOUT_S,
     check_data,
     settings_of,
+    several,
 )
 from bench.result import Machine, Run
 from bench.rows import measure_model, tally
@@ -37,13 +38,13 @@ from tasks.source import DataPolicy
 def run(
     suite: str = "lab",
     *,
-    tasks: Sequence[str] = (),
-    models: Sequence[str | OwnModel] = (),
+    tasks: str | Sequence[str] = (),
+    models: str | Sequence[str | OwnModel] = (),
     inputs: str | None = None,
     evaluate: str | None = None,
     calibrate: str | None = None,
-    techniques: Sequence[str] = (),
-    batch_sizes: Sequence[int] = DEFAULT_BATCH_SIZES,
+    techniques: str | Sequence[str] = (),
+    batch_sizes: int | Sequence[int] = DEFAULT_BATCH_SIZES,
     runs: int = DEFAULT_RUNS,
     precision: float = DEFAULT_PRECISION,
     budget_s: float | None = None,
@@ -67,8 +68,9 @@ def run(
     known to ±``precision`` (a share) or a model's latencies have taken ``budget_s`` seconds. ``progress`` shows bars
     (by default on a terminal only); ``epochs`` takes the place of every recipe's. Models of your own, such as
     ``net.py:build``, are measured as they are: ``inputs``, ``evaluate`` and ``calibrate`` name callables too
-    (docs/own-models.md). Raises ``tasks.errors.QuantbenchError`` for a request that makes no sense.
+    (docs/own-models.md). Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
+    tasks, models, techniques = several(tasks), several(models), several(techniques)
     root = check_data(data, data_root)
     supplied_only = {
         "--suite": suite != "lab",
@@ -88,7 +90,7 @@ def run(
         suite=SUITE if own else suite,
         models=[entry.name for entry in own or selected],
         techniques=[technique.name for technique in chosen],
-        batch_sizes=batch_sizes,
+        batch_sizes=several(batch_sizes),
         runs=runs,
         precision=precision,
         budget_s=budget_s,

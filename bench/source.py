@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from bench import checkpoint, packing
+from bench.conversion import Material
 from bench.errors import UnsupportedError
 from bench.measure import accuracy, macs
 from bench.measure.work import layer_work
@@ -26,11 +27,8 @@ PROBE = 32
 """Test examples whose logits a packed file must reproduce to the bit."""
 
 
-class Source(ABC):
+class Source(Material):
     """One model and what it is measured on; made in the variant's own process."""
-
-    own_training = True
-    """Whether the weights come from the training that the technique asks for."""
 
     @abstractmethod
     def macs(self) -> int | None:
@@ -47,10 +45,6 @@ class Source(ABC):
     @abstractmethod
     def probe(self) -> Inputs:
         """Return the batch whose outputs a packed file must reproduce to the bit."""
-
-    @abstractmethod
-    def calibration(self) -> Sequence[Inputs]:
-        """Return batches that a post-training technique may look at."""
 
     @abstractmethod
     def evaluate(
@@ -72,22 +66,6 @@ class Source(ABC):
             return layer_work(module, *example)
         except UnsupportedError:
             return []
-
-    def settle(self, variant: Variant) -> None:  # noqa: B027
-        """Take note of how the variant runs, for ``notes``."""
-
-    def require_changed(self, variant: Variant, layers: int) -> None:  # noqa: B027 — a task's models are known
-        """Raise ``UnsupportedError`` if the technique left all of the model's weight ``layers`` as they were."""
-
-    def notes(self) -> tuple[str, ...]:
-        """Return what a reader must know of where things came from, once the variant was made."""
-        return ()
-
-    def why_unsupported(self, error: Exception) -> str | None:
-        """Return why an exception means that the technique cannot treat the model; ``None`` if it means a fault."""
-        if isinstance(error, NotImplementedError | RuntimeError) and "not implemented for" in str(error):
-            return f"this torch cannot do it: {str(error).splitlines()[0]}"
-        return None
 
 
 class Supplied(Source):

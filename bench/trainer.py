@@ -59,7 +59,7 @@ def train(
     """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training goes on.
 
     ``epochs`` takes the place of the recipe's. A training that fails says so in its record, and the others go on.
-    Raises ``tasks.errors.QuantbenchError`` for a request that makes no sense.
+    Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
     check_epochs(epochs)
     for seed in seeds:

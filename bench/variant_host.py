@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import functools
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from bench import packing, scores
-from bench.errors import CheckpointError, QuantbenchError, UnsupportedError
+from bench.conversion import convert
+from bench.errors import CheckpointError
 from bench.lowbit import inspection
 from bench.measure import affinity, cuda, disturbance, latency, params, size
 from bench.measure.memory import MemoryProbe
@@ -27,7 +27,7 @@ from bench.report.tables import table
 from bench.result import Layers, write_atomically
 from bench.scores import LayerWork
 from bench.source import Source, Supplied
-from bench.techniques.technique import TECHNIQUES, Context, Variant
+from bench.techniques.technique import Variant
 from bench.tensors import Inputs, cast, digest, tensors_in
 from bench.variant import Evaluation, VariantFacts, VariantRequest
 from bench.worker import Report
@@ -46,18 +46,10 @@ class VariantHost:
         self._open(request)
         products = self._source.macs()
         probe = MemoryProbe(self._device)
-        model = self._source.model()
-        layers = params.count_weight_layers(model)
-        self._variant = self._convert(model)
-        self._source.settle(self._variant)
-        del model
-        probe.loaded()
-        with torch.inference_mode(), self._explained():
-            self._variant.forward(*self._cast(self._source.inputs(request.largest_batch)))
+        layers = self._convert(self._model, request.largest_batch, probe.loaded)
         peak_bytes = probe.peak_bytes()
-        self._source.require_changed(self._variant, layers)
         module = self._variant.module
-        notes = (*self._variant.notes, *self._source.notes())
+        notes = (*self._variant.notes, *self._source.notes(self._variant))
         work = self._work()
         packed: packing.Packed | None = None
         try:
@@ -83,14 +75,18 @@ class VariantHost:
         """Rebuild the variant from its packed file alone and return its fingerprint; raises ``CheckpointError``."""
         self._open(request)
         self._variant = self._source.rebuild()
+        self._set_torch()
         return self._fingerprint()
 
     def evaluate(self) -> Evaluation | OwnEvaluation:
         """Answer the whole test set, or whatever the user's function asks."""
-        return self._source.evaluate(self._variant, self._cast, self._report)
+        evaluation = self._source.evaluate(self._variant, self._cast, self._report)
+        self._set_torch()
+        return evaluation
 
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, latency.WarmUp]:
         """Make the inputs of each batch size, warm up, size the block; then tie the process to ``cores``."""
+        self._set_torch()
         warm_ups = {}
         for batch_size in batch_sizes:
             inputs = self._cast(self._source.inputs(batch_size))
@@ -106,13 +102,13 @@ class VariantHost:
         With a folder, the histograms are drawn into it as ``weights.svg``.
         """
         self._open(request)
-        model = self._source.model()
+        model = self._model()
         before = {
             name: part.weight.detach().clone()
             for name, part in model.named_modules()
             if isinstance(part, WEIGHT_LAYERS)
         }
-        self._variant = self._convert(model)
+        self._convert(lambda: model, 1)
         [inputs] = self._cast(self._source.probe())
         inspected = inspection.inspect_layers(self._variant.module, before)
         outputs = inspection.record_outputs(self._variant.module, inputs, layers)
@@ -136,43 +132,38 @@ class VariantHost:
         return self._source.work(self._variant.module, self._cast(self._source.inputs(1)))
 
     def _open(self, request: VariantRequest) -> None:
-        torch.set_num_threads(request.threads)
         self._request = request
+        self._set_torch()
         self._device = torch.device(request.device)
         self._source: Source = Supplied(request) if request.own is None else Own(request, request.own)
 
-    def _convert(self, model: nn.Module) -> Variant:
-        def batches() -> list[Inputs]:
-            return [tuple(value.to(self._device) for value in batch) for batch in self._source.calibration()]
-
-        def calibration() -> Tensor:
-            found = batches()
-            if any(len(batch) > 1 for batch in found):
-                raise UnsupportedError("it is calibrated with one tensor, and this model takes several")
-            return torch.cat([batch[0] for batch in found])
-
-        context = Context(
+    def _convert(
+        self, model: Callable[[], nn.Module], batch_size: int, converted: Callable[[], None] = lambda: None
+    ) -> int:
+        """Make the variant of ``model``, try it on a batch, and return the number of its weight layers."""
+        request, source = self._request, self._source
+        self._variant, layers = convert(
+            request.technique,
+            model,
+            source,
+            source.inputs(batch_size),
             device=self._device,
-            engine=self._request.engine,
-            isa=self._request.isa,
-            calibration=calibration,
-            batches=batches,
-            own_training=self._source.own_training,
+            engine=request.engine,
+            isa=request.isa,
+            converted=converted,
         )
-        with self._explained():
-            return TECHNIQUES.get(self._request.technique).convert(model.to(self._device), context)
+        return layers
 
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Let a fault that is the technique's inability with this model be an ``UnsupportedError``."""
-        try:
-            yield
-        except QuantbenchError:
-            raise
-        except Exception as error:
-            if reason := self._source.why_unsupported(error):
-                raise UnsupportedError(reason) from error
-            raise
+    def _model(self) -> nn.Module:
+        model = self._source.model()
+        self._set_torch()
+        return model
+
+    def _set_torch(self) -> None:
+        """Set threads and quantized engine, which a user's code may have set since."""
+        torch.set_num_threads(self._request.threads)
+        if self._request.engine in torch.backends.quantized.supported_engines:
+            torch.backends.quantized.engine = self._request.engine
 
     def _fingerprint(self) -> str:
         with torch.inference_mode():

@@ -14,6 +14,7 @@ from bench import machine
 from bench.checkpoint import Header, Order, Teaching
 from bench.datasets import load_datasets
 from bench.errors import CheckpointError, RequestError
+from bench.own.model import require_supplied
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.progress import Bars, wanted
 from bench.request import check_data
@@ -175,7 +176,8 @@ def workshop(
     data_root: Path | str | None = None,
     progress: bool | None = None,
 ) -> Iterator[Workshop]:
-    """Load the data of ``model`` (``task/model``); raises ``tasks.errors.QuantbenchError``."""
+    """Load the data of ``model`` (``task/model``); raises ``bench.QuantbenchError``."""
+    require_supplied(model)
     root = check_data(data, data_root)
     selected = select_models("lab", (), [model])
     if len(selected) > 1:

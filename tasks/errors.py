@@ -17,13 +17,19 @@ class QuantbenchError(Exception):
     """Something the user can put right; the command prints it without a traceback and exits with 2."""
 
 
+CHOICES_SHOWN = 20
+"""Of the names that there are, where none is close."""
+
+
 class UnknownNameError(QuantbenchError):
     """A name that stands for nothing here."""
 
     def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
         close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose from {', '.join(known)}."
+        shown = ", ".join(known[:CHOICES_SHOWN])
+        more = f" and {len(known) - CHOICES_SHOWN} more" if len(known) > CHOICES_SHOWN else ""
+        hint = f"did you mean {close[0]!r}?" if close else f"choose from {shown}{more}."
         super().__init__(f"there is no {noun} {name!r}; {hint}")
 
 

@@ -72,10 +72,10 @@ def command(
 
     The same command goes on where an interrupted one stopped.
     """
+    from bench.own.model import SUITE, is_own
     from bench.runner import run
 
-    own = any(".py" in name for name in model or ())
-    folder = out or Path("runs") / ("own" if own else suite)
+    folder = out or Path("runs") / (SUITE if any(map(is_own, model or ())) else suite)
     done = run(
         suite,
         tasks=task or (),

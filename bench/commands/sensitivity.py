@@ -68,7 +68,7 @@ def command(
     from bench.report.sensitivity import PICTURE_FILE, draw, render
     from bench.result import require_writable, write_atomically
 
-    allowance = _percentage_points(max_drop or "0.5pp")
+    allowance = _percentage_points("0.5pp" if max_drop is None else max_drop)
     if max_drop is not None and not recommend:
         raise RequestError("--max-drop is for --recommend; give that too, or leave it out.")
     folder = out or Path("runs/sensitivity")

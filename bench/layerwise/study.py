@@ -13,7 +13,7 @@ from bench.layerwise.measuring import Measuring
 from bench.layerwise.recommendation import recommend, require_allowance
 from bench.layerwise.record import Change, LayerStudy, Sensitivity
 from bench.preparation import PREPARATION_HOST, TreatedLayer
-from bench.request import DEFAULT_BATCH_SIZES, DEFAULT_PRECISION, DEFAULT_RUNS, DEFAULT_TIMEOUT_S, settings_of
+from bench.request import DEFAULT_BATCH_SIZES, DEFAULT_PRECISION, DEFAULT_RUNS, DEFAULT_TIMEOUT_S, settings_of, several
 from bench.result import BASELINE, Run
 from bench.techniques import mixed
 from bench.techniques.technique import TECHNIQUES, Technique
@@ -27,7 +27,7 @@ def sensitivity(
     technique: str | Sequence[str] = "dynamic-qint8",
     *,
     max_drop_pp: float | None = None,
-    batch_sizes: Sequence[int] = DEFAULT_BATCH_SIZES,
+    batch_sizes: int | Sequence[int] = DEFAULT_BATCH_SIZES,
     runs: int = DEFAULT_RUNS,
     precision: float = DEFAULT_PRECISION,
     budget_s: float | None = None,
@@ -47,13 +47,13 @@ def sensitivity(
     ``technique`` is one or several that can be confined to layers. With ``max_drop_pp``, percentage points of accuracy,
     the smallest mixture of them that loses no more is searched for, and measured beside fp32 and each technique on all
     layers; see docs/sensitivity.md. The other arguments are those of ``bench.run``. Raises
-    ``tasks.errors.QuantbenchError``.
+    ``bench.QuantbenchError``.
     """
     settings = settings_of(
         suite="sensitivity",
         models=[model],
         techniques=[],
-        batch_sizes=batch_sizes,
+        batch_sizes=several(batch_sizes),
         runs=runs,
         precision=precision,
         budget_s=budget_s,
@@ -66,7 +66,7 @@ def sensitivity(
         epochs=epochs,
         data=data,
     )
-    chosen = _techniques([technique] if isinstance(technique, str) else technique)
+    chosen = _techniques(several(technique))
     if max_drop_pp is not None:
         require_allowance(max_drop_pp)
         mixed.require_together(chosen)

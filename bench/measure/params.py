@@ -1,7 +1,8 @@
 """Parameters and weight layers, counted in packed int8 modules too.
 
 ``sum(p.numel() for p in model.parameters())`` is 0 for a packed module: its weight and bias are reached
-through the methods ``weight()`` and ``bias()`` instead. Scales and zero points are not parameters.
+through the methods ``weight()`` and ``bias()`` instead. What FX packs of calls such as ``F.linear(inputs, weight)`` are
+attributes of the graph's module. Scales and zero points are not parameters.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from bench.lowbit.layers import LowBitLayer
 
@@ -43,10 +44,17 @@ def _is_packed(module: nn.Module) -> bool:
 
 
 def _tensors(module: nn.Module) -> Iterator[Tensor]:
-    if not _is_packed(module):
-        yield from module.parameters(recurse=False)
+    if _is_packed(module):
+        yield from _unpacked(module.weight(), module.bias())  # type: ignore[operator]
         return
-    weight, bias = module.weight(), module.bias()  # type: ignore[operator]
+    yield from module.parameters(recurse=False)
+    if isinstance(module, fx.GraphModule):
+        for value in vars(module).values():
+            if isinstance(value, torch.ScriptObject) and hasattr(value, "unpack"):
+                yield from _unpacked(*value.unpack())
+
+
+def _unpacked(weight: Tensor, bias: Tensor | None) -> Iterator[Tensor]:
     yield weight
     # qnnpack packs zeros where a layer has no bias and gives them back as one; a trained bias is never all zero.
     if bias is not None and (torch.backends.quantized.engine != "qnnpack" or bias.any()):

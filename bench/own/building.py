@@ -17,7 +17,7 @@ from bench.blame import told
 from bench.errors import OwnModelError
 from bench.measure.macs import count_macs
 from bench.own.model import OwnModel
-from bench.own.part import Part, quiet
+from bench.own.part import Part, called, quiet
 from bench.tensors import Inputs, digest, tensors_in
 
 PRODUCTS = ("mm", "linear", "conv", "lstm", "gru", "rnn", "attention", "transformer", "bilinear", "einsum")
@@ -32,25 +32,30 @@ def seed_everything(seed: int) -> None:
 
 
 def build(part: Part, seed: int) -> nn.Module:
-    """Return the module on the CPU and in eval mode; raises ``OwnModelError`` if there is none."""
-    seed_everything(seed)
+    """Return the module on the CPU and in eval mode; raises ``OwnModelError`` if there is none.
+
+    Its file is imported first, before the seed and before any other file: what an import draws at random, and which
+    of two modules of one name it finds, is then the same in each process.
+    """
     found = part.load()
+    seed_everything(seed)
     if not isinstance(found, nn.Module):
-        try:
-            with quiet():
-                found = found()
-        except Exception as error:
-            raise OwnModelError(f"{part.words} raised {told(error)}; mend it.") from error
+        found = called(part.words, found)
         if not isinstance(found, nn.Module):
             kind = "nothing" if found is None else f"a {type(found).__name__}"
             raise OwnModelError(f"{part.words} returned {kind}, not a torch.nn.Module; return the trained model.")
-    others = {str(value.dtype) for value in found.parameters() if value.is_floating_point()} - {"torch.float32"}
+    require_float32(found, part.words)
+    return found.cpu().eval()
+
+
+def require_float32(module: nn.Module, words: str) -> None:
+    """Raise ``OwnModelError`` for a module whose weights are of another floating-point type."""
+    others = {str(value.dtype) for value in module.parameters() if value.is_floating_point()} - {"torch.float32"}
     if others:
         name = min(others).removeprefix("torch.")
         raise OwnModelError(
-            f"{part.words} gives a model of {name} weights, and techniques start from float32 ones; call .float()."
+            f"{words} gives a model of {name} weights, and techniques start from float32 ones; call .float()."
         )
-    return found.cpu().eval()
 
 
 def digest_weights(module: nn.Module) -> str:
@@ -64,7 +69,7 @@ def try_on(module: nn.Module, batches: Iterable[Inputs], own: OwnModel, inputs: 
         try:
             with quiet(), torch.inference_mode():
                 outputs = module(*batch)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             shapes = ", ".join(str(list(value.shape)) for value in batch)
             raise OwnModelError(
                 f"the model of {own.model.words} rejects what {inputs.words} gives, of shape {shapes} ({told(error)}); "

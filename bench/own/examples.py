@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from bench.blame import told
 from bench.errors import OwnModelError
-from bench.own.part import Part, quiet
+from bench.own.part import Part, called
 from bench.tensors import Inputs
 from tasks.task import CALIBRATION_EXAMPLES
 
@@ -30,8 +29,11 @@ class Examples:
 
     def batch(self, size: int) -> Inputs:
         """Return a batch of ``size``: one that was made, or the first rows of the largest."""
-        largest = self._batches[max(self._batches)]
-        return self._batches.get(size) or tuple(value[:size] for value in largest)
+        return self._batches.get(size) or tuple(value[:size] for value in self.largest())
+
+    def largest(self) -> Inputs:
+        """Return the largest batch that was made."""
+        return self._batches[max(self._batches)]
 
     def probe(self) -> Inputs:
         """Return the rows whose outputs are compared."""
@@ -67,10 +69,9 @@ class Examples:
 
     def describe(self) -> str:
         """Return types and shapes: ``float32 [batch, 3, 32, 32]``."""
-        largest = self._batches[max(self._batches)]
         return ", ".join(
             f"{str(value.dtype).removeprefix('torch.')} [{', '.join(['batch', *map(str, value.shape[1:])])}]"
-            for value in largest
+            for value in self.largest()
         )
 
 
@@ -78,49 +79,54 @@ def make_batches(part: Part, sizes: Sequence[int]) -> dict[int, Inputs]:
     """Return a batch of each size; raises ``OwnModelError`` for a callable that does not return what it should."""
     given = part.load()
     if not callable(given):
-        example = _inputs(given, part.words)
-        return {size: _repeated(example, size, part.words) for size in sizes}
+        example = inputs_in(given, part.words)
+        return {size: repeated(example, size) for size in sizes}
     if not _takes_size(given, part.words):
-        example = _inputs(_call(given, part.words), part.words)
-        return {size: _repeated(example, size, part.words) for size in sizes}
+        example = inputs_in(_call(given, part.words), part.words)
+        return {size: repeated(example, size) for size in sizes}
     return {size: _of_size(_call(given, part.words, size), size, part.words) for size in sizes}
 
 
 def make_calibration(part: Part) -> list[Inputs]:
     """Return the batches to calibrate with, up to ``CALIBRATION_EXAMPLES`` examples; raises ``OwnModelError``."""
     given = part.load()
-    batches = _call(given, part.words) if callable(given) else given
-    if isinstance(batches, Tensor) or not isinstance(batches, Iterable):
+    return calibration_in(_call(given, part.words) if callable(given) else given, part.words)
+
+
+def calibration_in(batches: object, words: str) -> list[Inputs]:
+    """Return the batches of a list or a generator, up to ``CALIBRATION_EXAMPLES`` examples."""
+    if isinstance(batches, Tensor | Mapping | str) or not isinstance(batches, Iterable):
         kind = type(batches).__name__
-        raise OwnModelError(f"{part.words} returned a {kind}, not batches; return a list of them, or yield them.")
+        raise OwnModelError(f"{words} returned a {kind}, not batches; return a list of them, or yield them.")
     found: list[Inputs] = []
     rows = 0
     iterator = iter(batches)
     while rows < CALIBRATION_EXAMPLES:
-        batch = _call(lambda: next(iterator, None), part.words)
+        batch = _call(lambda: next(iterator, None), words)
         if batch is None:
             break
-        found.append(_inputs(batch, part.words))
+        found.append(inputs_in(batch, words))
         rows += len(found[-1][0])
     if not found:
-        raise OwnModelError(f"{part.words} yielded no batch; yield at least one, a tensor or a tuple of tensors.")
+        raise OwnModelError(f"{words} yielded no batch; yield at least one, a tensor or a tuple of tensors.")
     return found
 
 
 def _call(function: Callable[..., Any], words: str, *arguments: object) -> Any:
-    try:
-        with quiet(), torch.no_grad():
-            return function(*arguments)
-    except Exception as error:
-        shown = words.replace("()", f"({', '.join(map(str, arguments))})", 1)
-        raise OwnModelError(f"{shown} raised {told(error)}; mend it.") from error
+    shown = words.replace("()", f"({', '.join(map(str, arguments))})", 1)
+    with torch.no_grad():
+        return called(shown, function, *arguments)
 
 
 def _takes_size(function: Callable[..., Any], words: str) -> bool:
+    every = inspect.signature(function).parameters.values()
+    named = [each.name for each in every if each.kind == each.KEYWORD_ONLY and each.default is each.empty]
+    if named:
+        raise OwnModelError(
+            f"{words} wants {', '.join(named)} by name, and the batch size comes by position; drop the * before it."
+        )
     parameters = [
-        each
-        for each in inspect.signature(function).parameters.values()
-        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD, each.VAR_POSITIONAL)
+        each for each in every if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD, each.VAR_POSITIONAL)
     ]
     required = [each.name for each in parameters if each.default is each.empty and each.kind != each.VAR_POSITIONAL]
     if len(required) > 1:
@@ -130,22 +136,23 @@ def _takes_size(function: Callable[..., Any], words: str) -> bool:
     return bool(parameters)
 
 
-def _inputs(value: object, words: str) -> Inputs:
+def inputs_in(value: object, words: str) -> Inputs:
+    """Return the tensors that make a batch; raises ``OwnModelError`` for a value that is none."""
     inputs = tuple(value) if isinstance(value, tuple | list) else (value,)
     strangers = [type(each).__name__ for each in inputs if not isinstance(each, Tensor)]
     if strangers or not inputs:
         what = f"a {strangers[0]}" if strangers else "nothing"
-        raise OwnModelError(f"{words} returned {what} where a tensor or a tuple of tensors belongs; return that.")
+        raise OwnModelError(f"{words} gives {what} where a tensor or a tuple of tensors belongs; give that.")
     tensors = tuple(each for each in inputs if isinstance(each, Tensor))
     lengths = [len(each) if each.dim() else None for each in tensors]
     if None in lengths or len(set(lengths)) > 1 or not lengths[0]:
         shapes = " and ".join(str(list(each.shape)) for each in tensors)
-        raise OwnModelError(f"{words} returned tensors of shape {shapes}, of no common batch; return the batch first.")
+        raise OwnModelError(f"{words} gives tensors of shape {shapes}, of no common batch; put the batch first.")
     return tensors
 
 
 def _of_size(value: object, size: int, words: str) -> Inputs:
-    inputs = _inputs(value, words)
+    inputs = inputs_in(value, words)
     if len(inputs[0]) != size:
         shown = words.replace("()", f"({size})", 1)
         raise OwnModelError(
@@ -155,6 +162,7 @@ def _of_size(value: object, size: int, words: str) -> Inputs:
     return inputs
 
 
-def _repeated(example: Inputs, size: int, words: str) -> Inputs:
+def repeated(example: Inputs, size: int) -> Inputs:
+    """Return ``size`` rows: the example's, over and over where it has fewer."""
     rows = torch.arange(size) % len(example[0])
     return tuple(value[rows.to(value.device)] for value in example)

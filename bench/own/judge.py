@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -9,26 +10,34 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.blame import told
 from bench.errors import OwnModelError
-from bench.own.part import Part, quiet
+from bench.own.part import Part, called
 from bench.result import Accuracy
 from bench.techniques.technique import Variant
 from bench.tensors import changed, tensors_in
+from bench.worker import Report
 
 
 class CallableLikeTheModel(nn.Module):
-    """A variant that takes what the float32 model takes, on any device, and returns float32 there."""
+    """A variant that takes what the float32 model takes, on any device, and returns float32 there.
 
-    def __init__(self, variant: Variant, device: torch.device) -> None:
+    It is a copy, in eval mode: what the user's function does to it, such as ``model.train()``, is not timed.
+    """
+
+    def __init__(self, variant: Variant, device: torch.device, report: Report = lambda done, total: None) -> None:
+        """``report`` is told of each call: the process is alive."""
         super().__init__()
-        self.module = variant.module
-        self._forward: Callable[..., Any] = variant.forward
-        self._dtype = getattr(torch, variant.input_dtype)
+        copied = copy.deepcopy(variant)
+        self.module = copied.module
+        self._forward: Callable[..., Any] = copied.forward
+        self._dtype = getattr(torch, copied.input_dtype)
         self._device = device
+        self._report = report
+        self.eval()
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """Cast floating-point inputs as the variant needs them, and its outputs back."""
+        self._report(0, 1)
         given = next(tensors_in((inputs, named)), None)
         there = given.device if given is not None else torch.device("cpu")
 
@@ -42,17 +51,13 @@ class CallableLikeTheModel(nn.Module):
         return changed(self._forward(*inputs, **named), back)
 
 
-def judge(part: Part, variant: Variant, device: torch.device) -> tuple[Accuracy | None, float | None]:
+def judge(part: Part, variant: Variant, device: torch.device, report: Report) -> tuple[Accuracy | None, float | None]:
     """Return the accuracy of a variant as (correct, total), or as a bare share where the function returns one.
 
     Raises ``OwnModelError`` if it raises, or returns neither.
     """
-    function = part.load()
-    try:
-        with quiet(), torch.no_grad():
-            returned = function(CallableLikeTheModel(variant, device).eval())
-    except Exception as error:
-        raise OwnModelError(f"{part.words} raised {told(error)}; mend it.") from error
+    with torch.no_grad():
+        returned = called(part.words, part.load(), CallableLikeTheModel(variant, device, report))
     return accuracy_in(returned, part.words)
 
 

@@ -23,11 +23,11 @@ def measure(
     model: nn.Module,
     example_inputs: Example | Callable[[int], Example] | Callable[[], Example],
     *,
-    techniques: Sequence[str] = (),
+    techniques: str | Sequence[str] = (),
     evaluate: Callable[[Any], float | tuple[int, int]] | None = None,
     calibrate: Callable[[], Iterable[Example]] | Iterable[Example] | None = None,
     name: str | None = None,
-    batch_sizes: Sequence[int] = DEFAULT_BATCH_SIZES,
+    batch_sizes: int | Sequence[int] = DEFAULT_BATCH_SIZES,
     runs: int = DEFAULT_RUNS,
     precision: float = DEFAULT_PRECISION,
     budget_s: float | None = None,
@@ -49,7 +49,7 @@ def measure(
     class; the rest is as for ``bench.run``. Without ``techniques`` those of the lab are applied.
 
     Each variant is measured in a process of its own, to which model and callables are copied: classes of notebooks and
-    scripts go along, open files and generators cannot. Raises ``tasks.errors.QuantbenchError`` for what cannot be
+    scripts go along, open files and generators cannot. Raises ``bench.QuantbenchError`` for what cannot be
     measured.
     """
     from torch import nn

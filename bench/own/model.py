@@ -103,7 +103,7 @@ def own_models(
     make sense for supplied models alone. Raises ``RequestError`` for what does not go together.
     """
     given = [f"--{option}" for option, text in parts.items() if text is not None]
-    own = [model for model in models if isinstance(model, OwnModel) or _is_file(model)]
+    own = [model for model in models if isinstance(model, OwnModel) or is_own(model)]
     if not own:
         if given:
             raise RequestError(
@@ -121,8 +121,18 @@ def own_models(
     return found
 
 
-def _is_file(name: str) -> bool:
+def is_own(name: str) -> bool:
+    """Return whether ``--model`` names a file of the user's, with or without what is in it."""
     return name.endswith(".py") or name.rpartition(":")[0].endswith(".py")
+
+
+def require_supplied(name: str) -> None:
+    """Raise ``RequestError`` for a model of the user's own, where only supplied ones will do."""
+    if is_own(name):
+        raise RequestError(
+            f"{name} is a model of your own, and of commands only 'bench run' takes such; "
+            f"bring its network and data by entry points (docs/extending.md), and every command does."
+        )
 
 
 def _parsed(name: str, parts: Mapping[str, str | None]) -> OwnModel:

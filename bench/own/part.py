@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import inspect
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -153,26 +154,57 @@ def _text(value: object) -> str:
         return ""
 
 
+def called(words: str, function: Callable[..., Any], *arguments: object) -> Any:
+    """Call what the user wrote; raises ``OwnModelError`` for all that it raises, an exit of the process included."""
+    try:
+        with quiet():
+            return function(*arguments)
+    except (Exception, SystemExit) as error:
+        raise OwnModelError(f"{words} raised {told(error)}; mend it.") from error
+
+
 def _import(path: Path) -> ModuleType:
-    """Import a file as Python would a script: its folder comes first among those that are searched."""
+    """Import a file as Python would a script; one in a package by its dotted name, so that relative imports work.
+
+    The folder that it is imported from comes first among those that are searched.
+    """
     known = next((each for each in list(sys.modules.values()) if getattr(each, "__file__", None) == str(path)), None)
     if known is not None:
         return known
-    sys.path.insert(0, str(path.parent))
+    root = path.parent
+    while (root / "__init__.py").is_file():
+        root = root.parent
+    sys.path.insert(0, str(root))
+    sys.path.append(str(path.parent))  # some packages' files import their neighbours as scripts do
     for name in OURS:
-        if (path.parent / f"{name}.py").is_file() or (path.parent / name).is_dir():
+        if (root / f"{name}.py").is_file() or (root / name).is_dir():
             for ours in [each for each in sys.modules if each.partition(".")[0] == name]:
                 del sys.modules[ours]  # what was imported from it goes on working
+    try:
+        with quiet():
+            return _alone(path) if root == path.parent else _in_package(path, root)
+    except OwnModelError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise OwnModelError(f"{path} cannot be imported ({told(error)}); mend the file.") from error
+
+
+def _alone(path: Path) -> ModuleType:
     name = path.stem if path.stem not in sys.modules else f"own_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise OwnModelError(f"{path} is no Python file; name one.")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    try:
-        with quiet():
-            spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise OwnModelError(f"{path} cannot be imported ({told(error)}); mend the file.") from error
+    spec.loader.exec_module(module)
+    return module
+
+
+def _in_package(path: Path, root: Path) -> ModuleType:
+    parts = path.relative_to(root).with_suffix("").parts
+    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    module = importlib.import_module(name)
+    if module.__file__ != str(path):
+        raise OwnModelError(f"{path} is in a package {parts[0]!r}, and another is called so; rename its folder.")
     return module
 
 

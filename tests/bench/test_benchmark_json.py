@@ -266,6 +266,12 @@ def damaged(**stats: object) -> dict[str, Any]:
     return each
 
 
+def without(name: str) -> dict[str, Any]:
+    each = benchmark()
+    del each["stats"][name]
+    return each
+
+
 @pytest.mark.parametrize(
     ("benchmarks", "sentence"),
     [
@@ -274,13 +280,25 @@ def damaged(**stats: object) -> dict[str, Any]:
         ([benchmark(threads=1), benchmark(threads=2)], r"mixes benchmarks of different numbers of threads \(1, 2\)"),
         ([benchmark(engine="x86"), benchmark()], r"mixes benchmarks of different engines \(fbgemm, x86\)"),
         ([benchmark(), benchmark()], r"has two benchmarks of own/mine as fp32 at batch 1; .* quantbench\(…, name=…\)"),
-        ([benchmark(size_bytes="many")], r"test_x.py::test\[fp32\], that cannot be read \(size_bytes: Input should be"),
-        ([damaged(mean=0)], "times that are not positive"),
-        ([damaged(data=[1e-6, -1e-6])], "times that are not positive"),
-        ([damaged(rounds="four")], "cannot be read"),
+        (
+            [benchmark(size_bytes="many")],
+            r"test_x.py::test\[fp32\], that cannot be read \(extra_info.size_bytes: ",
+        ),
+        ([damaged(mean=0)], "stats.mean: Input should be greater than 0"),
+        ([damaged(mean=math.inf)], "stats.mean: Input should be a finite number"),
+        ([damaged(data=[1e-6, -1e-6])], "stats.data.1: Input should be greater than 0"),
+        ([damaged(data=None)], "stats.data: Input should be a valid list"),
+        ([damaged(rounds="four")], "stats.rounds: Input should be a valid integer"),
+        ([damaged(rounds=2.5)], "stats.rounds: Input should be a valid integer"),
+        ([damaged(stddev="x")], "stats.stddev: Input should be a valid number"),
+        ([without("stddev")], "stats.stddev: Field required"),
+        ([benchmark(accuracy=5.0)], "extra_info.accuracy: Input should be less than or equal to 1"),
+        ([benchmark(size_bytes=-5)], "extra_info.size_bytes: Input should be greater than or equal to 0"),
+        ([benchmark(total=0)], "extra_info.total: Input should be greater than or equal to 1"),
+        ([benchmark(correct=9, total=3)], "extra_info: .*correct: 9 of 3"),
         (
             [{key: value for key, value in benchmark().items() if key != "stats"}],
-            r"cannot be read \(KeyError: 'stats'\)",
+            r"cannot be read \(stats: Field required\)",
         ),
     ],
 )
@@ -296,3 +314,9 @@ def test_a_damaged_fingerprint_is_refused_with_a_sentence(read: Read) -> None:
         RunFileError, match=r"machine part that cannot be read \(cpu: Field required\); measure again\."
     ):
         read(content(benchmark(), machine_info={"quantbench": {}}))
+
+
+@pytest.mark.parametrize("cpu", [{"flags": 3}, {"count": "x"}, []])
+def test_a_damaged_description_of_the_machine_is_refused_with_a_sentence(read: Read, cpu: object) -> None:
+    with pytest.raises(RunFileError, match=r"machine part that cannot be read \(cpu.*: Input should be"):
+        read(content(benchmark(), machine_info={"cpu": cpu}))

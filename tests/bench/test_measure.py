@@ -12,6 +12,7 @@ from bench.measure.accuracy import evaluate
 from bench.measure.cuda import MAX_COPIES, copies_beyond_cache
 from bench.measure.params import count_parameters, count_plain_layers, count_weight_layers
 from bench.measure.size import state_dict_bytes
+from bench.techniques.technique import TECHNIQUES, Context
 from bench.techniques.torch_quantization import quiet
 from models import MLP, PreActResNet
 
@@ -33,6 +34,26 @@ def test_packed_weights_and_biases_are_counted() -> None:
     packed = quantized(torch.qint8)
     assert sum(parameter.numel() for parameter in packed.parameters()) == 0
     assert count_parameters(packed) == count_parameters(MLP(20, [30], 4)) == 20 * 30 + 30 + 30 * 4 + 4
+
+
+class Functional(nn.Module):
+    """Weights that no layer holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Parameter(torch.rand(6, 8))
+        self.kernel = nn.Parameter(torch.rand(4, 3, 2))
+        self.bias = nn.Parameter(torch.rand(4))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        outputs = nn.functional.linear(inputs, self.linear)
+        return nn.functional.conv1d(outputs, self.kernel, self.bias, (1,), (0,), (1,), 1)
+
+
+def test_weights_that_fx_packs_without_a_layer_are_counted() -> None:
+    context = Context(torch.device("cpu"), "fbgemm", frozenset(), calibration=lambda: torch.rand(2, 3, 8))
+    module = TECHNIQUES.get("static-qint8").convert(Functional().eval(), context).module
+    assert count_parameters(Functional()) == count_parameters(module) == 6 * 8 + 4 * 3 * 2 + 4
 
 
 def test_batch_norm_is_counted_and_its_statistics_are_not() -> None:

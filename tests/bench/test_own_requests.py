@@ -13,7 +13,7 @@ import torch
 
 from bench import result
 from bench.blame import told
-from bench.errors import OwnModelError, QuantbenchError, RequestError
+from bench.errors import OwnModelError, QuantbenchError, RequestError, UnknownNameError
 from bench.own.host import OwnHost
 from bench.own.judge import accuracy_in
 from bench.own.model import OwnFacts, OwnModel, own_models
@@ -84,6 +84,21 @@ def breaks_off():
     yield torch.rand(2, 4)
     raise OSError("disk on fire")
 
+def a_dictionary():
+    return {"x": torch.rand(2, 4)}
+
+def with_labels():
+    return [(torch.rand(2, 4), torch.zeros(2))]
+
+def the_second_is_wide():
+    return [torch.rand(2, 4), torch.rand(3, 5)]
+
+def by_name(*, n):
+    return torch.rand(n, 4)
+
+def exits(*arguments):
+    raise SystemExit(3)
+
 def percentage(model):
     return 93.5
 """
@@ -141,14 +156,27 @@ def test_what_is_known_of_a_model_that_is_taken_on(net: Path) -> None:
             "what too_wide() of net.py gives, of shape [1, 5] (RuntimeError: mat1 and mat2 shapes cannot be multiplied",
         ),
         ({"inputs": "fixed"}, "fixed(1) of net.py returned a tensor of shape [32, 4], a batch of 32 where 1 was asked"),
-        ({"inputs": "text"}, "text() of net.py returned a str where a tensor or a tuple of tensors belongs"),
-        ({"inputs": "scalar"}, "scalar() of net.py returned tensors of shape [], of no common batch"),
-        ({"inputs": "uneven"}, "uneven() of net.py returned tensors of shape [2, 4] and [3, 4], of no common batch"),
+        ({"inputs": "text"}, "text() of net.py gives a str where a tensor or a tuple of tensors belongs"),
+        ({"inputs": "scalar"}, "scalar() of net.py gives tensors of shape [], of no common batch"),
+        ({"inputs": "uneven"}, "uneven() of net.py gives tensors of shape [2, 4] and [3, 4], of no common batch"),
         ({"inputs": "greedy"}, "greedy() of net.py wants a, b, and is given the batch size alone"),
         ({"inputs": "raises"}, "raises() of net.py raised ValueError: no weights here (net.py, line 14: "),
         ({"calibrate": "no_batches"}, "no_batches() of net.py yielded no batch; yield at least one"),
         ({"calibrate": "one_tensor"}, "one_tensor() of net.py returned a Tensor, not batches; return a list of them"),
-        ({"calibrate": "dictionaries"}, "dictionaries() of net.py returned a dict where a tensor"),
+        ({"calibrate": "dictionaries"}, "dictionaries() of net.py gives a dict where a tensor"),
+        ({"calibrate": "a_dictionary"}, "a_dictionary() of net.py returned a dict, not batches; return a list of them"),
+        (
+            {"calibrate": "with_labels"},
+            "with_labels() of net.py gives batches of 2 tensors, and inputs() of net.py of 1 tensor: they are inputs",
+        ),
+        ({"calibrate": "the_second_is_wide"}, "rejects what the_second_is_wide() of net.py gives, of shape [3, 5] ("),
+        (
+            {"inputs": "by_name"},
+            "by_name() of net.py wants n by name, and the batch size comes by position; ",
+        ),
+        ({"model": "exits"}, "exits() of net.py raised SystemExit: 3 (net.py, line "),
+        ({"inputs": "exits"}, "exits(1) of net.py raised SystemExit: 3 (net.py, line "),
+        ({"calibrate": "exits"}, "exits() of net.py raised SystemExit: 3 (net.py, line "),
         ({"calibrate": "breaks_off"}, "breaks_off() of net.py raised OSError: disk on fire (net.py, line "),
     ],
 )
@@ -187,6 +215,36 @@ def test_a_file_finds_its_neighbours_even_of_names_that_are_ours(net: Path) -> N
         assert take_on(net, model="mine").macs == 8
     finally:
         sys.modules.update(ours)
+
+
+def test_a_file_in_a_package_imports_its_neighbours_as_packages_do(net: Path) -> None:
+    package = net.parent / "quantbench_test_package"
+    (package / "inner").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "inner/__init__.py").touch()
+    (package / "layers.py").write_text("from torch import nn\ndef mine(): return nn.Linear(4, 2)\n")
+    (package / "inner/helper.py").touch()
+    file = package / "inner/net.py"
+    file.write_text(NET + "\nfrom ..layers import mine\nimport helper\n")
+    assert take_on(file, model="mine").macs == 8
+
+
+def test_a_package_of_a_name_that_is_taken_is_a_sentence(net: Path) -> None:
+    (net.parent / "json").mkdir()
+    (net.parent / "json/__init__.py").touch()
+    file = net.parent / "json/decoder.py"
+    file.write_text(NET)
+    with pytest.raises(OwnModelError, match="is in a package 'json', and another is called so; rename its folder"):
+        take_on(file)
+
+
+def test_of_many_callables_some_are_named(net: Path) -> None:
+    net.write_text(NET + "".join(f"def f{number:02}(): pass\n" for number in range(50)))
+    with pytest.raises(UnknownNameError) as caught:
+        take_on(net, model="quantum")
+    shown, _, more = str(caught.value).partition(" and ")
+    left_out = 50 + NET.count("\ndef ") + NET.count("\nclass ") - 20
+    assert (shown.count(","), more) == (19, f"{left_out} more.")
 
 
 # What an evaluate function may return
@@ -303,6 +361,32 @@ def test_the_command_refuses_and_loses_nothing(
     assert err.startswith(sentence)
     assert err.count("\n") == 1
     assert result.load(out / "run.json") == RUN, "what was there is there"
+
+
+@pytest.mark.parametrize("name", ["sensitivity", "export", "train", "distill", "inspect"])
+def test_commands_for_supplied_models_say_so(command: Command, net: Path, name: str) -> None:
+    more = {"export": [f"--out={net.parent}/packed"], "inspect": ["--technique=dorefa:w2a2"]}
+    code, _, err = command(name, f"{net}:build", *more.get(name, []))
+    assert code == 2
+    assert f"{net}:build is a model of your own, and of commands only 'bench run' takes such; bring its" in err
+
+
+def test_an_error_in_an_installed_package_is_told_with_the_users_line(tmp_path: Path) -> None:
+    package = tmp_path / "site-packages/installed.py"
+    package.parent.mkdir()
+    package.write_text("def fail():\n    raise ValueError('inside')\n")
+    (tmp_path / "users.py").write_text("def call(fail):\n    fail()\n")
+    spaces: list[dict[str, Any]] = [{}, {}]
+    for file, space in zip((package, tmp_path / "users.py"), spaces, strict=True):
+        exec(compile(file.read_text(), str(file), "exec"), space)  # noqa: S102 — ours
+    installed, users = spaces
+    with pytest.raises(ValueError, match="inside") as caught:
+        users["call"](installed["fail"])
+    assert told(caught.value) == "ValueError: inside (users.py, line 2: `fail()`)"
+    tracebacks = caught.tb.tb_next
+    assert tracebacks
+    error = caught.value.with_traceback(tracebacks.tb_next)  # as if the user had no part in it
+    assert told(error) == "ValueError: inside (installed.py, line 2: `raise ValueError('inside')`)"
 
 
 def test_an_error_is_told_with_the_innermost_line_that_is_not_torchs() -> None:

@@ -129,14 +129,110 @@ def test_ranges_observed_on_the_example_inputs_are_noted(session: Session) -> No
     code = """
 def test_it(quantbench):
     info = quantbench(build(), INPUTS, technique='static-qint8')
-    assert any("for want of training examples" in note for note in info.notes)
+    assert any("calibrated on the example inputs" in note for note in info.notes)
 
 
-def test_other(quantbench):
-    info = quantbench(build(), INPUTS, technique='static-qint8', calibrate=2 * INPUTS)
-    assert not any("for want of training examples" in note for note in info.notes)
+@pytest.mark.parametrize("calibrate", [2 * INPUTS, [INPUTS, 2 * INPUTS]])
+def test_other(quantbench, calibrate):
+    info = quantbench(build(), INPUTS, technique='static-qint8', calibrate=calibrate)
+    assert not any("calibrated on the example inputs" in note for note in info.notes)
 """
-    session(code, "--benchmark-disable").assert_outcomes(passed=2)
+    session(code, "--benchmark-disable").assert_outcomes(passed=3)
+
+
+def test_a_model_may_take_several_tensors_and_return_what_holds_some(session: Session) -> None:
+    code = """
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(32, 2)
+
+    def forward(self, ids, weights):
+        assert ids.dtype == torch.long
+        return {"logits": self.layer(weights * ids[:, None])}
+
+
+def right(model):
+    logits = model(torch.arange(7), torch.rand(7, 32))["logits"]
+    assert logits.dtype == torch.float32
+    return (logits.argmax(1) >= 0).sum(), 7
+
+
+@pytest.mark.parametrize("technique", ["bf16", "dynamic-qint8"])
+def test_it(quantbench, technique):
+    inputs = torch.arange(5), torch.rand(5, 32)
+    info = quantbench(Two(), inputs, technique=technique, batch_size=6, evaluate=right)
+    assert info.batch_size == 6 and info.correct == 7
+"""
+    session(code, *QUICK).assert_outcomes(passed=2)
+
+
+def test_an_encoder_is_measured_as_bench_run_measures_it(session: Session) -> None:
+    code = """
+def test_it(quantbench):
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    encoder = nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+    before = torch.backends.mha.get_fastpath_enabled()
+    info = quantbench(encoder, torch.rand(4, 5, 16), technique="dynamic-qint8")
+    assert info.layers.changed and any("fused operator" in note for note in info.notes)
+    assert torch.backends.mha.get_fastpath_enabled() == before
+"""
+    session(code, *QUICK).assert_outcomes(passed=1)
+
+
+def test_what_only_a_technique_makes_a_model_stumble_over_is_skipped(session: Session) -> None:
+    code = """
+class Alone(nn.Linear):
+    def forward(self, inputs):
+        return super().forward(inputs @ torch.eye(32))
+
+
+def test_it(quantbench):
+    quantbench(Alone(32, 2), INPUTS, technique="bf16")
+
+
+def test_nothing_to_treat(quantbench):
+    quantbench(nn.BatchNorm1d(32), INPUTS, technique="range-linear:w4")
+
+
+def test_the_models_own_fault(quantbench):
+    quantbench(nn.Linear(31, 2), INPUTS, technique="bf16")
+"""
+    result = session(code, "-rs", "--benchmark-disable", "-W", "ignore")
+    result.assert_outcomes(skipped=2, failed=1)
+    result.stdout.fnmatch_lines(["*bf16: the model does not work as bf16: RuntimeError: expected m1 and m2 to have*"])
+    result.stdout.fnmatch_lines(["*RuntimeError: mat1 and mat2 shapes cannot be multiplied*"])
+
+
+def test_a_second_call_in_one_test_is_refused_with_a_sentence(session: Session) -> None:
+    code = "def test_it(quantbench):\n    for name in 'ab':\n        quantbench(build(), INPUTS, name=name)\n"
+    result = session(code, *QUICK)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*quantbench(…) was called before in this test*use pytest.mark.parametrize."])
+
+
+def test_what_evaluate_does_to_the_model_and_to_torch_is_not_timed(session: Session) -> None:
+    code = """
+class Watch(nn.Linear):
+    def forward(self, inputs):
+        assert not self.training and torch.get_num_threads() == 1
+        return super().forward(inputs)
+
+
+def spoil(model):
+    model.train()
+    torch.set_num_threads(2)
+    return 0.5
+
+
+def test_it(quantbench):
+    quantbench(Watch(32, 2), INPUTS, evaluate=spoil)
+"""
+    threads = torch.get_num_threads()
+    try:
+        session(code, *QUICK).assert_outcomes(passed=1)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_the_model_and_torch_are_left_as_they_were(session: Session) -> None:
@@ -205,12 +301,18 @@ def test_what_a_technique_cannot_treat_is_skipped_with_the_reason(session: Sessi
         ("build(), INPUTS, batch_size=0", "batch_size=0 is no batch; give 1 or more."),
         ("build(), INPUTS, threads=0", "threads=0 is not between 1 and"),
         ("build(), INPUTS, engine='abacus'", "this torch has no quantized engine 'abacus'; choose from"),
-        ("build(), [1.0]", "the inputs are no tensor of examples, batch first; give one"),
-        ("build(), INPUTS[:0]", "the inputs are no tensor of examples, batch first; give one"),
+        ("build(), [1.0]", "the argument inputs gives a float where a tensor or a tuple of tensors belongs"),
+        ("build(), INPUTS[:0]", "the argument inputs gives tensors of shape [0, 32], of no common batch"),
+        ("build(), INPUTS, calibrate={}", "the argument calibrate returned a dict, not batches"),
+        ("'x', INPUTS", "what is to be measured is a str; give a torch.nn.Module."),
+        ("build().half(), INPUTS.half(), technique='dynamic-qint8'", "the test gives a model of float16 weights"),
         ("build().to('meta'), INPUTS", "are on meta and quantbench(…) times on the CPU; move both with .cpu()"),
-        ("build(), INPUTS, evaluate=lambda predict: None", "evaluate returned None, which is no accuracy; return"),
-        ("build(), INPUTS, evaluate=lambda predict: 97.0", "evaluate returned 97.0, which is no accuracy; return"),
-        ("build(), INPUTS, evaluate=lambda predict: (9, 4)", "evaluate returned (9, 4), which is no accuracy"),
+        ("build(), INPUTS, evaluate=lambda predict: None", "evaluate returned nothing; return a share"),
+        (
+            "build(), INPUTS, evaluate=lambda predict: 97.0",
+            "evaluate returned 97.0, which is no accuracy; divide",
+        ),
+        ("build(), INPUTS, evaluate=lambda predict: (9, 4)", "evaluate returned (9, 4), which is not (correct, total)"),
     ],
 )
 def test_a_request_that_makes_no_sense_fails_with_a_sentence(session: Session, call: str, sentence: str) -> None:

@@ -101,7 +101,7 @@ def climbed(losses: Sequence[int | None], predicted: Sequence[int], allowed: int
     [
         ([1, 2, 3, 9], 3, [3, 4]),  # as predicted
         ([1, 2, 3, 3], 4, [3, 4]),  # less was lost than predicted
-        ([1, 2, 9, 9], 2, [3, 2]),  # more was lost: backing off one step at a time
+        ([1, 2, 9, 9], 2, [3, 2]),  # more was lost: backing off
         ([1, 9, 9, 9], 1, [3, 2, 1]),
         ([9, 9, 9, 9], 0, [3, 2, 1]),  # nothing fits but float32, which is not measured
         ([1, 2, None, 9], 2, [3, 2]),  # one that cannot be made does not fit
@@ -110,6 +110,15 @@ def climbed(losses: Sequence[int | None], predicted: Sequence[int], allowed: int
 )
 def test_the_climb_starts_where_the_sum_just_fits(losses: list[int | None], end: int, measured: list[int]) -> None:
     assert climbed(losses, predicted=[1, 2, 4, 8], allowed=4) == (end, measured)
+
+
+@pytest.mark.parametrize("fitting", [0, 1, 2, 500, 998, 999])
+def test_the_way_down_doubles_its_steps_and_then_halves_them(fitting: int) -> None:
+    losses = [0] * fitting + [99] * (1000 - fitting)
+    end, measured = climbed(losses, predicted=[1] * 1000, allowed=1)
+    assert end == fitting
+    assert len(measured) <= 2 * 10 + 1, "and 2 to the power of 10 is 1024"
+    assert len(measured) == len(set(measured))
 
 
 def test_the_climb_has_an_end() -> None:
@@ -410,6 +419,7 @@ def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
         (f"{MODEL} --technique dorefa:w2", "dorefa:w2a32 treats a model as a whole or takes part in its training"),
         (f"{MODEL} --technique amp", "amp treats a model as a whole"),
         (f"{MODEL} --technique mixed:layers.0=dynamic-qint8", "mixed:layers.0=dynamic-qint8 treats a model as a whole"),
+        (f"{MODEL} --recommend --max-drop=", "--max-drop '' is not in percentage points; give 0.5pp, say."),
         (f"{MODEL} --recommend --max-drop half", "--max-drop 'half' is not in percentage points; give 0.5pp, say."),
         (f"{MODEL} --recommend --max-drop 0.5", "--max-drop '0.5' is not in percentage points; give 0.5pp, say."),
         (f"{MODEL} --recommend --max-drop 1ppm", "--max-drop '1ppm' is not in percentage points"),
