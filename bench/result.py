@@ -19,6 +19,7 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -448,6 +449,12 @@ def _what_is_wrong(error: ValidationError, content: dict[str, object]) -> str:
         f"was written by quantbench {content.get('quantbench', 'of an unknown version')} and has a key that this one, "
         f"{metadata.version('quantbench')}, does not know, {where}; update quantbench"
     )
+
+
+def require_other_file(out: Path, run_files: Sequence[Path]) -> None:
+    """Raise ``RequestError`` if what is to be written is one of the files that are read."""
+    if out.exists() and any(path.samefile(out) for path in run_files):
+        raise RequestError(f"--out {out} is the run file itself; name another file.")
 
 
 def write_atomically(path: Path, text: str) -> None:

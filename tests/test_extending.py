@@ -58,8 +58,8 @@ def test_the_command_lists_what_the_package_brings_without_torch(site: Path) -> 
     code = "import sys; sys.argv = ['bench', 'list']\nfrom bench.cli import main\n"
     done = run(site, "-c", code + "try: main()\nfinally: print('torch' in sys.modules)")
     assert done.returncode == 0, done.stderr
-    assert "  rings/radial      tanh network 2-32-3 on points of the plane\n" in done.stdout
-    assert "  pruned            the smaller half of each Linear layer's weights set to zero\n" in done.stdout
+    assert "  rings/radial        tanh network 2-32-3 on points of the plane\n" in done.stdout
+    assert "  pruned              the smaller half of each Linear layer's weights set to zero\n" in done.stdout
     assert done.stdout.endswith("False\n")
 
 

@@ -31,10 +31,12 @@ def command(
     from bench.comparison import compare
     from bench.report import compared
     from bench.report.machines import render
-    from bench.result import load
+    from bench.result import load, require_other_file
 
     rules = [gate.parse(text) for text in fail_if or ()]
     runs = [load(path) for path in run_file]
+    if out is not None:
+        require_other_file(out, run_file)
     comparison = compare(*runs, gated=bool(rules))
     outcome = gate.check(comparison, rules) if rules else None
     if out is None:

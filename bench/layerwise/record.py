@@ -2,7 +2,7 @@
 
 | schema | since | what changed |
 |---|---|---|
-| 1 | 0.3.0 | first |
+| 1 | 0.4.0 | first |
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from bench.errors import RequestError
-from bench.result import load, write_atomically
+from bench.result import load, require_other_file, write_atomically
 
 Format = Literal["markdown", "html", "csv", "json"]
 SUFFIXES: dict[str, Format] = {".html": "html", ".htm": "html", ".csv": "csv", ".json": "json"}
@@ -21,8 +20,8 @@ def report(paths: Sequence[Path], form: Format | None = None, out: Path | None =
     if ``out`` cannot be written or is one of the run files.
     """
     runs = [load(path) for path in paths]
-    if out is not None and out.exists() and any(path.samefile(out) for path in paths):
-        raise RequestError(f"--out {out} is the run file itself; name another file.")
+    if out is not None:
+        require_other_file(out, paths)
     chosen = form or (SUFFIXES.get(out.suffix.lower(), "markdown") if out is not None else "markdown")
     if chosen == "html":
         from bench.report import page

@@ -10,7 +10,7 @@ import pytest
 from bench import result
 from bench.result import Run
 from tests.bench.conftest import Command
-from tests.bench.examples import FP32, RUN
+from tests.bench.examples import FP32, LATER, RUN
 from tests.bench.sittings import sitting
 
 
@@ -265,6 +265,14 @@ def test_a_gate_of_a_run_against_itself_is_one_sentence(command: Command, tmp_pa
     code, out, err = command("compare", *saved(tmp_path, base=RUN, copy=RUN), "--fail-if", "latency > 5%")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "A and B are the same run" in err
+
+
+def test_a_comparison_does_not_overwrite_what_it_compares(command: Command, tmp_path: Path) -> None:
+    base, other = saved(tmp_path, base=RUN, other=LATER)
+    code, out, err = command("compare", base, other, "--out", other)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "is the run file itself" in err
+    assert result.load(Path(other)) == LATER
 
 
 @pytest.mark.parametrize("content", ["", '{"schema_version": 2, "rows": [', '{"schema_version": 99}'])
