@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bench.comparison import compare
+    from bench.comparing.comparison import compare
     from bench.distillation import distill
     from bench.errors import QuantbenchError
     from bench.exporter import export
@@ -66,7 +66,7 @@ def load_run(path: str | Path) -> Run:
 _WHERE = {
     "BC": "bench.lowbit.binary_connect",
     "QuantbenchError": "bench.errors",
-    "compare": "bench.comparison",
+    "compare": "bench.comparing.comparison",
     "distill": "bench.distillation",
     "export": "bench.exporter",
     "inspect": "bench.inspector",

@@ -413,10 +413,10 @@ def load(path: Path) -> Run:
         ) from error
     except (ValueError, RecursionError) as error:
         raise RunFileError(f"{path} is not a run file, or a truncated one ({error}); measure again.") from error
-    from bench import benchmark_json  # which knows what a run is
+    from bench.pytest_benchmark import run_of_file  # which knows what a run is
 
-    if benchmark_json.is_benchmark_file(content):
-        return benchmark_json.read(content, path)
+    if run_of_file.is_benchmark_file(content):
+        return run_of_file.read(content, path)
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version is None:
         raise RunFileError(

@@ -27,8 +27,8 @@ def command(
     --fail-if takes latency (latency@64 for one batch size), size, packed, params and memory in %, and accuracy in pp:
     'accuracy < -0.5pp'. A difference that noise explains never fails; a row that vanished does.
     """
-    from bench import gate
-    from bench.comparison import compare
+    from bench.comparing import gate
+    from bench.comparing.comparison import compare
     from bench.report import compared
     from bench.report.machines import render
     from bench.result import load, require_other_file

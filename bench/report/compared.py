@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.comparison import Comparison
+from bench.comparing.comparison import Comparison
 from bench.report.machines import render
 from bench.report.pictures import Picture, draw, of_speedups
 from bench.result import Run, write_atomically

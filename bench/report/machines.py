@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from bench.change import NO_DIFFERENCE, Change
-from bench.comparability import same_machine
-from bench.comparison import Cell, Column, Comparison, ModelTable, Pair
+from bench.comparing.change import NO_DIFFERENCE, Change
+from bench.comparing.comparability import same_machine
+from bench.comparing.comparison import Cell, Column, Comparison, ModelTable, Pair
+from bench.comparing.statements import Statement
 from bench.report.pictures import Picture
 from bench.report.tables import table
 from bench.result import BASELINE
-from bench.statements import Statement
 from bench.summary import mean_std
 from bench.units import MISSING, counted, duration, ratio
 

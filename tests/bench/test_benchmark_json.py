@@ -13,7 +13,7 @@ import pytest
 import bench
 from bench import result
 from bench.errors import RunFileError
-from bench.extra_info import ExtraInfo
+from bench.pytest_benchmark.extra_info import ExtraInfo
 from bench.report.formats import report
 from bench.report.markdown import render
 from bench.result import Layers, Run

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bench.comparison import Comparison, compare
+from bench.comparing.comparison import Comparison, compare
 from bench.report import compared
 from bench.report.machines import render
 from bench.result import Run
@@ -52,7 +52,7 @@ def test_a_model_that_only_one_run_knows_has_no_picture_here() -> None:
 
 def test_nothing_is_imported_until_something_is_drawn() -> None:
     code = (
-        "from bench.comparison import compare; from bench.report import compared; import sys\n"
+        "from bench.comparing.comparison import compare; from bench.report import compared; import sys\n"
         "from tests.bench.test_compared import RUN, THREADED\n"
         "assert compared.pictures_of(compared.labelled(compare(RUN, THREADED), [RUN, THREADED]), 'page')\n"
         "assert not {'matplotlib', 'torch'} & set(sys.modules)"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench import result
-from bench.comparison import Comparison, compare
+from bench.comparing.comparison import Comparison, compare
 from bench.errors import RequestError, RunFileError
 from bench.report.machines import render
 from bench.result import Accuracy, Pace, Row, Run, Yardstick

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import gate
-from bench.comparison import compare
+from bench.comparing import gate
+from bench.comparing.comparison import compare
+from bench.comparing.gate import Outcome, Rule, parse
 from bench.errors import RequestError
-from bench.gate import Outcome, Rule, parse
 from bench.result import Pace, Run
 from tests.bench.examples import LATER, QINT8, RUN, SETTINGS
 from tests.bench.sittings import sitting

@@ -15,13 +15,13 @@ import torch
 import torch._dynamo
 
 import bench.preload
-import bench.pytest_fixture
-import bench.pytest_plugin  # what a session inside this one imports is forgotten after it, and torch cannot come twice
+import bench.pytest_benchmark.fixture
+import bench.pytest_benchmark.plugin  # what a session inside this one imports is forgotten, and torch cannot come twice
 from bench import machine
 from tests.bench.test_import_cost import modules_after
 
 ROOT = Path(__file__).parents[2]
-PLUGIN = () if entry_points(group="pytest11", name="quantbench") else ("-p", "bench.pytest_plugin")
+PLUGIN = () if entry_points(group="pytest11", name="quantbench") else ("-p", "bench.pytest_benchmark.plugin")
 QUICK = ("--benchmark-max-time=0.005", "--benchmark-min-rounds=2")
 HEAD = """
 import pytest
@@ -402,13 +402,13 @@ def test_saved_runs_are_compared_in_tables_in_histograms_and_by_a_gate(
 
 def test_loading_the_plug_in_imports_neither_torch_nor_anything_of_ours() -> None:
     """pytest loads it at every start, of every project where quantbench is installed."""
-    modules = modules_after("import bench.pytest_plugin")
+    modules = modules_after("import bench.pytest_benchmark.plugin")
     assert not {"torch", "numpy", "pydantic", "rich", "tasks"} & modules
-    assert {name for name in modules if name.startswith("bench")} == {"bench", "bench.pytest_plugin"}
+    assert {name for name in modules if name.startswith("bench")} == {"bench", "bench.pytest_benchmark.plugin"}
 
 
 def test_the_distribution_brings_the_plug_in() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     section = re.search(r"\[project\.entry-points\.pytest11\]\n(.*)\n", text)
     assert section
-    assert section[1] == f'quantbench = "{bench.pytest_plugin.__name__}"'
+    assert section[1] == f'quantbench = "{bench.pytest_benchmark.plugin.__name__}"'

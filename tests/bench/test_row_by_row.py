@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from bench import row_by_row, summary
-from bench.change import Change
+from bench import summary
+from bench.comparing import row_by_row
+from bench.comparing.change import Change
 from bench.result import Accuracy, Row, Run, Summary
 from bench.summary import quiet_time
 from tests.bench.examples import FP32, QINT8, RUN

@@ -27,8 +27,8 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from bench import gate
-from bench.comparison import Comparison, compare
+from bench.comparing import gate
+from bench.comparing.comparison import Comparison, compare
 from bench.measure.latency import WarmUp
 from bench.report.tables import table
 from bench.result import Accuracy, Machine, Record, Run, write_atomically

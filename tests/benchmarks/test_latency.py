@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from bench.measure import accuracy
-from bench.pytest_fixture import Predict, QuantBench
+from bench.pytest_benchmark.fixture import Predict, QuantBench
 from bench.result import Data
 from tasks.dataset import Dataset
 from tasks.task import TASKS, ModelSpec, Task

@@ -1,7 +1,7 @@
 """Two runs of one machine, row by row: what changed, whether noise explains it, and what only one of them has.
 
 Sizes and parameters are exact; memory is one reading, of which ``MEMORY_SLACK`` is taken for noise. Latencies and
-accuracies are judged in ``bench.latency_change`` and ``bench.accuracy_change``.
+accuracies are judged in ``bench.comparing.latency_change`` and ``bench.comparing.accuracy_change``.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from bench.accuracy_change import accuracy_changes
-from bench.change import Change, ChangeWord, Missing, Quantity, signed
-from bench.latency_change import call_s, latency_changes
+from bench.comparing.accuracy_change import accuracy_changes
+from bench.comparing.change import Change, ChangeWord, Missing, Quantity, signed
+from bench.comparing.latency_change import call_s, latency_changes
 from bench.result import Latency, Row, Run
 from bench.summary import CONFIDENCE
 from bench.units import percent

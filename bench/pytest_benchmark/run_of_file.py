@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bench.benchmark_records import Benchmark, Computer, Cpu, Stats
 from bench.errors import RunFileError
-from bench.extra_info import MACHINE_KEY, OWN, ExtraInfo
+from bench.pytest_benchmark.extra_info import MACHINE_KEY, OWN, ExtraInfo
+from bench.pytest_benchmark.records import Benchmark, Computer, Cpu, Stats
 from bench.result import BASELINE, Accuracy, Data, Latency, Machine, Row, Run, Settings, Speedup, Summary
 from bench.summary import quiet_time, run_means
 from bench.units import counted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
 
-from bench.extra_info import ExtraInfo
+from bench.pytest_benchmark.extra_info import ExtraInfo
 
 
 class _Part(BaseModel):

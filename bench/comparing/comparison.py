@@ -1,7 +1,7 @@
 """Any number of runs beside each other: one table a model, what agrees between machines, and what changed on one.
 
 Absolute latencies of different machines are only shown. What is compared between machines is the speed-up over each
-machine's own fp32; what is compared between two runs of one machine is in ``bench.change``.
+machine's own fp32; what is compared between two runs of one machine is in ``bench.comparing.change``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import comparability, row_by_row
-from bench.change import Change, Missing
+from bench.comparing import comparability, row_by_row
+from bench.comparing.change import Change, Missing
+from bench.comparing.statements import ALL_NAMED, Statement, statements
 from bench.errors import RequestError
 from bench.result import Machine, Record, Row, Run, Settings, Speedup, Status, load
-from bench.statements import ALL_NAMED, Statement, statements
 from bench.units import counted
 
 PACKED_SLACK = 0.01
@@ -105,7 +105,7 @@ def compare(*runs: Run | Path | str, labels: Sequence[str] = (), gated: bool = F
     """Compare runs, or the run files at these paths; ``labels`` name them, by default A, B, C and so on.
 
     Raises ``RequestError`` for fewer than two runs, for one that is there twice, for labels that do not fit, and where
-    no two runs have a row in common, unless they are ``gated``: then that is for ``bench.gate`` to say. Raises
+    no two runs have a row in common, unless they are ``gated``: then that is for the gate to say. Raises
     ``RunFileError`` for a file that cannot be read.
     """
     if len(runs) < 2:

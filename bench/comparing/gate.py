@@ -5,7 +5,7 @@
 
 Quantities are latency (``@64`` for one batch size), size, packed, params and memory, whose changes are in ``%``, and
 accuracy, whose change is in points, ``pp``. A row breaks a rule if its change is beyond the limit *and* noise does not
-explain it (``bench.row_by_row``); of a share of unknown many examples nobody can tell, and a loss of it counts. A
+explain it (``row_by_row.py``); of a share of unknown many examples nobody can tell, and a loss of it counts. A
 figure that was measured and no longer is breaks the rules that it is for, a whole row the gate whatever the rules.
 """
 
@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from bench.change import NO_DIFFERENCE, Change, Missing, Quantity
-from bench.comparison import Comparison
+from bench.comparing.change import NO_DIFFERENCE, Change, Missing, Quantity
+from bench.comparing.comparison import Comparison
 from bench.errors import RequestError
 from bench.units import counted
 

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from bench import machine, packing
 from bench.conversion import convert
 from bench.errors import CheckpointError, OwnModelError, QuantbenchError, RequestError, UnsupportedError
-from bench.extra_info import OWN, ExtraInfo
 from bench.measure import latency, params, size
 from bench.own.building import require_float32
 from bench.own.examples import Examples, calibration_in, inputs_in, repeated
 from bench.own.judge import CallableLikeTheModel, accuracy_in
 from bench.own.material import OwnMaterial
+from bench.pytest_benchmark.extra_info import OWN, ExtraInfo
 from bench.result import BASELINE, Layers
 from bench.techniques.technique import TECHNIQUES, Technique, Variant
 from bench.tensors import Inputs, cast

@@ -1,6 +1,6 @@
 """The pytest plug-in: the fixture ``quantbench``, and this machine's fingerprint in pytest-benchmark's files.
 
-pytest loads this module whenever it starts, so it imports next to nothing; ``bench.pytest_fixture`` measures.
+pytest loads this module whenever it starts, so it imports next to nothing; ``bench.pytest_benchmark.fixture`` measures.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from bench.pytest_fixture import QuantBench
+    from bench.pytest_benchmark.fixture import QuantBench
 
 FIXTURE = "quantbench"
 MIN_ROUND_S = 1e-3
@@ -36,7 +36,7 @@ class Fixtures:
     @pytest.fixture(name=FIXTURE)
     def quantbench(self, benchmark: Any) -> QuantBench:
         """Time a model after a technique: ``quantbench(model, inputs, technique="dynamic-qint8")``."""
-        from bench.pytest_fixture import QuantBench
+        from bench.pytest_benchmark.fixture import QuantBench
 
         return QuantBench(benchmark)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench import summary
-from bench.change import Change, ChangeWord
+from bench.comparing.change import Change, ChangeWord
 from bench.result import Accuracy, Row
 from bench.summary import ALPHA, Interval, holm, holm_levels
 from bench.units import percent

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench import summary
-from bench.explanation import explanations
+from bench.comparing.explanation import explanations
 from bench.result import BASELINE, Record, Row, Run, Speedup
 from bench.summary import ALPHA, holm
 from bench.verdict import UNDECIDED, latency_verdicts
