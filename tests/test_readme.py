@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import checkpoint
+from bench import checkpoint, distillation_record
+from bench.distillation_record import Distillation
 from bench.layerwise.record import Sensitivity
 from bench.report import compared, page
 from bench.report.comparison import sizes_and_work
@@ -24,7 +25,7 @@ from bench.report.sensitivity import render as render_study
 from bench.result import Run
 from bench.selfcheck import words
 from bench.selfcheck.record import SelfCheck
-from tests.benchmarks import compression, published, suite_speed, trust
+from tests.benchmarks import compression, published, suite_speed, training_speed, trust
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md", ROOT / "docs/techniques.md"]
@@ -44,6 +45,7 @@ def expected() -> dict[str, str]:
         "published table": published.text(),
         "compression table": written("compression/compression.md"),
         "training speed table": written("training-speed/training_speed.md"),
+        "distillation table": written("distillation/distillation.md"),
     }
 
 
@@ -141,6 +143,19 @@ def test_the_compression_table_is_rendered_from_its_figures() -> None:
     folder = ROOT / "reports/compression"
     figures = json.loads((folder / "compression.json").read_text(encoding="utf-8"))
     assert (folder / "compression.md").read_text(encoding="utf-8") == compression.render(figures) + "\n"
+
+
+def test_the_training_speed_table_is_rendered_from_its_figures() -> None:
+    folder = ROOT / "reports/training-speed"
+    sitting = training_speed.Sitting.model_validate_json((folder / "training_speed.json").read_text(encoding="utf-8"))
+    assert (folder / "training_speed.md").read_text(encoding="utf-8") == training_speed.render(sitting) + "\n"
+
+
+def test_the_distillation_table_is_rendered_from_its_students() -> None:
+    folder = ROOT / "reports/distillation"
+    found = Distillation.model_validate_json((folder / "distillation.json").read_text(encoding="utf-8"))
+    assert (folder / "distillation.md").read_text(encoding="utf-8") == distillation_record.render(found) + "\n"
+    assert len(found.students) == len(found.seeds) * (1 + 7 * (len(found.chain) - 1))
 
 
 @pytest.mark.parametrize("path", STUDY_FILES, ids=lambda path: path.parent.name)
