@@ -58,7 +58,7 @@ def load_run(path: str | Path) -> Run:
     """Read a ``run.json`` or a file of pytest-benchmark; raises ``bench.errors.RunFileError`` if it is neither."""
     from pathlib import Path
 
-    from bench.result import load
+    from bench.run_file import load
 
     return load(Path(path))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.errors import RequestError
+from bench.files import require_writable
 from bench.request import check_epochs, check_seed
-from bench.result import BASELINE, require_writable
+from bench.result import BASELINE
 from bench.techniques.technique import TECHNIQUES
 from bench.variant import VariantFacts
 from bench.workshop import workshop

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import RequestError, UnknownNameError
+from bench.files import require_writable
 from bench.request import check_epochs, check_seed
-from bench.result import require_writable
 from bench.techniques.low_bit import LowBit
 from bench.techniques.technique import TECHNIQUES
 from bench.variant import VARIANT_HOST

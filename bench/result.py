@@ -15,18 +15,11 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
 import math
-import os
-import tempfile
-from collections.abc import Sequence
-from importlib import metadata
-from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
-from bench.errors import RequestError, RunFileError
 from bench.summary import Interval, LogRatio, Ratio, half_width, log_ratio_of, quiet_time
 
 SCHEMA_VERSION: Final = 3
@@ -396,92 +389,3 @@ class Run(Record):
         from bench.report.markdown import render
 
         return render([self], pictures=False)
-
-
-def save(run: Run, path: Path) -> None:
-    """Write the run file atomically: a reader sees the old one or the new one, never a part."""
-    write_atomically(path, run.model_dump_json(indent=1, exclude_defaults=False) + "\n")
-
-
-def load(path: Path) -> Run:
-    """Read a run file, or a file of pytest-benchmark as one; raises ``RunFileError`` saying what is wrong with it."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunFileError(
-            f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise RunFileError(f"{path} is not a run file, or a truncated one ({error}); measure again.") from error
-    from bench.pytest_benchmark import run_of_file  # which knows what a run is
-
-    if run_of_file.is_benchmark_file(content):
-        return run_of_file.read(content, path)
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if version is None:
-        raise RunFileError(
-            f"{path} is not a run file: it has no schema_version; name a run.json that 'bench run' wrote."
-        )
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise RunFileError(
-            f"{path} has schema version {version}, newer than the {SCHEMA_VERSION} that this quantbench reads; "
-            f"update quantbench."
-        )
-    if version not in READABLE:
-        raise RunFileError(
-            f"{path} has schema version {version!r} and this quantbench reads {' and '.join(map(str, READABLE))}; "
-            f"render it with the version that wrote it, or measure again."
-        )
-    try:
-        return Run.model_validate(content)
-    except ValidationError as error:
-        raise RunFileError(f"{path} {_what_is_wrong(error, content)}.") from error
-
-
-def _what_is_wrong(error: ValidationError, content: dict[str, object]) -> str:
-    """Say what does not fit, and what to do: a key that is not known was most likely written by a later version."""
-    found = error.errors()
-    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] != "extra_forbidden":
-        return f"is not a valid run file: {where}: {first['msg']}; measure again"
-    return (
-        f"was written by quantbench {content.get('quantbench', 'of an unknown version')} and has a key that this one, "
-        f"{metadata.version('quantbench')}, does not know, {where}; update quantbench"
-    )
-
-
-def require_other_file(out: Path, run_files: Sequence[Path]) -> None:
-    """Raise ``RequestError`` if what is to be written is one of the files that are read."""
-    if out.exists() and any(path.samefile(out) for path in run_files):
-        raise RequestError(f"--out {out} is the run file itself; name another file.")
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` beside ``path`` and move it there; raises ``RequestError`` if the folder cannot be written."""
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        temporary = Path(name)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # mkstemp's files are for the owner alone
-        temporary.replace(path)
-    except OSError as error:
-        raise RequestError(f"{path} cannot be written ({error.strerror}); name another place with --out.") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def require_writable(folder: Path) -> None:
-    """Raise ``RequestError`` unless files can be written in ``folder``, which is made if need be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise RequestError(f"{folder} cannot be written ({error.strerror}); name another folder with --out.") from error

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import result
+from bench import files, run_file
 from bench.errors import RunFileError
 from bench.report import markdown, pictures
 from bench.result import Data, Machine, Row, Run, Settings, Training, Yardstick
@@ -43,7 +43,7 @@ class RunBook:
         if folder is None or not (folder / RUN_FILE).exists():
             return cls(fresh, folder)
         try:
-            before = result.load(folder / RUN_FILE)
+            before = run_file.load(folder / RUN_FILE)
         except RunFileError as error:
             cause = str(error).partition(";")[0]
             raise RunFileError(
@@ -105,7 +105,7 @@ class RunBook:
         self._save()
         if self._folder is not None:
             pictures.draw(pictures.pictures_of(self.run), self._folder)
-            result.write_atomically(self._folder / REPORT_FILE, markdown.render([self.run]))
+            files.write_atomically(self._folder / REPORT_FILE, markdown.render([self.run]))
         return self.run
 
     def _keep_previous(self) -> None:
@@ -114,7 +114,7 @@ class RunBook:
 
     def _save(self) -> None:
         if self._folder is not None:
-            result.save(self.run, self._folder / RUN_FILE)
+            run_file.save(self.run, self._folder / RUN_FILE)
 
 
 def _other_run(path: Path, what: str, differing: Sequence[str]) -> RunFileError:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import machine, result, yardstick
+from bench import files, machine, result, yardstick
 from bench.datasets import load_datasets
 from bench.errors import UnsupportedError
 from bench.own.model import SUITE, OwnModel, own_models, titles
@@ -105,7 +105,7 @@ def run(
     ).model_copy(update=titles(own))
     folder = Path(out) if out is not None else None
     if folder is not None:
-        result.require_writable(folder)
+        files.require_writable(folder)
     with Bars(wanted(progress)).live() as bars:
         here = _describe_machine(bars)
         machine.require_device(device, here)

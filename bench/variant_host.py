@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from bench import packing, scores
 from bench.conversion import convert
 from bench.errors import CheckpointError
+from bench.files import write_atomically
 from bench.lowbit import inspection
 from bench.measure import affinity, cuda, disturbance, latency, params, size
 from bench.measure.memory import MemoryProbe
@@ -24,7 +25,7 @@ from bench.own.model import OwnEvaluation
 from bench.own.source import Own
 from bench.report.bars import histograms
 from bench.report.tables import table
-from bench.result import Layers, write_atomically
+from bench.result import Layers
 from bench.scores import LayerWork
 from bench.source import Source, Supplied
 from bench.techniques.technique import Variant

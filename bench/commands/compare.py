@@ -31,7 +31,7 @@ def command(
     from bench.comparing.comparison import compare
     from bench.report import compared
     from bench.report.machines import render
-    from bench.result import load, require_other_file
+    from bench.run_file import load, require_other_file
 
     rules = [gate.parse(text) for text in fail_if or ()]
     runs = [load(path) for path in run_file]

@@ -61,7 +61,7 @@ def command(
     """
     from bench.distillation import distill
     from bench.distillation_record import render
-    from bench.result import require_writable, write_atomically
+    from bench.files import require_writable, write_atomically
 
     folder = out or Path("runs/distill")
     require_writable(folder)

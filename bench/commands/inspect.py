@@ -27,8 +27,8 @@ def command(
 
     Trains the model if its weights are not there.
     """
+    from bench.files import write_atomically
     from bench.inspector import inspect
-    from bench.result import write_atomically
 
     text = inspect(
         model,

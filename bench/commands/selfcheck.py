@@ -22,7 +22,7 @@ def command(
     Measures models of which the truth is known: one against itself, one whose calls take 5 % longer, calls of a known
     time, and one speed-up from several fresh starts beside torch.utils.benchmark. Exit code 1 if that went wrong.
     """
-    from bench.result import require_writable, write_atomically
+    from bench.files import require_writable, write_atomically
 
     if out is not None:
         require_writable(out)

@@ -64,9 +64,9 @@ def command(
     Trains the model if its weights are not there. With --recommend, searches for the smallest mixture of the techniques
     that loses no more than --max-drop, and measures it beside them.
     """
+    from bench.files import require_writable, write_atomically
     from bench.layerwise.study import sensitivity
     from bench.report.sensitivity import PICTURE_FILE, draw, render
-    from bench.result import require_writable, write_atomically
 
     allowance = _percentage_points("0.5pp" if max_drop is None else max_drop)
     if max_drop is not None and not recommend:

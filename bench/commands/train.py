@@ -28,7 +28,7 @@ def command(
     The weights are kept: 'bench run' with the same --epochs finds them. The same command goes on where an interrupted
     one stopped. A training that fails has a line that says why, and the exit code is 1.
     """
-    from bench.result import require_writable, write_atomically
+    from bench.files import require_writable, write_atomically
     from bench.trainer import render, train
 
     if out is not None:

@@ -15,7 +15,8 @@ from bench.comparing import comparability, row_by_row
 from bench.comparing.change import Change, Missing
 from bench.comparing.statements import ALL_NAMED, Statement, statements
 from bench.errors import RequestError
-from bench.result import Machine, Record, Row, Run, Settings, Speedup, Status, load
+from bench.result import Machine, Record, Row, Run, Settings, Speedup, Status
+from bench.run_file import load
 from bench.units import counted
 
 PACKED_SLACK = 0.01

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.comparing.comparison import Comparison
+from bench.files import write_atomically
 from bench.report.machines import render
 from bench.report.pictures import Picture, draw, of_speedups
-from bench.result import Run, write_atomically
+from bench.result import Run
 
 
 def write(comparison: Comparison, runs: Sequence[Run], out: Path) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from bench.result import load, require_other_file, write_atomically
+from bench.files import write_atomically
+from bench.run_file import load, require_other_file
 
 Format = Literal["markdown", "html", "csv", "json"]
 SUFFIXES: dict[str, Format] = {".html": "html", ".htm": "html", ".csv": "csv", ".json": "json"}

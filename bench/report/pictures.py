@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from bench.files import write_atomically
 from bench.report.spans import Panel, Series, Span, draw_spans
 from bench.report.times import times
 from bench.report.trade_off import Cost, Point, trade_off
-from bench.result import Latency, Row, Run, write_atomically
+from bench.result import Latency, Row, Run
 from bench.summary import percentile
 from bench.units import short_seconds
 

@@ -4,19 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.result import (
-    Accuracy,
-    Agreement,
-    Data,
-    Latency,
-    Layers,
-    Machine,
-    Row,
-    Run,
-    Settings,
-    Speedup,
-    Training,
-)
+from bench.result import Accuracy, Agreement, Data, Latency, Layers, Machine, Row, Run, Settings, Speedup, Training
 from bench.summary import CONFIDENCE, mcnemar, run_means
 
 MACHINE = Machine(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import bench
-from bench import result
+from bench import result, run_file
 from bench.errors import RunFileError
 from bench.pytest_benchmark.extra_info import ExtraInfo
 from bench.report.formats import report
@@ -179,7 +179,7 @@ def test_settings_and_machine_are_those_that_were_noted(read: Read) -> None:
 
 def test_such_a_run_is_saved_and_loaded_like_any(read: Read, tmp_path: Path) -> None:
     run = read(FILE)
-    result.save(run, tmp_path / "run.json")
+    run_file.save(run, tmp_path / "run.json")
     assert bench.load_run(tmp_path / "run.json") == run
 
 

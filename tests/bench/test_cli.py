@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import result
+from bench import run_file
 from bench.result import Run
 from tests.bench.conftest import Command
 from tests.bench.examples import FP32, LATER, RUN
@@ -108,22 +108,22 @@ def test_no_command_is_a_request_for_help(command: Command) -> None:
 
 
 def test_report_renders_run_files(command: Command, tmp_path: Path) -> None:
-    result.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "run.json")
     code, out, _ = command("report", str(tmp_path / "run.json"))
     assert code == 0
     assert out.startswith("# Quantbench: quick on Example CPU 3000")
 
 
 def test_report_writes_a_file(command: Command, tmp_path: Path) -> None:
-    result.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "run.json")
     code, out, _ = command("report", str(tmp_path / "run.json"), "--out", str(tmp_path / "report.md"))
     assert (code, out) == (0, "")
     assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("# Quantbench")
 
 
 def test_report_draws_the_pictures_beside_its_file(command: Command, tmp_path: Path) -> None:
-    result.save(RUN, tmp_path / "run.json")
-    result.save(RUN, tmp_path / "other.json")
+    run_file.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "other.json")
     runs = [str(tmp_path / "run.json"), str(tmp_path / "other.json")]
     assert command("report", *runs, "--out", str(tmp_path / "out/report.md"))[0] == 0
     text = (tmp_path / "out/report.md").read_text(encoding="utf-8")
@@ -143,7 +143,7 @@ def test_report_draws_the_pictures_beside_its_file(command: Command, tmp_path: P
     ],
 )
 def test_report_has_several_forms(command: Command, tmp_path: Path, arguments: list[str], start: str) -> None:
-    result.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "run.json")
     code, out, _ = command("report", str(tmp_path / "run.json"), *arguments)
     assert code == 0
     assert out.startswith(start)
@@ -155,13 +155,13 @@ def test_report_has_several_forms(command: Command, tmp_path: Path, arguments: l
     [("page.HTML", "<!doctype html>"), ("rows.csv", "run,"), ("rows.json", "[\n"), ("report.txt", "# Quantbench")],
 )
 def test_the_name_of_the_file_says_the_form(command: Command, tmp_path: Path, name: str, start: str) -> None:
-    result.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "run.json")
     assert command("report", str(tmp_path / "run.json"), "--out", str(tmp_path / name))[0] == 0
     assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
 
 
 def test_what_is_asked_for_outweighs_the_name(command: Command, tmp_path: Path) -> None:
-    result.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "run.json")
     assert command("report", str(tmp_path / "run.json"), "--html", "--out", str(tmp_path / "page"))[0] == 0
     assert (tmp_path / "page").read_text(encoding="utf-8").startswith("<!doctype html>")
 
@@ -179,12 +179,12 @@ def test_a_report_that_cannot_be_had_is_one_sentence(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sentence: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result.save(RUN, Path("run.json"))
+    run_file.save(RUN, Path("run.json"))
     code, out, err = command("report", "run.json", *arguments)
     assert (code, out) == (2, "")
     assert err.count("\n") == 1
     assert sentence in err
-    assert result.load(Path("run.json")) == RUN, "nothing is lost"
+    assert run_file.load(Path("run.json")) == RUN, "nothing is lost"
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"schema_version": 99}', '{"schema_version": 1}'])
@@ -197,7 +197,7 @@ def test_report_of_something_else_is_one_sentence(command: Command, tmp_path: Pa
 
 def saved(folder: Path, **runs: Run) -> list[str]:
     for name, run in runs.items():
-        result.save(run, folder / f"{name}.json")
+        run_file.save(run, folder / f"{name}.json")
     return [str(folder / f"{name}.json") for name in runs]
 
 
@@ -272,7 +272,7 @@ def test_a_comparison_does_not_overwrite_what_it_compares(command: Command, tmp_
     code, out, err = command("compare", base, other, "--out", other)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "is the run file itself" in err
-    assert result.load(Path(other)) == LATER
+    assert run_file.load(Path(other)) == LATER
 
 
 @pytest.mark.parametrize("content", ["", '{"schema_version": 2, "rows": [', '{"schema_version": 99}'])

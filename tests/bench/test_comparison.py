@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench import result
+from bench import run_file
 from bench.comparing.comparison import Comparison, compare
 from bench.errors import RequestError, RunFileError
 from bench.report.machines import render
@@ -343,7 +343,7 @@ def test_runs_without_a_common_row_are_refused() -> None:
 
 def test_a_run_is_not_compared_with_itself(tmp_path: Path) -> None:
     for name in ("run.json", "copy.json"):
-        result.save(RUN, tmp_path / name)
+        run_file.save(RUN, tmp_path / name)
     with pytest.raises(
         RequestError, match=r"^A and C are the same run, measured 2026-01-02T03:04:05\+00:00; name files"
     ):
@@ -363,8 +363,8 @@ def test_there_are_letters_for_any_number_of_runs() -> None:
 
 
 def test_files_are_read(tmp_path: Path) -> None:
-    result.save(RUN, tmp_path / "run.json")
-    result.save(LATER, tmp_path / "later.json")
+    run_file.save(RUN, tmp_path / "run.json")
+    run_file.save(LATER, tmp_path / "later.json")
     assert compare(tmp_path / "run.json", str(tmp_path / "later.json")) == compare(RUN, LATER)
     with pytest.raises(RunFileError, match="cannot be read"):
         compare(RUN, tmp_path / "no.json")

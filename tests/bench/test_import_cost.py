@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import result
+from bench import run_file
 from tests.bench.examples import RUN
 from tests.bench.sittings import sitting
 
@@ -32,21 +32,21 @@ def test_the_command_answers_without_torch(arguments: list[str]) -> None:
 
 
 def test_report_needs_no_torch(tmp_path: Path) -> None:
-    result.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "run.json")
     assert not {"torch", "numpy", "scipy"} & modules_after_command("report", str(tmp_path / "run.json"))
 
 
 @pytest.mark.parametrize("rules", [[], ["--fail-if", "latency > 5%"]])
 def test_compare_needs_no_torch_and_no_scipy(tmp_path: Path, rules: list[str]) -> None:
-    result.save(sitting(seed=1), tmp_path / "run.json")
-    result.save(sitting(seed=2), tmp_path / "new.json")
+    run_file.save(sitting(seed=1), tmp_path / "run.json")
+    run_file.save(sitting(seed=2), tmp_path / "new.json")
     files = [str(tmp_path / name) for name in ("run.json", "new.json")]
     assert not {"torch", "numpy", "scipy", "matplotlib"} & modules_after_command("compare", *files, *rules)
 
 
 @pytest.mark.parametrize("form", ["markdown", "html", "csv", "json"])
 def test_no_form_of_a_report_needs_torch(tmp_path: Path, form: str) -> None:
-    result.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "run.json")
     modules = modules_after_command("report", str(tmp_path / "run.json"), "--format", form)
     assert "torch" not in modules
     assert ("matplotlib" in modules) == (form == "html"), "drawn where it is shown"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import bench
-from bench import result
+from bench import run_file
 from bench.errors import CheckpointError, OwnModelError, RunFileError
 from bench.packing import Origin, load_own, pack
 from bench.report.markdown import render
@@ -206,11 +206,11 @@ def test_a_run_of_two_models_is_taken_up_where_it_stopped(tmp_path: Path) -> Non
     whole = run()
     assert [(row.task, row.model, row.status) for row in whole.rows] == [("two", "small", "ok"), ("two", "large", "ok")]
     half = whole.model_copy(update={"finished": False, "rows": whole.rows[:1]})
-    result.save(half, tmp_path / "out/run.json")
+    run_file.save(half, tmp_path / "out/run.json")
     again = run()
     assert again.rows[0] == whole.rows[0]
     assert again.rows[1].latency != whole.rows[1].latency
-    result.save(half, tmp_path / "out/run.json")
+    run_file.save(half, tmp_path / "out/run.json")
     with (tmp_path / "two.py").open("a") as file:
         file.write("WORDS = 51\n")
     with pytest.raises(RunFileError, match="unfinished run with other data"):

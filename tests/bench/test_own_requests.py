@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench import result
+from bench import run_file
 from bench.blame import told
 from bench.errors import OwnModelError, QuantbenchError, RequestError, UnknownNameError
 from bench.own.host import OwnHost
@@ -354,13 +354,13 @@ def test_the_command_refuses_and_loses_nothing(
 ) -> None:
     out = net.parent / "out"
     out.mkdir()
-    result.save(RUN, out / "run.json")
+    run_file.save(RUN, out / "run.json")
     named = [f"--{option}={net}:{name}" for option, name in ({"inputs": "inputs"} | names).items()]
     code, printed, err = command("run", *named, "--batch=2", "--runs=1", "--technique=fp32", f"--out={out}")
     assert (code, printed) == (2, "")
     assert err.startswith(sentence)
     assert err.count("\n") == 1
-    assert result.load(out / "run.json") == RUN, "what was there is there"
+    assert run_file.load(out / "run.json") == RUN, "what was there is there"
 
 
 @pytest.mark.parametrize("name", ["sensitivity", "export", "train", "distill", "inspect"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import result
+from bench import run_file
 from bench.errors import RequestError, RunFileError
 from bench.result import SCHEMA_VERSION, Accuracy, Run
 from tests.bench.examples import FP32, RUN, SETTINGS
@@ -13,12 +13,12 @@ from tests.bench.sittings import sitting
 
 
 def test_a_run_survives_its_file(tmp_path: Path) -> None:
-    result.save(RUN, tmp_path / "run.json")
-    assert result.load(tmp_path / "run.json") == RUN
+    run_file.save(RUN, tmp_path / "run.json")
+    assert run_file.load(tmp_path / "run.json") == RUN
 
 
 def test_the_file_has_what_others_build_on(tmp_path: Path) -> None:
-    result.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "run.json")
     content = json.loads((tmp_path / "run.json").read_text())
     assert content["schema_version"] == SCHEMA_VERSION == 3
     assert {"machine", "settings", "rows"} <= content.keys()
@@ -37,7 +37,7 @@ def test_the_file_has_what_others_build_on(tmp_path: Path) -> None:
 
 
 def test_what_was_not_measured_is_none_and_never_zero(tmp_path: Path) -> None:
-    result.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "run.json")
     row = json.loads((tmp_path / "run.json").read_text())["rows"][3]
     assert row["status"] == "unsupported"
     for name in ("size_bytes", "packed_bytes", "params", "macs", "peak_memory_bytes", "accuracy", "agreement"):
@@ -50,25 +50,25 @@ def test_a_file_from_before_the_yardstick_is_read(tmp_path: Path) -> None:
     for row in content["rows"]:
         del row["pace"]
     (tmp_path / "run.json").write_text(json.dumps(content))
-    assert result.load(tmp_path / "run.json") == RUN
+    assert run_file.load(tmp_path / "run.json") == RUN
 
 
 def test_a_yardstick_and_paces_survive_the_file(tmp_path: Path) -> None:
     run = sitting(seed=1)
-    result.save(run, tmp_path / "run.json")
-    assert result.load(tmp_path / "run.json") == run
+    run_file.save(run, tmp_path / "run.json")
+    assert run_file.load(tmp_path / "run.json") == run
 
 
 def test_writing_leaves_no_other_file(tmp_path: Path) -> None:
-    result.save(RUN, tmp_path / "run.json")
-    result.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "run.json")
+    run_file.save(RUN, tmp_path / "run.json")
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RequestError, match=r"cannot be written .*--out"):
-        result.save(RUN, tmp_path / "file" / "run.json")
+        run_file.save(RUN, tmp_path / "file" / "run.json")
 
 
 def change(**changes: object) -> str:
@@ -94,13 +94,13 @@ def test_a_file_that_is_no_run_is_a_sentence(tmp_path: Path, content: str, messa
     path = tmp_path / "run.json"
     path.write_text(content)
     with pytest.raises(RunFileError, match=message) as refusal:
-        result.load(path)
+        run_file.load(path)
     assert str(path) in str(refusal.value)
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(RunFileError, match="cannot be read"):
-        result.load(tmp_path / "none.json")
+        run_file.load(tmp_path / "none.json")
 
 
 def test_records_do_not_change() -> None:
@@ -120,9 +120,9 @@ def test_a_run_renders_itself_in_a_notebook() -> None:
 
 def test_which_answers_are_right_goes_through_a_file(tmp_path: Path) -> None:
     rows = [FP32.model_copy(update={"accuracy": Accuracy(correct=3, total=10), "right": b"\xc0\x40"})]
-    result.save(RUN.model_copy(update={"rows": rows}), tmp_path / "run.json")
+    run_file.save(RUN.model_copy(update={"rows": rows}), tmp_path / "run.json")
     assert '"right": "wEA="' in (tmp_path / "run.json").read_text()
-    assert result.load(tmp_path / "run.json").rows[0].right == b"\xc0\x40"
+    assert run_file.load(tmp_path / "run.json").rows[0].right == b"\xc0\x40"
 
 
 @pytest.mark.parametrize("right", ["wEE=", "wA==", "wEAA", "?", 7])
@@ -132,4 +132,4 @@ def test_answers_that_are_not_as_many_as_counted_are_refused(right: object, tmp_
     content["rows"][0]["right"] = right
     (tmp_path / "run.json").write_text(json.dumps(content))
     with pytest.raises(RunFileError, match="is not a valid run file: rows"):
-        result.load(tmp_path / "run.json")
+        run_file.load(tmp_path / "run.json")

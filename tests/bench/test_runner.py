@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import bench
-from bench import rows, runner, weights
+from bench import rows, run_file, runner, weights
 from bench.checkpoint import Header, Order
 from bench.errors import CheckpointError, DataError, RequestError, RunFileError, TrainingError
 from bench.measure.rounds import BASE_ROUNDS
@@ -227,13 +227,12 @@ def test_a_precision_that_no_machine_reaches_makes_the_row_noisy(finished: Run) 
 
 
 def test_an_interrupted_run_does_not_go_on_with_other_data(tmp_path: Path, finished: Run) -> None:
-    from bench import result
 
     other = finished.data[0].model_copy(update={"kind": "real", "fingerprint": "0" * 16})
     models = ["mnist/lab1", "mnist/lab2"]
     settings = finished.settings.model_copy(update={"models": models})
     stopped = finished.model_copy(update={"finished": False, "data": [other], "settings": settings})
-    result.save(stopped, tmp_path / "run.json")
+    run_file.save(stopped, tmp_path / "run.json")
     with pytest.raises(RunFileError, match=r"unfinished run with other data \(mnist real 0+, now synthetic"):
         run(tmp_path, models=models)
     assert bench.load_run(tmp_path / "run.json") == stopped
@@ -261,9 +260,8 @@ def test_a_signal_leaves_valid_rows_and_one_sentence(tmp_path: Path, number: int
 
 
 def test_an_unfinished_file_without_rows_stands_in_nobodys_way(tmp_path: Path, finished: Run) -> None:
-    from bench import result
 
-    result.save(finished.model_copy(update={"finished": False, "rows": []}), tmp_path / "run.json")
+    run_file.save(finished.model_copy(update={"finished": False, "rows": []}), tmp_path / "run.json")
     assert run(tmp_path, techniques=["fp32"]).finished
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import bench
-from bench import result
+from bench import run_file
 from bench.errors import RequestError, UnknownNameError
 from bench.layerwise.measuring import Measured
 from bench.layerwise.recommendation import _Search
@@ -391,7 +391,7 @@ def test_a_layer_that_only_other_models_have_is_a_row_with_the_reason(tmp_path: 
     assert rows["lab1"].status == "unsupported"
     assert rows["lab1"].reason == "there is no layer 'layers.4'; did you mean 'layers.2'?"
     assert rows["lab2"].packed_bytes is not None
-    assert result.load(tmp_path / "run.json") == done
+    assert run_file.load(tmp_path / "run.json") == done
 
 
 def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from typing import Any
 
 import torch
 
+from bench.files import write_atomically
 from bench.machine import describe, usable_cores
 from bench.progress import Bars, wanted
 from bench.report.tables import table
-from bench.result import write_atomically
 from bench.units import percent
 from tasks.source import data_folder
 from tasks.task import TASKS, Recipe

@@ -19,8 +19,8 @@ import torch
 
 from bench import load_packed
 from bench.exporter import export
+from bench.files import write_atomically
 from bench.report.tables import table
-from bench.result import write_atomically
 from bench.units import kilobytes
 
 MODELS = ("cifar10/resnet8", "cifar10/resnet20")

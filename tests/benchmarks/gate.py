@@ -29,9 +29,10 @@ from torch import Tensor
 
 from bench.comparing import gate
 from bench.comparing.comparison import Comparison, compare
+from bench.files import write_atomically
 from bench.measure.latency import WarmUp
 from bench.report.tables import table
-from bench.result import Accuracy, Machine, Record, Run, write_atomically
+from bench.result import Accuracy, Machine, Record, Run
 from bench.runner import run
 from bench.summary import mean_std
 from bench.units import percent

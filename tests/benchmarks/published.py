@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.report.tables import table
-from bench.result import BASELINE, Run, load
+from bench.result import BASELINE, Run
+from bench.run_file import load
 from bench.units import MISSING, percent
 
 REPORTS = Path(__file__).parent.parent.parent / "reports"

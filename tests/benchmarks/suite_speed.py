@@ -21,8 +21,8 @@ import psutil
 from tabulate import tabulate
 
 from bench import load_run
+from bench.files import write_atomically
 from bench.measure.latency import time_calls
-from bench.result import write_atomically
 from tasks.source import data_folder
 
 SAMPLE_S = 0.5

@@ -29,10 +29,11 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
+from bench.files import write_atomically
 from bench.machine import describe, usable_cores
 from bench.measure.macs import count_macs
 from bench.report.tables import table
-from bench.result import Machine, Record, write_atomically
+from bench.result import Machine, Record
 from bench.suite import Selected, select_models
 from bench.units import percent
 from models import build

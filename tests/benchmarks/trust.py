@@ -13,8 +13,8 @@ import json
 import sys
 from pathlib import Path
 
+from bench.files import write_atomically
 from bench.report.tables import table
-from bench.result import write_atomically
 from bench.selfcheck.check import self_check
 from bench.selfcheck.record import Plan, SelfCheck
 from bench.selfcheck.words import false_alarms, found, truth_error, variation
