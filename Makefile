@@ -1,6 +1,6 @@
 # make bench   measure the lab suite here            (OUT=folder, ARGS="--threads 2 …")
 # make test    lint, types and tests
-# make trust   whether the harness keeps its promises here, a quarter of an hour
+# make trust   whether the harness keeps its promises here, some 25 minutes
 # make speed   how long the lab suite takes, beside a plain script
 
 PYTHON ?= python3

@@ -10,8 +10,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from types import FrameType
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -29,6 +30,7 @@ from bench.commands import (
     sensitivity,
     train,
 )
+from bench.commands.options import show
 from bench.errors import QuantbenchError, WorkerError
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -55,6 +57,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        show(metadata.version("quantbench"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 for name, command in COMMANDS.items():
     app.command(name)(command)
 

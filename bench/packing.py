@@ -261,7 +261,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a mapping
     except OSError as error:
-        raise CheckpointError(f"the packed file {path} cannot be read ({error.strerror}); {WAY_OUT}.") from error
+        raise CheckpointError(
+            f"the packed file {path} cannot be read ({error.strerror}); name one that 'bench export' wrote."
+        ) from error
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"the packed file {path} is truncated or damaged ({error}); {WAY_OUT}.") from error
     if KEY not in metadata:

@@ -24,6 +24,8 @@ def load(path: Path) -> Run:
     """Read a run file, or a file of pytest-benchmark as one; raises ``RunFileError`` saying what is wrong with it."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+    except IsADirectoryError as error:
+        raise RunFileError(f"{path} is a folder; name the file in it, {path / 'run.json'} say.") from error
     except OSError as error:
         raise RunFileError(
             f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote."
@@ -36,6 +38,11 @@ def load(path: Path) -> Run:
     if version is None:
         raise RunFileError(
             f"{path} is not a run file: it has no schema_version; name a run.json that 'bench run' wrote."
+        )
+    if "layers" in content:
+        raise RunFileError(
+            f"{path} is a study that 'bench sensitivity' wrote, and no run; its page lies beside it, "
+            f"{path.with_suffix('.md').name}."
         )
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise RunFileError(

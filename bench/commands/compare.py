@@ -19,7 +19,8 @@ def command(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write, .md with pictures beside it, or .json.  [default: the terminal]")
+        Path | None,
+        typer.Option(help="File to write, .md with pictures beside it or .json.  \\[default: the terminal]"),
     ] = None,
 ) -> None:
     """Compare runs: speed-ups between machines, and row by row what changed between runs of one machine.

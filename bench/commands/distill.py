@@ -38,20 +38,20 @@ def command(
     ] = ActivationChoice.same,
     source: Annotated[
         list[SourceChoice] | None,
-        typer.Option(help="What students take from their teacher; repeatable.  [default: start, loss, both]"),
+        typer.Option(help="What students take from their teacher; repeatable.  \\[default: start, loss, both]"),
     ] = None,
     weight: Annotated[float, typer.Option(help="λ: the teacher's part in the loss.")] = 0.5,
     temperature: Annotated[float, typer.Option(help="τ of the softmax.")] = 1.0,
     teacher: Annotated[
-        Path | None, typer.Option(help="A checkpoint of the same data that teaches the widest.  [default: none]")
+        Path | None, typer.Option(help="A checkpoint of the same data that teaches the widest.  \\[default: none]")
     ] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Repeatable.  [default: 0, 1, 2]")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Repeatable.  \\[default: 0, 1, 2]")] = None,
     epochs: Epochs = None,
     device: Device = "cpu",
     data: Data = DataChoice.auto,
     data_root: DataRoot = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for distillation.json and .md.  [default: runs/distill]")
+        Path | None, typer.Option(help="Folder for distillation.json and .md.  \\[default: runs/distill]")
     ] = None,
 ) -> None:
     """Train a model at falling bit widths: alone, taught by the widest, and taught along the chain.

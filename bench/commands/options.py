@@ -24,7 +24,7 @@ class DataChoice(str, enum.Enum):
 
 
 Model = Annotated[str, typer.Argument(help="Such as cifar10/resnet8.", metavar="TASK/MODEL")]
-Batch = Annotated[list[int] | None, typer.Option(help="Batch size to time; repeatable.  [default: 1, 64]")]
+Batch = Annotated[list[int] | None, typer.Option(help="Batch size to time; repeatable.  \\[default: 1, 64]")]
 Runs = Annotated[int, typer.Option(help="Runs behind each mean ± std.")]
 Precision = Annotated[
     str, typer.Option(help="Measure until each speed-up is known to ± this share, 2% or 0.02, or time is over.")
@@ -32,23 +32,23 @@ Precision = Annotated[
 Budget = Annotated[
     float | None,
     typer.Option(
-        help="Seconds for one model's latencies.  [default: eight rounds, and a moment more for the precision]"
+        help="Seconds for one model's latencies.  \\[default: eight rounds, and a moment more for the precision]"
     ),
 ]
 Timeout = Annotated[float, typer.Option(help="Seconds of silence after which a variant counts as hung.")]
 Pin = Annotated[str, typer.Option(help="Cores to tie models to while they are timed: auto, none, or numbers like 2,3.")]
 Threads = Annotated[int, typer.Option(help="Threads of the model while it is measured.")]
-Engine = Annotated[str | None, typer.Option(help="Quantized engine of the int8 techniques.  [default: fbgemm]")]
+Engine = Annotated[str | None, typer.Option(help="Quantized engine of the int8 techniques.  \\[default: fbgemm]")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Data = Annotated[
     DataChoice,
     typer.Option(help="auto takes real data from the data root, else downloads, else makes a synthetic stand-in."),
 ]
 DataRoot = Annotated[
-    Path | None, typer.Option(help="Folder of the real data.  [default: $QUANTBENCH_DATA, else the user's cache]")
+    Path | None, typer.Option(help="Folder of the real data.  \\[default: $QUANTBENCH_DATA, else the user's cache]")
 ]
 Seed = Annotated[int, typer.Option(help="Of the training.")]
-Epochs = Annotated[int | None, typer.Option(help="Epochs of training.  [default: the model's recipe]")]
+Epochs = Annotated[int | None, typer.Option(help="Epochs of training.  \\[default: the model's recipe]")]
 Retrain = Annotated[bool, typer.Option("--retrain", help="Train anew, checkpoints or not.")]
 
 

@@ -26,11 +26,11 @@ def command(
         list[Path], typer.Argument(help="One or more run.json, or files of pytest-benchmark.", metavar="RUN.json...")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="File to write; markdown's pictures go beside it.  [default: the terminal]")
+        Path | None, typer.Option(help="File to write; markdown's pictures go beside it.  \\[default: the terminal]")
     ] = None,
     format_: Annotated[
         FormatChoice | None,
-        typer.Option("--format", help="markdown, html, csv or json.  [default: what --out ends in, else markdown]"),
+        typer.Option("--format", help="markdown, html, csv or json.  \\[default: what --out ends in, else markdown]"),
     ] = None,
     html: Annotated[bool, typer.Option("--html", help="The same as --format html.")] = False,
 ) -> None:

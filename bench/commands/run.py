@@ -63,7 +63,9 @@ def command(
     device: Device = "cpu",
     data: Data = DataChoice.auto,
     data_root: DataRoot = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for run.json and report.md.  [default: runs/SUITE]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for run.json and report.md.  \\[default: runs/SUITE]")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, batches and round order.")] = 0,
     epochs: Epochs = None,
     retrain: Retrain = False,

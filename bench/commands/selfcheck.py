@@ -14,7 +14,7 @@ def command(
     threads: Annotated[int, typer.Option(help="Threads of the models.")] = 1,
     pin: Pin = "auto",
     out: Annotated[
-        Path | None, typer.Option(help="Folder for selfcheck.json and selfcheck.md.  [default: the terminal alone]")
+        Path | None, typer.Option(help="Folder for selfcheck.json and selfcheck.md.  \\[default: the terminal alone]")
     ] = None,
 ) -> None:
     """Find out, in about a minute, how far this machine's latencies can be trusted.

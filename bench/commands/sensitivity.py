@@ -34,13 +34,13 @@ def command(
     model: Model,
     technique: Annotated[
         list[str] | None,
-        typer.Option(help="What is done to a layer, such as range-linear:w4; repeatable.  [default: dynamic-qint8]"),
+        typer.Option(help="What is done to a layer, such as range-linear:w4; repeatable.  \\[default: dynamic-qint8]"),
     ] = None,
     recommend: Annotated[
         bool, typer.Option("--recommend", help="Find the smallest mixture of the techniques within --max-drop.")
     ] = False,
     max_drop: Annotated[
-        str | None, typer.Option(help="Accuracy that may be lost, in percentage points.  [default: 0.5pp]")
+        str | None, typer.Option(help="Accuracy that may be lost, in percentage points.  \\[default: 0.5pp]")
     ] = None,
     batch: Batch = None,
     runs: Runs = 5,
@@ -56,7 +56,7 @@ def command(
     data: Data = DataChoice.auto,
     data_root: DataRoot = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for sensitivity.json, .md and .svg.  [default: runs/sensitivity]")
+        Path | None, typer.Option(help="Folder for sensitivity.json, .md and .svg.  \\[default: runs/sensitivity]")
     ] = None,
 ) -> None:
     """Find out which layers a technique hurts: each quantized alone, then all but each.

@@ -13,14 +13,14 @@ from bench.commands.options import Data, DataChoice, DataRoot, Device, Epochs, M
 def command(
     model: Model,
     technique: Annotated[
-        list[str] | None, typer.Option(help="What takes part, such as dorefa:w2a2; repeatable.  [default: fp32]")
+        list[str] | None, typer.Option(help="What takes part, such as dorefa:w2a2; repeatable.  \\[default: fp32]")
     ] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Repeatable.  [default: 0]")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Repeatable.  \\[default: 0]")] = None,
     epochs: Epochs = None,
     device: Device = "cpu",
     data: Data = DataChoice.auto,
     data_root: DataRoot = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for training.json.  [default: the terminal alone]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for training.json.  \\[default: the terminal alone]")] = None,
     retrain: Retrain = False,
 ) -> None:
     """Train a model for some techniques, side by side, and say what accuracy each reached.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.comparing.comparison import Comparison
+from bench.errors import RequestError
 from bench.files import write_atomically
 from bench.report.machines import render
 from bench.report.pictures import Picture, draw, of_speedups
@@ -15,6 +16,8 @@ from bench.result import Run
 
 def write(comparison: Comparison, runs: Sequence[Run], out: Path) -> None:
     """Write what ``runs`` say together to ``out``; its name decides the form. Raises ``RequestError`` if it cannot."""
+    if out.suffix.lower() not in (".json", ".md", ".markdown", ""):
+        raise RequestError(f"--out {out} is neither .md nor .json, the two forms of a comparison; name such a file.")
     if out.suffix.lower() == ".json":
         write_atomically(out, comparison.model_dump_json(indent=1) + "\n")
         return

@@ -39,6 +39,12 @@ PICTURES = (
 )
 
 
+ADJUSTED = (
+    "The p-values here are adjusted for the other verdicts of the same model and column (Holm); the discussion has "
+    "those of single comparisons."
+)
+
+
 @dataclass(frozen=True)
 class Listing:
     """A list, each item with what stands below it."""
@@ -92,7 +98,7 @@ def document(run: Run, number: int = 1) -> Document:
             [*(sizes_and_work(run, data) for data in run.data), SIZES.format(batch=max(run.settings.batch_sizes))],
         ),
         Chapter("Scores", [*tables, SCORES] if (tables := _scores(run)) else []),
-        Chapter("Verdicts", [Listing(list(verdicts(run).items()))]),
+        Chapter("Verdicts", [ADJUSTED, Listing(found)] if (found := list(verdicts(run).items())) else []),
         Chapter(
             "How quiet it was",
             [disturbed, *(latency_details(run, data) for data in run.data)],

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from bench.errors import RequestError
 from bench.files import write_atomically
 from bench.run_file import load, require_other_file
 
 Format = Literal["markdown", "html", "csv", "json"]
 SUFFIXES: dict[str, Format] = {".html": "html", ".htm": "html", ".csv": "csv", ".json": "json"}
-"""What a file's name asks for; any other asks for markdown."""
+"""What a file's name asks for."""
+MARKDOWN = (".md", ".markdown", ".txt", "")
 
 
 def report(paths: Sequence[Path], form: Format | None = None, out: Path | None = None) -> str:
@@ -23,6 +25,9 @@ def report(paths: Sequence[Path], form: Format | None = None, out: Path | None =
     runs = [load(path) for path in paths]
     if out is not None:
         require_other_file(out, paths)
+        if form is None and out.suffix.lower() not in (*SUFFIXES, *MARKDOWN):
+            forms = ", ".join((".md", *SUFFIXES))
+            raise RequestError(f"--out {out} ends in none of {forms}; name such a file, or give --format.")
     chosen = form or (SUFFIXES.get(out.suffix.lower(), "markdown") if out is not None else "markdown")
     if chosen == "html":
         from bench.report import page

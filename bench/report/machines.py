@@ -21,7 +21,7 @@ _HOW_TO_READ = (
 )
 _HEADINGS = {
     "differs": "What differs between {one}s",
-    "agrees": "What agrees",
+    "agrees": "The same verdict everywhere",
     "cannot tell": "What cannot be told",
 }
 _SIZES = ("size", "packed", "params", "memory")

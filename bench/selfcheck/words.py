@@ -11,6 +11,9 @@ from bench.summary import ALPHA, CONFIDENCE, mean_std
 from bench.units import counted, percent
 from bench.verdict import UNDECIDED
 
+POWER = 0.9
+"""The share of tries that is to find a difference."""
+
 TRUTH_TOLERANCE = 0.01
 COST_TOLERANCE = 0.001
 SHORTEST_CALL_S = 50e-6
@@ -100,8 +103,8 @@ def sentence(check: SelfCheck) -> str:
     wanting = faults(check)
     worst = max(check.spreads, key=lambda spread: variation(spread.ours))
     told = (
-        f"In {check.plan.try_s:g} s this machine tells differences of about {percent(_detectable(check), 0)} and more "
-        f"from none, and a speed-up repeats within {percent(variation(worst.ours), 1)} from start to start "
+        f"In {check.plan.try_s:g} s this machine finds differences of {percent(_detectable(check), 0)} nine times in "
+        f"ten, and a speed-up repeats within {percent(variation(worst.ours), 1)} from start to start "
         f"(one standard deviation, batch {worst.batch_size})"
     )
     verdict = f"{told}." if not wanting else f"{told}, but do not trust it yet: {'; '.join(wanting)}."
@@ -112,15 +115,16 @@ def sentence(check: SelfCheck) -> str:
 
 
 def _detectable(check: SelfCheck) -> float:
-    """Return the difference that most tries would have found: the half-width, widened to the verdict's level."""
+    """Return the difference that nine tries in ten would have found, at the verdict's level and with its own noise."""
     from scipy import special
 
     # Intervals and verdicts use Student's t with groups - 1 degrees of freedom; the tries' median stands for all.
     rounds = round(statistics.median(each.n for each in check.alone))
     freedom = max(1, min(rounds, 20) - 1)
-    return resolution(check) * float(
-        special.stdtrit(freedom, 1 - ALPHA / 2) / special.stdtrit(freedom, (1 + CONFIDENCE) / 2)
+    verdict, power, interval = (
+        float(special.stdtrit(freedom, share)) for share in (1 - ALPHA / 2, POWER, (1 + CONFIDENCE) / 2)
     )
+    return resolution(check) * (verdict + power) / interval
 
 
 def faults(check: SelfCheck) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -281,6 +282,28 @@ def test_compare_of_a_truncated_or_newer_file_is_one_sentence(command: Command, 
     code, out, err = command("compare", *saved(tmp_path, base=RUN), str(tmp_path / "new.json"))
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "new.json" in err
+
+
+def test_the_help_names_defaults_that_are_words(command: Command) -> None:
+    code, out, _ = command("run", "--help")
+    assert code == 0
+    assert "[default: runs/SUITE]" in " ".join(out.replace("│", " ").split())
+
+
+def test_the_version_is_said(command: Command) -> None:
+    assert command("--version") == (0, f"{version('quantbench')}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [["report", "run.json"], ["compare", "run.json", "later.json"]])
+def test_a_form_that_cannot_be_had_is_one_sentence(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    saved(tmp_path, run=RUN, later=LATER)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = command(*arguments, "--out", "page.pdf")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--out page.pdf" in err
+    assert not Path("page.pdf").exists()
 
 
 def test_list_names_what_there_is(command: Command) -> None:

@@ -83,6 +83,7 @@ def change(**changes: object) -> str:
         ("[1, 2]", "it has no schema_version"),
         ('{"benchmarks": []}', "it has no schema_version"),
         ("[" * 200_000, "not a run file, or a truncated one"),
+        ('{"schema_version": 1, "layers": []}', r"is a study .*; its page lies beside it, run\.md\.$"),
         (change(schema_version=1), "has schema version 1 and this quantbench reads 2 and 3; render it"),
         (change(schema_version=4), r"has schema version 4, newer than the 3 that .* reads; update quantbench\.$"),
         (change(surprise=1, quantbench="9.9.9", rows=3), r"quantbench 9\.9\.9 and has .* know, surprise; update"),
@@ -101,6 +102,11 @@ def test_a_file_that_is_no_run_is_a_sentence(tmp_path: Path, content: str, messa
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(RunFileError, match="cannot be read"):
         run_file.load(tmp_path / "none.json")
+
+
+def test_a_folder_is_a_sentence_that_names_the_file_in_it(tmp_path: Path) -> None:
+    with pytest.raises(RunFileError, match=r"is a folder; name the file in it, .*run\.json say\.$"):
+        run_file.load(tmp_path)
 
 
 def test_records_do_not_change() -> None:

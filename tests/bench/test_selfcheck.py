@@ -53,8 +53,8 @@ def found(**changes: Any) -> SelfCheck:
 def test_a_good_machine_is_told_so_in_one_sentence() -> None:
     assert not faults(found())
     assert sentence(found()) == (
-        "In 1.5 s this machine tells differences of about 2 % and more from none, and a speed-up repeats within 0.5 % "
-        "from start to start (one standard deviation, batch 1). Nothing stands out that would help."
+        "In 1.5 s this machine finds differences of 2 % nine times in ten, and a speed-up repeats within 0.5 % from "
+        "start to start (one standard deviation, batch 1). Nothing stands out that would help."
     )
 
 

@@ -90,8 +90,9 @@ def resnet20() -> str:
     [trained] = json.loads((REPORTS / "resnet20/training.json").read_text(encoding="utf-8"))
     accuracy = trained["accuracy"]
     return (
-        f"ResNet-20 in float, {trained['recipe']['epochs']} epochs in {trained['seconds'] / 60:.0f} minutes on one "
-        f"core, seed {trained['seed']}: {percent(accuracy['correct'] / accuracy['total'])} after the last epoch."
+        f"ResNet-20, float32 weights trained under bfloat16 autocast, {trained['recipe']['epochs']} epochs in "
+        f"{trained['seconds'] / 60:.0f} minutes on one core, seed {trained['seed']}: "
+        f"{percent(accuracy['correct'] / accuracy['total'])} after the last epoch."
     )
 
 

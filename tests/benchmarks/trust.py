@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.files import write_atomically
@@ -18,7 +19,7 @@ from bench.report.tables import table
 from bench.selfcheck.check import self_check
 from bench.selfcheck.record import Plan, SelfCheck
 from bench.selfcheck.words import false_alarms, found, truth_error, variation
-from bench.units import percent
+from bench.units import counted, percent
 
 TRIES = Plan(tries=100, try_s=8.0, try_batch_sizes=[1, 64], spread_runs=2, spread_s=2.0)
 SPREADS = Plan(tries=1, try_s=4.0, spread_runs=12, spread_s=10.0)
@@ -71,9 +72,11 @@ def render(checks: list[SelfCheck]) -> str:
     for check in checks[1:]:
         for spread in check.spreads:
             ours, peers = variation(spread.ours), variation(spread.peers)
-            name = f"Spread of int8's speed-up, batch {spread.batch_size}, {check.threads} thread(s)"
+            name = f"Spread of int8's speed-up, batch {spread.batch_size}, {counted(check.threads, 'thread')}"
             if check.threads == 1:
                 rows.append(_row(name, f"{percent(ours, 2)}", f"≤ {percent(SPREAD, 0)}", ours <= SPREAD))
+            else:
+                rows.append([name, percent(ours, 2), "none set", ""])
             share = ours / peers
             rows.append(
                 _row(
@@ -90,10 +93,14 @@ def render(checks: list[SelfCheck]) -> str:
         f"Measured on {full.machine.cpu}, {full.machine.logical_cores} cores, {full.created}, "
         f"torch {full.machine.torch}. "
         + " ".join(
-            f"With {check.threads} thread(s) {check.disturbed_blocks:,} of {check.blocks:,} blocks were disturbed."
-            for check in checks
+            f"{check.disturbed_blocks:,} of {check.blocks:,} blocks were disturbed in {where}."
+            for where, check in zip(_sittings(checks), checks, strict=True)
         )
     )
+
+
+def _sittings(checks: Sequence[SelfCheck]) -> list[str]:
+    return ["the tries", *(f"the spreads with {counted(check.threads, 'thread')}" for check in checks[1:])]
 
 
 def _row(question: str, value: str, bound: str, reached: bool) -> list[str]:
