@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,11 @@ from bench.report.machines import render as render_comparison
 from bench.report.markdown import lab_tables, render
 from bench.report.pictures import Picture, pictures_of
 from bench.report.sensitivity import render as render_study
-from bench.result import Run
+from bench.report.tables import table
+from bench.result import Accuracy, Run
 from bench.selfcheck import words
 from bench.selfcheck.record import SelfCheck
+from bench.summary import mean_std
 from tests.benchmarks import compression, published, suite_speed, training_speed, trust
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +49,7 @@ def expected() -> dict[str, str]:
         "compression table": written("compression/compression.md"),
         "training speed table": written("training-speed/training_speed.md"),
         "distillation table": written("distillation/distillation.md"),
+        "longer table": longer_table(),
     }
 
 
@@ -70,6 +74,34 @@ def lowbit_table() -> str:
     run = bench.load_run(ROOT / "reports/lowbit/run.json")
     [data] = run.data
     return f"{lab_tables(run)}\n\n{sizes_and_work(run, data).markdown()}"
+
+
+def longer_table() -> str:
+    """Return how the 1-bit network does alone, trained for as many epochs as a student and those before it."""
+    folder = ROOT / "reports/distillation"
+    found = Distillation.model_validate_json((folder / "distillation.json").read_text(encoding="utf-8"))
+    of_width = [student for student in found.students if student.bits == 1 and student.accuracy is not None]
+
+    def taught(route: str, source: str) -> str:
+        return accuracy_of([each.accuracy for each in of_width if (each.route, each.source) == (route, source)])
+
+    def alone(epochs: int) -> str:
+        trained = json.loads((folder / f"alone-{epochs}-epochs.json").read_text(encoding="utf-8"))
+        assert {(each["technique"], each["recipe"]["epochs"]) for each in trained} == {("dorefa:w1a1", epochs)}
+        return accuracy_of([Accuracy.model_validate(each["accuracy"]) for each in trained])
+
+    rows = [
+        ["20", taught("alone", ""), "", ""],
+        ["40", alone(40), taught("one step", "start"), taught("one step", "both")],
+        ["120", alone(120), taught("chain", "start"), taught("chain", "both")],
+    ]
+    return table(rows, ["Epochs in all", "1 bit, alone", "taught: start only", "taught: both"])
+
+
+def accuracy_of(found: Sequence[Accuracy | None]) -> str:
+    """Return mean ± std over seeds."""
+    whole = mean_std([100 * each.correct / each.total for each in found if each is not None])
+    return f"{whole.mean:.2f} ± {whole.std:.2f} %"
 
 
 def self_check() -> SelfCheck:

@@ -221,6 +221,7 @@ def render(sitting: Sitting) -> str:
         "Accuracy: DataLoader",
         "In memory",
         "In memory (GFLOP/s)",
+        f"{AIM}× would be (GFLOP/s)",
         f"Bound {AIM}×",
     ]
     machine = sitting.machine
@@ -241,6 +242,7 @@ def _row(pair: Pair) -> list[str]:
         percent(pair.plain.correct / 10_000),
         percent(pair.ours.correct / 10_000),
         f"{pair.ours.gflops:.0f}",
+        f"{AIM * pair.ours.gflops / pair.ratio:.0f}",
         "reached" if pair.ratio >= AIM else "missed",
     ]
 
