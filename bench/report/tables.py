@@ -8,22 +8,10 @@ from dataclasses import dataclass
 
 from bench.units import MISSING
 
-TEXT = frozenset(
-    (
-        "",
-        "Model",
-        "Question",
-        "Tried",
-        "Found",
-        "Bound",
-        "Reached",
-        "Recipe",
-        "Layer",
-        "CPU",
-        "Device",
-        "By dtype (bytes)",
-    )
-)
+TEXT = {
+    *("", "Model", "Question", "Tried", "Found", "Bound", "Reached", "Recipe", "Layer", "CPU", "Device"),
+    "By dtype (bytes)",
+}
 """Columns that are read from the left though a cell may begin as a number does, or all miss."""
 _NUMBER = re.compile(r"[-+−±]?\d")
 
