@@ -166,7 +166,11 @@ def refusal(path: Path, technique: str = "static-qint8", kind: str = "mlp") -> s
 
 
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    assert "cannot be read (No such file or directory)" in refusal(tmp_path / "nothing")
+    with pytest.raises(CheckpointError) as caught:
+        unpack(skeleton("fp32", "mlp").module, tmp_path / "nothing")
+    assert str(caught.value).endswith(
+        "nothing cannot be read (No such file or directory); name one that 'bench export' wrote."
+    )
 
 
 @pytest.mark.parametrize("length", [0, 5, 500, -1])
