@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.result import BASELINE, Data, Row, Run, Speedup
-from bench.summary import ALPHA, MIN_ROUNDS, LogRatio, change, holm, student_quantile
+from bench.summary import ALPHA, MIN_ROUNDS, LogRatio, change, holm
 from bench.units import ratio
 from bench.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
 
@@ -104,8 +103,6 @@ def apart(pairs: Sequence[tuple[LogRatio, LogRatio]]) -> list[bool]:
 
 
 def log_speedup(found: Speedup) -> LogRatio:
-    """Return the logarithm of a speed-up, its standard error read back from the interval."""
-    if not found.confidence:
-        return LogRatio(math.log(found.value), None, 0.0, found.n)
-    error = math.log(found.high / found.low) / 2 / student_quantile(1 - found.confidence, LEAST_FREEDOM)
-    return LogRatio(math.log(found.value), error, LEAST_FREEDOM, found.n)
+    """Return the logarithm of a speed-up, its error read back from the interval, trusted as little as can be."""
+    known = found.log_ratio
+    return replace(known, freedom=min(known.freedom, LEAST_FREEDOM))
