@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench import summary
+from bench import shares, summary
 from bench.own.model import OwnEvaluation
 from bench.progress import Bars
 from bench.result import BASELINE, Agreement, Row, Settings
@@ -97,5 +97,5 @@ def _agreement(baseline: Evaluation, variant: Evaluation) -> Agreement:
         same=int((baseline.answers == variant.answers).sum()),
         lost=lost,
         gained=gained,
-        p_value=summary.mcnemar(lost, gained),
+        p_value=shares.mcnemar(lost, gained),
     )

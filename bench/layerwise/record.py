@@ -12,7 +12,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from bench.result import Record, Row, Run
-from bench.summary import mcnemar, paired_difference
+from bench.shares import mcnemar, paired_difference
 
 SCHEMA_VERSION: Final = 1
 
@@ -29,7 +29,7 @@ class Change(Record):
     """The variant's accuracy − fp32's, a share: negative for a loss."""
     low: float
     high: float
-    """The ends of its 95 % interval; see ``bench.summary.paired_difference``."""
+    """The ends of its 95 % interval; see ``bench.shares.paired_difference``."""
     p_value: float
     """McNemar's."""
 

@@ -8,7 +8,8 @@ from bench.report.lab import caption
 from bench.report.tables import Figure, Table
 from bench.report.times import times
 from bench.result import BASELINE, Data, Row, Run
-from bench.summary import ALPHA, wilson
+from bench.shares import wilson
+from bench.summary import ALPHA
 from bench.units import MISSING, counted, megabytes, percent, ratio, seconds
 from bench.verdict import NOT_COMPARABLE, UNDECIDED, Verdict, accuracy_verdicts, latency_verdicts
 

@@ -11,7 +11,7 @@ from bench.report.judged import Judged, judge, signed
 from bench.report.open_question import HINT, open_question
 from bench.report.speed_discussion import batch_sizes, dynamic_or_static, slower_elsewhere, slower_int8
 from bench.result import BASELINE, Row, Run
-from bench.summary import standard_error
+from bench.shares import standard_error
 from bench.units import megabytes, percent
 from bench.verdict import UNDECIDED, p_text
 

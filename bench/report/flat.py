@@ -32,7 +32,8 @@ from typing import TypeAlias
 
 from bench.report.times import times
 from bench.result import Row, Run
-from bench.summary import mean_std, wilson
+from bench.shares import wilson
+from bench.summary import mean_std
 
 Record: TypeAlias = dict[str, str | int | float | bool | None]
 

@@ -8,7 +8,8 @@ import math
 from bench.report.command import command
 from bench.report.judged import FASTER, SLOWER, Judged, figures, signed
 from bench.result import Run
-from bench.summary import ALPHA, mcnemar
+from bench.shares import mcnemar
+from bench.summary import ALPHA
 from bench.units import percent
 from bench.verdict import UNDECIDED, p_text
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bench.report.judged import FASTER, SLOWER, Judged, apart, figures, log_speedup
 from bench.result import BASELINE, Run
-from bench.summary import ALPHA, LogRatio, holm, mean_std, two_shares
+from bench.shares import two_shares
+from bench.summary import ALPHA, LogRatio, holm, mean_std
 from bench.units import counted, megabytes, percent, seconds
 from bench.verdict import UNDECIDED
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.result import Accuracy, Agreement, Data, Latency, Layers, Machine, Row, Run, Settings, Speedup, Training
-from bench.summary import CONFIDENCE, mcnemar, run_means
+from bench.shares import mcnemar
+from bench.summary import CONFIDENCE, run_means
 
 MACHINE = Machine(
     cpu="Example CPU 3000",

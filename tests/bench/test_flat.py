@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 
 from bench.report import flat
-from bench.summary import wilson
+from bench.shares import wilson
 from tests.bench.examples import FP32, QINT8, RUN
 
 

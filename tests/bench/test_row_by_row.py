@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from bench import summary
+from bench import shares
 from bench.comparing import row_by_row
 from bench.comparing.change import Change
 from bench.result import Accuracy, Row, Run, Summary
@@ -180,7 +180,7 @@ def test_the_least_loss_that_is_told_is_one_of_answers_that_changed() -> None:
     [five_gained] = changes(base, judged(*[90] * 9, 95), "accuracy").values()
     assert five_gained.least is not None
     lost = round(1000 * five_gained.least) + 5
-    assert summary.mcnemar(lost, 5) < 0.001 <= summary.mcnemar(lost - 1, 5)
+    assert shares.mcnemar(lost, 5) < 0.001 <= shares.mcnemar(lost - 1, 5)
 
 
 def test_shares_of_unknown_numbers_are_shown_without_a_verdict() -> None:
