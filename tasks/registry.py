@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Generic, Protocol, TypeVar
 
-from tasks.errors import QuantbenchError, UnknownNameError
+from bench.tasks.errors import QuantbenchError, UnknownNameError
 
 
 class Named(Protocol):

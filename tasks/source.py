@@ -21,8 +21,8 @@ from typing import Literal
 import platformdirs
 from filelock import FileLock
 
-from tasks.dataset import DataKind
-from tasks.errors import DataError
+from bench.tasks.dataset import DataKind
+from bench.tasks.errors import DataError
 
 DataPolicy = Literal["auto", "real", "synthetic"]
 STANDIN_VERSION = 1

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench import shares
-from bench.comparing.change import Change, ChangeWord
-from bench.result import Accuracy, Row
-from bench.summary import ALPHA, Interval, holm, holm_levels
-from bench.units import percent
-from bench.verdict import p_text
+from bench.core.units import percent
+from bench.results.change import Change, ChangeWord
+from bench.results.run import Accuracy, Row
+from bench.results.verdict import p_text
+from bench.stats import proportions
+from bench.stats.times import ALPHA, Interval, holm, holm_levels
 
 ADVICE = "judge both runs on more examples"
 
@@ -34,20 +34,22 @@ class _Pair:
     @property
     def p_value(self) -> float:
         if self.unpaired is not None:
-            return shares.mcnemar(*self.unpaired)
-        return shares.two_shares(self.before.correct, self.before.total, self.after.correct, self.after.total)
+            return proportions.mcnemar(*self.unpaired)
+        return proportions.two_shares(self.before.correct, self.before.total, self.after.correct, self.after.total)
 
     @property
     def difference(self) -> Interval:
         if self.unpaired is not None:
-            return shares.paired_difference(*self.unpaired, self.before.total)
-        return shares.difference(*(shares.wilson(each.correct, each.total) for each in (self.before, self.after)))
+            return proportions.paired_difference(*self.unpaired, self.before.total)
+        return proportions.difference(
+            *(proportions.wilson(each.correct, each.total) for each in (self.before, self.after))
+        )
 
     def least(self, level: float) -> float | None:
         """Return the least loss that would be called one at a level of significance."""
         if self.unpaired is not None:
-            return shares.least_net_loss(self.unpaired[1], self.before.total, level)
-        return shares.least_loss(self.before.correct, self.before.total, self.after.total, level)
+            return proportions.least_net_loss(self.unpaired[1], self.before.total, level)
+        return proportions.least_loss(self.before.correct, self.before.total, self.after.total, level)
 
 
 def accuracy_changes(model: str, rows: Sequence[tuple[Row, Row]]) -> Iterator[Change]:

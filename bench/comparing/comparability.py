@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.result import Machine, Record, Run
+from bench.results.run import Machine, Record, Run
 
 _MACHINE = {
     "cpu": "CPU",

@@ -1,7 +1,7 @@
 """Any number of runs beside each other: one table a model, what agrees between machines, and what changed on one.
 
 Absolute latencies of different machines are only shown. What is compared between machines is the speed-up over each
-machine's own fp32; what is compared between two runs of one machine is in ``bench.comparing.change``.
+machine's own fp32; what is compared between two runs of one machine is in ``bench.results.change``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.comparing import comparability, row_by_row
-from bench.comparing.change import Change, Missing
 from bench.comparing.statements import ALL_NAMED, Statement, statements
-from bench.errors import RequestError
-from bench.result import Machine, Record, Row, Run, Settings, Speedup, Status
-from bench.run_file import load
-from bench.units import counted
+from bench.core.errors import RequestError
+from bench.core.units import counted
+from bench.results.change import Change, Missing
+from bench.results.run import Machine, Record, Row, Run, Settings, Speedup, Status
+from bench.results.run_file import load
 
 PACKED_SLACK = 0.01
 """Packed files may differ by this share: they hold scales as text, and machines round trained weights differently."""
@@ -94,12 +94,6 @@ class Comparison(Record):
     statements: list[Statement]
     pairs: list[Pair]
     apart: list[Apart]
-
-    def _repr_markdown_(self) -> str:
-        """Render as the command does, in a notebook."""
-        from bench.report.machines import render
-
-        return render(self)
 
 
 def compare(*runs: Run | Path | str, labels: Sequence[str] = (), gated: bool = False) -> Comparison:

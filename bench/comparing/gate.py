@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from bench.comparing.change import NO_DIFFERENCE, Change, Missing, Quantity
 from bench.comparing.comparison import Comparison
-from bench.errors import RequestError
-from bench.units import counted
+from bench.core.errors import RequestError
+from bench.core.units import counted
+from bench.results.change import NO_DIFFERENCE, Change, Missing, Quantity
 
 EXAMPLES = "'latency > 5%', 'latency@64 > 5%' or 'accuracy < -0.5pp'"
 

@@ -1,8 +1,8 @@
 """What became of the latencies of one model between two runs of one machine.
 
 A latency is held against the yardstick of its own rounds, so that a machine which was slower altogether has changed
-nothing (``bench.summary.change``). Where a run has none, or most blocks were disturbed, so much is allowed for drift
-that a factor of some 2 is the least that is told.
+nothing (``bench.stats.times.change``). Where a run has none, or most blocks were disturbed, so much is allowed for
+drift that a factor of some 2 is the least that is told.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench import summary
-from bench.comparing.change import Change, ChangeWord
-from bench.result import Latency, Row
-from bench.summary import ALPHA, LogRatio, holm, holm_levels
-from bench.units import counted, seconds
-from bench.verdict import p_text
+from bench.core.units import counted, seconds
+from bench.results.change import Change, ChangeWord
+from bench.results.run import Latency, Row
+from bench.results.verdict import p_text
+from bench.stats import times as summary
+from bench.stats.times import ALPHA, LogRatio, holm, holm_levels
 
 DISTURBED_SHARE = 0.5
 """Of the rounds; from here on the fastest quarter may be made of disturbed blocks, and says little."""
@@ -30,7 +30,7 @@ class Way:
     advice: str
     """What would tell smaller changes."""
     luck: float
-    """What is allowed for how sittings differ, see ``bench.summary``."""
+    """What is allowed for how sittings differ, see ``bench.stats.times``."""
 
 
 PACED = Way("by the yardstick", "measure both runs with --precision 1% and a longer --budget", summary.SITTING_LUCK)

@@ -10,11 +10,11 @@ import math
 from collections.abc import Callable, Iterator
 
 from bench.comparing.accuracy_change import accuracy_changes
-from bench.comparing.change import Change, ChangeWord, Missing, Quantity, signed
 from bench.comparing.latency_change import call_s, latency_changes
-from bench.result import Latency, Row, Run
-from bench.summary import CONFIDENCE
-from bench.units import percent
+from bench.core.units import percent
+from bench.results.change import Change, ChangeWord, Missing, Quantity, signed
+from bench.results.run import Latency, Row, Run
+from bench.stats.times import CONFIDENCE
 
 MEMORY_SLACK = 0.05
 """A process's growth depends on how its allocator happened to be used."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench import summary
 from bench.comparing.explanation import explanations
-from bench.result import BASELINE, Record, Row, Run, Speedup
-from bench.summary import ALPHA, holm
-from bench.verdict import UNDECIDED, latency_verdicts
+from bench.results.run import BASELINE, Record, Row, Run, Speedup
+from bench.results.verdict import UNDECIDED, latency_verdicts
+from bench.stats import times
+from bench.stats.times import ALPHA, holm
 
 ALIKE = 1.1
 """Speed-ups whose ratio is smaller are called alike, however precisely they are known: nobody would choose by it."""
@@ -58,7 +58,7 @@ class _Case:
         """Return that of the greatest and the least speed-up being one, as the farthest apart of all pairs."""
         low, high = self.speedups[self.least], self.speedups[self.most]
         pairs = math.comb(len(self.speedups), 2)
-        return min(1.0, pairs * summary.change(low.log_ratio, high.log_ratio).p_value)
+        return min(1.0, pairs * times.change(low.log_ratio, high.log_ratio).p_value)
 
 
 def statements(runs: Mapping[str, Run], variants: Variants) -> list[Statement]:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.core.units import counted
 from bench.report.drawing import COLOURS, GREY, LABEL_POINTS, figure_of, svg
-from bench.units import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bench.lowbit.inspection import Histogram, LayerInspection
+    from bench.report.inspection import Histogram, LayerInspection
 
 BAR_INCHES = 0.24
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Final
 
-from bench.result import Row, Run
+from bench.results.run import Row, Run
 
 DEFAULTS: Final[Mapping[str, object]] = {
     "inputs": "",

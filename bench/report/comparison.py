@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+from bench.core.units import MISSING, counted, megabytes, percent, ratio, seconds
 from bench.report.lab import caption
 from bench.report.tables import Figure, Table
 from bench.report.times import times
-from bench.result import BASELINE, Data, Row, Run
-from bench.shares import wilson
-from bench.summary import ALPHA
-from bench.units import MISSING, counted, megabytes, percent, ratio, seconds
-from bench.verdict import NOT_COMPARABLE, UNDECIDED, Verdict, accuracy_verdicts, latency_verdicts
+from bench.results.run import BASELINE, Data, Row, Run
+from bench.results.verdict import NOT_COMPARABLE, UNDECIDED, Verdict, accuracy_verdicts, latency_verdicts
+from bench.stats.proportions import wilson
+from bench.stats.times import ALPHA
 
 HOW_TO_READ = (
     "Speed-up: fp32's time / the variant's, each the mean of the fastest quarter of the paired rounds, with its 95 % "

@@ -1,19 +1,19 @@
 """What the figures of a run mean, in sentences, each of which rests on the rows it names.
 
-A difference is called one only where its verdict (bench.verdict) does, or a test as strict; what the rows do not say is
-left out. Causes are not measured, and are called likely.
+A difference is called one only where its verdict (bench.results.verdict) does, or a test as strict; what the rows do
+not say is left out. Causes are not measured, and are called likely.
 """
 
 from __future__ import annotations
 
+from bench.core.units import megabytes, percent
 from bench.report import weights
 from bench.report.judged import Judged, judge, signed
 from bench.report.open_question import HINT, open_question
 from bench.report.speed_discussion import batch_sizes, dynamic_or_static, slower_elsewhere, slower_int8
-from bench.result import BASELINE, Row, Run
-from bench.shares import standard_error
-from bench.units import megabytes, percent
-from bench.verdict import UNDECIDED, p_text
+from bench.results.run import BASELINE, Row, Run
+from bench.results.verdict import UNDECIDED, p_text
+from bench.stats.proportions import standard_error
 
 HARDLY = 1.1
 """Up to this many times smaller is hardly smaller."""

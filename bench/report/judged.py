@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.result import BASELINE, Data, Row, Run, Speedup
-from bench.summary import ALPHA, MIN_ROUNDS, LogRatio, change, holm
-from bench.units import ratio
-from bench.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
+from bench.core.units import ratio
+from bench.results.run import BASELINE, Data, Row, Run, Speedup
+from bench.results.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
+from bench.stats.times import ALPHA, MIN_ROUNDS, LogRatio, change, holm
 
 SLOWER, FASTER = "slower", "faster"
 LEAST_FREEDOM = MIN_ROUNDS - 1

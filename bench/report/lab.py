@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from bench.core.units import MISSING, counted, duration, megabytes, percent
 from bench.report import unpaired
 from bench.report.tables import Figure, Table
-from bench.result import Data, Row, Run
-from bench.summary import mean_std
-from bench.units import MISSING, counted, duration, megabytes, percent
+from bench.results.run import Data, Row, Run
+from bench.stats.times import mean_std
 
 
 def lab_tables(run: Run) -> str:

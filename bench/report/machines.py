@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from bench.comparing.change import NO_DIFFERENCE, Change
 from bench.comparing.comparability import same_machine
 from bench.comparing.comparison import Cell, Column, Comparison, ModelTable, Pair
 from bench.comparing.statements import Statement
+from bench.core.units import MISSING, counted, duration, ratio
 from bench.report.pictures import Picture
 from bench.report.tables import table
-from bench.result import BASELINE
-from bench.summary import mean_std
-from bench.units import MISSING, counted, duration, ratio
+from bench.results.change import NO_DIFFERENCE, Change
+from bench.results.run import BASELINE
+from bench.stats.times import mean_std
 
 _HOW_TO_READ = (
     "Cells: mean ± std of a call over the runs, and × the speed-up over the same {one}'s own fp32 with its 95 % "

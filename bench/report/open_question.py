@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 
+from bench.core.units import percent
 from bench.report.command import command
 from bench.report.judged import FASTER, SLOWER, Judged, figures, signed
-from bench.result import Run
-from bench.shares import mcnemar
-from bench.summary import ALPHA
-from bench.units import percent
-from bench.verdict import UNDECIDED, p_text
+from bench.results.run import Run
+from bench.results.verdict import UNDECIDED, p_text
+from bench.stats.proportions import mcnemar
+from bench.stats.times import ALPHA
 
 HINT = 0.05
 """A difference that the verdicts leave undecided is asked about if its own p-value is below."""

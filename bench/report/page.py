@@ -15,12 +15,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from bench.core.units import counted
 from bench.report.document import Block, Gallery, Listing, document
 from bench.report.drawing import GREY, NARROW_INCHES
 from bench.report.pictures import Picture
 from bench.report.tables import Figure, Table, read_from_left
-from bench.result import Run
-from bench.units import counted
+from bench.results.run import Run
 
 HERE = Path(__file__).parent
 PIXELS = 1.4

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench.files import write_atomically
+from bench.core.files import write_atomically
+from bench.core.units import short_seconds
 from bench.report.spans import Panel, Series, Span, draw_spans
 from bench.report.times import times
 from bench.report.trade_off import Cost, Point, trade_off
-from bench.result import Latency, Row, Run
-from bench.summary import percentile
-from bench.units import short_seconds
+from bench.results.run import Latency, Row, Run
+from bench.stats.times import percentile
 
 SIZE = Cost("Packed size (MB)")
 OPERATIONS = Cost("Multiply-accumulates × bits / 32 (M)")

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.files import write_atomically
-from bench.layerwise.record import Change, LayerStudy, Recommendation, Sensitivity
+from bench.core.files import write_atomically
+from bench.core.units import MISSING, counted, duration, kilobytes, megabytes, percent, ratio
 from bench.report.drawing import COLOURS, GREY, MARKERS, figure_of, svg
 from bench.report.lab import caption
 from bench.report.tables import table
-from bench.result import BASELINE, Row, Run
-from bench.summary import mean_std
-from bench.units import MISSING, counted, duration, kilobytes, megabytes, percent, ratio
-from bench.verdict import NOT_COMPARABLE, UNDECIDED, accuracy_verdicts, p_text
+from bench.results.run import BASELINE, Row, Run
+from bench.results.sensitivity import Change, LayerStudy, Recommendation, Sensitivity
+from bench.results.verdict import NOT_COMPARABLE, UNDECIDED, accuracy_verdicts, p_text
+from bench.stats.times import mean_std
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bench.core.units import counted, megabytes, percent, seconds
 from bench.report.judged import FASTER, SLOWER, Judged, apart, figures, log_speedup
-from bench.result import BASELINE, Run
-from bench.shares import two_shares
-from bench.summary import ALPHA, LogRatio, holm, mean_std
-from bench.units import counted, megabytes, percent, seconds
-from bench.verdict import UNDECIDED
+from bench.results.run import BASELINE, Run
+from bench.results.verdict import UNDECIDED
+from bench.stats.proportions import two_shares
+from bench.stats.times import ALPHA, LogRatio, holm, mean_std
 
 SMALL_CALL_S = 200e-6
 """A call that is shorter spends a large part of its time in Python and torch's dispatch: some 50 µs for a network of

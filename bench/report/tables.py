@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.units import MISSING
+from bench.core.units import MISSING
 
 TEXT = {
     *("", "Model", "Question", "Tried", "Found", "Bound", "Reached", "Recipe", "Layer", "CPU", "Device"),

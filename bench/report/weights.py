@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.result import BASELINE, Row, Run, Training
+from bench.results.run import BASELINE, Row, Run, Training
 
 
 def of_its_own(run: Run, row: Row) -> bool:

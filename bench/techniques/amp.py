@@ -9,8 +9,8 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from bench.techniques.technique import Context, Technique, Variant, technique
-from tasks.task import Precision
+from bench.tasks.task import Precision
+from bench.techniques.base import Context, Technique, Variant, technique
 
 if TYPE_CHECKING:
     import torch

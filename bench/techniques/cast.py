@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.techniques.technique import Context, Technique, Variant
+from bench.techniques.base import Context, Technique, Variant
 
 if TYPE_CHECKING:
     from torch import nn

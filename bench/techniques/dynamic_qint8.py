@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
+from bench.techniques.base import Context, Technique, Variant, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import convert_linears, linears, range_notes
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.techniques.technique import Context, Technique, Variant, technique
+from bench.techniques.base import Context, Technique, Variant, technique
 
 if TYPE_CHECKING:
     from torch import nn

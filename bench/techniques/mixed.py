@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.errors import RequestError, UnknownNameError, UnsupportedError
-from bench.techniques.technique import TECHNIQUES, Context, Technique, Variant, technique
+from bench.core.errors import RequestError, UnknownNameError, UnsupportedError
+from bench.techniques.base import TECHNIQUES, Context, Technique, Variant, technique
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.blame import told
-from bench.errors import UnsupportedError
-from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
+from bench.core.errors import UnsupportedError
+from bench.core.tracebacks import told
+from bench.techniques.base import Context, Technique, Variant, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import conversion, range_notes
 
 if TYPE_CHECKING:

@@ -12,11 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tasks.errors import TrainingError
-from tasks.task import Precision, Recipe
-from tasks.training.distillation import Distillation
-from tasks.training.form import TrainingForm
-from tasks.training.resume import Trainee
+from bench.tasks.errors import TrainingError
+from bench.tasks.task import Precision, Recipe, TrainingForm
+from bench.tasks.training.distillation import Distillation
+from bench.tasks.training.resume import Trainee
 
 SAVE_EVERY_S = 10.0
 """The least time between two savings of an unfinished training."""

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.errors import CheckpointError, UnsupportedError
-from bench.measure import accuracy
-from bench.measure.latency import WarmUp
-from bench.measure.rounds import Block
-from bench.result import Accuracy, Layers
-from bench.variant import Evaluation, VariantFacts, VariantRequest
-from bench.worker import Report
+from bench.core.errors import CheckpointError, UnsupportedError
+from bench.core.report import Report
+from bench.measuring import accuracy
+from bench.measuring.latency.blocks import WarmUp
+from bench.measuring.latency.rounds import Block
+from bench.results.evaluation import Evaluation
+from bench.results.run import Accuracy, Layers
+from bench.worker.messages import VariantFacts, VariantRequest
 
 FOREVER = threading.Event()
 """Nobody sets it."""
@@ -74,7 +75,7 @@ UNLIKE = {"reload: other logits", "build again: stumble"}
 
 
 class FakeVariant:
-    """Stands in for ``bench.variant_host.VariantHost``; takes a known time: fp32 twice that of the others.
+    """Stands in for ``bench.worker.variant_host.VariantHost``; takes a known time: fp32 twice that of the others.
 
     What the request names as its engine goes wrong: a method of ``Host``, and in which step.
     """
@@ -154,7 +155,7 @@ class FakeVariant:
 
 
 class FakeYardstick:
-    """Stands in for ``bench.yardstick_host.YardstickHost``; takes half a millisecond a call.
+    """Stands in for ``bench.worker.reference_host.YardstickHost``; takes half a millisecond a call.
 
     What its device is called goes wrong: the step in which its process dies; ``once FILE``, the first time alone.
     """

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.lowbit.layers import LowBitLayer, low_bit_layers
+from bench.techniques.base import TECHNIQUES, Context, Variant
 from bench.techniques.low_bit import LowBit
-from bench.techniques.technique import TECHNIQUES, Context, Variant
+from bench.techniques.lowbit.layers import LowBitLayer, low_bit_layers
 
 WIDTHS = (1, 2, 3, 4, 8, 16)
 TRAINED = [

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bench import summary
-from bench.result import Accuracy, Latency, Pace, Row, Run, Yardstick
+from bench.results.run import Accuracy, Latency, Pace, Row, Run, Yardstick
+from bench.stats import times as summary
 from tests.bench.examples import FP16, FP32, QINT8, RUN, latency
 
 CALLS_S = {"fp32": 50e-6, "fp16": 49e-6, "dynamic-qint8": 52e-6, "yardstick": 80e-6}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import run_file
+from bench.results import run_file
 from tests.bench.examples import RUN
 from tests.bench.sittings import sitting
 
@@ -22,7 +22,7 @@ def modules_after(code: str) -> set[str]:
 
 
 def modules_after_command(*arguments: str) -> set[str]:
-    code = f"import sys; sys.argv = ['bench', *{arguments!r}]\nfrom bench.cli import main\n"
+    code = f"import sys; sys.argv = ['bench', *{arguments!r}]\nfrom bench.cli.main import main\n"
     return modules_after(code + "try: main()\nexcept SystemExit: pass")
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
-from bench import checkpoint
-from bench.machine import usable_cores
-from tasks.source import data_folder
-from tasks.task import TASKS
+from bench.measuring.machine import usable_cores
+from bench.storage import checkpoint
+from bench.tasks.source import data_folder
+from bench.tasks.task import TASKS
 
 REPORTS = Path(__file__).parent.parent.parent / "reports/resnet20"
 BATCH = 250

@@ -29,15 +29,16 @@ from torch import Tensor
 
 from bench.comparing import gate
 from bench.comparing.comparison import Comparison, compare
-from bench.files import write_atomically
-from bench.measure.latency import WarmUp
+from bench.core.files import write_atomically
+from bench.core.units import percent
+from bench.measuring.latency.blocks import WarmUp
 from bench.report.tables import table
-from bench.result import Accuracy, Machine, Record, Run
-from bench.runner import run
-from bench.summary import mean_std
-from bench.units import percent
-from bench.variant import Evaluation, VariantFacts, VariantRequest
-from bench.variant_host import VariantHost
+from bench.results.evaluation import Evaluation
+from bench.results.run import Accuracy, Machine, Record, Run
+from bench.running.runner import run
+from bench.stats.times import mean_std
+from bench.worker.messages import VariantFacts, VariantRequest
+from bench.worker.variant_host import VariantHost
 
 MODEL = "mnist/lab2"
 TECHNIQUES = ("fp32", "bf16", "dynamic-qint8")
@@ -160,7 +161,7 @@ def main() -> None:
     first: Run | None = None
     for number in range(options.tries):
         planted = TECHNIQUES[number % len(TECHNIQUES)]
-        with patch("bench.rows.VARIANT_HOST", "tests.benchmarks.gate:PlantedHost"):
+        with patch("bench.running.rows.VARIANT_HOST", "tests.benchmarks.gate:PlantedHost"):
             base, same, slowed = [measure(name, options.budget, options.precision) for name in ("", "", planted)]
         first = first or base
         tries.append(judge(base, same, slowed, planted))

@@ -10,10 +10,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.core.units import MISSING, percent
 from bench.report.tables import table
-from bench.result import BASELINE, Run
-from bench.run_file import load
-from bench.units import MISSING, percent
+from bench.results.run import BASELINE, Run
+from bench.results.run_file import load
 
 REPORTS = Path(__file__).parent.parent.parent / "reports"
 

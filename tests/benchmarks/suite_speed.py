@@ -21,9 +21,9 @@ import psutil
 from tabulate import tabulate
 
 from bench import load_run
-from bench.files import write_atomically
-from bench.measure.latency import time_calls
-from tasks.source import data_folder
+from bench.core.files import write_atomically
+from bench.measuring.latency.blocks import time_calls
+from bench.tasks.source import data_folder
 
 SAMPLE_S = 0.5
 EMPTY_CALLS = 1_000_000

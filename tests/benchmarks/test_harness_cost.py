@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench.measure.latency import time_calls
-from bench.measure.rounds import Block, Rounds
-from bench.summary import speedup
-from tasks.task import TASKS
+from bench.measuring.latency.blocks import time_calls
+from bench.measuring.latency.rounds import Block, Rounds
+from bench.stats.times import speedup
+from bench.tasks.task import TASKS
 
 CALLS = 10_000
 

@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.measure import accuracy
-from bench.pytest_benchmark.fixture import Predict, QuantBench
-from bench.result import Data
-from tasks.dataset import Dataset
-from tasks.task import TASKS, ModelSpec, Task
-from tasks.training.loop import train
+from bench.measuring import accuracy
+from bench.pytest_plugin.fixture import Predict, QuantBench
+from bench.results.run import Data
+from bench.tasks.dataset import Dataset
+from bench.tasks.task import TASKS, ModelSpec, Task
+from bench.tasks.training.loop import train
 
 EVALUATION_BATCH = 250
 

@@ -32,18 +32,18 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
-from bench.files import write_atomically
-from bench.machine import describe, usable_cores
-from bench.measure.macs import count_macs
+from bench.core.files import write_atomically
+from bench.core.units import percent
+from bench.measuring.machine import describe, usable_cores
+from bench.measuring.macs import count_macs
+from bench.models import build
 from bench.report.tables import table
-from bench.result import Machine, Record
-from bench.suite import Selected, select_models
-from bench.units import percent
-from models import build
-from tasks.cifar import MEAN, STD
-from tasks.source import data_folder
-from tasks.task import Recipe
-from tasks.training.loop import train as train_in_memory
+from bench.results.run import Machine, Record
+from bench.running.suites import Selected, select_models
+from bench.tasks.cifar import MEAN, STD
+from bench.tasks.source import data_folder
+from bench.tasks.task import Recipe
+from bench.tasks.training.loop import train as train_in_memory
 
 SEED = 0
 MODELS = ("mnist/lab1", "mnist/lab2", "cifar10/resnet8")

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pad_sequence
 
-from tasks.dataset import DataKind, Dataset, Split
-from tasks.errors import DataError
-from tasks.source import Source
-from tasks.sst2 import NO_WORD, ROWS, known_words, read_tsv, vocabulary_size
-from tasks.task import TASKS, ModelSpec
+from bench.tasks.dataset import DataKind, Dataset, Split
+from bench.tasks.errors import DataError
+from bench.tasks.source import Source
+from bench.tasks.sst2 import ROWS, read_tsv
+from bench.tasks.task import TASKS, ModelSpec
+from bench.tasks.text import NO_WORD, known_words, vocabulary_size
 
 SST2 = TASKS.get("sst2")
 LAB1, LAB2 = SST2.models

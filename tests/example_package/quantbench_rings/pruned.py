@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.errors import UnsupportedError
-from bench.techniques.technique import Context, Technique, Variant, technique
+from bench.core.errors import UnsupportedError
+from bench.techniques.base import Context, Technique, Variant, technique
 
 if TYPE_CHECKING:
     from torch import nn

@@ -1,0 +1,193 @@
+"""The latencies of all variants of one model, within its budget.
+
+A long measurement goes on in fresh processes every few seconds (``rounds.START_S``): what a process was dealt at its
+start it keeps, and only other processes show how much that was.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Collection, Sequence
+
+from bench.core.errors import RequestError
+from bench.measuring.latency.blocks import LEAD_IN, WarmUp
+from bench.measuring.latency.rounds import BASE_ROUNDS, Entrant, Rounds, spend
+from bench.results import noise
+from bench.results.run import BASELINE, Latency, Pace, Settings, Speedup
+from bench.running.measurement import RemoteEntrant, Subject, settling
+from bench.running.parallel import Stage
+from bench.running.reference import NAME as YARDSTICK
+from bench.running.reference import Yardstick
+from bench.stats import times
+
+EXTRA_S = 0.25
+"""Spent on a model's precision beyond the least number of rounds, where no budget was given."""
+
+
+def measure_latency(
+    subjects: Sequence[Subject], settings: Settings, stage: Stage, yardstick: Yardstick | None = None
+) -> None:
+    """Fill in latency, speed-up and, where that stayed vague, the status ``noisy``; raises ``RequestError``.
+
+    A yardstick is timed in every round beside the variants, and told its own latencies.
+    """
+    start = time.monotonic()
+    warm_ups = _warm_up(subjects, settings, stage)
+    if yardstick is not None:
+        for batch_size, warm_up in yardstick.start().items():
+            warm_ups[batch_size][YARDSTICK] = warm_up
+    races = {
+        batch_size: _rounds(subjects, batch_size, warm_ups[batch_size], settings, stage, yardstick)
+        for batch_size in warm_ups
+    }
+
+    def restart(names: Collection[str]) -> None:
+        among = [subject for subject in subjects if subject.name in names]
+        _start_again(among, stage)
+        for batch_size, later in _warm_up(among, settings, stage).items():
+            for name, warm_up in later.items():
+                warm_ups[batch_size][name] = warm_ups[batch_size][name].then(warm_up)
+            races[batch_size].enter(_entrants(among, batch_size))
+        if yardstick is not None and not yardstick.failed:
+            for batch_size, warm_up in yardstick.start().items():
+                warm_ups[batch_size][YARDSTICK] = warm_ups[batch_size][YARDSTICK].then(warm_up)
+                races[batch_size].enter(yardstick.entrants(batch_size))
+
+    least = _least_rounds(warm_ups, settings, start, stage.name)
+    for race in races.values():
+        race.make(least, list(race.series))
+    deadline = time.monotonic() + EXTRA_S if settings.budget_s is None else start + settings.budget_s
+    spend(
+        list(races.values()),
+        BASELINE,
+        living=lambda: [subject.name for subject in subjects if subject.worker is not None and not subject.simulated],
+        precision=settings.precision,
+        deadline=deadline,
+        restart=restart,
+    )
+    for batch_size, race in races.items():
+        for subject in subjects:
+            if found := _latency(race, subject.name, warm_ups[batch_size], settings):
+                subject.latency[batch_size] = found
+        if yardstick is not None and (found := _latency(race, YARDSTICK, warm_ups[batch_size], settings)):
+            yardstick.latency[batch_size] = found
+            _record_paces(subjects, batch_size, race)
+    for batch_size, race in races.items():
+        _record_speedups(subjects, batch_size, race)
+    _mark_noisy(subjects, settings)
+
+
+def _warm_up(subjects: Sequence[Subject], settings: Settings, stage: Stage) -> dict[int, dict[str, WarmUp]]:
+    """Warm up side by side: that is no measurement, and the last windows must agree whoever runs beside."""
+    arguments = (settings.batch_sizes, settings.pinned_cores)
+    by_name = {subject.name: warm_ups for subject, warm_ups in stage.call("warm_up", subjects, lambda _: arguments)}
+    return {size: {name: each[size] for name, each in by_name.items()} for size in settings.batch_sizes}
+
+
+def _start_again(subjects: Sequence[Subject], stage: Stage) -> None:
+    """Let fresh processes take over: from the packed file, which was verified to be the same, else built anew."""
+    for subject in subjects:
+        subject.start_again()
+    for method, verified in (("reload", True), ("build", False)):
+        among = [subject for subject in subjects if subject.verified == verified]
+        for _ in stage.call(method, among, lambda subject: (subject.request,)):
+            pass
+
+
+def _entrants(subjects: Sequence[Subject], batch_size: int) -> dict[str, Entrant]:
+    return {
+        subject.name: RemoteEntrant(subject.worker, batch_size, subject.fail)
+        for subject in subjects
+        if subject.worker is not None
+    }
+
+
+def _rounds(
+    subjects: Sequence[Subject],
+    batch_size: int,
+    warm_ups: dict[str, WarmUp],
+    settings: Settings,
+    stage: Stage,
+    yardstick: Yardstick | None,
+) -> Rounds:
+    show = stage.bars.bar(f"time {stage.name}, batch {batch_size}")
+    return Rounds(
+        entrants=_entrants(subjects, batch_size) | dict(yardstick.entrants(batch_size) if yardstick else {}),
+        calls={technique: warm_up.calls_per_block for technique, warm_up in warm_ups.items()},
+        rng=random.Random(f"{settings.seed} {stage.name} {batch_size}"),
+        after_round=lambda done: show(done, max(done, BASE_ROUNDS)),
+        settle=settling(settings.threads),
+        luck=times.start_luck(settings.threads),
+        company=(YARDSTICK,),
+    )
+
+
+def _least_rounds(warm_ups: dict[int, dict[str, WarmUp]], settings: Settings, start: float, name: str) -> int:
+    """Return how many rounds to make at each batch size whatever the precision.
+
+    Raises ``RequestError`` if the budget does not last for a round of each run.
+    """
+    wanted = max(BASE_ROUNDS, settings.runs)
+    if settings.budget_s is None:
+        return wanted
+    round_s = sum(
+        (warm_up.calls_per_block + math.ceil(LEAD_IN * warm_up.calls_per_block)) * warm_up.blocks_s[-1]
+        for each in warm_ups.values()
+        for warm_up in each.values()
+    )
+    spent_s = time.monotonic() - start
+    affordable = int((settings.budget_s - spent_s) / round_s) if round_s else wanted
+    if affordable < settings.runs:
+        raise RequestError(
+            f"--budget {settings.budget_s:g} is too short for {name}: warming up took {spent_s:.1f} s, a round takes "
+            f"{round_s:.2f} s, of which each of the {settings.runs} runs needs one; "
+            f"give {spent_s + 1.5 * round_s * wanted:.1f} or more."
+        )
+    return min(wanted, affordable)
+
+
+def _latency(race: Rounds, name: str, warm_ups: dict[str, WarmUp], settings: Settings) -> Latency | None:
+    """Return what was measured of an entrant; ``None`` if it failed."""
+    if name not in race.series:
+        return None
+    series, warm_up = race.series[name], warm_ups[name]
+    rounds_s = list(series.rounds_s.values())
+    if not rounds_s or math.isnan(sum(rounds_s)):  # it failed among these rounds
+        return None
+    return Latency(
+        runs_s=times.run_means(rounds_s, settings.runs),
+        rounds=list(series.rounds_s),
+        rounds_s=rounds_s,
+        repeated_s=series.repeated_s,
+        disturbed=series.disturbed,
+        causes={str(cause): count for cause, count in series.causes.items()},
+        starts=[number for number in series.starts if number <= max(series.rounds_s)],
+        calls_per_block=series.calls,
+        warm_up_s=warm_up.blocks_s,
+        warm=warm_up.warm,
+    )
+
+
+def _record_speedups(subjects: Sequence[Subject], batch_size: int, race: Rounds) -> None:
+    timed = [subject for subject in subjects if batch_size in subject.latency]
+    if not any(subject.name == BASELINE for subject in timed):
+        return
+    for subject in timed:
+        if subject.name != BASELINE:
+            subject.speedup[batch_size] = Speedup.of(race.speedup(BASELINE, subject.name))
+
+
+def _record_paces(subjects: Sequence[Subject], batch_size: int, race: Rounds) -> None:
+    for subject in subjects:
+        if batch_size in subject.latency:
+            subject.pace[batch_size] = Pace.of(race.log_ratio(subject.name, to=YARDSTICK))
+
+
+def _mark_noisy(subjects: Sequence[Subject], settings: Settings) -> None:
+    baseline = next((subject.latency for subject in subjects if subject.name == BASELINE), {})
+    for subject in subjects:
+        reason = noise.noisy(subject.speedup, subject.latency, baseline, settings.precision)
+        if subject.status == "ok" and reason is not None and not subject.simulated:
+            subject.status, subject.reason = "noisy", reason

@@ -1,0 +1,148 @@
+"""The smallest mixture within an allowed loss: searched for on every second test example, judged on the others too.
+
+Examples that nobody trained on are needed twice: to choose a mixture, and to say what it loses, which those it was
+chosen on flatter. Training examples would not do for the first: a network is surer of them, and loses too little there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bench.core.errors import RequestError
+from bench.results.run import BASELINE
+from bench.results.sensitivity import Change, LayerStudy, Recommendation, Step
+from bench.studies.sensitivity.measuring import Measured, Measuring
+from bench.studies.sensitivity.search import Option, Rung, climb, ladder
+from bench.techniques import mixed
+from bench.techniques.base import TECHNIQUES, Technique
+
+if TYPE_CHECKING:
+    from bench.studies.sensitivity.measuring import Right
+
+SEARCH = slice(0, None, 2)
+"""The test examples that the search looks at: neighbours in a file may be alike, so halves alternate."""
+HELD_BACK = slice(1, None, 2)
+
+
+def require_allowance(max_drop_pp: float) -> None:
+    """Raise ``RequestError`` for a loss that cannot be allowed."""
+    if not 0 <= max_drop_pp < 100:
+        raise RequestError(f"--max-drop {max_drop_pp:g}pp is no loss to allow; give 0pp or more, 0.5pp say.")
+
+
+def recommend(
+    measuring: Measuring,
+    chosen: Sequence[Technique],
+    layers: Sequence[LayerStudy],
+    measured: Measured,
+    max_drop: float,
+) -> Recommendation:
+    """Return the smallest mixture of ``chosen`` techniques that loses at most ``max_drop``, a share, and measure it.
+
+    ``layers``, in the model's order, name the rows of ``measured`` in which each is quantized alone.
+    """
+    search = _Search(measuring, layers, measured, max_drop)
+    best = climb(ladder(search.options()), search.allowed, search.lost)
+    name, assigned = search.smallest({search.mixture(best).name: best.layers, **search.rows()})
+    final = measuring.measure([*chosen, TECHNIQUES.get(name)])
+    float32, answers = search.right[BASELINE], search.right[name]
+    return Recommendation(
+        max_drop=max_drop,
+        technique=name,
+        layers={layer: assigned.get(layer, BASELINE) for layer in search.names},
+        steps=search.steps,
+        search=_change(float32[SEARCH], answers[SEARCH]),
+        held_back=_change(float32[HELD_BACK], answers[HELD_BACK]),
+        run=final.run,
+    )
+
+
+@dataclass
+class _Search:
+    """What is known of mixtures so far."""
+
+    measuring: Measuring
+    layers: Sequence[LayerStudy]
+    measured: Measured
+    max_drop: float
+    steps: list[Step] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.right = dict(self.measured.right)
+        self.packed_bytes = {row.technique: row.packed_bytes for row in self.measured.run.rows}
+        self.names = list(dict.fromkeys(each.layer for each in self.layers))
+        self.examples = len(self.right[BASELINE][SEARCH])
+        self.allowed = math.floor(self.max_drop * self.examples + 1e-9)  # 0.5 % of 5,000 is 25, also in binary
+
+    def options(self) -> dict[str, list[Option]]:
+        """Return what each technique does to each layer alone; gains are luck and count as no loss."""
+        options: dict[str, list[Option]] = {}
+        whole = self.packed_bytes[BASELINE]
+        for each in self.layers:
+            change, size = self._change(each.only), self.packed_bytes[each.only]
+            if change is not None and size is not None and whole is not None:
+                option = Option(each.technique, max(0, change.lost - change.gained), whole - size)
+                options.setdefault(each.layer, []).append(option)
+        return options
+
+    def mixture(self, rung: Rung) -> Technique:
+        """Return a rung's technique."""
+        return mixed.short({layer: TECHNIQUES.get(name) for layer, name in rung.layers.items()}, self.names)
+
+    def lost(self, rung: Rung) -> int | None:
+        """Return how many examples a mixture loses, net; ``None`` if it cannot be made."""
+        made = self.mixture(rung)
+        if made.name not in self.packed_bytes:
+            [outcome] = self.measuring.shop.make([(made, self.measuring.order)])
+            self.packed_bytes[made.name] = None
+            if not isinstance(outcome, Exception):
+                self.right[made.name] = outcome.evaluation.right
+                self.packed_bytes[made.name] = outcome.facts.packed_bytes
+        change = self._change(made.name)
+        lost = change.lost - change.gained if change else None
+        step = Step(
+            technique=made.name,
+            predicted=-rung.lost / self.examples,
+            change=change,
+            packed_bytes=self.packed_bytes[made.name],
+            fits=lost is not None and lost <= self.allowed,
+        )
+        self.steps.append(step)
+        return lost
+
+    def rows(self) -> dict[str, Mapping[str, str]]:
+        """Return, by the technique of each row of the study, what it assigns."""
+        found: dict[str, Mapping[str, str]] = {}
+        for each in self.layers:
+            alike = {other.layer: each.technique for other in self.layers if other.technique == each.technique}
+            found[each.technique] = alike
+            found[each.only] = {each.layer: each.technique}
+            if each.others is not None:
+                found[each.others] = {layer: name for layer, name in alike.items() if layer != each.layer}
+        return found
+
+    def smallest(self, assignments: Mapping[str, Mapping[str, str]]) -> tuple[str, Mapping[str, str]]:
+        """Return the technique with the smallest file of those measured that fit, and what it assigns.
+
+        Losses need not add up: a row of the study may fit that the sum of its layers' losses spoke against.
+        """
+
+        def size(name: str) -> float:
+            change, packed = self._change(name), self.packed_bytes[name]
+            fits = change is not None and change.lost - change.gained <= self.allowed
+            return packed if fits and packed is not None else math.inf
+
+        name = min(assignments, key=size)
+        return name, assignments[name]
+
+    def _change(self, technique: str) -> Change | None:
+        if technique not in self.right:
+            return None
+        return _change(self.right[BASELINE][SEARCH], self.right[technique][SEARCH])
+
+
+def _change(float32: Right, variant: Right) -> Change:
+    return Change.of(int((float32 & ~variant).sum()), int((~float32 & variant).sum()), len(float32))

@@ -1,0 +1,171 @@
+"""``bench sensitivity``: each layer quantized alone, each spared alone, and the smallest mixture within a loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.core.errors import RequestError
+from bench.measuring import machine
+from bench.results.run import BASELINE, Run
+from bench.results.sensitivity import Change, LayerStudy, Sensitivity
+from bench.running.model_session import Workshop, workshop
+from bench.running.settings import (
+    DEFAULT_BATCH_SIZES,
+    DEFAULT_PRECISION,
+    DEFAULT_RUNS,
+    DEFAULT_TIMEOUT_S,
+    settings_of,
+    several,
+)
+from bench.studies.sensitivity.measuring import Measuring
+from bench.studies.sensitivity.recommendation import recommend, require_allowance
+from bench.tasks.source import DataPolicy
+from bench.techniques import mixed
+from bench.techniques.base import TECHNIQUES, Technique
+from bench.worker.messages import PREPARATION_HOST, TreatedLayer
+from bench.worker.process import Worker
+
+
+def sensitivity(
+    model: str,
+    technique: str | Sequence[str] = "dynamic-qint8",
+    *,
+    max_drop_pp: float | None = None,
+    batch_sizes: int | Sequence[int] = DEFAULT_BATCH_SIZES,
+    runs: int = DEFAULT_RUNS,
+    precision: float = DEFAULT_PRECISION,
+    budget_s: float | None = None,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    threads: int = 1,
+    pin: str = "auto",
+    engine: str | None = None,
+    seed: int = 0,
+    epochs: int | None = None,
+    device: str = "cpu",
+    data: DataPolicy = "auto",
+    data_root: Path | str | None = None,
+    progress: bool | None = None,
+) -> Sensitivity:
+    """Quantize each layer of ``model`` (``task/model``) alone, then all but that one; measure all beside each other.
+
+    ``technique`` is one or several that can be confined to layers. With ``max_drop_pp``, percentage points of accuracy,
+    the smallest mixture of them that loses no more is searched for, and measured beside fp32 and each technique on all
+    layers; see docs/sensitivity.md. The other arguments are those of ``bench.run``. Raises
+    ``bench.QuantbenchError``.
+    """
+    settings = settings_of(
+        suite="sensitivity",
+        models=[model],
+        techniques=[],
+        batch_sizes=several(batch_sizes),
+        runs=runs,
+        precision=precision,
+        budget_s=budget_s,
+        timeout_s=timeout_s,
+        threads=threads,
+        pin=pin,
+        engine=engine,
+        device=device,
+        seed=seed,
+        epochs=epochs,
+        data=data,
+    )
+    chosen = _techniques(several(technique))
+    if max_drop_pp is not None:
+        require_allowance(max_drop_pp)
+        mixed.require_together(chosen)
+    with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
+        if engine is not None:
+            machine.require_engine(engine, shop.machine)
+        settings = settings.model_copy(update={"models": [shop.selected.name]})
+        for each in chosen:
+            shop.require_possible(each, settings.engine)
+        plans = [plan for each in chosen for plan in _plans(each, _treated(shop, each))]
+        order = shop.order(TECHNIQUES.get(BASELINE), seed, epochs)
+        measuring = Measuring(shop, settings, order, shop.train_one(order))
+        in_rounds = [variant for plan in plans for variant in (plan.only, plan.others) if variant]
+        measured = measuring.measure([*chosen, *in_rounds])
+        names = [each.name for each in chosen]
+        layers = [plan.record(measured.run) for plan in plans]
+        found = None
+        if max_drop_pp is not None and BASELINE in measured.right:
+            found = recommend(measuring, chosen, layers, measured, max_drop_pp / 100)
+        return Sensitivity(
+            model=shop.selected.name,
+            techniques=names,
+            layers=_ranked(layers, names),
+            run=measured.run,
+            recommendation=found,
+        )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The two variants in which one layer is told from the others."""
+
+    layer: TreatedLayer
+    technique: Technique
+    only: Technique
+    others: Technique | None
+
+    def record(self, run: Run) -> LayerStudy:
+        changes = {row.technique: Change.of_row(row) for row in run.rows}
+        return LayerStudy(
+            layer=self.layer.name,
+            kind=self.layer.kind,
+            weights=self.layer.weights,
+            technique=self.technique.name,
+            only=self.only.name,
+            others=self.others.name if self.others else None,
+            only_change=changes[self.only.name],
+            others_change=changes[self.others.name] if self.others else None,
+        )
+
+
+def _techniques(names: Sequence[str]) -> list[Technique]:
+    chosen = list(dict.fromkeys(TECHNIQUES.get(name) for name in names))
+    if not chosen:
+        raise RequestError("there is no technique to study; give --technique once or more.")
+    for each in chosen:
+        if each.name == BASELINE:
+            raise RequestError(f"{BASELINE} changes no layer; choose among {', '.join(mixed.confinable())}.")
+        mixed.require_confinable(each)
+    return chosen
+
+
+def _treated(shop: Workshop, technique: Technique) -> list[TreatedLayer]:
+    """Ask a worker, which has torch imported, for the layers that a technique would change."""
+    worker = Worker(PREPARATION_HOST)
+    try:
+        found: list[TreatedLayer] = worker.call("treated", shop.dataset.specs[shop.selected.spec.name], technique.name)
+    finally:
+        worker.close()
+    if not found:
+        raise RequestError(
+            f"{technique.name} changes no layer of {shop.selected.name}; choose among {', '.join(mixed.confinable())}."
+        )
+    return found
+
+
+def _plans(technique: Technique, layers: Sequence[TreatedLayer]) -> list[_Plan]:
+    names = [layer.name for layer in layers]
+    plans = []
+    for layer in layers:
+        others = {name: technique for name in names if name != layer.name}
+        only = mixed.short({layer.name: technique}, names)
+        plans.append(_Plan(layer, technique, only, mixed.short(others, names) if others else None))
+    return plans
+
+
+def _ranked(layers: Sequence[LayerStudy], techniques: Sequence[str]) -> list[LayerStudy]:
+    """Return the layers by technique, the most sensitive first; those that failed last, equals in the model's order."""
+
+    def rank(each: LayerStudy) -> tuple[int, float, float]:
+        alone = each.only_change.value if each.only_change else math.inf
+        spared = each.others_change.value if each.others_change else -math.inf
+        return techniques.index(each.technique), alone, -spared
+
+    return sorted(layers, key=rank)

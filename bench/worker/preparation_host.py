@@ -1,0 +1,134 @@
+"""The worker's side of preparation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from bench.core.errors import UnsupportedError
+from bench.core.report import Report
+from bench.measuring import machine
+from bench.measuring.params import WEIGHT_LAYERS, count_parameters
+from bench.results.run import Machine
+from bench.storage import checkpoint
+from bench.storage.checkpoint import DataIdentity, EpochRecord, Header, Order, Teaching
+from bench.tasks.dataset import Dataset, Split
+from bench.tasks.source import DataPolicy
+from bench.tasks.task import TASKS, ModelSpec, Recipe, Task
+from bench.tasks.training.distillation import Distillation
+from bench.tasks.training.loop import train
+from bench.techniques.base import TECHNIQUES
+from bench.techniques.lowbit.layers import low_bit_layers
+from bench.worker.messages import DatasetSummary, TreatedLayer
+
+
+class PreparationHost:
+    """Describes the machine, loads data, trains models; each in a process of its own."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def describe(self) -> Machine:
+        """Describe this machine."""
+        return machine.describe()
+
+    def load(self, task: str, policy: DataPolicy, data_root: Path | None, path: Path) -> DatasetSummary:
+        """Load a task's data into the shared file ``path``; raises ``DataError``."""
+        torch.set_num_threads(1)
+        owner = TASKS.get(task)
+        dataset = owner.load(policy, data_root)
+        dataset.save(path)
+        specs = {spec.name: owner.resolve(spec, dataset) for spec in owner.models}
+        structures = {name: _structure(spec) for name, spec in specs.items()}
+        return DatasetSummary(
+            task=task,
+            path=path,
+            identity=DataIdentity(dataset.kind, dataset.fingerprint),
+            train_examples=len(dataset.train),
+            test_examples=len(dataset.test),
+            description=dict(dataset.description),
+            specs=specs,
+            parameters={name: count_parameters(structure) for name, structure in structures.items()},
+            layers={name: _weight_layers(structure) for name, structure in structures.items()},
+            modules={name: _modules(structure) for name, structure in structures.items()},
+        )
+
+    def treated(self, spec: ModelSpec, technique: str) -> list[TreatedLayer]:
+        """Return the layers of a resolved model that a technique would change, in the model's order."""
+        model = _structure(spec)
+        modules = {name: model.get_submodule(name) for name in TECHNIQUES.get(technique).treated(model)}
+        return [TreatedLayer(name, type(part).__name__, count_parameters(part)) for name, part in modules.items()]
+
+    def train(self, order: Order, dataset_path: Path, threads: int) -> Header:
+        """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``."""
+        torch.set_num_threads(threads)
+        torch.manual_seed(order.seed)
+        task = TASKS.get(order.task)
+        dataset = Dataset.open(dataset_path)
+        spec = task.resolve(next(spec for spec in task.models if spec.name == order.model), dataset)
+        device = torch.device(order.device)
+        network = _built(spec, order).to(device)
+        spec = replace(spec, hyperparameters=order.hyperparameters, recipe=Recipe(**order.recipe))  # type: ignore[arg-type]
+        if order.technique:
+            network = TECHNIQUES.get(order.technique).prepare(network)
+        data = dataset.train.to(device)
+        distillation = _taught(order.teaching, network, task, spec, data) if order.teaching else None
+        form = task.training_form(spec, network, data)
+        trained = train(form, order.precision, order.seed, device, self._report, distillation, order.unfinished)
+        header = Header(
+            **order.model_dump(),
+            vocabulary=task.vocabulary(spec, dataset),
+            seconds=round(trained.seconds, 3),
+            history=[EpochRecord(loss=each.loss, seconds=round(each.seconds, 3)) for each in trained.history],
+            threads=threads,
+            torch=str(torch.__version__),
+        )
+        checkpoint.save(order.path, trained.network, header)
+        return header
+
+
+def _taught(teaching: Teaching, student: nn.Module, task: Task, spec: ModelSpec, data: Split) -> Distillation | None:
+    """Start the student with its teacher's weights if asked to; return the loss if the teacher has a part in it."""
+    teacher, _ = checkpoint.load(checkpoint.checkpoint_folder() / teaching.teacher)
+    teacher = spec.arrange(teacher.to(data.labels.device)).requires_grad_(False)
+    if teaching.initialise:
+        own = student.state_dict()
+        shared = {name: value for name, value in teacher.state_dict().items() if name in own}
+        student.load_state_dict(shared, strict=False)
+        for layer in low_bit_layers(student).values():
+            layer.technique.start(layer)
+    if not teaching.weight:
+        return None
+    module = task.training_form(spec, teacher, data).module.eval()  # it is given what the student is given
+    return Distillation(module, teaching.weight, teaching.temperature)
+
+
+def _built(spec: ModelSpec, order: Order) -> nn.Module:
+    """Build the network; raises ``UnsupportedError`` if it does not take what a technique adds to ``spec``."""
+    try:
+        return replace(spec, hyperparameters=order.hyperparameters).build()
+    except TypeError as error:
+        added = order.hyperparameters.keys() - spec.hyperparameters.keys()
+        if not added:
+            raise
+        raise UnsupportedError(
+            f"the network {order.network} takes no {', '.join(sorted(added))}, which the technique asks for; "
+            f"leave that option out"
+        ) from error
+
+
+def _structure(spec: ModelSpec) -> nn.Module:
+    """Return the network without values."""
+    with torch.device("meta"):
+        return spec.build()
+
+
+def _modules(network: nn.Module) -> list[str]:
+    return [name for name, _ in network.named_modules() if name]
+
+
+def _weight_layers(network: nn.Module) -> list[str]:
+    return [name for name, part in network.named_modules() if isinstance(part, WEIGHT_LAYERS)]
