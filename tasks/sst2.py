@@ -142,7 +142,7 @@ def read_tsv(source: Source, name: str) -> tuple[list[list[str]], Tensor]:
     return sentences, torch.tensor(labels)
 
 
-_AGAIN = "mend or delete it and run again to download it, or use --data synthetic."
+_AGAIN = "fix or delete it and run again to download it, or use --data synthetic."
 
 
 def _features(sentences: list[list[int]]) -> dict[str, Tensor]:

@@ -179,8 +179,8 @@ def test_the_compression_table_is_rendered_from_its_figures() -> None:
 
 def test_the_training_speed_table_is_rendered_from_its_figures() -> None:
     folder = ROOT / "reports/training-speed"
-    sitting = training_speed.Sitting.model_validate_json((folder / "training_speed.json").read_text(encoding="utf-8"))
-    assert (folder / "training_speed.md").read_text(encoding="utf-8") == training_speed.render(sitting) + "\n"
+    session = training_speed.Session.model_validate_json((folder / "training_speed.json").read_text(encoding="utf-8"))
+    assert (folder / "training_speed.md").read_text(encoding="utf-8") == training_speed.render(session) + "\n"
 
 
 def test_the_distillation_table_is_rendered_from_its_students() -> None:

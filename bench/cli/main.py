@@ -87,7 +87,7 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
-        code = _refuse(f"{error.filename or 'the system'}: {error.strerror or error}; mend that and run again.")
+        code = _refuse(f"{error.filename or 'the system'}: {error.strerror or error}; fix that and run again.")
     sys.exit(code or 0)
 
 

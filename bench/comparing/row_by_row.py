@@ -31,7 +31,7 @@ def changes(base: Run, new: Run) -> list[Change]:
     found: list[Change] = []
     for model, pairs in _models(base, new).items():
         for size in new.settings.batch_sizes:
-            beside = [yardstick for run in (base, new) if (yardstick := _yardstick(run, model, size)) is not None]
+            beside = [reference for run in (base, new) if (reference := _reference(run, model, size)) is not None]
             found += latency_changes(model, pairs, size, beside)
         found += accuracy_changes(model, pairs)
         for before, after in pairs:
@@ -95,8 +95,8 @@ def _models(base: Run, new: Run) -> dict[str, list[tuple[Row, Row]]]:
     return models
 
 
-def _yardstick(run: Run, model: str, size: int) -> Latency | None:
-    return next((each.latency.get(size) for each in run.yardsticks if each.model == model), None)
+def _reference(run: Run, model: str, size: int) -> Latency | None:
+    return next((each.latency.get(size) for each in run.references if each.model == model), None)
 
 
 def _sizes(model: str, before: Row, after: Row) -> Iterator[Change]:
@@ -125,15 +125,15 @@ def _sizes(model: str, before: Row, after: Row) -> Iterator[Change]:
 def how_it_was_done(base: Run, new: Run) -> list[str]:
     """Return what a reader must know to judge the changes."""
     said = []
-    if base.yardsticks and new.yardsticks:
+    if base.references and new.references:
         said.append(
-            "A latency is held against the yardstick of its own rounds, a fixed computation, so that a machine that "
+            "A latency is held against the reference of its own rounds, a fixed computation, so that a machine that "
             f"was slower altogether changes nothing; with its {percent(CONFIDENCE, 0)} interval over both runs."
         )
     else:
         said.append(
-            "**Without a yardstick** in both files latencies are compared in seconds: a machine may be a third slower "
-            "for some minutes, so that differences below some 2× are not told; measure again to have one."
+            "**Without a reference workload** in both files latencies are compared in seconds: a machine may be "
+            "a third slower for some minutes, so that differences below some 2× are not told; measure again to have one."
         )
     if all(row.right is not None for run in (base, new) for row in run.rows if row.accuracy is not None):
         said.append(

@@ -2,7 +2,7 @@
 
 QuantbenchError
 ├── RequestError        a request that makes no sense: batch 0, a device that is absent
-│   └── OwnModelError   a model of the user's own that cannot be measured: its file, its inputs, its evaluate function
+│   └── UserModelError   a model of the user's own that cannot be measured: its file, its inputs, its evaluate function
 ├── CheckpointError     a checkpoint that is truncated, foreign or of another model
 ├── RunFileError        a run file that cannot be read, or is not one
 └── UnsupportedError    a technique that cannot treat this model on this machine (a row, not an exit)
@@ -15,13 +15,13 @@ from bench.tasks.errors import DataError, QuantbenchError, TrainingError, Unknow
 __all__ = [
     "CheckpointError",
     "DataError",
-    "OwnModelError",
     "QuantbenchError",
     "RequestError",
     "RunFileError",
     "TrainingError",
     "UnknownNameError",
     "UnsupportedError",
+    "UserModelError",
     "WorkerError",
 ]
 
@@ -30,7 +30,7 @@ class RequestError(QuantbenchError):
     """A request that makes no sense."""
 
 
-class OwnModelError(RequestError):
+class UserModelError(RequestError):
     """A model of the user's own that cannot be measured: its file, its inputs, its evaluate function."""
 
 

@@ -14,7 +14,7 @@ INSTALLED = ("site-packages", "dist-packages")
 """Folders of what others wrote."""
 
 
-def told(error: BaseException) -> str:
+def describe_exception(error: BaseException) -> str:
     """Return ``ValueError: its message (net.py, line 14: `the line`)``, of the innermost line that is to blame.
 
     That is the user's own; of an installed package, where none of the user's had a part in it.

@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.core.errors import CheckpointError, OwnModelError, QuantbenchError, RequestError, UnsupportedError
+from bench.core.errors import CheckpointError, QuantbenchError, RequestError, UnsupportedError, UserModelError
 from bench.core.tensors import Inputs, cast
 from bench.measuring import machine, params, size
 from bench.measuring.latency import blocks
@@ -27,7 +27,7 @@ from bench.techniques.base import TECHNIQUES, Technique, Variant
 from bench.worker.user.build import require_float32
 from bench.worker.user.evaluate import CallableLikeTheModel, accuracy_in
 from bench.worker.user.examples import Examples, calibration_in, inputs_in, repeated
-from bench.worker.user.material import OwnMaterial
+from bench.worker.user.material import UserMaterial
 
 CPU = torch.device("cpu")
 Example = Tensor | tuple[Tensor, ...]
@@ -78,7 +78,7 @@ class QuantBench:
             with _torch_set(threads, engine or _default_engine()):
                 chosen = _technique(technique)
                 batch = _batch(model, inputs, batch_size)
-                material = OwnMaterial(chosen.name, Examples({len(batch[0]): batch}, _calibration(calibrate)))
+                material = UserMaterial(chosen.name, Examples({len(batch[0]): batch}, _calibration(calibrate)))
                 variant, layers = _variant(chosen, model, material, batch)
                 return self._measure(variant, chosen, layers, batch, evaluate, name or type(model).__name__, material)
         except QuantbenchError as error:
@@ -95,7 +95,7 @@ class QuantBench:
         batch: Inputs,
         evaluate: Callable[[Predict], Answers] | None,
         name: str,
-        material: OwnMaterial,
+        material: UserMaterial,
     ) -> ExtraInfo:
         threads, engine = torch.get_num_threads(), torch.backends.quantized.engine
         accuracy, share = None, None
@@ -185,15 +185,15 @@ def _technique(name: str) -> Technique:
             f"train with 'bench train', or choose a technique that comes after it, such as range-linear:w4."
         )
     engine = torch.backends.quantized.engine
-    if obstacle := technique.obstacle("cpu", engine, machine.supported_engines()):
-        raise UnsupportedError(obstacle)
+    if unsupported_reason := technique.unsupported_reason("cpu", engine, machine.supported_engines()):
+        raise UnsupportedError(unsupported_reason)
     return technique
 
 
 def _batch(model: nn.Module, inputs: Example, batch_size: int | None) -> Inputs:
     """Return the batch that is timed; raises ``RequestError`` for a model or inputs that cannot be."""
     if not isinstance(model, nn.Module):
-        raise OwnModelError(f"what is to be measured is a {type(model).__name__}; give a torch.nn.Module.")
+        raise UserModelError(f"what is to be measured is a {type(model).__name__}; give a torch.nn.Module.")
     require_float32(model, "the test")
     examples = inputs_in(inputs, "the argument inputs")
     if elsewhere := {str(tensor.device) for tensor in (*model.parameters(), *examples)} - {"cpu"}:
@@ -214,7 +214,7 @@ def _calibration(given: Example | Iterable[Example] | None) -> list[Inputs]:
     return calibration_in([given] if isinstance(given, Tensor | tuple) else given, "the argument calibrate")
 
 
-def _variant(technique: Technique, model: nn.Module, material: OwnMaterial, batch: Inputs) -> tuple[Variant, int]:
+def _variant(technique: Technique, model: nn.Module, material: UserMaterial, batch: Inputs) -> tuple[Variant, int]:
     """Return the variant of a copy, and how many weight layers the model has."""
     copied = copy.deepcopy(model).eval()
     if technique.name != BASELINE:

@@ -98,7 +98,7 @@ def apart(pairs: Sequence[tuple[LogRatio, LogRatio]]) -> list[bool]:
     Their errors are added as if of different rounds, which ratios to one baseline do not quite have: that asks more
     than a test of the rounds themselves would, and errs on the side of saying nothing.
     """
-    p_values = [change(one, other, luck=0.0).p_value for one, other in pairs]
+    p_values = [change(one, other, prior=0.0).p_value for one, other in pairs]
     return [p_value < ALPHA for p_value in holm(p_values)]
 
 

@@ -102,13 +102,13 @@ def _training(run: Run, rows: list[Judged]) -> str:
 
 
 def _budget(run: Run, each: Judged, size: int) -> float:
-    """Return seconds that last for so many more rounds of the row, of fp32 and of the yardstick beside them.
+    """Return seconds that last for so many more rounds of the row, of fp32 and of the reference workload beside them.
 
     Twice what they took here: rounds end at the precision asked for, and lead-ins and fresh starts take time too.
     """
     model = each.row.full_model
     timed = [row.latency for row in (each.row, each.baseline) if row is not None]
-    timed += [yardstick.latency for yardstick in run.yardsticks if yardstick.model == model]
+    timed += [reference.latency for reference in run.references if reference.model == model]
     of_size = [latency[size] for latency in timed if size in latency]
     seconds = sum(
         (sum(latency.warm_up_s) + LONGER * sum(latency.rounds_s + latency.repeated_s)) * latency.calls_per_block

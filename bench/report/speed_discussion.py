@@ -126,9 +126,9 @@ def dynamic_or_static(rows: list[Judged]) -> list[str]:
 
 
 def _times(one: Judged, other: Judged, size: int) -> tuple[LogRatio, LogRatio]:
-    """Return what the two take of a common measure: the yardstick, whose errors are known better, or fp32."""
-    if size in one.row.pace and size in other.row.pace:
-        return one.row.pace[size].log_ratio, other.row.pace[size].log_ratio
+    """Return what the two take of a common measure: the reference workload, whose errors are known better, or fp32."""
+    if size in one.row.relative_latency and size in other.row.relative_latency:
+        return one.row.relative_latency[size].log_ratio, other.row.relative_latency[size].log_ratio
     return log_speedup(one.speedup(size)), log_speedup(other.speedup(size))
 
 

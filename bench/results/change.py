@@ -36,7 +36,7 @@ class Change(Record):
     value: float
     """The change: of accuracy as a difference of shares, of everything else as a share of ``before``.
 
-    That of a latency is of its pace, where both runs have a yardstick.
+    That of a latency is of its relative_latency, where both runs have a reference workload.
     """
     low: float | None = None
     high: float | None = None

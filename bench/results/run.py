@@ -4,9 +4,10 @@
 |---|---|---|
 | 1 | 0.1.0 | first |
 | 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
-| 3 | 0.4.0 | yardsticks, paces; which answers are right; models of one's own; pytest-benchmark's rounds; simulations |
+| 3 | 0.4.0 | a reference workload; which answers are right; users' own models; pytest-benchmark's rounds; simulations |
+| 4 | 1.0.0 | `references` and `relative_latency` were called `yardsticks` and `pace` |
 
-Version 2 is read too: what it lacks is optional.
+Versions 2 and 3 are read too: what they lack is optional.
 
 Seconds and bytes throughout; ``None`` means "not measured", never 0. Unknown keys are refused by name.
 """
@@ -16,14 +17,14 @@ from __future__ import annotations
 import base64
 import dataclasses
 import math
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from bench.stats.times import Interval, LogRatio, Ratio, half_width, log_ratio_of, quiet_time
 
-SCHEMA_VERSION: Final = 3
-READABLE: Final = (2, 3)
+SCHEMA_VERSION: Final = 4
+READABLE: Final = (2, 3, 4)
 
 Status = Literal["ok", "unsupported", "failed", "noisy"]
 """``noisy``: measured, but a speed-up is not known as precisely as was asked; ``unsupported``: cannot be had here, for
@@ -33,7 +34,7 @@ BASELINE = "fp32"
 """The technique that speed-ups and sizes are held against."""
 
 
-Version = Annotated[Literal[3], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
+Version = Annotated[Literal[4], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
 """Runs of versions that can be read are of this one from then on, those within studies too."""
 Limit = Annotated[float, BeforeValidator(lambda value: math.inf if value is None else value)]
 """A number; infinite, which JSON has as null, where there is no limit."""
@@ -223,11 +224,11 @@ class Speedup(Record):
         return log_ratio_of(self.interval, self.n)
 
 
-class Pace(Record):
-    """How a latency stands to the yardstick's, over the rounds that both were in; see ``bench.running.reference``."""
+class RelativeLatency(Record):
+    """A latency over the reference workload's, of the rounds that both were in; see ``bench.running.reference``."""
 
     value: float = Field(gt=0)
-    """The variant's time / the yardstick's, each the mean of its fastest quarter of the rounds."""
+    """The variant's time / the reference workload's, each the mean of its fastest quarter of the rounds."""
     error: float | None
     """Standard error of its logarithm; ``None`` where there were too few rounds to tell."""
     freedom: float
@@ -236,7 +237,7 @@ class Pace(Record):
     """Paired rounds."""
 
     @classmethod
-    def of(cls, ratio: LogRatio) -> Pace:
+    def of(cls, ratio: LogRatio) -> RelativeLatency:
         """Return the record of a ratio of times."""
         return cls(value=math.exp(ratio.value), error=ratio.error, freedom=ratio.freedom, n=ratio.n)
 
@@ -323,8 +324,8 @@ class Row(Record):
     """By batch size."""
     speedup: dict[int, Speedup] = Field(default_factory=dict)
     """By batch size, over the fp32 row of the same run."""
-    pace: dict[int, Pace] = Field(default_factory=dict)
-    """By batch size, over the yardstick of the same rounds."""
+    relative_latency: dict[int, RelativeLatency] = Field(default_factory=dict)
+    """By batch size, over the reference of the same rounds."""
     peak_memory_bytes: int | None = None
     """Growth of the variant's process from before loading to the peak of one batch of the largest size."""
 
@@ -352,7 +353,7 @@ class Row(Record):
         return self.accuracy.correct / self.accuracy.total if self.accuracy else self.accuracy_share
 
 
-class Yardstick(Record):
+class ReferenceLatency(Record):
     """The computation that never changes, timed in the rounds of one model."""
 
     model: str
@@ -378,8 +379,26 @@ class Run(Record):
     data: list[Data] = Field(default_factory=list)
     trainings: list[Training] = Field(default_factory=list)
     rows: list[Row] = Field(default_factory=list)
-    yardsticks: list[Yardstick] = Field(default_factory=list)
+    references: list[ReferenceLatency] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_older_versions(cls, content: Any) -> Any:
+        """Take the names that keys had before version 4."""
+        if not isinstance(content, dict) or content.get("schema_version") not in READABLE[:-1]:
+            return content
+        rows = content.get("rows")
+        return _renamed(content, "yardsticks", "references") | (
+            {"rows": [_renamed(row, "pace", "relative_latency") for row in rows]} if isinstance(rows, list) else {}
+        )
 
     def rows_of(self, task: str) -> list[Row]:
         """Return the rows of one task, in order."""
         return [row for row in self.rows if row.task == task]
+
+
+def _renamed(record: Any, old: str, new: str) -> Any:
+    """Return a record of a file with another name for one of its keys."""
+    if not isinstance(record, dict) or old not in record:
+        return record
+    return {new if key == old else key: value for key, value in record.items()}

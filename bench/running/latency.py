@@ -13,13 +13,13 @@ from collections.abc import Collection, Sequence
 
 from bench.core.errors import RequestError
 from bench.measuring.latency.blocks import LEAD_IN, WarmUp
-from bench.measuring.latency.rounds import BASE_ROUNDS, Entrant, Rounds, spend
+from bench.measuring.latency.rounds import BASE_ROUNDS, Participant, Rounds, spend
 from bench.results import noise
-from bench.results.run import BASELINE, Latency, Pace, Settings, Speedup
-from bench.running.measurement import RemoteEntrant, Subject, settling
+from bench.results.run import BASELINE, Latency, RelativeLatency, Settings, Speedup
+from bench.running.measurement import RemoteParticipant, VariantUnderTest, settling
 from bench.running.parallel import Stage
-from bench.running.reference import NAME as YARDSTICK
-from bench.running.reference import Yardstick
+from bench.running.reference import NAME as REFERENCE
+from bench.running.reference import ReferenceWorkload
 from bench.stats import times
 
 EXTRA_S = 0.25
@@ -27,19 +27,19 @@ EXTRA_S = 0.25
 
 
 def measure_latency(
-    subjects: Sequence[Subject], settings: Settings, stage: Stage, yardstick: Yardstick | None = None
+    subjects: Sequence[VariantUnderTest], settings: Settings, stage: Stage, reference: ReferenceWorkload | None = None
 ) -> None:
     """Fill in latency, speed-up and, where that stayed vague, the status ``noisy``; raises ``RequestError``.
 
-    A yardstick is timed in every round beside the variants, and told its own latencies.
+    A reference workload is timed in every round beside the variants, and told its own latencies.
     """
     start = time.monotonic()
     warm_ups = _warm_up(subjects, settings, stage)
-    if yardstick is not None:
-        for batch_size, warm_up in yardstick.start().items():
-            warm_ups[batch_size][YARDSTICK] = warm_up
-    races = {
-        batch_size: _rounds(subjects, batch_size, warm_ups[batch_size], settings, stage, yardstick)
+    if reference is not None:
+        for batch_size, warm_up in reference.start().items():
+            warm_ups[batch_size][REFERENCE] = warm_up
+    schedules = {
+        batch_size: _rounds(subjects, batch_size, warm_ups[batch_size], settings, stage, reference)
         for batch_size in warm_ups
     }
 
@@ -49,44 +49,44 @@ def measure_latency(
         for batch_size, later in _warm_up(among, settings, stage).items():
             for name, warm_up in later.items():
                 warm_ups[batch_size][name] = warm_ups[batch_size][name].then(warm_up)
-            races[batch_size].enter(_entrants(among, batch_size))
-        if yardstick is not None and not yardstick.failed:
-            for batch_size, warm_up in yardstick.start().items():
-                warm_ups[batch_size][YARDSTICK] = warm_ups[batch_size][YARDSTICK].then(warm_up)
-                races[batch_size].enter(yardstick.entrants(batch_size))
+            schedules[batch_size].enter(_participants(among, batch_size))
+        if reference is not None and not reference.failed:
+            for batch_size, warm_up in reference.start().items():
+                warm_ups[batch_size][REFERENCE] = warm_ups[batch_size][REFERENCE].then(warm_up)
+                schedules[batch_size].enter(reference.participants(batch_size))
 
     least = _least_rounds(warm_ups, settings, start, stage.name)
-    for race in races.values():
-        race.make(least, list(race.series))
+    for schedule in schedules.values():
+        schedule.make(least, list(schedule.series))
     deadline = time.monotonic() + EXTRA_S if settings.budget_s is None else start + settings.budget_s
     spend(
-        list(races.values()),
+        list(schedules.values()),
         BASELINE,
         living=lambda: [subject.name for subject in subjects if subject.worker is not None and not subject.simulated],
         precision=settings.precision,
         deadline=deadline,
         restart=restart,
     )
-    for batch_size, race in races.items():
+    for batch_size, schedule in schedules.items():
         for subject in subjects:
-            if found := _latency(race, subject.name, warm_ups[batch_size], settings):
+            if found := _latency(schedule, subject.name, warm_ups[batch_size], settings):
                 subject.latency[batch_size] = found
-        if yardstick is not None and (found := _latency(race, YARDSTICK, warm_ups[batch_size], settings)):
-            yardstick.latency[batch_size] = found
-            _record_paces(subjects, batch_size, race)
-    for batch_size, race in races.items():
-        _record_speedups(subjects, batch_size, race)
+        if reference is not None and (found := _latency(schedule, REFERENCE, warm_ups[batch_size], settings)):
+            reference.latency[batch_size] = found
+            _record_relative_latencies(subjects, batch_size, schedule)
+    for batch_size, schedule in schedules.items():
+        _record_speedups(subjects, batch_size, schedule)
     _mark_noisy(subjects, settings)
 
 
-def _warm_up(subjects: Sequence[Subject], settings: Settings, stage: Stage) -> dict[int, dict[str, WarmUp]]:
+def _warm_up(subjects: Sequence[VariantUnderTest], settings: Settings, stage: Stage) -> dict[int, dict[str, WarmUp]]:
     """Warm up side by side: that is no measurement, and the last windows must agree whoever runs beside."""
     arguments = (settings.batch_sizes, settings.pinned_cores)
     by_name = {subject.name: warm_ups for subject, warm_ups in stage.call("warm_up", subjects, lambda _: arguments)}
     return {size: {name: each[size] for name, each in by_name.items()} for size in settings.batch_sizes}
 
 
-def _start_again(subjects: Sequence[Subject], stage: Stage) -> None:
+def _start_again(subjects: Sequence[VariantUnderTest], stage: Stage) -> None:
     """Let fresh processes take over: from the packed file, which was verified to be the same, else built anew."""
     for subject in subjects:
         subject.start_again()
@@ -96,31 +96,32 @@ def _start_again(subjects: Sequence[Subject], stage: Stage) -> None:
             pass
 
 
-def _entrants(subjects: Sequence[Subject], batch_size: int) -> dict[str, Entrant]:
+def _participants(subjects: Sequence[VariantUnderTest], batch_size: int) -> dict[str, Participant]:
     return {
-        subject.name: RemoteEntrant(subject.worker, batch_size, subject.fail)
+        subject.name: RemoteParticipant(subject.worker, batch_size, subject.fail)
         for subject in subjects
         if subject.worker is not None
     }
 
 
 def _rounds(
-    subjects: Sequence[Subject],
+    subjects: Sequence[VariantUnderTest],
     batch_size: int,
     warm_ups: dict[str, WarmUp],
     settings: Settings,
     stage: Stage,
-    yardstick: Yardstick | None,
+    reference: ReferenceWorkload | None,
 ) -> Rounds:
     show = stage.bars.bar(f"time {stage.name}, batch {batch_size}")
     return Rounds(
-        entrants=_entrants(subjects, batch_size) | dict(yardstick.entrants(batch_size) if yardstick else {}),
+        participants=_participants(subjects, batch_size)
+        | dict(reference.participants(batch_size) if reference else {}),
         calls={technique: warm_up.calls_per_block for technique, warm_up in warm_ups.items()},
         rng=random.Random(f"{settings.seed} {stage.name} {batch_size}"),
         after_round=lambda done: show(done, max(done, BASE_ROUNDS)),
         settle=settling(settings.threads),
-        luck=times.start_luck(settings.threads),
-        company=(YARDSTICK,),
+        prior=times.between_processes(settings.threads),
+        always_included=(REFERENCE,),
     )
 
 
@@ -148,11 +149,11 @@ def _least_rounds(warm_ups: dict[int, dict[str, WarmUp]], settings: Settings, st
     return min(wanted, affordable)
 
 
-def _latency(race: Rounds, name: str, warm_ups: dict[str, WarmUp], settings: Settings) -> Latency | None:
-    """Return what was measured of an entrant; ``None`` if it failed."""
-    if name not in race.series:
+def _latency(schedule: Rounds, name: str, warm_ups: dict[str, WarmUp], settings: Settings) -> Latency | None:
+    """Return what was measured of a participant; ``None`` if it failed."""
+    if name not in schedule.series:
         return None
-    series, warm_up = race.series[name], warm_ups[name]
+    series, warm_up = schedule.series[name], warm_ups[name]
     rounds_s = list(series.rounds_s.values())
     if not rounds_s or math.isnan(sum(rounds_s)):  # it failed among these rounds
         return None
@@ -170,22 +171,22 @@ def _latency(race: Rounds, name: str, warm_ups: dict[str, WarmUp], settings: Set
     )
 
 
-def _record_speedups(subjects: Sequence[Subject], batch_size: int, race: Rounds) -> None:
+def _record_speedups(subjects: Sequence[VariantUnderTest], batch_size: int, schedule: Rounds) -> None:
     timed = [subject for subject in subjects if batch_size in subject.latency]
     if not any(subject.name == BASELINE for subject in timed):
         return
     for subject in timed:
         if subject.name != BASELINE:
-            subject.speedup[batch_size] = Speedup.of(race.speedup(BASELINE, subject.name))
+            subject.speedup[batch_size] = Speedup.of(schedule.speedup(BASELINE, subject.name))
 
 
-def _record_paces(subjects: Sequence[Subject], batch_size: int, race: Rounds) -> None:
+def _record_relative_latencies(subjects: Sequence[VariantUnderTest], batch_size: int, schedule: Rounds) -> None:
     for subject in subjects:
         if batch_size in subject.latency:
-            subject.pace[batch_size] = Pace.of(race.log_ratio(subject.name, to=YARDSTICK))
+            subject.relative_latency[batch_size] = RelativeLatency.of(schedule.log_ratio(subject.name, to=REFERENCE))
 
 
-def _mark_noisy(subjects: Sequence[Subject], settings: Settings) -> None:
+def _mark_noisy(subjects: Sequence[VariantUnderTest], settings: Settings) -> None:
     baseline = next((subject.latency for subject in subjects if subject.name == BASELINE), {})
     for subject in subjects:
         reason = noise.noisy(subject.speedup, subject.latency, baseline, settings.precision)

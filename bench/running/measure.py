@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.core.errors import OwnModelError
+from bench.core.errors import UserModelError
 from bench.results.run import Run
 from bench.running.settings import DEFAULT_BATCH_SIZES, DEFAULT_PRECISION, DEFAULT_RUNS, DEFAULT_TIMEOUT_S
 from bench.worker.user.callables import Part, PickledPart
-from bench.worker.user.model import SUITE, OwnModel
+from bench.worker.user.model import SUITE, UserModel
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -57,7 +57,7 @@ def measure(
     from bench.running.runner import run
 
     if not isinstance(model, nn.Module):
-        raise OwnModelError(f"what is to be measured is a {type(model).__name__}; give a torch.nn.Module.")
+        raise UserModelError(f"what is to be measured is a {type(model).__name__}; give a torch.nn.Module.")
     named = name or type(model).__name__
     with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:  # of this user alone
 
@@ -67,7 +67,7 @@ def measure(
         def optional(value: object, called: str) -> Part | None:
             return None if value is None else part(value, called, getattr(value, "__name__", called))
 
-        own = OwnModel(
+        own = UserModel(
             task=SUITE,
             name_in_task=named,
             model=part(model, "the model", named),

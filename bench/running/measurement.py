@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.core.errors import CheckpointError, OwnModelError, QuantbenchError, UnsupportedError, WorkerError
+from bench.core.errors import CheckpointError, QuantbenchError, UnsupportedError, UserModelError, WorkerError
 from bench.measuring.latency.rounds import Block
 from bench.results.evaluation import Evaluation
-from bench.results.run import Agreement, Latency, Pace, Row, Speedup, Status
+from bench.results.run import Agreement, Latency, RelativeLatency, Row, Speedup, Status
 from bench.techniques.base import Technique
 from bench.worker.messages import VariantFacts, VariantRequest
 from bench.worker.process import Worker
-from bench.worker.user.model import OwnEvaluation
+from bench.worker.user.model import UserEvaluation
 
 SETTLE_S = 0.03
 """Pause after a block of several threads: an idle OpenMP pool spins on for a while and would disturb the next.
@@ -30,12 +30,12 @@ def settling(threads: int) -> Callable[[], None]:
 
 
 @dataclass
-class Subject:
+class VariantUnderTest:
     """One variant while it is measured."""
 
     technique: Technique
     request: VariantRequest
-    obstacle: Exception | None
+    unsupported_reason: Exception | None
     """Why it cannot be had, known before trying: unsupported here, or a training that failed."""
     worker: Worker | None = None
     status: Status = "ok"
@@ -45,13 +45,13 @@ class Subject:
     """Whether its packed file gave the same logits in a fresh process."""
     notes: list[str] = field(default_factory=list)
     evaluation: Evaluation | None = None
-    own_evaluation: OwnEvaluation | None = None
+    user_evaluation: UserEvaluation | None = None
     """In its place, of a user's model."""
     output_error: float | None = None
     agreement: Agreement | None = None
     latency: dict[int, Latency] = field(default_factory=dict)
     speedup: dict[int, Speedup] = field(default_factory=dict)
-    pace: dict[int, Pace] = field(default_factory=dict)
+    relative_latency: dict[int, RelativeLatency] = field(default_factory=dict)
     _process: tuple[str, float] = ("", 0.0)
     """What its worker is made of."""
 
@@ -67,8 +67,8 @@ class Subject:
 
     def start(self, host: str, timeout_s: float) -> None:
         """Give the variant its process, or the reason why it has none."""
-        if self.obstacle is not None:
-            self.fail(self.obstacle)
+        if self.unsupported_reason is not None:
+            self.fail(self.unsupported_reason)
         else:
             self._process = (host, timeout_s)
             self.worker = Worker(host, timeout_s)
@@ -80,7 +80,7 @@ class Subject:
 
     def fail(self, error: Exception) -> None:
         """Take the variant out of the measurement; what was measured of it before stands."""
-        if isinstance(error, CheckpointError | OwnModelError):  # concerns every variant, and the user can put it right
+        if isinstance(error, CheckpointError | UserModelError):  # concerns every variant, and the user can put it right
             raise error
         if self.status != "ok":  # what follows from a failure does not hide it
             return
@@ -97,7 +97,7 @@ class Subject:
     def row(self) -> Row:
         """Return all that was measured."""
         facts = self.facts
-        judged = self.evaluation or self.own_evaluation
+        judged = self.evaluation or self.user_evaluation
         return Row(
             task=self.request.task,
             model=self.request.model,
@@ -119,12 +119,12 @@ class Subject:
             peak_memory_bytes=facts.peak_memory_bytes if facts else None,
             accuracy=judged.accuracy if judged else None,
             right=self.evaluation.right_bits if self.evaluation else None,
-            accuracy_share=self.own_evaluation.share if self.own_evaluation else None,
+            accuracy_share=self.user_evaluation.share if self.user_evaluation else None,
             agreement=self.agreement,
             output_error=self.output_error,
             latency=self.latency,
             speedup=self.speedup,
-            pace=self.pace,
+            relative_latency=self.relative_latency,
         )
 
 
@@ -133,7 +133,7 @@ def _cold(latency: dict[int, Latency]) -> Sequence[str]:
     return [f"the warm-up did not settle at batch {' and '.join(cold)}"] if cold else []
 
 
-class RemoteEntrant:
+class RemoteParticipant:
     """A variant's part in the rounds of one batch size, in its process; after a failure it reads NaN.
 
     ``fail`` hears of the failure, once; the other variants go on.
@@ -145,11 +145,11 @@ class RemoteEntrant:
         self._fail = fail
         self._failed = False
 
-    def begin_renewal(self) -> None:
+    def begin_reallocation(self) -> None:
         """Start to lay the variant out anew in memory."""
-        self._try(lambda: self._worker.send("renew", self._batch_size))
+        self._try(lambda: self._worker.send("reallocate", self._batch_size))
 
-    def end_renewal(self) -> None:
+    def end_reallocation(self) -> None:
         """Wait until that is done."""
         self._try(self._worker.receive)
 

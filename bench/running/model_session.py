@@ -18,8 +18,8 @@ from bench.results.run import Machine
 from bench.running.datasets import load_datasets
 from bench.running.settings import check_data
 from bench.running.suites import Selected, check_layers, select_models
-from bench.running.weights import provide, require_cache, training_order
-from bench.storage.checkpoint import Header, Order, Teaching
+from bench.running.weights import load_or_train, require_cache, training_order
+from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.tasks.source import DataPolicy
 from bench.techniques.base import Technique
 from bench.worker.messages import PREPARATION_HOST, VARIANT_HOST, DatasetSummary, VariantFacts, VariantRequest
@@ -28,15 +28,15 @@ from bench.worker.user.model import require_supplied
 
 
 @dataclass(frozen=True)
-class Made:
+class EvaluatedVariant:
     """A variant that was made and has answered the test set."""
 
     facts: VariantFacts
     evaluation: Evaluation
 
 
-class Workshop:
-    """Works on one model; see ``workshop``."""
+class ModelSession:
+    """Works on one model; see ``model_session``."""
 
     def __init__(self, selected: Selected, dataset: DatasetSummary, here: Machine, device: str, bars: Bars) -> None:
         self.selected = selected
@@ -46,40 +46,48 @@ class Workshop:
         self.bars = bars
 
     def order(
-        self, technique: Technique, seed: int = 0, epochs: int | None = None, teaching: Teaching | None = None
-    ) -> Order:
+        self,
+        technique: Technique,
+        seed: int = 0,
+        epochs: int | None = None,
+        distillation_spec: DistillationSpec | None = None,
+    ) -> TrainingSpec:
         """Return what must be trained for a technique.
 
         Raises ``UnknownNameError`` if it names a layer that is none, and ``RequestError`` if it cannot work here.
         """
         check_layers([technique], self.dataset.layers[self.selected.spec.name])
         self.require_possible(technique)
-        return training_order(self.dataset, self.selected.spec.name, technique, seed, self.device, epochs, teaching)
+        return training_order(
+            self.dataset, self.selected.spec.name, technique, seed, self.device, epochs, distillation_spec
+        )
 
     def require_possible(self, technique: Technique, engine: str | None = None) -> None:
         """Raise ``RequestError`` if the technique cannot work on this device, or with the ``engine`` chosen."""
-        reason = technique.obstacle(self.device, engine or machine.DEFAULT_ENGINE, self.machine.quantized_engines)
+        reason = technique.unsupported_reason(
+            self.device, engine or machine.DEFAULT_ENGINE, self.machine.quantized_engines
+        )
         if reason and engine is None:  # most commands have no --engine to try
             reason = f"{reason.partition(';')[0]}; choose another technique, or another --device"
         if reason:
             raise RequestError(f"{technique.name} cannot be had here: {reason}.")
 
-    def train(self, orders: Sequence[Order], retrain: bool = False) -> list[Header | Exception]:
+    def train(self, orders: Sequence[TrainingSpec], retrain: bool = False) -> list[Header | Exception]:
         """Return each order's header, or why its training failed; checkpoints that are there are not trained again."""
         wanted = list({order.path: order for order in orders}.values())
         cores = 1 if self.device == "cuda" else machine.usable_cores()
-        headers = provide(wanted, self.dataset, retrain, cores, self.bars.bar)
+        headers = load_or_train(wanted, self.dataset, retrain, cores, self.bars.bar)
         by_path = {order.path: header for order, header in zip(wanted, headers, strict=True)}
         return [by_path[order.path] for order in orders]
 
-    def train_one(self, order: Order) -> Header:
+    def train_one(self, order: TrainingSpec) -> Header:
         """Return the order's header; raises what its training failed of."""
         [header] = self.train([order])
         if isinstance(header, Exception):
             raise header
         return header
 
-    def request(self, technique: Technique, order: Order, packed: Path) -> VariantRequest:
+    def request(self, technique: Technique, order: TrainingSpec, packed: Path) -> VariantRequest:
         """Return the request for a variant of trained weights, packed into the file ``packed``."""
         return VariantRequest(
             task=self.selected.task.name,
@@ -95,11 +103,11 @@ class Workshop:
             largest_batch=1,
         )
 
-    def make(self, variants: Sequence[tuple[Technique, Order]]) -> list[Made | Exception]:
+    def make(self, variants: Sequence[tuple[Technique, TrainingSpec]]) -> list[EvaluatedVariant | Exception]:
         """Make variants, as many at once as there are cores, and let each answer the whole test set."""
         at_once = machine.usable_cores()
         show = self.bars.bar(f"evaluate {self.selected.name}")
-        made: list[Made | Exception] = []
+        made: list[EvaluatedVariant | Exception] = []
         for first in range(0, len(variants), at_once):
             show(first, len(variants))
             made += self._make(variants[first : first + at_once])
@@ -107,20 +115,20 @@ class Workshop:
         return made
 
     def make_trained(
-        self, variants: Sequence[tuple[Technique, Order]], headers: Sequence[Header | Exception]
-    ) -> list[Made | Exception]:
+        self, variants: Sequence[tuple[Technique, TrainingSpec]], headers: Sequence[Header | Exception]
+    ) -> list[EvaluatedVariant | Exception]:
         """Make the variants whose weights were trained, as ``make`` does; for the others return why they were not."""
         trained = [isinstance(header, Header) for header in headers]
         made = iter(self.make(list(itertools.compress(variants, trained))))
         return [header if isinstance(header, Exception) else next(made) for header in headers]
 
-    def _make(self, variants: Sequence[tuple[Technique, Order]]) -> list[Made | Exception]:
+    def _make(self, variants: Sequence[tuple[Technique, TrainingSpec]]) -> list[EvaluatedVariant | Exception]:
         workers = [Worker(VARIANT_HOST) for _ in variants]
         requests = [
             self.request(technique, order, self.dataset.path.with_name(f"{position}.packed"))
             for position, (technique, order) in enumerate(variants)
         ]
-        made: dict[int, Made | Exception] = {}
+        made: dict[int, EvaluatedVariant | Exception] = {}
         facts: dict[int, VariantFacts] = {}
         try:
             builds = [Job(worker, "build", (request,)) for worker, request in zip(workers, requests, strict=True)]
@@ -133,7 +141,9 @@ class Workshop:
             answers = [Job(workers[position], "evaluate", ()) for position in positions]
             for index, outcome in run_jobs(answers, len(workers)):
                 position = positions[index]
-                made[position] = outcome if isinstance(outcome, Exception) else Made(facts[position], outcome)
+                made[position] = (
+                    outcome if isinstance(outcome, Exception) else EvaluatedVariant(facts[position], outcome)
+                )
         finally:
             for worker in workers:
                 worker.close()
@@ -141,7 +151,7 @@ class Workshop:
                 request.packed.unlink(missing_ok=True)
         return [made[position] for position in range(len(variants))]
 
-    def export(self, technique: Technique, order: Order, path: Path) -> VariantFacts:
+    def export(self, technique: Technique, order: TrainingSpec, path: Path) -> VariantFacts:
         """Write the packed file of a variant to ``path``, once another process has rebuilt it to the same logits.
 
         Raises ``CheckpointError`` if it does not give the same.
@@ -168,14 +178,14 @@ class Workshop:
 
 
 @contextmanager
-def workshop(
+def model_session(
     model: str,
     *,
     device: str = "cpu",
     data: DataPolicy = "auto",
     data_root: Path | str | None = None,
     progress: bool | None = None,
-) -> Iterator[Workshop]:
+) -> Iterator[ModelSession]:
     """Load the data of ``model`` (``task/model``); raises ``bench.QuantbenchError``."""
     require_supplied(model)
     root = check_data(data, data_root)
@@ -194,4 +204,4 @@ def workshop(
         machine.require_device(device, here)
         with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
             datasets = load_datasets([selected[0].task], data, root, Path(folder), bars)
-            yield Workshop(selected[0], datasets[selected[0].task], here, device, bars)
+            yield ModelSession(selected[0], datasets[selected[0].task], here, device, bars)

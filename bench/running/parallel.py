@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from bench.core.progress import Bars
-from bench.running.measurement import Subject
+from bench.running.measurement import VariantUnderTest
 from bench.worker.process import Job, Worker, run_jobs
 
 
 class Call(NamedTuple):
     """One call on behalf of a variant, of its own process or of another."""
 
-    subject: Subject
+    subject: VariantUnderTest
     worker: Worker
     method: str
     args: tuple[object, ...] = ()
@@ -22,7 +22,7 @@ class Call(NamedTuple):
 class Stage:
     """The variants of one model, and the cores and bars for what is done to all of them."""
 
-    def __init__(self, subjects: Sequence[Subject], cores: int, bars: Bars, name: str) -> None:
+    def __init__(self, subjects: Sequence[VariantUnderTest], cores: int, bars: Bars, name: str) -> None:
         self.name = name
         self.bars = bars
         self._at_once = max(1, cores // subjects[0].request.threads)
@@ -30,9 +30,9 @@ class Stage:
     def call(
         self,
         method: str,
-        subjects: Sequence[Subject],
-        arguments: Callable[[Subject], tuple[object, ...]] = lambda _: (),
-    ) -> Iterator[tuple[Subject, Any]]:
+        subjects: Sequence[VariantUnderTest],
+        arguments: Callable[[VariantUnderTest], tuple[object, ...]] = lambda _: (),
+    ) -> Iterator[tuple[VariantUnderTest, Any]]:
         """Call one method of all that have a process; yield (subject, result) of those that did not fail."""
         living = [(subject, subject.worker) for subject in subjects if subject.worker is not None]
         calls = [Call(subject, worker, method, arguments(subject)) for subject, worker in living]

@@ -1,8 +1,9 @@
 """A computation that never changes, timed beside the variants of every model: what their latencies are held against.
 
 A shared machine may run everything a third slower for a quarter of an hour, so two runs of one model cannot be
-compared in seconds. What slows a row slows the yardstick in the same rounds too; their ratio, the row's *pace*, is what
-``bench compare`` holds against the pace of another run.
+compared in seconds. What slows a row slows the reference workload in the same rounds too; their ratio, the row's
+*relative latency*, is what
+``bench compare`` holds against that of another run.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ from collections.abc import Mapping
 
 from bench.core.errors import QuantbenchError, WorkerError
 from bench.measuring.latency.blocks import WarmUp
-from bench.measuring.latency.rounds import Entrant
+from bench.measuring.latency.rounds import Participant
 from bench.results.run import Latency, Settings
-from bench.running.measurement import RemoteEntrant
+from bench.running.measurement import RemoteParticipant
 from bench.worker.process import Worker
 
-NAME = "the yardstick"
-"""Among the entrants; no technique is called so."""
-YARDSTICK_HOST = "bench.worker.reference_host:YardstickHost"
+NAME = "the reference workload"
+"""Among the participants; no technique is called so."""
+REFERENCE_HOST = "bench.worker.reference_host:YardstickHost"
 
 
-class Yardstick:
-    """The yardstick beside one model; if its process fails, the model is measured without."""
+class ReferenceWorkload:
+    """The reference beside one model; if its process fails, the model is measured without."""
 
     def __init__(self, settings: Settings) -> None:
         self.latency: dict[int, Latency] = {}
@@ -39,7 +40,7 @@ class Yardstick:
         """Warm up in a fresh process; return how that went by batch size, nothing if it failed."""
         self.close()
         settings = self._settings
-        self._worker = Worker(YARDSTICK_HOST, settings.timeout_s)
+        self._worker = Worker(REFERENCE_HOST, settings.timeout_s)
         try:
             self._worker.call("build", settings.threads, settings.device)
             warm_ups: dict[int, WarmUp] = self._worker.call("warm_up", settings.batch_sizes, settings.pinned_cores)
@@ -48,11 +49,11 @@ class Yardstick:
             return {}
         return warm_ups
 
-    def entrants(self, batch_size: int) -> Mapping[str, Entrant]:
+    def participants(self, batch_size: int) -> Mapping[str, Participant]:
         """Return its part in the rounds of one batch size; nothing where it failed."""
         if self._worker is None:
             return {}
-        return {NAME: RemoteEntrant(self._worker, batch_size, lambda error: self.close())}
+        return {NAME: RemoteParticipant(self._worker, batch_size, lambda error: self.close())}
 
     def close(self) -> None:
         """End its process."""

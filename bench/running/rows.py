@@ -8,21 +8,25 @@ from bench.core.progress import Bars
 from bench.results.evaluation import Evaluation
 from bench.results.run import BASELINE, Agreement, Row, Settings
 from bench.running.latency import measure_latency
-from bench.running.measurement import Subject
+from bench.running.measurement import VariantUnderTest
 from bench.running.parallel import Call, Stage
-from bench.running.reference import Yardstick
+from bench.running.reference import ReferenceWorkload
 from bench.stats import proportions, times
 from bench.worker.messages import VARIANT_HOST
 from bench.worker.process import Worker
-from bench.worker.user.model import OwnEvaluation
+from bench.worker.user.model import UserEvaluation
 
 
 def measure_model(
-    subjects: Sequence[Subject], settings: Settings, cores: int, bars: Bars, yardstick: Yardstick | None = None
+    subjects: Sequence[VariantUnderTest],
+    settings: Settings,
+    cores: int,
+    bars: Bars,
+    reference: ReferenceWorkload | None = None,
 ) -> list[Row]:
     """Return a row for each variant of one model.
 
-    Conversion and accuracy use all ``cores`` at once; latency has the machine to itself, but for the ``yardstick``.
+    Conversion and accuracy use all ``cores`` at once; latency has the machine to itself, but for the ``reference``.
     Raises ``CheckpointError``, and ``RequestError`` if the budget is too short; any other failure is a row.
     """
     stage = Stage(subjects, cores, bars, f"{subjects[0].request.task}/{subjects[0].request.model}")
@@ -33,10 +37,10 @@ def measure_model(
             subject.facts = facts
         _answer_and_verify(subjects, settings, stage)
         _compare_answers(subjects)
-        measure_latency(subjects, settings, stage, yardstick)
+        measure_latency(subjects, settings, stage, reference)
     finally:
-        if yardstick is not None:
-            yardstick.close()
+        if reference is not None:
+            reference.close()
         for subject in subjects:
             subject.close()
             subject.request.packed.unlink(missing_ok=True)
@@ -49,7 +53,7 @@ def tally(rows: Sequence[Row]) -> str:
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
 
 
-def _answer_and_verify(subjects: Sequence[Subject], settings: Settings, stage: Stage) -> None:
+def _answer_and_verify(subjects: Sequence[VariantUnderTest], settings: Settings, stage: Stage) -> None:
     """Answer the test set; beside that rebuild every packed file in a fresh process and compare the logits."""
     living = [(subject, subject.worker) for subject in subjects if subject.worker is not None]
     packed = [subject for subject, _ in living if subject.facts is not None and subject.facts.packed_bytes]
@@ -65,8 +69,8 @@ def _answer_and_verify(subjects: Sequence[Subject], settings: Settings, stage: S
                 _note_reload(call.subject, outcome)
             elif isinstance(outcome, Exception):
                 call.subject.fail(outcome)
-            elif isinstance(outcome, OwnEvaluation):
-                call.subject.own_evaluation = outcome
+            elif isinstance(outcome, UserEvaluation):
+                call.subject.user_evaluation = outcome
             else:
                 call.subject.evaluation = outcome
     finally:
@@ -74,7 +78,7 @@ def _answer_and_verify(subjects: Sequence[Subject], settings: Settings, stage: S
             worker.close()
 
 
-def _note_reload(subject: Subject, outcome: object) -> None:
+def _note_reload(subject: VariantUnderTest, outcome: object) -> None:
     subject.verified = subject.facts is not None and outcome == subject.facts.fingerprint
     if isinstance(outcome, Exception):
         subject.notes.append(f"no packed size: its file cannot be reloaded ({outcome})")
@@ -82,12 +86,12 @@ def _note_reload(subject: Subject, outcome: object) -> None:
         subject.notes.append("no packed size: its file reloads to other logits")
 
 
-def _compare_answers(subjects: Sequence[Subject]) -> None:
+def _compare_answers(subjects: Sequence[VariantUnderTest]) -> None:
     baseline = next((subject.evaluation for subject in subjects if subject.name == BASELINE), None)
-    own = next((subject.own_evaluation for subject in subjects if subject.name == BASELINE), None)
+    own = next((subject.user_evaluation for subject in subjects if subject.name == BASELINE), None)
     for subject in subjects:
-        if own is not None and subject.name != BASELINE and subject.own_evaluation is not None:
-            subject.output_error = times.relative_error(own.outputs, subject.own_evaluation.outputs)
+        if own is not None and subject.name != BASELINE and subject.user_evaluation is not None:
+            subject.output_error = times.relative_error(own.outputs, subject.user_evaluation.outputs)
         if baseline is not None and subject.name != BASELINE and subject.evaluation is not None:
             subject.agreement = _agreement(baseline, subject.evaluation)
 

@@ -11,7 +11,7 @@ from bench.core import files
 from bench.core.errors import RunFileError
 from bench.report import markdown, pictures
 from bench.results import run_file
-from bench.results.run import Data, Machine, Row, Run, Settings, Training, Yardstick
+from bench.results.run import Data, Machine, ReferenceLatency, Row, Run, Settings, Training
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
@@ -84,7 +84,11 @@ class RunBook:
         return any(row.full_model == name for row in self.run.rows)
 
     def add(
-        self, data: Data, trainings: Sequence[Training], rows: Sequence[Row], yardsticks: Sequence[Yardstick] = ()
+        self,
+        data: Data,
+        trainings: Sequence[Training],
+        rows: Sequence[Row],
+        references: Sequence[ReferenceLatency] = (),
     ) -> None:
         """Record one model's rows and what they stand on, on disk too."""
         known = any(entry.task == data.task for entry in self.run.data)
@@ -95,7 +99,7 @@ class RunBook:
                 "data": self.run.data if known else [*self.run.data, data],
                 "trainings": [*self.run.trainings, *trainings],
                 "rows": [*self.run.rows, *rows],
-                "yardsticks": [*self.run.yardsticks, *yardsticks],
+                "references": [*self.run.references, *references],
             }
         )
         self._save()

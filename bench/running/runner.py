@@ -14,7 +14,7 @@ from bench.results import run as result
 from bench.results.run import Machine, Run
 from bench.running import reference
 from bench.running.datasets import load_datasets
-from bench.running.measurement import Subject
+from bench.running.measurement import VariantUnderTest
 from bench.running.provenance import data_of, training_of
 from bench.running.rows import measure_model, tally
 from bench.running.run_folder import RunBook
@@ -28,20 +28,20 @@ from bench.running.settings import (
     several,
 )
 from bench.running.suites import Selected, check_layers, select_models, select_techniques
-from bench.running.user_models import run_own
-from bench.running.weights import provide, require_cache, training_order
+from bench.running.user_models import run_user_models
+from bench.running.weights import load_or_train, require_cache, training_order
 from bench.tasks.source import DataPolicy
 from bench.techniques.base import Technique
 from bench.worker.messages import PREPARATION_HOST, DatasetSummary, VariantRequest
 from bench.worker.process import Worker
-from bench.worker.user.model import SUITE, OwnModel, own_models, titles
+from bench.worker.user.model import SUITE, UserModel, titles, user_models
 
 
 def run(
     suite: str = "lab",
     *,
     tasks: str | Sequence[str] = (),
-    models: str | Sequence[str | OwnModel] = (),
+    models: str | Sequence[str | UserModel] = (),
     inputs: str | None = None,
     evaluate: str | None = None,
     calibrate: str | None = None,
@@ -83,7 +83,7 @@ def run(
         "--retrain": retrain,
     }
     parts = {"inputs": inputs, "evaluate": evaluate, "calibrate": calibrate}
-    own = own_models(models, parts, [option for option, given in supplied_only.items() if given])
+    own = user_models(models, parts, [option for option, given in supplied_only.items() if given])
     if not own:
         require_cache()
     selected = [] if own else select_models(suite, tasks, [str(name) for name in models])
@@ -116,7 +116,7 @@ def run(
         book = RunBook.open(folder, settings, here)
         pending = [entry for entry in selected if not book.has(entry.name)]
         with tempfile.TemporaryDirectory(prefix="quantbench-") as shared:
-            run_own(own, chosen, book, Path(shared), bars)
+            run_user_models(own, chosen, book, Path(shared), bars)
             needed = list(dict.fromkeys(entry.task for entry in pending))
             datasets = load_datasets(needed, data, root, Path(shared), bars)
             book.require_same_data({task.name: dataset.identity for task, dataset in datasets.items()})
@@ -161,7 +161,7 @@ def _run_task(
     unsupported = {
         technique.name: UnsupportedError(reason)
         for technique in techniques
-        if (reason := technique.obstacle(settings.device, settings.engine, engines))
+        if (reason := technique.unsupported_reason(settings.device, settings.engine, engines))
     }
     orders = {
         (entry.name, technique.name): training_order(
@@ -172,7 +172,7 @@ def _run_task(
         if technique.name not in unsupported
     }
     wanted = list({order.path: order for order in orders.values()}.values())  # techniques share trainings
-    headers = provide(wanted, dataset, retrain, cores, bars.bar)
+    headers = load_or_train(wanted, dataset, retrain, cores, bars.bar)
     trained = {order.path: header for order, header in zip(wanted, headers, strict=True)}
     for entry in selected:
         subjects = []
@@ -193,12 +193,12 @@ def _run_task(
                 threads=settings.threads,
                 largest_batch=max(settings.batch_sizes),
             )
-            subjects.append(Subject(technique, request, unsupported.get(technique.name, failed)))
-        beside = reference.Yardstick(settings)
+            subjects.append(VariantUnderTest(technique, request, unsupported.get(technique.name, failed)))
+        beside = reference.ReferenceWorkload(settings)
         rows = measure_model(subjects, settings, cores, bars, beside)
         of_model = dict.fromkeys(order.path for (name, _), order in orders.items() if name == entry.name)
         trainings = [
             training_of(entry, header) for path in of_model if not isinstance(header := trained[path], Exception)
         ]
-        book.add(data, trainings, rows, [result.Yardstick(model=entry.name, latency=beside.latency)])
+        book.add(data, trainings, rows, [result.ReferenceLatency(model=entry.name, latency=beside.latency)])
         bars.say(f"{entry.name}: {tally(rows)}")

@@ -81,7 +81,7 @@ def check_layers(techniques: Sequence[Technique], layers: Iterable[str]) -> None
     """Raise ``UnknownNameError`` for a layer that a technique's name mentions and that is none of ``layers``."""
     known = set(layers)
     for each in techniques:
-        for layer in each.mentioned:
+        for layer in each.named_layers:
             if layer not in known:
                 raise UnknownNameError("layer", layer, known)
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.core.errors import OwnModelError, UnsupportedError, WorkerError
+from bench.core.errors import UnsupportedError, UserModelError, WorkerError
 from bench.core.progress import Bars
 from bench.measuring import machine
 from bench.results import run
 from bench.results.run import Data, Settings
-from bench.running.measurement import Subject
-from bench.running.reference import Yardstick
+from bench.running.measurement import VariantUnderTest
+from bench.running.reference import ReferenceWorkload
 from bench.running.rows import measure_model, tally
 from bench.running.run_folder import RunBook
 from bench.techniques.base import Technique
 from bench.worker.messages import VariantRequest
 from bench.worker.process import Worker
-from bench.worker.user.model import OWN_HOST, OwnFacts, OwnModel, OwnRequest
+from bench.worker.user.model import USER_HOST, UserFacts, UserModel, UserRequest
 
 
-def run_own(
-    models: Sequence[OwnModel], techniques: Sequence[Technique], book: RunBook, folder: Path, bars: Bars
+def run_user_models(
+    models: Sequence[UserModel], techniques: Sequence[Technique], book: RunBook, folder: Path, bars: Bars
 ) -> None:
-    """Measure model after model, those that the run has not yet; raises ``OwnModelError`` before the first."""
+    """Measure model after model, those that the run has not yet; raises ``UserModelError`` before the first."""
     settings = book.run.settings
     pending = [model for model in models if not book.has(model.name)]
     book.require_same_data({model.task: ("own", model.source()) for model in models})
@@ -32,24 +32,24 @@ def run_own(
     ]
     for model, facts in zip(pending, taken_on, strict=True):
         subjects = [
-            _subject(technique, OwnRequest(model, facts, settings.seed or 0), book, folder / f"{position}.packed")
+            _subject(technique, UserRequest(model, facts, settings.seed or 0), book, folder / f"{position}.packed")
             for position, technique in enumerate(techniques)
         ]
-        beside = Yardstick(settings)
+        beside = ReferenceWorkload(settings)
         rows = measure_model(subjects, settings, machine.usable_cores(), bars, beside)
-        book.add(_data(model, facts), [], rows, [run.Yardstick(model=model.name, latency=beside.latency)])
+        book.add(_data(model, facts), [], rows, [run.ReferenceLatency(model=model.name, latency=beside.latency)])
         bars.say(f"{model.name}: {tally(rows)}")
 
 
-def _take_on(model: OwnModel, settings: Settings, path: Path, bars: Bars) -> OwnFacts:
+def _take_on(model: UserModel, settings: Settings, path: Path, bars: Bars) -> UserFacts:
     show = bars.bar(f"build {model.name}")
     show(0, 1)
-    worker = Worker(OWN_HOST, settings.timeout_s)
+    worker = Worker(USER_HOST, settings.timeout_s)
     try:
-        facts: OwnFacts = worker.call("take_on", model, path, settings.batch_sizes, settings.seed, settings.threads)
+        facts: UserFacts = worker.call("take_on", model, path, settings.batch_sizes, settings.seed, settings.threads)
     except WorkerError as error:
-        raise OwnModelError(
-            f"{model.model.words} cannot be built and tried on its inputs ({error}); mend the model."
+        raise UserModelError(
+            f"{model.model.words} cannot be built and tried on its inputs ({error}); fix the model."
         ) from error
     finally:
         worker.close()
@@ -57,7 +57,7 @@ def _take_on(model: OwnModel, settings: Settings, path: Path, bars: Bars) -> Own
     return facts
 
 
-def _subject(technique: Technique, own: OwnRequest, book: RunBook, packed: Path) -> Subject:
+def _subject(technique: Technique, own: UserRequest, book: RunBook, packed: Path) -> VariantUnderTest:
     settings = book.run.settings
     request = VariantRequest(
         task=own.model.task,
@@ -73,16 +73,16 @@ def _subject(technique: Technique, own: OwnRequest, book: RunBook, packed: Path)
         largest_batch=max(settings.batch_sizes),
         own=own,
     )
-    reason = technique.obstacle(settings.device, settings.engine, book.run.machine.quantized_engines)
+    reason = technique.unsupported_reason(settings.device, settings.engine, book.run.machine.quantized_engines)
     if technique.trained_as:
         reason = (
             f"{technique.name} takes part in the training, and models of your own are measured as they are; "
             f"range-linear is its like for a trained model"
         )
-    return Subject(technique, request, UnsupportedError(reason) if reason else None)
+    return VariantUnderTest(technique, request, UnsupportedError(reason) if reason else None)
 
 
-def _data(model: OwnModel, facts: OwnFacts) -> Data:
+def _data(model: UserModel, facts: UserFacts) -> Data:
     title, _, _ = model.model.title.partition(":")
     return Data(
         task=model.task,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from bench.core.errors import RequestError
 from bench.core.report import Report
 from bench.storage import checkpoint
-from bench.storage.checkpoint import Header, Order, Teaching
+from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.techniques.base import Technique
 from bench.worker.messages import PREPARATION_HOST, DatasetSummary
 from bench.worker.process import Job, Worker, run_jobs
@@ -22,8 +22,8 @@ def training_order(
     seed: int,
     device: str,
     epochs: int | None = None,
-    teaching: Teaching | None = None,
-) -> Order:
+    distillation_spec: DistillationSpec | None = None,
+) -> TrainingSpec:
     """Return what must be trained before ``technique`` can be applied; ``epochs`` take the place of the recipe's."""
     spec = dataset.specs[model]
     spec = replace(
@@ -39,12 +39,12 @@ def training_order(
         seed,
         device,
         technique.trained_as,
-        teaching,
+        distillation_spec,
     )
 
 
-def provide(
-    orders: Sequence[Order],
+def load_or_train(
+    orders: Sequence[TrainingSpec],
     dataset: DatasetSummary,
     retrain: bool,
     cores: int,
@@ -86,11 +86,11 @@ def provide(
     return [headers[position] for position in range(len(orders))]
 
 
-def _label(order: Order) -> str:
+def _label(order: TrainingSpec) -> str:
     return f"train {order.task}/{order.model} ({order.technique or order.precision})"
 
 
-def _work(order: Order, dataset: DatasetSummary) -> float:
+def _work(order: TrainingSpec, dataset: DatasetSummary) -> float:
     """Guess how long a training takes, to order trainings of one task: weights times epochs, float32 before half."""
     return (
         dataset.parameters[order.model] * int(order.recipe["epochs"]) * (2.0 if order.precision == "float32" else 1.0)

@@ -26,17 +26,17 @@ class VariantTimer:
         self._copies = _rotation(inputs)
         self._rest = 0
 
-    def renew(self) -> None:
+    def reallocate(self) -> None:
         """Copy model and inputs to new places and forget the old ones.
 
         Where that takes longer than a block, every second call does nothing, or more of them: laying out takes
-        about as long as measuring at most, and a large model's luck averages out over its many pages.
+        about as long as measuring at most, and a large model's bias averages out over its many pages.
         """
         if self._rest:
             self._rest -= 1
             return
         start = time.perf_counter()
-        # On the cores it is timed on: copied from elsewhere, a process kept some of its luck (false alarms showed it).
+        # On the cores it is timed on: copied from elsewhere, a process kept some of its bias (false alarms showed it).
         # Both copies exist for a moment, so the new one cannot lie where the old one did.
         self._variant, self._inputs = copy.deepcopy((self._variant, self._inputs))
         self._copies = _rotation(self._inputs)

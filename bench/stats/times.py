@@ -18,7 +18,7 @@ QUIET_SHARE = 0.25
 MIN_ROUNDS = 6
 """With fewer no interval is given."""
 MAX_GROUPS = 20
-START_LUCK = 0.005
+BETWEEN_PROCESSES = 0.005
 """By how much processes that hold the same model differ for as long as they live.
 
 The standard deviation of the logarithm of their ratio. The rounds of one process cannot show it, so that much is taken
@@ -26,15 +26,15 @@ for granted (docs/measuring.md).
 """
 THREADED_START_LUCK = 0.02
 """The same with several threads: how they came to share the cores lasts."""
-SITTING_LUCK = 0.007
-"""By how much the pace of one sitting differs from that of another, beyond what its rounds and starts show.
+BETWEEN_SESSIONS = 0.007
+"""By how much the relative latency of one session differs from that of another, beyond what its rounds and starts show.
 
 The standard deviation of the logarithm. An assumption: speed-ups of 12 fresh starts spread by about 1 %
 (docs/measuring.md), of which this is what rounds and starts are taken not to show; ``tests/benchmarks/gate.py`` tries
 it out on real runs.
 """
 DRIFT = 0.14
-"""The same of a latency in seconds, held against no yardstick; as much an assumption: shared machines are slower for
+"""The same of a latency in seconds, held against no reference; as much an assumption: shared machines are slower for
 minutes on end."""
 START_TRUST = 4
 """As how much evidence that assumption counts, in degrees of freedom, once several starts show what is so."""
@@ -140,9 +140,9 @@ def half_width(value: float, low: float, high: float, confidence: float) -> floa
     return (high - low) / 2 / value if confidence else math.inf
 
 
-def start_luck(threads: int) -> float:
+def between_processes(threads: int) -> float:
     """Return what is taken for granted of processes of so many threads."""
-    return START_LUCK if threads == 1 else THREADED_START_LUCK
+    return BETWEEN_PROCESSES if threads == 1 else THREADED_START_LUCK
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class LogRatio:
 
 
 def speedup(
-    baseline: Sequence[float], variant: Sequence[float], starts: Sequence[int] = (0,), luck: float = START_LUCK
+    baseline: Sequence[float], variant: Sequence[float], starts: Sequence[int] = (0,), prior: float = BETWEEN_PROCESSES
 ) -> Ratio:
     """Return ``baseline / variant`` as ``log_ratio`` has it, with its 95 % interval.
 
@@ -168,7 +168,7 @@ def speedup(
     """
     from scipy import special  # scipy.stats would take ten times as long to import
 
-    found = log_ratio(baseline, variant, starts, luck)
+    found = log_ratio(baseline, variant, starts, prior)
     if found.error is None:
         value = math.exp(found.value)
         return Ratio(value, value, value, 0.0, p_value=1.0, n=found.n)
@@ -184,7 +184,7 @@ def speedup(
 
 
 def log_ratio(
-    baseline: Sequence[float], variant: Sequence[float], starts: Sequence[int] = (0,), luck: float = START_LUCK
+    baseline: Sequence[float], variant: Sequence[float], starts: Sequence[int] = (0,), prior: float = BETWEEN_PROCESSES
 ) -> LogRatio:
     """Return the logarithm of ``baseline / variant``, each the mean of its fastest quarter of the paired rounds.
 
@@ -192,7 +192,7 @@ def log_ratio(
     (Chen and Revels 2016, Robust benchmarking in noisy environments, take the minimum; a quarter of the rounds
     also has a spread that can be estimated). ``starts`` are the positions of the first rounds of fresh processes. The
     variance of the logarithm is that within starts, from a bootstrap of each one's rounds, and that between starts, by
-    which it grows if starts are drawn too, moderated by ``luck`` (as Smyth 2004 does for few replicates). Draws keep
+    which it grows if starts are drawn too, moderated by ``prior`` (as Smyth 2004 does for few replicates). Draws keep
     the pairs together; rounds next to each other are drawn in groups, some ``MAX_GROUPS`` in all, because the
     machine's state lasts longer than a round (Künsch 1989, block bootstrap). The degrees of freedom are Satterthwaite's
     (1946), groups − 1 with one start. Raises ``ValueError`` for times that are not paired or not positive and for
@@ -222,15 +222,15 @@ def log_ratio(
     # The bootstrap's variance of a mean of m values is too small by (m - 1) / m; m is the quarter's groups.
     quiet_groups = max(2, _quarter(groups))
     within = _variance(pairs, bounds, same_starts, of_group) * quiet_groups / (quiet_groups - 1)
-    between, luck_freedom = luck**2, groups - 1
+    between, prior_freedom = prior**2, groups - 1
     if (count := len(starts)) > 1:
         drawn_starts = rng.integers(count, size=(BOOTSTRAP_DRAWS, count, 1))
         both = _variance(pairs, bounds, drawn_starts, of_group) * quiet_groups / (quiet_groups - 1)
         squares = max(0.0, both - within) * count**2  # of the starts' deviations from their mean, summed
-        luck_freedom = START_TRUST + count - 1
-        between = (START_TRUST * luck**2 + squares) / luck_freedom / count
+        prior_freedom = START_TRUST + count - 1
+        between = (START_TRUST * prior**2 + squares) / prior_freedom / count
     error = math.sqrt(within + between)
-    freedom = error**4 / (within**2 / (groups - 1) + between**2 / luck_freedom)
+    freedom = error**4 / (within**2 / (groups - 1) + between**2 / prior_freedom)
     return LogRatio(value, error, freedom, n)
 
 
@@ -248,15 +248,15 @@ def _variance(pairs: Any, bounds: Any, of_start: Any, of_group: Any) -> float:
     return float(np.var(np.concatenate(drawn), ddof=1))
 
 
-def change(before: LogRatio, after: LogRatio, luck: float = SITTING_LUCK) -> Ratio:
+def change(before: LogRatio, after: LogRatio, prior: float = BETWEEN_SESSIONS) -> Ratio:
     """Return by which factor a time has changed between two independent runs, with its 95 % interval.
 
-    Both are held against the same yardstick, so what slowed everything in one run is in neither; or each is the
-    logarithm of ``in_seconds``. Variances add, ``luck`` of each sitting among them, with Satterthwaite's degrees of
+    Both are held against the same reference, so what slowed everything in one run is in neither; or each is the
+    logarithm of ``in_seconds``. Variances add, ``prior`` of each session among them, with Satterthwaite's degrees of
     freedom. Without an error on either side there is no confidence.
     """
     value, n = after.value - before.value, min(before.n, after.n)
-    known = _error_of_change(before, after, luck)
+    known = _error_of_change(before, after, prior)
     if known is None:
         return Ratio(math.exp(value), math.exp(value), math.exp(value), 0.0, p_value=1.0, n=n)
     error, freedom = known
@@ -280,31 +280,31 @@ def log_ratio_of(interval: Interval, n: int) -> LogRatio:
     return LogRatio(math.log(interval.value), error, freedom, n)
 
 
-def least_growth(before: LogRatio, after: LogRatio, p_value: float, luck: float = SITTING_LUCK) -> float | None:
+def least_growth(before: LogRatio, after: LogRatio, p_value: float, prior: float = BETWEEN_SESSIONS) -> float | None:
     """Return the growth, as a share, that ``change`` would just give this p-value: a fall is told a little sooner.
 
     ``None`` without an error on either side.
     """
-    known = _error_of_change(before, after, luck)
+    known = _error_of_change(before, after, prior)
     if known is None:
         return None
     error, freedom = known
     return math.expm1(student_quantile(p_value, freedom) * error)
 
 
-def _error_of_change(before: LogRatio, after: LogRatio, luck: float) -> tuple[float, float] | None:
+def _error_of_change(before: LogRatio, after: LogRatio, prior: float) -> tuple[float, float] | None:
     """Return the standard error of a change and its degrees of freedom."""
     if before.error is None or after.error is None:
         return None
-    error = math.hypot(before.error, after.error, luck, luck)
+    error = math.hypot(before.error, after.error, prior, prior)
     shown = before.error**4 / before.freedom + after.error**4 / after.freedom
     return error, error**4 / shown if shown else MAX_FREEDOM
 
 
 def in_seconds(rounds_s: Sequence[float]) -> LogRatio:
-    """Return a latency, the mean of its fastest quarter, to be held against that of another sitting in seconds.
+    """Return a latency, the mean of its fastest quarter, to be held against that of another session in seconds.
 
-    What the rounds of one sitting differ by is little beside the ``DRIFT`` to be allowed for, and is left out.
+    What the rounds of one session differ by is little beside the ``DRIFT`` to be allowed for, and is left out.
     """
     error = 0.0 if len(rounds_s) >= MIN_ROUNDS else None
     return LogRatio(math.log(quiet_time(rounds_s)), error, MAX_FREEDOM, len(rounds_s))

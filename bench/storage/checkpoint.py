@@ -38,7 +38,7 @@ class DataIdentity(NamedTuple):
     fingerprint: str
 
 
-class Teaching(Record):
+class DistillationSpec(Record):
     """What a training takes from a model trained before."""
 
     teacher: str
@@ -50,7 +50,7 @@ class Teaching(Record):
     """Whether the training starts from the teacher's weights and statistics."""
 
 
-class Order(Record):
+class TrainingSpec(Record):
     """A checkpoint that is wanted: what decides its weights, up to the order of sums that threads change."""
 
     task: str
@@ -65,13 +65,13 @@ class Order(Record):
     data_fingerprint: str
     technique: str = ""
     """What took part in the training, such as ``dorefa:w2a2``; empty for a plain one."""
-    teaching: Teaching | None = None
+    distillation_spec: DistillationSpec | None = None
 
     @property
     def recipe_hash(self) -> str:
         """SHA-256 over the fields of an order, first 12 hex digits."""
         # Without defaults: fields that came later do not rename what was trained before.
-        fields = self.model_dump(include=set(Order.model_fields), exclude_defaults=True)
+        fields = self.model_dump(include=set(TrainingSpec.model_fields), exclude_defaults=True)
         canonical = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
@@ -94,10 +94,10 @@ class EpochRecord(Record):
     loss: float
     """The mean over its batches, each as it was before its step."""
     seconds: float
-    """Since the training began, of all its sittings."""
+    """Since the training began, of all its sessions."""
 
 
-class Header(Order):
+class Header(TrainingSpec):
     """The order that was carried out, and what came of it."""
 
     format: Literal[1] = 1
@@ -124,10 +124,10 @@ def order(
     seed: int,
     device: str,
     technique: str = "",
-    teaching: Teaching | None = None,
-) -> Order:
+    distillation_spec: DistillationSpec | None = None,
+) -> TrainingSpec:
     """Return the order for the weights of a resolved ``spec``, trained with ``technique`` and a teacher taking part."""
-    return Order.model_validate(
+    return TrainingSpec.model_validate(
         {
             "task": task,
             "model": spec.name,
@@ -140,7 +140,7 @@ def order(
             "data_kind": data.kind,
             "data_fingerprint": data.fingerprint,
             "technique": technique,
-            "teaching": teaching,
+            "distillation_spec": distillation_spec,
         }
     )
 
@@ -170,7 +170,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return hasher.hexdigest()
 
 
-def read_header(path: Path, wanted: Order | None = None, way_out: str = WAY_OUT) -> Header:
+def read_header(path: Path, wanted: TrainingSpec | None = None, way_out: str = WAY_OUT) -> Header:
     """Read the header alone; raises ``CheckpointError`` if the file is damaged, foreign or not what is ``wanted``."""
     try:
         with path.open("rb"):  # safetensors gives no true cause where this fails
@@ -191,7 +191,7 @@ def read_header(path: Path, wanted: Order | None = None, way_out: str = WAY_OUT)
             f"the checkpoint {path} has a header this version cannot read ({first['loc']}: {first['msg']}); {way_out}."
         ) from error
     if wanted is not None:
-        for name in Order.model_fields:
+        for name in TrainingSpec.model_fields:
             found, expected = getattr(header, name), getattr(wanted, name)
             if found != expected:
                 raise CheckpointError(

@@ -92,7 +92,7 @@ def load(path: Path, device: str = "cpu") -> PackedModel:
     if origin.built_by:
         raise CheckpointError(
             f"the packed file {path} is of a model of your own, which only {origin.built_by} can rebuild; "
-            f"give what that returns, and example inputs, to bench.storage.packed.load_own."
+            f"give what that returns, and example inputs, to bench.storage.packed.load_user_model."
         )
     place = _device(device)
     room = VALUES_PER_BYTE * path.stat().st_size
@@ -122,7 +122,7 @@ def load(path: Path, device: str = "cpu") -> PackedModel:
     return _converted(path, origin, technique, network, (example,), place)
 
 
-def load_own(path: Path, network: nn.Module, example: tuple[Tensor, ...], device: str = "cpu") -> PackedModel:
+def load_user_model(path: Path, network: nn.Module, example: tuple[Tensor, ...], device: str = "cpu") -> PackedModel:
     """Rebuild a variant of a user's model from its file and ``network``, the same model with any weights.
 
     ``network`` is changed in place. ``example`` has the types and shapes of its inputs, batch first; all values that
@@ -154,7 +154,7 @@ def _converted(
     place: torch.device,
 ) -> PackedModel:
     """Let the technique treat the network with zeros for values, and take those of the file."""
-    if reason := technique.obstacle(place.type, origin.engine, torch.backends.quantized.supported_engines):
+    if reason := technique.unsupported_reason(place.type, origin.engine, torch.backends.quantized.supported_engines):
         raise UnsupportedError(
             f"the packed file {path} cannot be used here ({reason.partition(';')[0]}); load it on another device, or "
             f"{WAY_OUT} on this machine."

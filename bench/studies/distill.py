@@ -18,10 +18,10 @@ from typing import Literal
 
 from bench.core.errors import RequestError, TrainingError
 from bench.results.distillation import Distillation, Route, Source, Student
-from bench.running.model_session import Made, Workshop, workshop
+from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
 from bench.running.settings import check_epochs, check_seed
 from bench.storage import checkpoint
-from bench.storage.checkpoint import Header, Order, Teaching
+from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.tasks.source import DataPolicy
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.low_bit import LowBit
@@ -66,30 +66,30 @@ def distill(
     _require(chain, sources, weight, temperature, seeds)
     techniques = {bits: _technique(family, bits, activations) for bits in chain}
     ways = [_Way("alone", "")] + [_Way(route, source) for route in ROUTES for source in sources]
-    with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
-        orders: dict[tuple[int, _Way, int], Order] = {}
+    with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
+        orders: dict[tuple[int, _Way, int], TrainingSpec] = {}
         outcomes: dict[str, Header | Exception] = {}  # by the name of the checkpoint
-        own = _own_teacher(Path(teacher), shop.order(techniques[chain[0]]), sources) if teacher else None
+        own = _own_teacher(Path(teacher), session.order(techniques[chain[0]]), sources) if teacher else None
         first = own.checkpoint if own else ""
         for rung, bits in enumerate(chain):  # a rung's teachers are the rungs before it
             for seed in seeds:
                 for way in ways[: None if rung or first else 1]:
                     taught_by = _teacher(orders, chain, rung, way, seed, first)
-                    teaching = _teaching(taught_by, way, weight, temperature) if taught_by else None
-                    order = orders[bits, way, seed] = shop.order(techniques[bits], seed, epochs, teaching)
+                    distillation_spec = _teaching(taught_by, way, weight, temperature) if taught_by else None
+                    order = orders[bits, way, seed] = session.order(techniques[bits], seed, epochs, distillation_spec)
                     if isinstance(cause := outcomes.get(taught_by), Exception):
                         outcomes[order.path.name] = _UntaughtError(cause)
             of_width = [order for (width, _, _), order in orders.items() if width == bits]
             wanted = [order for order in of_width if order.path.name not in outcomes]
-            for order, header in zip(wanted, shop.train(wanted), strict=True):
+            for order, header in zip(wanted, session.train(wanted), strict=True):
                 outcomes[order.path.name] = header
-        students = list(_students(shop, orders, techniques, outcomes))
+        students = list(_students(session, orders, techniques, outcomes))
         some = next(iter(orders.values()))
         return Distillation(
             quantbench=version("quantbench"),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            machine=shop.machine,
-            model=shop.selected.name,
+            machine=session.machine,
+            model=session.selected.name,
             data=some.data_kind,
             recipe=some.recipe,
             family=family,
@@ -148,7 +148,7 @@ class _UntaughtError(TrainingError):
         super().__init__(str(cause) if isinstance(cause, _UntaughtError) else f"its teacher failed: {cause}")
 
 
-def _own_teacher(path: Path, order: Order, sources: Sequence[Source]) -> _OwnTeacher:
+def _own_teacher(path: Path, order: TrainingSpec, sources: Sequence[Source]) -> _OwnTeacher:
     """Copy the checkpoint of a teacher of the user's into the cache, named by its content."""
     header = checkpoint.read_header(path, way_out="name another with --teacher")
     if (header.task, header.data_kind, header.data_fingerprint) != (
@@ -179,7 +179,7 @@ def _own_teacher(path: Path, order: Order, sources: Sequence[Source]) -> _OwnTea
 
 
 def _teacher(
-    orders: dict[tuple[int, _Way, int], Order], chain: Sequence[int], rung: int, way: _Way, seed: int, first: str
+    orders: dict[tuple[int, _Way, int], TrainingSpec], chain: Sequence[int], rung: int, way: _Way, seed: int, first: str
 ) -> str:
     """Return the name of a student's teacher; ``first`` is that of the user's own."""
     if way.route == "alone":
@@ -191,9 +191,9 @@ def _teacher(
     return order.path.name
 
 
-def _teaching(teacher: str, way: _Way, weight: float, temperature: float) -> Teaching:
+def _teaching(teacher: str, way: _Way, weight: float, temperature: float) -> DistillationSpec:
     learns = way.source in ("loss", "both")
-    return Teaching(
+    return DistillationSpec(
         teacher=teacher,
         weight=weight if learns else 0.0,
         temperature=temperature if learns else 1.0,
@@ -202,15 +202,15 @@ def _teaching(teacher: str, way: _Way, weight: float, temperature: float) -> Tea
 
 
 def _students(
-    shop: Workshop,
-    orders: dict[tuple[int, _Way, int], Order],
+    session: ModelSession,
+    orders: dict[tuple[int, _Way, int], TrainingSpec],
     techniques: dict[int, LowBit],
     outcomes: dict[str, Header | Exception],
 ) -> Iterator[Student]:
     headers = [outcomes[order.path.name] for order in orders.values()]
-    made = shop.make_trained([(techniques[bits], order) for (bits, _, _), order in orders.items()], headers)
+    made = session.make_trained([(techniques[bits], order) for (bits, _, _), order in orders.items()], headers)
     for (bits, way, seed), header, variant in zip(orders, headers, made, strict=True):
-        right = variant if isinstance(variant, Made) else None
+        right = variant if isinstance(variant, EvaluatedVariant) else None
         yield Student(
             bits=bits,
             route=way.route,

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.core.errors import RequestError
 from bench.core.files import require_writable
 from bench.results.run import BASELINE
-from bench.running.model_session import workshop
+from bench.running.model_session import model_session
 from bench.running.settings import check_epochs, check_seed
 from bench.tasks.source import DataPolicy
 from bench.techniques.base import TECHNIQUES
@@ -37,7 +37,7 @@ def export(
     if target.is_dir():
         raise RequestError(f"{target} is a folder; name a file for --out.")
     require_writable(target.parent)  # before minutes of training
-    with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
-        order = shop.order(chosen, seed, epochs)
-        shop.train_one(order)
-        return shop.export(chosen, order, target)
+    with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
+        order = session.order(chosen, seed, epochs)
+        session.train_one(order)
+        return session.export(chosen, order, target)

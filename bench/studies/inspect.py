@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.core.errors import RequestError, UnknownNameError
 from bench.core.files import require_writable
-from bench.running.model_session import workshop
+from bench.running.model_session import model_session
 from bench.running.settings import check_epochs, check_seed
 from bench.tasks.source import DataPolicy
 from bench.techniques.base import TECHNIQUES
@@ -45,16 +45,16 @@ def inspect(
     folder = Path(out) if out is not None else None
     if folder is not None:
         require_writable(folder)
-    with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
-        order = shop.order(chosen, seed, epochs)
-        modules = shop.dataset.modules[shop.selected.spec.name]
+    with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
+        order = session.order(chosen, seed, epochs)
+        modules = session.dataset.modules[session.selected.spec.name]
         for layer in layers:
             if layer not in modules:
                 raise UnknownNameError("layer", layer, modules)
-        shop.train_one(order)
+        session.train_one(order)
         worker = Worker(VARIANT_HOST)
         try:
-            request = shop.request(chosen, order, shop.dataset.path.with_name("unused.packed"))
+            request = session.request(chosen, order, session.dataset.path.with_name("unused.packed"))
             text: str = worker.call("inspect", request, list(layers), folder)
         finally:
             worker.close()

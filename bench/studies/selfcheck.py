@@ -22,8 +22,8 @@ from bench.measuring.latency.rounds import START_S, Rounds
 from bench.results import verdict
 from bench.results.run import Speedup
 from bench.results.selfcheck import Conditions, Plan, SelfCheck, Spread, Truth, Try
-from bench.running.measurement import RemoteEntrant, settling
-from bench.stats.times import MIN_ROUNDS, Ratio, start_luck
+from bench.running.measurement import RemoteParticipant, settling
+from bench.stats.times import MIN_ROUNDS, Ratio, between_processes
 from bench.worker.messages import PREPARATION_HOST
 from bench.worker.process import Worker
 
@@ -94,7 +94,7 @@ class _Check:
             size = self._plan.try_batch_sizes[number % len(self._plan.try_batch_sizes)]
             end = time.monotonic() + self._plan.try_s
             models = {MODEL: ("fp32", 0.0), AGAIN: ("fp32", 0.0), SLOWED: ("fp32", self._plan.slow_down)}
-            [rounds] = self._races(models, [size], end, seed=number)
+            [rounds] = self._schedules(models, [size], end, seed=number)
             alone, slowed = rounds.speedup(MODEL, AGAIN), rounds.speedup(MODEL, SLOWED)
             yield _try(size, alone), _try(size, slowed)
         show(self._plan.tries, self._plan.tries)
@@ -109,8 +109,8 @@ class _Check:
             show(number, plan.spread_runs)
             end = time.monotonic() + plan.spread_s
             models = {MODEL: ("fp32", 0.0), INT8: ("dynamic-qint8", 0.0)}
-            races = self._races(models, plan.spread_batch_sizes, end, seed=plan.tries + number)
-            for size, rounds in zip(plan.spread_batch_sizes, races, strict=True):
+            schedules = self._schedules(models, plan.spread_batch_sizes, end, seed=plan.tries + number)
+            for size, rounds in zip(plan.spread_batch_sizes, schedules, strict=True):
                 ours[size].append(rounds.speedup(MODEL, INT8).value)
             with _worker(HOST) as worker:
                 for size in plan.spread_batch_sizes:
@@ -119,29 +119,33 @@ class _Check:
         show(plan.spread_runs, plan.spread_runs)
         return [Spread(batch_size=size, ours=ours[size], peers=peers[size]) for size in plan.spread_batch_sizes]
 
-    def _races(self, models: Models, batch_sizes: Sequence[int], end: float, seed: int) -> list[Rounds]:
+    def _schedules(self, models: Models, batch_sizes: Sequence[int], end: float, seed: int) -> list[Rounds]:
         """Return rounds of each batch size, from fresh processes every few seconds until ``end``."""
         starts = max(1, round((end - time.monotonic()) / START_S))
-        races: list[Rounds] = []
+        schedules: list[Rounds] = []
         for start in range(starts):
             now = time.monotonic()
             until = now + (end - now) / (starts - start)
             with self._started(models) as workers:
                 blocks = {size: self._blocks(workers, models, size) for size in batch_sizes}
                 for position, size in enumerate(batch_sizes):
-                    entrants = {name: RemoteEntrant(worker, size, _reraise) for name, worker in workers.items()}
+                    participants = {name: RemoteParticipant(worker, size, _reraise) for name, worker in workers.items()}
                     if start:
-                        races[position].enter(entrants)
+                        schedules[position].enter(participants)
                     else:
                         settle = settling(self._threads)
                         rng = random.Random(f"{seed} {size}")
-                        races.append(Rounds(entrants, blocks[size], rng, settle=settle, luck=start_luck(self._threads)))
+                        schedules.append(
+                            Rounds(
+                                participants, blocks[size], rng, settle=settle, prior=between_processes(self._threads)
+                            )
+                        )
                     now = time.monotonic()
                     if not start:
-                        races[position].make(MIN_ROUNDS, list(models))
-                    races[position].make(MANY, list(models), now + (until - now) / (len(batch_sizes) - position))
-        self._count(races)
-        return races
+                        schedules[position].make(MIN_ROUNDS, list(models))
+                    schedules[position].make(MANY, list(models), now + (until - now) / (len(batch_sizes) - position))
+        self._count(schedules)
+        return schedules
 
     @contextmanager
     def _started(self, models: Models) -> Iterator[dict[str, Worker]]:
@@ -162,8 +166,8 @@ class _Check:
         # What is the same model must be asked for the same: its calls must not depend on how its warm-up went.
         return {name: calls[MODEL] if models[name][0] == models[MODEL][0] else calls[name] for name in models}
 
-    def _count(self, races: Sequence[Rounds]) -> None:
-        for series in [series for rounds in races for series in rounds.series.values()]:
+    def _count(self, schedules: Sequence[Rounds]) -> None:
+        for series in [series for rounds in schedules for series in rounds.series.values()]:
             self.blocks += len(series.rounds_s) + len(series.repeated_s)
             self.disturbed_blocks += len(series.repeated_s) + len(series.disturbed)
             self.causes.update({str(cause): count for cause, count in series.causes.items()})

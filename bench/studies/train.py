@@ -10,9 +10,9 @@ from pydantic import field_serializer
 from bench.core.units import MISSING, kilobytes, percent
 from bench.report.tables import Table
 from bench.results.run import BASELINE, Accuracy, Record
-from bench.running.model_session import Made, workshop
+from bench.running.model_session import EvaluatedVariant, model_session
 from bench.running.settings import check_epochs, check_seed
-from bench.storage.checkpoint import EpochRecord, Header, Order
+from bench.storage.checkpoint import EpochRecord, Header, TrainingSpec
 from bench.tasks.dataset import DataKind
 from bench.tasks.source import DataPolicy
 from bench.techniques.base import TECHNIQUES, Technique
@@ -28,7 +28,7 @@ class TrainedModel(Record):
     recipe: dict[str, str | int | float | bool]
     precision: str
     seconds: float | None
-    """The training's wall time, of all its sittings; ``None`` if it failed."""
+    """The training's wall time, of all its sessions; ``None`` if it failed."""
     history: list[EpochRecord] = []
     """Its epochs."""
     checkpoint: Path
@@ -65,21 +65,25 @@ def train(
     for seed in seeds:
         check_seed(seed)
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(techniques)]
-    with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
-        wanted = [(technique, shop.order(technique, seed, epochs)) for technique in chosen for seed in seeds]
-        headers = shop.train([order for _, order in wanted], retrain)
-        made = shop.make_trained(wanted, headers)
+    with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
+        wanted = [(technique, session.order(technique, seed, epochs)) for technique in chosen for seed in seeds]
+        headers = session.train([order for _, order in wanted], retrain)
+        made = session.make_trained(wanted, headers)
         return [
-            _record(shop.selected.name, technique, order, header, variant)
+            _record(session.selected.name, technique, order, header, variant)
             for (technique, order), header, variant in zip(wanted, headers, made, strict=True)
         ]
 
 
 def _record(
-    model: str, technique: Technique, order: Order, header: Header | Exception, variant: Made | Exception
+    model: str,
+    technique: Technique,
+    order: TrainingSpec,
+    header: Header | Exception,
+    variant: EvaluatedVariant | Exception,
 ) -> TrainedModel:
     trained = header if isinstance(header, Header) else None
-    made = variant if isinstance(variant, Made) else None
+    made = variant if isinstance(variant, EvaluatedVariant) else None
     return TrainedModel(
         model=model,
         technique=technique.name,

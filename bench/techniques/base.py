@@ -35,7 +35,8 @@ class Context:
     own_training: bool = True
     """Whether the weights come from the training that the technique asks for; a user's model is as it is."""
     layers: frozenset[str] | None = None
-    """The names of the layers that may change; ``None`` for all. Only ``confinable`` techniques are given any."""
+    """The names of the layers that may change; ``None`` for all. Techniques that have no ``supports_layer_subset`` are
+    given none."""
 
     def calibration_batches(self, size: int) -> Iterator[tuple[Tensor, ...]]:
         """Yield what to calibrate with, at most ``size`` examples at a time, as arguments of the model."""
@@ -91,19 +92,19 @@ class Technique(ABC):
         return ""
 
     @property
-    def confinable(self) -> bool:
+    def supports_layer_subset(self) -> bool:
         """Whether it comes after a plain training and ``convert`` heeds ``Context.layers``."""
         return False
 
     @property
-    def mentioned(self) -> tuple[str, ...]:
+    def named_layers(self) -> tuple[str, ...]:
         """The layers that its name mentions; a model must have them."""
         return ()
 
-    def treated(self, model: nn.Module) -> list[str]:
+    def quantizable_layers(self, model: nn.Module) -> list[str]:
         """Return the names of the weight layers of a float32 model that it would change, in the model's order.
 
-        Of techniques that are not ``confinable`` nothing is known.
+        Of techniques that are not ``supports_layer_subset`` nothing is known.
         """
         return []
 
@@ -126,7 +127,7 @@ class Technique(ABC):
         """Return a network in the form in which it is trained, if the technique takes part; it may change in place."""
         return network
 
-    def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
+    def unsupported_reason(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Return why the technique cannot work here at all, with the way out; ``None`` if it can."""
         return None
 

@@ -23,13 +23,13 @@ class DynamicFp16(Technique):
     scheme = "D"
     summary = "float16 Linear weights in memory, computed in float32 (quantize_dynamic)"
 
-    confinable = True
+    supports_layer_subset = True
 
-    def treated(self, model: nn.Module) -> list[str]:
+    def quantizable_layers(self, model: nn.Module) -> list[str]:
         """Return the Linear layers."""
         return linears(model)
 
-    def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
+    def unsupported_reason(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and an engine with a packed float16 Linear."""
         usable = [name for name in ENGINES if name in engines]
         if device == "cpu" and not usable:

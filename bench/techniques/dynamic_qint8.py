@@ -24,13 +24,13 @@ class DynamicQint8(Technique):
     scheme = "D"
     summary = "int8 Linear weights, activations quantized as they come (quantize_dynamic)"
 
-    confinable = True
+    supports_layer_subset = True
 
-    def treated(self, model: nn.Module) -> list[str]:
+    def quantizable_layers(self, model: nn.Module) -> list[str]:
         """Return the Linear layers."""
         return linears(model)
 
-    def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
+    def unsupported_reason(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and the engine."""
         return quantized_engine_obstacle(device, engine, engines)
 

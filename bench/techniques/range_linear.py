@@ -53,15 +53,15 @@ class RangeLinear(LowBit):
     """How many standard deviations ``std`` keeps."""
 
     @property
-    def confinable(self) -> bool:
+    def supports_layer_subset(self) -> bool:
         """Unless it rounds the values of other layers too."""
         return self.rest == "float32"
 
-    def treated(self, model: nn.Module) -> list[str]:
+    def quantizable_layers(self, model: nn.Module) -> list[str]:
         """Return the layers that become low-bit ones."""
         from bench.techniques.lowbit import layers
 
-        return layers.treated(model, self)
+        return layers.quantizable_layers(model, self)
 
     @property
     def trained_as(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.core.errors import UnsupportedError
-from bench.core.tracebacks import told
+from bench.core.tracebacks import describe_exception
 from bench.techniques.base import Context, Technique, Variant, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import conversion, range_notes
 
@@ -28,16 +28,16 @@ class StaticQint8(Technique):
     scheme = "S"
     summary = "int8 weights and activations, ranges calibrated on training data (FX)"
 
-    confinable = True
+    supports_layer_subset = True
 
-    def treated(self, model: nn.Module) -> list[str]:
+    def quantizable_layers(self, model: nn.Module) -> list[str]:
         """Return the Linear and convolution layers."""
         from torch import nn
 
         kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
         return [name for name, module in model.named_modules() if type(module) in kinds]
 
-    def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
+    def unsupported_reason(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and the engine."""
         return quantized_engine_obstacle(device, engine, engines)
 
@@ -59,7 +59,7 @@ class StaticQint8(Technique):
             try:
                 prepared = prepare_fx(model.eval(), mapping, example)
             except Exception as error:  # of any kind: the model's code meets values that stand for tensors
-                raise UnsupportedError(f"FX cannot trace this model: {told(error)}") from error
+                raise UnsupportedError(f"FX cannot trace this model: {describe_exception(error)}") from error
             with torch.inference_mode():
                 for batch in batches:
                     prepared(*batch)

@@ -11,7 +11,7 @@ from bench.storage.checkpoint import DataIdentity
 from bench.tasks.task import ModelSpec
 
 if TYPE_CHECKING:
-    from bench.worker.user.model import OwnRequest
+    from bench.worker.user.model import UserRequest
 
 VARIANT_HOST = "bench.worker.variant_host:VariantHost"
 
@@ -33,7 +33,7 @@ class VariantRequest:
     threads: int
     largest_batch: int
     """Of the batches that will be timed; peak memory is that of one of them."""
-    own: OwnRequest | None = None
+    own: UserRequest | None = None
     """For a model of the user's own: where it comes from, in the place of ``dataset`` and ``checkpoint``."""
 
 
@@ -63,7 +63,7 @@ PREPARATION_HOST = "bench.worker.preparation_host:PreparationHost"
 
 
 @dataclass(frozen=True)
-class TreatedLayer:
+class QuantizableLayer:
     """A layer that a technique would change."""
 
     name: str

@@ -14,7 +14,7 @@ from bench.measuring import machine
 from bench.measuring.params import WEIGHT_LAYERS, count_parameters
 from bench.results.run import Machine
 from bench.storage import checkpoint
-from bench.storage.checkpoint import DataIdentity, EpochRecord, Header, Order, Teaching
+from bench.storage.checkpoint import DataIdentity, DistillationSpec, EpochRecord, Header, TrainingSpec
 from bench.tasks.dataset import Dataset, Split
 from bench.tasks.source import DataPolicy
 from bench.tasks.task import TASKS, ModelSpec, Recipe, Task
@@ -22,7 +22,7 @@ from bench.tasks.training.distillation import Distillation
 from bench.tasks.training.loop import train
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.lowbit.layers import low_bit_layers
-from bench.worker.messages import DatasetSummary, TreatedLayer
+from bench.worker.messages import DatasetSummary, QuantizableLayer
 
 
 class PreparationHost:
@@ -56,13 +56,13 @@ class PreparationHost:
             modules={name: _modules(structure) for name, structure in structures.items()},
         )
 
-    def treated(self, spec: ModelSpec, technique: str) -> list[TreatedLayer]:
+    def quantizable_layers(self, spec: ModelSpec, technique: str) -> list[QuantizableLayer]:
         """Return the layers of a resolved model that a technique would change, in the model's order."""
         model = _structure(spec)
-        modules = {name: model.get_submodule(name) for name in TECHNIQUES.get(technique).treated(model)}
-        return [TreatedLayer(name, type(part).__name__, count_parameters(part)) for name, part in modules.items()]
+        modules = {name: model.get_submodule(name) for name in TECHNIQUES.get(technique).quantizable_layers(model)}
+        return [QuantizableLayer(name, type(part).__name__, count_parameters(part)) for name, part in modules.items()]
 
-    def train(self, order: Order, dataset_path: Path, threads: int) -> Header:
+    def train(self, order: TrainingSpec, dataset_path: Path, threads: int) -> Header:
         """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``."""
         torch.set_num_threads(threads)
         torch.manual_seed(order.seed)
@@ -75,7 +75,7 @@ class PreparationHost:
         if order.technique:
             network = TECHNIQUES.get(order.technique).prepare(network)
         data = dataset.train.to(device)
-        distillation = _taught(order.teaching, network, task, spec, data) if order.teaching else None
+        distillation = _taught(order.distillation_spec, network, task, spec, data) if order.distillation_spec else None
         form = task.training_form(spec, network, data)
         trained = train(form, order.precision, order.seed, device, self._report, distillation, order.unfinished)
         header = Header(
@@ -90,23 +90,25 @@ class PreparationHost:
         return header
 
 
-def _taught(teaching: Teaching, student: nn.Module, task: Task, spec: ModelSpec, data: Split) -> Distillation | None:
+def _taught(
+    distillation_spec: DistillationSpec, student: nn.Module, task: Task, spec: ModelSpec, data: Split
+) -> Distillation | None:
     """Start the student with its teacher's weights if asked to; return the loss if the teacher has a part in it."""
-    teacher, _ = checkpoint.load(checkpoint.checkpoint_folder() / teaching.teacher)
+    teacher, _ = checkpoint.load(checkpoint.checkpoint_folder() / distillation_spec.teacher)
     teacher = spec.arrange(teacher.to(data.labels.device)).requires_grad_(False)
-    if teaching.initialise:
+    if distillation_spec.initialise:
         own = student.state_dict()
         shared = {name: value for name, value in teacher.state_dict().items() if name in own}
         student.load_state_dict(shared, strict=False)
         for layer in low_bit_layers(student).values():
             layer.technique.start(layer)
-    if not teaching.weight:
+    if not distillation_spec.weight:
         return None
     module = task.training_form(spec, teacher, data).module.eval()  # it is given what the student is given
-    return Distillation(module, teaching.weight, teaching.temperature)
+    return Distillation(module, distillation_spec.weight, distillation_spec.temperature)
 
 
-def _built(spec: ModelSpec, order: Order) -> nn.Module:
+def _built(spec: ModelSpec, order: TrainingSpec) -> nn.Module:
     """Build the network; raises ``UnsupportedError`` if it does not take what a technique adds to ``spec``."""
     try:
         return replace(spec, hyperparameters=order.hyperparameters).build()

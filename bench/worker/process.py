@@ -23,12 +23,12 @@ from typing import Any
 from bench.core.errors import (
     CheckpointError,
     DataError,
-    OwnModelError,
     QuantbenchError,
     RequestError,
     TrainingError,
     UnknownNameError,
     UnsupportedError,
+    UserModelError,
     WorkerError,
 )
 from bench.core.report import Report
@@ -41,7 +41,7 @@ TIMEOUT_S = 3600.0
 
 _CARRIED = {
     cls.__name__: cls
-    for cls in (CheckpointError, DataError, OwnModelError, RequestError, TrainingError, UnsupportedError)
+    for cls in (CheckpointError, DataError, UserModelError, RequestError, TrainingError, UnsupportedError)
 }
 """Errors that keep their class on the way from a worker."""
 

@@ -1,4 +1,4 @@
-"""The worker's side of the yardstick."""
+"""The worker's side of the reference workload."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ class YardstickHost:
             affinity.pin(cores)
         return warm_ups
 
-    def renew(self, batch_size: int) -> None:
+    def reallocate(self, batch_size: int) -> None:
         """Lay layers and inputs out anew in memory."""
-        self._timers[batch_size].renew()
+        self._timers[batch_size].reallocate()
 
     def time(self, batch_size: int, calls: int) -> Block:
         """Time one block."""

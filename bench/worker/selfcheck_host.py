@@ -53,9 +53,9 @@ class SelfCheckHost:
             )
         return done
 
-    def renew(self, batch_size: int) -> None:
+    def reallocate(self, batch_size: int) -> None:
         """Lay model and inputs out anew in memory."""
-        self._timers[batch_size].renew()
+        self._timers[batch_size].reallocate()
 
     def time(self, batch_size: int, calls: int) -> Block:
         """Time ``calls`` calls."""

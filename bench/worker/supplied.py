@@ -21,7 +21,7 @@ from bench.tasks.dataset import Dataset
 from bench.tasks.task import TASKS
 from bench.techniques.base import Variant
 from bench.worker.messages import VariantRequest
-from bench.worker.user.model import OwnEvaluation
+from bench.worker.user.model import UserEvaluation
 
 EVALUATION_BATCH = 250
 PROBE = 32
@@ -50,7 +50,7 @@ class Source(Material):
     @abstractmethod
     def evaluate(
         self, variant: Variant, cast: Callable[[Inputs], Inputs], report: Report
-    ) -> Evaluation | OwnEvaluation:
+    ) -> Evaluation | UserEvaluation:
         """Judge a variant, whose inputs are to be ``cast``."""
 
     @abstractmethod

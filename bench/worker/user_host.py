@@ -7,24 +7,24 @@ from pathlib import Path
 
 import torch
 
-from bench.core.errors import OwnModelError
+from bench.core.errors import UserModelError
 from bench.core.report import Report
 from bench.core.tensors import Inputs
 from bench.core.units import counted
 from bench.worker.user.build import build, digest_weights, macs_of, seed_everything, try_on
 from bench.worker.user.callables import Part
 from bench.worker.user.examples import Examples, make_batches, make_calibration
-from bench.worker.user.model import OwnFacts, OwnModel
+from bench.worker.user.model import UserFacts, UserModel
 
 
-class OwnHost:
+class UserHost:
     """Builds the model, makes its inputs, tries them."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
 
-    def take_on(self, own: OwnModel, path: Path, batch_sizes: Sequence[int], seed: int, threads: int) -> OwnFacts:
-        """Write example inputs of each batch size to ``path`` and return what is known; raises ``OwnModelError``."""
+    def take_on(self, own: UserModel, path: Path, batch_sizes: Sequence[int], seed: int, threads: int) -> UserFacts:
+        """Write example inputs of each batch size to ``path`` and return what is known; raises ``UserModelError``."""
         parts = [part for part in (own.inputs, own.evaluate, own.calibrate) if part is not None]
         own.model.load()
         for part in parts:
@@ -45,13 +45,13 @@ class OwnHost:
             try_on(module, _one_of_each_kind(calibration), own, own.calibrate)
         examples = Examples(batches, calibration)
         examples.save(path)
-        return OwnFacts(path, weights, macs_of(module, examples.batch(1)), examples.describe())
+        return UserFacts(path, weights, macs_of(module, examples.batch(1)), examples.describe())
 
 
 def _require_inputs_alone(calibration: Sequence[Inputs], example: Inputs, calibrate: Part, inputs: Part) -> None:
     for batch in calibration:
         if len(batch) > len(example):
-            raise OwnModelError(
+            raise UserModelError(
                 f"{calibrate.words} gives batches of {counted(len(batch), 'tensor')}, and {inputs.words} of "
                 f"{counted(len(example), 'tensor')}: they are inputs alone; leave the labels out."
             )

@@ -29,7 +29,7 @@ from bench.storage import packed as packing
 from bench.techniques.base import Variant
 from bench.worker.messages import VariantFacts, VariantRequest
 from bench.worker.supplied import Source, Supplied
-from bench.worker.user.model import OwnEvaluation
+from bench.worker.user.model import UserEvaluation
 from bench.worker.user.source import Own
 
 
@@ -42,7 +42,7 @@ class VariantHost:
         self._timers: dict[int, VariantTimer] = {}
 
     def build(self, request: VariantRequest) -> VariantFacts:
-        """Load, convert and describe; raises ``UnsupportedError``, ``CheckpointError`` or ``OwnModelError``."""
+        """Load, convert and describe; raises ``UnsupportedError``, ``CheckpointError`` or ``UserModelError``."""
         self._open(request)
         products = self._source.macs()
         probe = MemoryProbe(self._device)
@@ -78,7 +78,7 @@ class VariantHost:
         self._set_torch()
         return self._fingerprint()
 
-    def evaluate(self) -> Evaluation | OwnEvaluation:
+    def evaluate(self) -> Evaluation | UserEvaluation:
         """Answer the whole test set, or whatever the user's function asks."""
         evaluation = self._source.evaluate(self._variant, self._cast, self._report)
         self._set_torch()
@@ -120,9 +120,9 @@ class VariantHost:
             write_atomically(folder / "weights.svg", histograms(inspected))
         return "\n\n".join(filter(None, parts))
 
-    def renew(self, batch_size: int) -> None:
+    def reallocate(self, batch_size: int) -> None:
         """Lay model and inputs out anew in memory."""
-        self._timers[batch_size].renew()
+        self._timers[batch_size].reallocate()
 
     def time(self, batch_size: int, calls: int) -> Block:
         """Time one block of forward passes."""

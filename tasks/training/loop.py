@@ -32,7 +32,7 @@ class Epoch(NamedTuple):
     loss: float
     """The mean over its batches, each as it was before its step."""
     seconds: float
-    """Since the training began, of all its sittings."""
+    """Since the training began, of all its sessions."""
 
 
 class Trained(NamedTuple):
@@ -41,7 +41,7 @@ class Trained(NamedTuple):
     network: nn.Module
     """In its plain form and in eval mode."""
     seconds: float
-    """Of all its sittings."""
+    """Of all its sessions."""
     history: tuple[Epoch, ...]
 
 

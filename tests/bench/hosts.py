@@ -135,8 +135,8 @@ class FakeVariant:
         done = WarmUp(calls_per_block=10, blocks_s=[1e-3], warm=self._plant != "never warm")
         return dict.fromkeys(batch_sizes, done)
 
-    def renew(self, batch_size: int) -> None:
-        self._go_wrong("renew")
+    def reallocate(self, batch_size: int) -> None:
+        self._go_wrong("reallocate")
 
     def time(self, batch_size: int, calls: int) -> Block:
         self._blocks += 1
@@ -154,7 +154,7 @@ class FakeVariant:
             getattr(self._host, method)(*filter(None, [argument]))
 
 
-class FakeYardstick:
+class FakeReference:
     """Stands in for ``bench.worker.reference_host.YardstickHost``; takes half a millisecond a call.
 
     What its device is called goes wrong: the step in which its process dies; ``once FILE``, the first time alone.
@@ -173,7 +173,7 @@ class FakeYardstick:
         self._die_in("warm up")
         return dict.fromkeys(batch_sizes, WarmUp(calls_per_block=20, blocks_s=[5e-4], warm=True))
 
-    def renew(self, batch_size: int) -> None:
+    def reallocate(self, batch_size: int) -> None:
         pass
 
     def time(self, batch_size: int, calls: int) -> Block:

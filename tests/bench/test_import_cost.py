@@ -11,7 +11,7 @@ import pytest
 import bench
 from bench.results import run_file
 from tests.bench.examples import RUN
-from tests.bench.sittings import sitting
+from tests.bench.sessions import session
 
 
 def modules_after(code: str) -> set[str]:
@@ -38,8 +38,8 @@ def test_report_needs_no_torch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rules", [[], ["--fail-if", "latency > 5%"]])
 def test_compare_needs_no_torch_and_no_scipy(tmp_path: Path, rules: list[str]) -> None:
-    run_file.save(sitting(seed=1), tmp_path / "run.json")
-    run_file.save(sitting(seed=2), tmp_path / "new.json")
+    run_file.save(session(seed=1), tmp_path / "run.json")
+    run_file.save(session(seed=2), tmp_path / "new.json")
     files = [str(tmp_path / name) for name in ("run.json", "new.json")]
     assert not {"torch", "numpy", "scipy", "matplotlib"} & modules_after_command("compare", *files, *rules)
 

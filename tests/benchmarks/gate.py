@@ -114,7 +114,7 @@ class Figure(Record):
     p_value: float | None
     word: str
     in_seconds: float
-    """The same change without the yardstick."""
+    """The same change without the reference workload."""
 
 
 class Try(Record):
@@ -260,8 +260,8 @@ def render(experiment: Experiment) -> str:
         table(rows, ["Question", "Found", "Bound", "Reached"])
         + f"\n\nEach try: three runs of {MODEL} with {', '.join(TECHNIQUES)}, at most {experiment.budget_s:g} s of "
         f"latencies each (--precision {percent(experiment.precision, 0)}); '{LATENCY}' and '{ACCURACY}'. Between two "
-        f"runs of the same commit latencies by the yardstick differed by {_spread([each.value for each in alone])} "
-        f"(one standard deviation, {len(alone)} figures), in seconds by "
+        f"runs of the same commit latencies by the reference workload differed by "
+        f"{_spread([each.value for each in alone])} (one standard deviation, {len(alone)} figures), in seconds by "
         f"{_spread([each.in_seconds for each in alone])}. Measured on {experiment.machine.cpu}, "
         f"{experiment.machine.logical_cores} cores, {experiment.created}, torch {experiment.machine.torch}, in "
         f"{experiment.seconds / 60:.0f} min."

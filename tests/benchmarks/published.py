@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench.core.units import MISSING, percent
 from bench.report.tables import table
 from bench.results.run import BASELINE, Run
 from bench.results.run_file import load
+from tests.repository import ROOT
 
-REPORTS = Path(__file__).parent.parent.parent / "reports"
+REPORTS = ROOT / "reports"
 
 
 @dataclass(frozen=True)

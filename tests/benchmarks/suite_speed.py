@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.suite_speed [--data-root DIR] [--without-plain] [--out reports/speed]
 
-Needs the real MNIST and SST-2. Each part runs in fresh processes, one after the other; the ratio is of one sitting.
+Needs the real MNIST and SST-2. Each part runs in fresh processes, one after the other; the ratio is of one session.
 """
 
 from __future__ import annotations

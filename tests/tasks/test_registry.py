@@ -115,7 +115,7 @@ def test_an_entry_point_that_cannot_be_loaded_is_named_with_the_cause_and_the_wa
         orchard.FRUITS.get("apple")
     assert str(caught.value) == (
         f"the fruit plug-in 'exotic' ({module}) cannot be imported ({cause}); "
-        "mend or uninstall the package that brings it."
+        "fix or uninstall the package that brings it."
     )
 
 

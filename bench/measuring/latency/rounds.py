@@ -44,14 +44,14 @@ class Block(NamedTuple):
     """What disturbed it."""
 
 
-class Entrant(Protocol):
+class Participant(Protocol):
     """A variant in the rounds of one batch size."""
 
-    def begin_renewal(self) -> None:
+    def begin_reallocation(self) -> None:
         """Start to lay the variant out anew in memory."""
         ...
 
-    def end_renewal(self) -> None:
+    def end_reallocation(self) -> None:
         """Wait until that is done."""
         ...
 
@@ -62,7 +62,7 @@ class Entrant(Protocol):
 
 @dataclass
 class Series:
-    """The blocks of one entrant, seconds per call."""
+    """The blocks of one participant, seconds per call."""
 
     calls: int
     """Per block."""
@@ -83,48 +83,48 @@ class Rounds:
 
     def __init__(
         self,
-        entrants: Mapping[str, Entrant],
+        participants: Mapping[str, Participant],
         calls: Mapping[str, int],
         rng: random.Random,
         after_round: Callable[[int], None] = lambda done: None,
         settle: Callable[[], None] = lambda: None,
-        luck: float = times.START_LUCK,
-        company: Collection[str] = (),
+        prior: float = times.BETWEEN_PROCESSES,
+        always_included: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take ``calls`` for each block, by name; ``after_round`` hears of each round made.
 
-        ``settle`` waits until what was just run has come to rest; ``luck`` is ``summary.start_luck``. ``company`` are
-        the names of those that take part in every round, whoever else does.
+        ``settle`` waits until what was just run has come to rest; ``prior`` is ``times.between_processes``.
+        ``always_included`` are the names of those that take part in every round, whoever else does.
         """
-        self.series = {name: Series(calls[name]) for name in entrants}
+        self.series = {name: Series(calls[name]) for name in participants}
         self.made = 0
-        self._entrants = dict(entrants)
+        self._participants = dict(participants)
         self._rng = rng
         self._after_round = after_round
         self._settle = settle
-        self._luck = luck
-        self._company = company
+        self._prior = prior
+        self._always_included = always_included
         self.clock = clock
 
-    def enter(self, entrants: Mapping[str, Entrant]) -> None:
-        """Let entrants of the same names in fresh processes take the place of those before them."""
-        self._entrants |= entrants
-        for name in entrants:
+    def enter(self, participants: Mapping[str, Participant]) -> None:
+        """Let participants of the same names in fresh processes take the place of those before them."""
+        self._participants |= participants
+        for name in participants:
             starts = self.series[name].starts
             starts[:] = [*(number for number in starts if number != self.made), self.made]
 
     def make(self, number: int, among: Collection[str], deadline: float = math.inf) -> None:
-        """Make ``number`` rounds of the entrants ``among``, or fewer if the clock passes ``deadline``."""
-        order = [name for name in self._entrants if name in among or name in self._company]
+        """Make ``number`` rounds of the participants ``among``, or fewer if the clock passes ``deadline``."""
+        order = [name for name in self._participants if name in among or name in self._always_included]
         for _ in range(number):
             if self.clock() >= deadline:
                 return
             self._rng.shuffle(order)
             for name in order:  # all begin before any is waited for: this is not timed
-                self._entrants[name].begin_renewal()
+                self._participants[name].begin_reallocation()
             for name in order:
-                self._entrants[name].end_renewal()
+                self._participants[name].end_reallocation()
             self._settle()
             for name in order:
                 self._time(name)
@@ -134,7 +134,7 @@ class Rounds:
     def _time(self, name: str) -> None:
         series = self.series[name]
         for attempt in range(1 + REPEATS):
-            block = self._entrants[name].time(series.calls)
+            block = self._participants[name].time(series.calls)
             self._settle()
             series.causes.update(block.causes)
             if not block.causes:
@@ -146,12 +146,12 @@ class Rounds:
         series.rounds_s[self.made] = block.elapsed_s / series.calls
 
     def speedup(self, baseline: str, name: str) -> Ratio:
-        """Return how many times faster than ``baseline`` an entrant is, over the rounds that both were in."""
-        return times.speedup(*self._paired(baseline, name), self._luck)
+        """Return how many times faster than ``baseline`` a participant is, over the rounds that both were in."""
+        return times.speedup(*self._paired(baseline, name), self._prior)
 
     def log_ratio(self, name: str, to: str) -> LogRatio:
-        """Return how an entrant's time stands to another's, over the rounds that both were in."""
-        return times.log_ratio(*self._paired(name, to), self._luck)
+        """Return how a participant's time stands to another's, over the rounds that both were in."""
+        return times.log_ratio(*self._paired(name, to), self._prior)
 
     def _paired(self, baseline: str, name: str) -> tuple[list[float], list[float], list[int]]:
         """Return the times of both in common rounds, and which of these were the first of a process."""
@@ -163,7 +163,7 @@ class Rounds:
 
 
 def spend(
-    races: Sequence[Rounds],
+    schedules: Sequence[Rounds],
     baseline: str,
     living: Callable[[], Collection[str]],
     precision: float,
@@ -172,17 +172,17 @@ def spend(
 ) -> None:
     """Make more rounds, where a speed-up's interval is widest, until all are within ±``precision`` or time is over.
 
-    ``living`` returns the names of the entrants that have not failed. Only those whose speed-up is not known well
+    ``living`` returns the names of the participants that have not failed. Only those whose speed-up is not known well
     enough yet, and the baseline, take part. ``restart`` lets those it is told of go on in fresh processes.
     """
     spent_s: dict[Rounds, float] = {}
-    start_s, last_start = START_S, races[0].clock()
+    start_s, last_start = START_S, schedules[0].clock()
     while True:
         names = set(living())
         if baseline not in names:
             return
-        vague = {race: _vague(race, baseline, names - {baseline}, precision) for race in races}
-        widest = max(races, key=lambda race: max(vague[race].values(), default=0.0))
+        vague = {schedule: _vague(schedule, baseline, names - {baseline}, precision) for schedule in schedules}
+        widest = max(schedules, key=lambda schedule: max(vague[schedule].values(), default=0.0))
         now = widest.clock()
         # Half of the last time: rounds are started if they are more likely than not to end before the deadline.
         if not vague[widest] or now + spent_s.get(widest, 0.0) / 2 >= deadline:
@@ -198,9 +198,9 @@ def spend(
         spent_s[widest] = widest.clock() - now
 
 
-def _vague(race: Rounds, baseline: str, names: Collection[str], precision: float) -> dict[str, float]:
+def _vague(schedule: Rounds, baseline: str, names: Collection[str], precision: float) -> dict[str, float]:
     """Return the relative half-widths that exceed the precision."""
-    if baseline not in race.series:
+    if baseline not in schedule.series:
         return {}
-    widths = {name: race.speedup(baseline, name).half_width for name in race.series if name in names}
+    widths = {name: schedule.speedup(baseline, name).half_width for name in schedule.series if name in names}
     return {name: width for name, width in widths.items() if width > precision}

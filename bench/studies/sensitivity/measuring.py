@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from bench.measuring import machine
 from bench.results.run import BASELINE, Run, Settings
-from bench.running.measurement import Subject
-from bench.running.model_session import Workshop
+from bench.running.measurement import VariantUnderTest
+from bench.running.model_session import ModelSession
 from bench.running.provenance import data_of, training_of
 from bench.running.rows import measure_model
-from bench.storage.checkpoint import Header, Order
+from bench.storage.checkpoint import Header, TrainingSpec
 from bench.techniques.base import TECHNIQUES, Technique
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ class Measured:
 class Measuring:
     """Measures variants of one model."""
 
-    shop: Workshop
+    session: ModelSession
     settings: Settings
-    order: Order
+    order: TrainingSpec
     """Of the weights that all of them start from."""
     header: Header
 
@@ -49,24 +49,24 @@ class Measuring:
         settings = self.settings.model_copy(update={"techniques": [each.name for each in every]})
         subjects = []
         for position, each in enumerate(every):
-            packed = self.shop.dataset.path.with_name(f"layers-{position}.packed")
-            request = self.shop.request(each, self.order, packed)
+            packed = self.session.dataset.path.with_name(f"layers-{position}.packed")
+            request = self.session.request(each, self.order, packed)
             request = replace(
                 request,
                 engine=settings.engine,
                 threads=settings.threads,
                 largest_batch=max(settings.batch_sizes),
             )
-            subjects.append(Subject(each, request, None))
-        rows = measure_model(subjects, settings, machine.usable_cores(), self.shop.bars)
+            subjects.append(VariantUnderTest(each, request, None))
+        rows = measure_model(subjects, settings, machine.usable_cores(), self.session.bars)
         run = Run(
             quantbench=version("quantbench"),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             finished=True,
-            machine=self.shop.machine,
+            machine=self.session.machine,
             settings=settings,
-            data=[data_of(self.shop.dataset)],
-            trainings=[training_of(self.shop.selected, self.header)],
+            data=[data_of(self.session.dataset)],
+            trainings=[training_of(self.session.selected, self.header)],
             rows=rows,
         )
         return Measured(run, {each.name: each.evaluation.right for each in subjects if each.evaluation is not None})

@@ -78,7 +78,7 @@ class _Search:
         self.allowed = math.floor(self.max_drop * self.examples + 1e-9)  # 0.5 % of 5,000 is 25, also in binary
 
     def options(self) -> dict[str, list[Option]]:
-        """Return what each technique does to each layer alone; gains are luck and count as no loss."""
+        """Return what each technique does to each layer alone; gains are chance and count as no loss."""
         options: dict[str, list[Option]] = {}
         whole = self.packed_bytes[BASELINE]
         for each in self.layers:
@@ -96,7 +96,7 @@ class _Search:
         """Return how many examples a mixture loses, net; ``None`` if it cannot be made."""
         made = self.mixture(rung)
         if made.name not in self.packed_bytes:
-            [outcome] = self.measuring.shop.make([(made, self.measuring.order)])
+            [outcome] = self.measuring.session.make([(made, self.measuring.order)])
             self.packed_bytes[made.name] = None
             if not isinstance(outcome, Exception):
                 self.right[made.name] = outcome.evaluation.right

@@ -11,7 +11,7 @@ from bench.core.errors import RequestError
 from bench.measuring import machine
 from bench.results.run import BASELINE, Run
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
-from bench.running.model_session import Workshop, workshop
+from bench.running.model_session import ModelSession, model_session
 from bench.running.settings import (
     DEFAULT_BATCH_SIZES,
     DEFAULT_PRECISION,
@@ -25,7 +25,7 @@ from bench.studies.sensitivity.recommendation import recommend, require_allowanc
 from bench.tasks.source import DataPolicy
 from bench.techniques import mixed
 from bench.techniques.base import TECHNIQUES, Technique
-from bench.worker.messages import PREPARATION_HOST, TreatedLayer
+from bench.worker.messages import PREPARATION_HOST, QuantizableLayer
 from bench.worker.process import Worker
 
 
@@ -77,15 +77,15 @@ def sensitivity(
     if max_drop_pp is not None:
         require_allowance(max_drop_pp)
         mixed.require_together(chosen)
-    with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
+    with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
         if engine is not None:
-            machine.require_engine(engine, shop.machine)
-        settings = settings.model_copy(update={"models": [shop.selected.name]})
+            machine.require_engine(engine, session.machine)
+        settings = settings.model_copy(update={"models": [session.selected.name]})
         for each in chosen:
-            shop.require_possible(each, settings.engine)
-        plans = [plan for each in chosen for plan in _plans(each, _treated(shop, each))]
-        order = shop.order(TECHNIQUES.get(BASELINE), seed, epochs)
-        measuring = Measuring(shop, settings, order, shop.train_one(order))
+            session.require_possible(each, settings.engine)
+        plans = [plan for each in chosen for plan in _plans(each, _quantizable_layers(session, each))]
+        order = session.order(TECHNIQUES.get(BASELINE), seed, epochs)
+        measuring = Measuring(session, settings, order, session.train_one(order))
         in_rounds = [variant for plan in plans for variant in (plan.only, plan.others) if variant]
         measured = measuring.measure([*chosen, *in_rounds])
         names = [each.name for each in chosen]
@@ -94,7 +94,7 @@ def sensitivity(
         if max_drop_pp is not None and BASELINE in measured.right:
             found = recommend(measuring, chosen, layers, measured, max_drop_pp / 100)
         return Sensitivity(
-            model=shop.selected.name,
+            model=session.selected.name,
             techniques=names,
             layers=_ranked(layers, names),
             run=measured.run,
@@ -106,7 +106,7 @@ def sensitivity(
 class _Plan:
     """The two variants in which one layer is told from the others."""
 
-    layer: TreatedLayer
+    layer: QuantizableLayer
     technique: Technique
     only: Technique
     others: Technique | None
@@ -131,26 +131,29 @@ def _techniques(names: Sequence[str]) -> list[Technique]:
         raise RequestError("there is no technique to study; give --technique once or more.")
     for each in chosen:
         if each.name == BASELINE:
-            raise RequestError(f"{BASELINE} changes no layer; choose among {', '.join(mixed.confinable())}.")
+            raise RequestError(f"{BASELINE} changes no layer; choose among {', '.join(mixed.supports_layer_subset())}.")
         mixed.require_confinable(each)
     return chosen
 
 
-def _treated(shop: Workshop, technique: Technique) -> list[TreatedLayer]:
+def _quantizable_layers(session: ModelSession, technique: Technique) -> list[QuantizableLayer]:
     """Ask a worker, which has torch imported, for the layers that a technique would change."""
     worker = Worker(PREPARATION_HOST)
     try:
-        found: list[TreatedLayer] = worker.call("treated", shop.dataset.specs[shop.selected.spec.name], technique.name)
+        found: list[QuantizableLayer] = worker.call(
+            "quantizable_layers", session.dataset.specs[session.selected.spec.name], technique.name
+        )
     finally:
         worker.close()
     if not found:
         raise RequestError(
-            f"{technique.name} changes no layer of {shop.selected.name}; choose among {', '.join(mixed.confinable())}."
+            f"{technique.name} changes no layer of {session.selected.name}; "
+            f"choose among {', '.join(mixed.supports_layer_subset())}."
         )
     return found
 
 
-def _plans(technique: Technique, layers: Sequence[TreatedLayer]) -> list[_Plan]:
+def _plans(technique: Technique, layers: Sequence[QuantizableLayer]) -> list[_Plan]:
     names = [layer.name for layer in layers]
     plans = []
     for layer in layers:

@@ -119,7 +119,7 @@ def replace(network: nn.Module, technique: Quantizer, only: Collection[str] | No
     layer in all of them.
     """
     weight_layers = _weight_layers(network)
-    chosen = [layer for name, layer in _treated(weight_layers, technique) if only is None or name in only]
+    chosen = [layer for name, layer in _quantizable_layers(weight_layers, technique) if only is None or name in only]
     new = {id(layer): _low_bit(layer, technique, is_first=layer is weight_layers[0][1]) for layer in chosen}
     for parent in list(network.modules()):
         places = {name: child for name, child in parent._modules.items() if id(child) in new}
@@ -133,9 +133,9 @@ def replace(network: nn.Module, technique: Quantizer, only: Collection[str] | No
     return new.get(id(network), network)
 
 
-def treated(network: nn.Module, technique: Quantizer) -> list[str]:
+def quantizable_layers(network: nn.Module, technique: Quantizer) -> list[str]:
     """Return the names of the layers that ``replace`` would replace."""
-    return [name for name, _ in _treated(_weight_layers(network), technique)]
+    return [name for name, _ in _quantizable_layers(_weight_layers(network), technique)]
 
 
 def _weight_layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
@@ -147,7 +147,7 @@ def _weight_layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
     ]
 
 
-def _treated(layers: list[tuple[str, nn.Module]], technique: Quantizer) -> list[tuple[str, nn.Module]]:
+def _quantizable_layers(layers: list[tuple[str, nn.Module]], technique: Quantizer) -> list[tuple[str, nn.Module]]:
     return [(name, layer) for name, layer in _chosen(layers, technique) if type(layer) in KINDS]
 
 

@@ -13,12 +13,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from bench.core.errors import OwnModelError
+from bench.core.errors import UserModelError
 from bench.core.tensors import Inputs, digest, tensors_in
-from bench.core.tracebacks import told
+from bench.core.tracebacks import describe_exception
 from bench.measuring.macs import count_macs
 from bench.worker.user.callables import Part, called, quiet
-from bench.worker.user.model import OwnModel
+from bench.worker.user.model import UserModel
 
 PRODUCTS = ("mm", "linear", "conv", "lstm", "gru", "rnn", "attention", "transformer", "bilinear", "einsum")
 """In the names of torch's operators that multiply matrices."""
@@ -32,7 +32,7 @@ def seed_everything(seed: int) -> None:
 
 
 def build(part: Part, seed: int) -> nn.Module:
-    """Return the module on the CPU and in eval mode; raises ``OwnModelError`` if there is none.
+    """Return the module on the CPU and in eval mode; raises ``UserModelError`` if there is none.
 
     Its file is imported first, before the seed and before any other file: what an import draws at random, and which
     of two modules of one name it finds, is then the same in each process.
@@ -43,17 +43,17 @@ def build(part: Part, seed: int) -> nn.Module:
         found = called(part.words, found)
         if not isinstance(found, nn.Module):
             kind = "nothing" if found is None else f"a {type(found).__name__}"
-            raise OwnModelError(f"{part.words} returned {kind}, not a torch.nn.Module; return the trained model.")
+            raise UserModelError(f"{part.words} returned {kind}, not a torch.nn.Module; return the trained model.")
     require_float32(found, part.words)
     return found.cpu().eval()
 
 
 def require_float32(module: nn.Module, words: str) -> None:
-    """Raise ``OwnModelError`` for a module whose weights are of another floating-point type."""
+    """Raise ``UserModelError`` for a module whose weights are of another floating-point type."""
     others = {str(value.dtype) for value in module.parameters() if value.is_floating_point()} - {"torch.float32"}
     if others:
         name = min(others).removeprefix("torch.")
-        raise OwnModelError(
+        raise UserModelError(
             f"{words} gives a model of {name} weights, and techniques start from float32 ones; call .float()."
         )
 
@@ -63,21 +63,21 @@ def digest_weights(module: nn.Module) -> str:
     return digest(tensors_in(dict(module.state_dict())))
 
 
-def try_on(module: nn.Module, batches: Iterable[Inputs], own: OwnModel, inputs: Part) -> None:
-    """Call the module on each batch; raises ``OwnModelError`` where it rejects one or returns no tensor."""
+def try_on(module: nn.Module, batches: Iterable[Inputs], own: UserModel, inputs: Part) -> None:
+    """Call the module on each batch; raises ``UserModelError`` where it rejects one or returns no tensor."""
     for batch in batches:
         try:
             with quiet(), torch.inference_mode():
                 outputs = module(*batch)
         except (Exception, SystemExit) as error:
             shapes = ", ".join(str(list(value.shape)) for value in batch)
-            raise OwnModelError(
-                f"the model of {own.model.words} rejects what {inputs.words} gives, of shape {shapes} ({told(error)}); "
-                f"mend the one or the other."
+            raise UserModelError(
+                f"the model of {own.model.words} rejects what {inputs.words} gives, of shape {shapes} "
+                f"({describe_exception(error)}); fix the one or the other."
             ) from error
         if next(tensors_in(outputs), None) is None:
             kind = type(outputs).__name__
-            raise OwnModelError(f"the model of {own.model.words} returned a {kind} without a tensor; return tensors.")
+            raise UserModelError(f"the model of {own.model.words} returned a {kind} without a tensor; return tensors.")
 
 
 def macs_of(module: nn.Module, example: Inputs) -> int | None:

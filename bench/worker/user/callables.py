@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-from bench.core.errors import OwnModelError, RequestError, UnknownNameError
-from bench.core.tracebacks import told
+from bench.core.errors import RequestError, UnknownNameError, UserModelError
+from bench.core.tracebacks import describe_exception
 from bench.worker.user.definition import definition
 
 OURS = ("models", "tasks")
@@ -46,7 +46,7 @@ class Part(Protocol):
         ...
 
     def load(self) -> Any:
-        """Return it; raises ``OwnModelError``."""
+        """Return it; raises ``UserModelError``."""
         ...
 
 
@@ -64,7 +64,7 @@ class FilePart:
         if not colon or not path.endswith(".py") or not name:
             raise RequestError(f"{option} {text!r} names no callable in a file; write it as path/to/file.py:callable.")
         if not Path(path).is_file():
-            raise RequestError(f"{option} {text}: there is no file {path}; mend the path.")
+            raise RequestError(f"{option} {text}: there is no file {path}; fix the path.")
         return cls(Path(path).resolve(), name)
 
     @property
@@ -89,11 +89,11 @@ class FilePart:
             if not hasattr(found, word):
                 if known := _callables(found):
                     raise UnknownNameError(f"callable of {self.path.name} called", self.name, known)
-                raise OwnModelError(f"{self.path} has no callable {self.name!r}, nor any other; mend the file.")
+                raise UserModelError(f"{self.path} has no callable {self.name!r}, nor any other; fix the file.")
             found = getattr(found, word)
         if not callable(found):
             kind = type(found).__name__
-            raise OwnModelError(f"{self.title} is no callable but of type {kind}; name a function or a class.")
+            raise UserModelError(f"{self.title} is no callable but of type {kind}; name a function or a class.")
         return found
 
 
@@ -120,14 +120,14 @@ class PickledPart:
 
     @classmethod
     def save(cls, value: object, path: Path, title: str, words: str) -> PickledPart:
-        """Write ``value`` to ``path``; raises ``OwnModelError`` for what cannot be handed to another process."""
+        """Write ``value`` to ``path``; raises ``UserModelError`` for what cannot be handed to another process."""
         import cloudpickle
 
         try:
             path.write_bytes(cloudpickle.dumps(value))
         except Exception as error:
-            raise OwnModelError(
-                f"{words} cannot be handed to worker processes ({told(error)}); "
+            raise UserModelError(
+                f"{words} cannot be handed to worker processes ({describe_exception(error)}); "
                 f"write it to a file and use 'bench run --model FILE.py:CALLABLE'."
             ) from error
         return cls(path, title, words, tuple(sys.path), _text(value))
@@ -140,8 +140,8 @@ class PickledPart:
         try:
             return pickle.loads(self.path.read_bytes())  # noqa: S301 — our own; see the class
         except Exception as error:
-            raise OwnModelError(
-                f"{self.words} cannot be rebuilt in a worker process ({told(error)}); "
+            raise UserModelError(
+                f"{self.words} cannot be rebuilt in a worker process ({describe_exception(error)}); "
                 f"write it to a file and use 'bench run --model FILE.py:CALLABLE'."
             ) from error
 
@@ -155,12 +155,12 @@ def _text(value: object) -> str:
 
 
 def called(words: str, function: Callable[..., Any], *arguments: object) -> Any:
-    """Call what the user wrote; raises ``OwnModelError`` for all that it raises, an exit of the process included."""
+    """Call what the user wrote; raises ``UserModelError`` for all that it raises, an exit of the process included."""
     try:
         with quiet():
             return function(*arguments)
     except (Exception, SystemExit) as error:
-        raise OwnModelError(f"{words} raised {told(error)}; mend it.") from error
+        raise UserModelError(f"{words} raised {describe_exception(error)}; fix it.") from error
 
 
 def _import(path: Path) -> ModuleType:
@@ -183,17 +183,17 @@ def _import(path: Path) -> ModuleType:
     try:
         with quiet():
             return _alone(path) if root == path.parent else _in_package(path, root)
-    except OwnModelError:
+    except UserModelError:
         raise
     except (Exception, SystemExit) as error:
-        raise OwnModelError(f"{path} cannot be imported ({told(error)}); mend the file.") from error
+        raise UserModelError(f"{path} cannot be imported ({describe_exception(error)}); fix the file.") from error
 
 
 def _alone(path: Path) -> ModuleType:
     name = path.stem if path.stem not in sys.modules else f"own_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise OwnModelError(f"{path} is no Python file; name one.")
+        raise UserModelError(f"{path} is no Python file; name one.")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -204,7 +204,7 @@ def _in_package(path: Path, root: Path) -> ModuleType:
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     module = importlib.import_module(name)
     if module.__file__ != str(path):
-        raise OwnModelError(f"{path} is in a package {parts[0]!r}, and another is called so; rename its folder.")
+        raise UserModelError(f"{path} is in a package {parts[0]!r}, and another is called so; rename its folder.")
     return module
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.core.errors import OwnModelError
+from bench.core.errors import UserModelError
 from bench.core.report import Report
 from bench.core.tensors import changed, tensors_in
 from bench.results.run import Accuracy
@@ -54,7 +54,7 @@ class CallableLikeTheModel(nn.Module):
 def judge(part: Part, variant: Variant, device: torch.device, report: Report) -> tuple[Accuracy | None, float | None]:
     """Return the accuracy of a variant as (correct, total), or as a bare share where the function returns one.
 
-    Raises ``OwnModelError`` if it raises, or returns neither.
+    Raises ``UserModelError`` if it raises, or returns neither.
     """
     with torch.no_grad():
         returned = called(part.words, part.load(), CallableLikeTheModel(variant, device, report))
@@ -65,19 +65,19 @@ def accuracy_in(returned: Any, words: str) -> tuple[Accuracy | None, float | Non
     """Read what an evaluate function returned: a share from 0 to 1, or the pair (correct, total)."""
     advice = "return a share from 0 to 1, or the pair (correct, total)"
     if returned is None:
-        raise OwnModelError(f"{words} returned nothing; {advice}.")
+        raise UserModelError(f"{words} returned nothing; {advice}.")
     if isinstance(returned, tuple | list):
         counts = [_number(value) for value in returned]
         if len(counts) != 2 or not all(count.is_integer() for count in counts) or not 0 <= counts[0] <= counts[1]:
-            raise OwnModelError(f"{words} returned {returned!r}, which is not (correct, total); {advice}.")
+            raise UserModelError(f"{words} returned {returned!r}, which is not (correct, total); {advice}.")
         if not counts[1]:
-            raise OwnModelError(f"{words} returned {returned!r}, of no examples at all; {advice}.")
+            raise UserModelError(f"{words} returned {returned!r}, of no examples at all; {advice}.")
         return Accuracy(correct=int(counts[0]), total=int(counts[1])), None
     share = _number(returned)
     if not 0 <= share <= 1:
         shown = returned if not math.isnan(share) or isinstance(returned, float) else type(returned).__name__
         way_out = "divide a percentage by 100" if 1 < share <= 100 else advice
-        raise OwnModelError(f"{words} returned {shown}, which is no accuracy; {way_out}.")
+        raise UserModelError(f"{words} returned {shown}, which is no accuracy; {way_out}.")
     return None, share
 
 

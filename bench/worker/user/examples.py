@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from bench.core.errors import OwnModelError
+from bench.core.errors import UserModelError
 from bench.core.tensors import Inputs
 from bench.tasks.task import CALIBRATION_EXAMPLES
 from bench.worker.user.callables import Part, called
@@ -76,7 +76,7 @@ class Examples:
 
 
 def make_batches(part: Part, sizes: Sequence[int]) -> dict[int, Inputs]:
-    """Return a batch of each size; raises ``OwnModelError`` for a callable that does not return what it should."""
+    """Return a batch of each size; raises ``UserModelError`` for a callable that does not return what it should."""
     given = part.load()
     if not callable(given):
         example = inputs_in(given, part.words)
@@ -88,7 +88,7 @@ def make_batches(part: Part, sizes: Sequence[int]) -> dict[int, Inputs]:
 
 
 def make_calibration(part: Part) -> list[Inputs]:
-    """Return the batches to calibrate with, up to ``CALIBRATION_EXAMPLES`` examples; raises ``OwnModelError``."""
+    """Return the batches to calibrate with, up to ``CALIBRATION_EXAMPLES`` examples; raises ``UserModelError``."""
     given = part.load()
     return calibration_in(_call(given, part.words) if callable(given) else given, part.words)
 
@@ -97,7 +97,7 @@ def calibration_in(batches: object, words: str) -> list[Inputs]:
     """Return the batches of a list or a generator, up to ``CALIBRATION_EXAMPLES`` examples."""
     if isinstance(batches, Tensor | Mapping | str) or not isinstance(batches, Iterable):
         kind = type(batches).__name__
-        raise OwnModelError(f"{words} returned a {kind}, not batches; return a list of them, or yield them.")
+        raise UserModelError(f"{words} returned a {kind}, not batches; return a list of them, or yield them.")
     found: list[Inputs] = []
     rows = 0
     iterator = iter(batches)
@@ -108,7 +108,7 @@ def calibration_in(batches: object, words: str) -> list[Inputs]:
         found.append(inputs_in(batch, words))
         rows += len(found[-1][0])
     if not found:
-        raise OwnModelError(f"{words} yielded no batch; yield at least one, a tensor or a tuple of tensors.")
+        raise UserModelError(f"{words} yielded no batch; yield at least one, a tensor or a tuple of tensors.")
     return found
 
 
@@ -122,7 +122,7 @@ def _takes_size(function: Callable[..., Any], words: str) -> bool:
     every = inspect.signature(function).parameters.values()
     named = [each.name for each in every if each.kind == each.KEYWORD_ONLY and each.default is each.empty]
     if named:
-        raise OwnModelError(
+        raise UserModelError(
             f"{words} wants {', '.join(named)} by name, and the batch size comes by position; drop the * before it."
         )
     parameters = [
@@ -130,24 +130,24 @@ def _takes_size(function: Callable[..., Any], words: str) -> bool:
     ]
     required = [each.name for each in parameters if each.default is each.empty and each.kind != each.VAR_POSITIONAL]
     if len(required) > 1:
-        raise OwnModelError(
+        raise UserModelError(
             f"{words} wants {', '.join(required)}, and is given the batch size alone; let it take that or nothing."
         )
     return bool(parameters)
 
 
 def inputs_in(value: object, words: str) -> Inputs:
-    """Return the tensors that make a batch; raises ``OwnModelError`` for a value that is none."""
+    """Return the tensors that make a batch; raises ``UserModelError`` for a value that is none."""
     inputs = tuple(value) if isinstance(value, tuple | list) else (value,)
     strangers = [type(each).__name__ for each in inputs if not isinstance(each, Tensor)]
     if strangers or not inputs:
         what = f"a {strangers[0]}" if strangers else "nothing"
-        raise OwnModelError(f"{words} gives {what} where a tensor or a tuple of tensors belongs; give that.")
+        raise UserModelError(f"{words} gives {what} where a tensor or a tuple of tensors belongs; give that.")
     tensors = tuple(each for each in inputs if isinstance(each, Tensor))
     lengths = [len(each) if each.dim() else None for each in tensors]
     if None in lengths or len(set(lengths)) > 1 or not lengths[0]:
         shapes = " and ".join(str(list(each.shape)) for each in tensors)
-        raise OwnModelError(f"{words} gives tensors of shape {shapes}, of no common batch; put the batch first.")
+        raise UserModelError(f"{words} gives tensors of shape {shapes}, of no common batch; put the batch first.")
     return tensors
 
 
@@ -155,7 +155,7 @@ def _of_size(value: object, size: int, words: str) -> Inputs:
     inputs = inputs_in(value, words)
     if len(inputs[0]) != size:
         shown = words.replace("()", f"({size})", 1)
-        raise OwnModelError(
+        raise UserModelError(
             f"{shown} returned a tensor of shape {list(inputs[0].shape)}, a batch of {len(inputs[0])} where {size} was "
             f"asked for; return the batch first, of the size that is given."
         )

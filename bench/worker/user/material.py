@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.core.errors import UnsupportedError
 from bench.core.tensors import Inputs
-from bench.core.tracebacks import told
+from bench.core.tracebacks import describe_exception
 from bench.measuring import params
 from bench.results.run import BASELINE
 from bench.runtimes.convert import Material
@@ -15,7 +15,7 @@ from bench.techniques.base import Variant
 from bench.worker.user.examples import Examples
 
 
-class OwnMaterial(Material):
+class UserMaterial(Material):
     """Of a model that is as it is, and of which nothing is known but its examples."""
 
     own_training = False
@@ -60,4 +60,4 @@ class OwnMaterial(Material):
             return reason
         if "can't allocate memory" in str(error) or "out of memory" in str(error):
             return None
-        return f"the model does not work as {self._technique}: {told(error)}"
+        return f"the model does not work as {self._technique}: {describe_exception(error)}"

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from bench.results.run import Accuracy
 
-OWN_HOST = "bench.worker.user_host:OwnHost"
+USER_HOST = "bench.worker.user_host:UserHost"
 SUITE = "own"
 """What takes the place of a suite's name."""
 
 
 @dataclass(frozen=True)
-class OwnModel:
+class UserModel:
     """A model, its inputs, and how it is judged and calibrated."""
 
     task: str
@@ -61,7 +61,7 @@ def _digest(contents: Iterable[bytes]) -> str:
 
 
 @dataclass(frozen=True)
-class OwnFacts:
+class UserFacts:
     """What is known of it once it was built, given its inputs, and taken on."""
 
     examples: Path
@@ -74,17 +74,17 @@ class OwnFacts:
 
 
 @dataclass(frozen=True)
-class OwnRequest:
+class UserRequest:
     """What a variant of it starts from."""
 
-    model: OwnModel
-    facts: OwnFacts
+    model: UserModel
+    facts: UserFacts
     seed: int
     """Of all that is random in building it, in making its inputs, and in judging it."""
 
 
 @dataclass(frozen=True)
-class OwnEvaluation:
+class UserEvaluation:
     """What the user's function said of a variant, and what it puts out; of single answers nothing is known."""
 
     accuracy: Accuracy | None
@@ -94,16 +94,16 @@ class OwnEvaluation:
     """All its outputs for some example inputs, one after the other."""
 
 
-def own_models(
-    models: Sequence[str | OwnModel], parts: Mapping[str, str | None], others: Sequence[str]
-) -> list[OwnModel]:
+def user_models(
+    models: Sequence[str | UserModel], parts: Mapping[str, str | None], others: Sequence[str]
+) -> list[UserModel]:
     """Return the models of the user's own among ``models``; none if all are supplied ones.
 
     ``parts`` are the texts of ``inputs``, ``evaluate`` and ``calibrate``; ``others`` the options, given ones, that
     make sense for supplied models alone. Raises ``RequestError`` for what does not go together.
     """
     given = [f"--{option}" for option, text in parts.items() if text is not None]
-    own = [model for model in models if isinstance(model, OwnModel) or is_own(model)]
+    own = [model for model in models if isinstance(model, UserModel) or is_own(model)]
     if not own:
         if given:
             raise RequestError(
@@ -116,7 +116,7 @@ def own_models(
         raise RequestError(f"--model {supplied} is a supplied model, and a run is of those or of your own; make two.")
     if others:
         raise RequestError(f"{others[0]} is for supplied models, and this one is your own; leave {others[0]} out.")
-    found = [model if isinstance(model, OwnModel) else _parsed(model, parts) for model in dict.fromkeys(own)]
+    found = [model if isinstance(model, UserModel) else _parsed(model, parts) for model in dict.fromkeys(own)]
     _refuse_namesakes(found)
     return found
 
@@ -135,7 +135,7 @@ def require_supplied(name: str) -> None:
         )
 
 
-def _parsed(name: str, parts: Mapping[str, str | None]) -> OwnModel:
+def _parsed(name: str, parts: Mapping[str, str | None]) -> UserModel:
     model = FilePart.parse("--model", name)
     if parts["inputs"] is None:
         raise RequestError(
@@ -143,11 +143,11 @@ def _parsed(name: str, parts: Mapping[str, str | None]) -> OwnModel:
             f"name a callable that returns it with --inputs path/to/file.py:callable."
         )
     found = {option: FilePart.parse(f"--{option}", text) for option, text in parts.items() if text is not None}
-    return OwnModel(model.path.stem, model.name, model, **found)
+    return UserModel(model.path.stem, model.name, model, **found)
 
 
-def _refuse_namesakes(models: Sequence[OwnModel]) -> None:
-    by_name: dict[str, OwnModel] = {}
+def _refuse_namesakes(models: Sequence[UserModel]) -> None:
+    by_name: dict[str, UserModel] = {}
     for model in models:
         other = by_name.setdefault(model.name, model)
         if other != model:
@@ -157,7 +157,7 @@ def _refuse_namesakes(models: Sequence[OwnModel]) -> None:
             )
 
 
-def titles(models: Sequence[OwnModel]) -> dict[str, str]:
+def titles(models: Sequence[UserModel]) -> dict[str, str]:
     """Return the settings that say what gives inputs, accuracy and calibration; all models of a run share them."""
     named = {option: getattr(model, option) for model in models for option in ("inputs", "evaluate", "calibrate")}
     return {option: part.title for option, part in named.items() if part is not None}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from bench.core.errors import OwnModelError, WorkerError
+from bench.core.errors import UserModelError, WorkerError
 from bench.core.report import Report
 from bench.core.tensors import Inputs, tensors_in
 from bench.measuring.layer_work import layer_work
@@ -20,17 +20,17 @@ from bench.worker.supplied import Source
 from bench.worker.user.build import build, digest_weights, seed_everything
 from bench.worker.user.evaluate import judge
 from bench.worker.user.examples import Examples
-from bench.worker.user.material import OwnMaterial
-from bench.worker.user.model import OwnEvaluation, OwnRequest
+from bench.worker.user.material import UserMaterial
+from bench.worker.user.model import UserEvaluation, UserRequest
 
 OUTPUTS_KEPT = 1_000_000
 """Values that are held against fp32's."""
 
 
-class Own(OwnMaterial, Source):
+class Own(UserMaterial, Source):
     """Builds the model anew in each process, and takes its inputs from the file that all share."""
 
-    def __init__(self, request: VariantRequest, own: OwnRequest) -> None:
+    def __init__(self, request: VariantRequest, own: UserRequest) -> None:
         super().__init__(request.technique, Examples.open(own.facts.examples))
         self._request = request
         self._own = own
@@ -40,10 +40,10 @@ class Own(OwnMaterial, Source):
         return self._own.facts.macs
 
     def model(self) -> nn.Module:
-        """Build it; raises ``OwnModelError`` if that gives other weights than before."""
+        """Build it; raises ``UserModelError`` if that gives other weights than before."""
         module = build(self._own.model.model, self._own.seed)
         if digest_weights(module) != self._own.facts.weights:
-            raise OwnModelError(
+            raise UserModelError(
                 f"{self._own.model.model.words} gives other weights each time it is called; let it load them."
             )
         return module
@@ -56,7 +56,7 @@ class Own(OwnMaterial, Source):
         """Return example inputs."""
         return self.examples.probe()
 
-    def evaluate(self, variant: Variant, cast: Callable[[Inputs], Inputs], report: Report) -> OwnEvaluation:
+    def evaluate(self, variant: Variant, cast: Callable[[Inputs], Inputs], report: Report) -> UserEvaluation:
         """Ask the user's function, if there is one, and keep some outputs."""
         with torch.inference_mode():
             outputs = list(tensors_in(variant.forward(*cast(self.probe()))))
@@ -68,12 +68,12 @@ class Own(OwnMaterial, Source):
             try:
                 device = torch.device(self._request.device)
                 accuracy, share = judge(self._own.model.evaluate, variant, device, report)
-            except OwnModelError as error:
+            except UserModelError as error:
                 if self._request.technique == BASELINE:
                     raise
                 cause = str(error).rpartition(";")[0]  # it managed with fp32: this is the variant's failure
                 raise WorkerError(f"{cause}, which it did not with {BASELINE}") from error
-        return OwnEvaluation(accuracy, share, kept.numpy())
+        return UserEvaluation(accuracy, share, kept.numpy())
 
     def origin(self) -> packed.Origin:
         """Name the callable that builds it."""
@@ -87,7 +87,7 @@ class Own(OwnMaterial, Source):
     def rebuild(self) -> Variant:
         """Build it anew, forget its weights, and take those of the file."""
         module = build(self._own.model.model, self._own.seed)
-        return packed.load_own(self._request.packed, module, self.inputs(1), self._request.device).variant
+        return packed.load_user_model(self._request.packed, module, self.inputs(1), self._request.device).variant
 
     def work(self, module: nn.Module, example: Inputs) -> list[LayerWork]:
         """Return nothing too for modules whose calls are not as the rules expect them."""

@@ -12,7 +12,7 @@ from bench.results import run_file
 from bench.results.run import Run
 from tests.bench.conftest import Command
 from tests.bench.examples import FP32, LATER, RUN
-from tests.bench.sittings import sitting
+from tests.bench.sessions import session
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def saved(folder: Path, **runs: Run) -> list[str]:
 
 
 def test_compare_renders_the_comparison(command: Command, tmp_path: Path) -> None:
-    code, out, _ = command("compare", *saved(tmp_path, base=sitting(1), new=sitting(2)))
+    code, out, _ = command("compare", *saved(tmp_path, base=session(1), new=session(2)))
     assert code == 0
     assert out.startswith("# Quantbench: 2 runs compared")
     assert "## B against A, row by row" in out
@@ -212,14 +212,14 @@ def test_compare_renders_the_comparison(command: Command, tmp_path: Path) -> Non
 @pytest.mark.parametrize(("suffix", "start"), [("md", "# Quantbench"), ("json", "{")])
 def test_compare_writes_markdown_or_json(command: Command, tmp_path: Path, suffix: str, start: str) -> None:
     out_file = tmp_path / f"comparison.{suffix}"
-    code, out, _ = command("compare", *saved(tmp_path, base=sitting(1), new=sitting(2)), "--out", str(out_file))
+    code, out, _ = command("compare", *saved(tmp_path, base=session(1), new=session(2)), "--out", str(out_file))
     assert (code, out) == (0, "")
     assert out_file.read_text(encoding="utf-8").startswith(start)
 
 
 @pytest.mark.parametrize(("slower", "code", "word"), [(1.0, 0, "Gate: passed"), (1.3, 1, "Gate: FAILED")])
 def test_a_broken_gate_is_exit_code_1(command: Command, tmp_path: Path, slower: float, code: int, word: str) -> None:
-    files = saved(tmp_path, base=sitting(1), new=sitting(2, slower={"fp16": slower}))
+    files = saved(tmp_path, base=session(1), new=session(2, slower={"fp16": slower}))
     rules = ["--fail-if", "latency > 5%", "--fail-if", "accuracy < -0.5pp"]
     found, out, err = command("compare", *files, *rules, "--out", str(tmp_path / "comparison.md"))
     assert (found, err) == (code, "")
@@ -251,7 +251,7 @@ def test_an_empty_comparison_is_one_sentence(command: Command, tmp_path: Path, n
 def test_a_comparison_of_nothing_in_common_is_one_sentence_and_a_gate_names_what_vanished(
     command: Command, tmp_path: Path
 ) -> None:
-    base = sitting(1)
+    base = session(1)
     other = base.model_copy(update={"rows": [row.model_copy(update={"model": "lab2"}) for row in base.rows]})
     files = saved(tmp_path, base=base, other=other)
     code, out, err = command("compare", *files)

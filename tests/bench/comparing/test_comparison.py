@@ -12,10 +12,10 @@ from bench.comparing.comparison import Comparison, compare
 from bench.core.errors import RequestError, RunFileError
 from bench.report.machines import render
 from bench.results import run_file
-from bench.results.run import Accuracy, Pace, Row, Run, Yardstick
+from bench.results.run import Accuracy, ReferenceLatency, RelativeLatency, Row, Run
 from tests.bench.examples import DATA, FP16, FP32, LATER, MACHINE, QINT8, RUN, SETTINGS, TRAINING, latency, speedup
 from tests.bench.notebook import shown
-from tests.bench.sittings import sitting
+from tests.bench.sessions import session
 
 GOLDEN = Path(__file__).with_name("golden_comparison.md")
 
@@ -38,7 +38,7 @@ def with_row(row: Row, **changes: Any) -> Run:
 
 
 def paced(slower: Mapping[str, float] | None = None, lost: int = 0) -> Run:
-    """Return the example run with a yardstick; some techniques are slower, and each has lost as many answers."""
+    """Return the example run with a reference workload; some techniques are slower, each has lost as many answers."""
     rows = []
     for row in (FP32, FP16, QINT8):
         factor = (slower or {}).get(row.technique, 1.0)
@@ -46,11 +46,13 @@ def paced(slower: Mapping[str, float] | None = None, lost: int = 0) -> Run:
         changes: dict[str, object] = {
             "accuracy": Accuracy(correct=row.accuracy.correct - lost, total=10_000),
             "latency": {1: latency(50e-6 * factor), 64: latency(600e-6 * factor)},
-            "pace": {size: Pace(value=0.6 * factor, error=0.008, freedom=20, n=40) for size in (1, 64)},
+            "relative_latency": {
+                size: RelativeLatency(value=0.6 * factor, error=0.008, freedom=20, n=40) for size in (1, 64)
+            },
         }
         rows.append(row.model_copy(update=changes))
-    beside = Yardstick(model="mnist/lab1", latency={1: latency(80e-6), 64: latency(1e-3)})
-    return RUN.model_copy(update={"rows": rows, "yardsticks": [beside]})
+    beside = ReferenceLatency(model="mnist/lab1", latency={1: latency(80e-6), 64: latency(1e-3)})
+    return RUN.model_copy(update={"rows": rows, "references": [beside]})
 
 
 def said(comparison: Comparison, kind: str) -> list[str]:
@@ -314,8 +316,8 @@ def test_what_makes_another_machine_is_named() -> None:
 
 
 def test_latencies_of_too_few_rounds_are_no_difference_that_is_not_there() -> None:
-    short = sitting(seed=1, rounds=5)
-    text = render(compare(short, sitting(seed=2)))
+    short = session(seed=1, rounds=5)
+    text = render(compare(short, session(seed=2)))
     assert "- Not comparable: 6 figures of too few rounds." in text
     assert "- No difference in the other 15 figures." in text
 

@@ -12,9 +12,9 @@ from bench.comparing import gate
 from bench.comparing.comparison import compare
 from bench.comparing.gate import Outcome, Rule, parse
 from bench.core.errors import RequestError
-from bench.results.run import Pace, Run
+from bench.results.run import RelativeLatency, Run
 from tests.bench.examples import LATER, QINT8, RUN, SETTINGS
-from tests.bench.sittings import sitting
+from tests.bench.sessions import session
 
 
 def held(base: Run, new: Run, *rules: str) -> Outcome:
@@ -100,7 +100,7 @@ def test_a_refusal_points_at_the_character(text: str, position: int, cause: str)
 
 
 def test_a_gate_that_is_passed_says_what_was_checked() -> None:
-    outcome = held(sitting(1, noise=0.003), sitting(2, noise=0.003, drift=1.4), "latency > 5%", "accuracy < -0.5pp")
+    outcome = held(session(1, noise=0.003), session(2, noise=0.003, drift=1.4), "latency > 5%", "accuracy < -0.5pp")
     assert not outcome.broken
     assert gate.words(outcome) == (
         "Gate: passed, 9 figures of 3 rows held against 'latency > 5%' and 'accuracy < -0.5pp'."
@@ -108,7 +108,7 @@ def test_a_gate_that_is_passed_says_what_was_checked() -> None:
 
 
 def test_the_row_that_broke_it_is_named_with_its_figures() -> None:
-    outcome = held(sitting(1, noise=0.003), sitting(2, noise=0.003, slower={"fp16": 1.3}), "latency@64 > 5%")
+    outcome = held(session(1, noise=0.003), session(2, noise=0.003, slower={"fp16": 1.3}), "latency@64 > 5%")
     [sentence] = outcome.broken
     assert sentence.startswith("`mnist/lab1` `fp16` of B against A: latency at batch 64: slower, +")
     assert sentence.endswith(", p < 0.0001: breaks 'latency@64 > 5%'")
@@ -116,13 +116,13 @@ def test_the_row_that_broke_it_is_named_with_its_figures() -> None:
 
 
 def test_a_difference_within_the_limit_passes_however_sure_it_is() -> None:
-    new = sitting(2, slower={"fp16": 1.3})
-    assert held(sitting(1), new, "latency > 5%").broken
-    assert not held(sitting(1), new, "latency > 40%").broken
+    new = session(2, slower={"fp16": 1.3})
+    assert held(session(1), new, "latency > 5%").broken
+    assert not held(session(1), new, "latency > 40%").broken
 
 
 def test_a_difference_that_noise_explains_passes_and_is_said_to_be_vague() -> None:
-    base, new = sitting(1, noise=0.5, rounds=8), sitting(2, noise=0.5, rounds=8, slower={"fp16": 1.3})
+    base, new = session(1, noise=0.5, rounds=8), session(2, noise=0.5, rounds=8, slower={"fp16": 1.3})
     outcome = held(base, new, "latency > 5%")
     assert any(each.value > 0.05 for each in compare(base, new).pairs[0].changes), "the estimate is beyond the limit"
     assert not outcome.broken
@@ -130,10 +130,12 @@ def test_a_difference_that_noise_explains_passes_and_is_said_to_be_vague() -> No
 
 
 def paced(slower: float = 1.0, error: float = 0.013) -> Run:
-    """Return a run whose paces are all so many times slower, and known so well."""
-    run = sitting(1)
-    pace = Pace(value=0.6 * slower, error=error, freedom=20, n=40)
-    rows = [row.model_copy(update={"pace": {1: pace, 64: pace}}) for row in run.rows]
+    """Return a run whose relative_latency are all so many times slower, and known so well."""
+    run = session(1)
+    relative_latency = RelativeLatency(value=0.6 * slower, error=error, freedom=20, n=40)
+    rows = [
+        row.model_copy(update={"relative_latency": {1: relative_latency, 64: relative_latency}}) for row in run.rows
+    ]
     return run.model_copy(update={"rows": rows})
 
 
@@ -160,9 +162,9 @@ def test_the_limit_that_is_advised_is_told(error: float) -> None:
 
 
 def test_an_accuracy_of_few_examples_is_vague() -> None:
-    checked = held(sitting(1), sitting(2, lost=1), "accuracy < -0.5pp").checked
+    checked = held(session(1), session(2, lost=1), "accuracy < -0.5pp").checked
     assert "('accuracy < -0.5pp'): judge both runs on more examples, or ask for 'accuracy < -" in checked
-    assert "vaguely" not in held(sitting(1), sitting(2, lost=1), "accuracy < -1pp").checked
+    assert "vaguely" not in held(session(1), session(2, lost=1), "accuracy < -1pp").checked
 
 
 def test_a_lost_share_of_unknown_many_examples_breaks_it() -> None:
@@ -182,8 +184,8 @@ def test_a_lost_share_of_unknown_many_examples_breaks_it() -> None:
 
 
 def test_a_planted_loss_of_two_points_breaks_it_and_a_lost_answer_does_not() -> None:
-    assert len(held(sitting(1), sitting(2, lost=200), "accuracy < -0.5pp").broken) == 3
-    assert not held(sitting(1), sitting(2, lost=10), "accuracy < -0.05pp").broken
+    assert len(held(session(1), session(2, lost=200), "accuracy < -0.5pp").broken) == 3
+    assert not held(session(1), session(2, lost=10), "accuracy < -0.05pp").broken
 
 
 def test_sizes_need_no_statistics() -> None:
@@ -193,14 +195,14 @@ def test_sizes_need_no_statistics() -> None:
 
 
 def test_a_row_that_vanished_breaks_any_gate() -> None:
-    base = sitting(1)
+    base = session(1)
     outcome = held(base, base.model_copy(update={"rows": base.rows[:2]}), "size > 0%")
     assert outcome.broken == ["`mnist/lab1` `dynamic-qint8` of B against A: missing, the new run has no such row"]
     assert not held(base.model_copy(update={"rows": base.rows[:2]}), base, "size > 0%").broken, "a new row is welcome"
 
 
 def test_where_all_rows_vanished_each_is_named() -> None:
-    base = sitting(1)
+    base = session(1)
     others = [row.model_copy(update={"model": "lab2"}) for row in base.rows]
     for rows in ([], others):
         assert held(base, base.model_copy(update={"rows": rows}), "latency > 5%").broken == [
@@ -216,7 +218,7 @@ def without(run: Run, **changes: object) -> Run:
 
 
 def test_a_figure_that_vanished_breaks_the_rules_that_it_is_for() -> None:
-    base = sitting(1)
+    base = session(1)
     lost = without(base, packed_bytes=None)
     assert held(base, lost, "packed > 5%", "packed > 1%").broken == [
         f"`mnist/lab1` `{name}` of B against A: missing, the new run has no packed size"
@@ -230,7 +232,7 @@ def test_a_figure_that_vanished_breaks_the_rules_that_it_is_for() -> None:
 
 
 def test_each_run_is_held_against_the_first() -> None:
-    comparison = compare(sitting(1), sitting(2), sitting(3, slower={"fp32": 1.2}))
+    comparison = compare(session(1), session(2), session(3, slower={"fp32": 1.2}))
     outcome = gate.check(comparison, [parse("latency > 5%")])
     assert len(outcome.broken) == 2
     assert all("`fp32` of C against A" in sentence for sentence in outcome.broken)
@@ -255,10 +257,10 @@ def test_a_rule_that_checks_nothing_is_refused() -> None:
 
 def test_two_sittings_of_one_commit_pass_and_a_tenth_fails() -> None:
     """20 tries of 6 latencies on a machine that drifts; the least that is asked of it is 20 of 20 on a real one."""
-    alarms = [held(sitting(seed), sitting(500 + seed, drift=1.3), "latency > 5%").broken for seed in range(20)]
+    alarms = [held(session(seed), session(500 + seed, drift=1.3), "latency > 5%").broken for seed in range(20)]
     assert not any(alarms)
     slowed = [
-        held(sitting(seed), sitting(500 + seed, drift=0.8, slower={"fp16": 1.1}), "latency > 5%").broken
+        held(session(seed), session(500 + seed, drift=0.8, slower={"fp16": 1.1}), "latency > 5%").broken
         for seed in range(20)
     ]
     assert all(slowed)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.bench.examples import MACHINE
-from tests.bench.sittings import sitting
+from tests.bench.sessions import session
 from tests.benchmarks import gate
 from tests.benchmarks.gate import Experiment, Try, judge, render
 
@@ -27,16 +27,16 @@ def experiment(*tries: Try) -> Experiment:
 
 
 def test_a_try_tells_alarms_from_findings() -> None:
-    found = judge(sitting(1), sitting(2, drift=1.3), sitting(3, slower={"fp16": 1.1}, lost=200), "fp16")
+    found = judge(session(1), session(2, drift=1.3), session(3, slower={"fp16": 1.1}, lost=200), "fp16")
     assert (found.false_alarms, found.found, found.misnamed) == ([], True, [])
     assert found.worse_found == ["dynamic-qint8", "fp16", "fp32"]
     assert len(found.same) == len(found.slowed) == 6
-    assert max(each.in_seconds for each in found.same) > 0.2, "what the yardstick cancels"
+    assert max(each.in_seconds for each in found.same) > 0.2, "what the reference workload cancels"
     assert "missed" not in render(experiment(found))
 
 
 def test_a_bound_that_is_missed_is_said_to_be() -> None:
-    alarmed = judge(sitting(1), sitting(2, slower={"fp32": 1.2}), sitting(3, slower={"fp32": 1.2}), "fp16")
+    alarmed = judge(session(1), session(2, slower={"fp32": 1.2}), session(3, slower={"fp32": 1.2}), "fp16")
     assert alarmed.misnamed == ["fp32"]
     assert render(experiment(alarmed)).count("| missed") == 4
 

@@ -13,7 +13,7 @@ from bench.results.run import Accuracy, Row, Run, Summary
 from bench.stats import proportions
 from bench.stats.times import quiet_time
 from tests.bench.examples import FP32, QINT8, RUN
-from tests.bench.sittings import sitting
+from tests.bench.sessions import session
 
 
 def changes(base: Run, new: Run, quantity: str = "latency") -> dict[tuple[str, int | None], Change]:
@@ -31,75 +31,75 @@ def words(base: Run, new: Run, quantity: str = "latency") -> list[str]:
 
 
 def test_a_machine_that_is_slower_altogether_has_changed_nothing() -> None:
-    found = changes(sitting(seed=1), sitting(seed=2, drift=1.4))
+    found = changes(session(seed=1), session(seed=2, drift=1.4))
     assert len(found) == 6
     assert {each.word for each in found.values()} == {"no difference detected"}
     fp32 = found["fp32", 1]
     assert fp32.after / fp32.before == pytest.approx(1.4, rel=0.05), "in seconds"
-    assert fp32.value == pytest.approx(0, abs=0.03), "by the yardstick"
-    assert " by the yardstick (" in fp32.sentence
+    assert fp32.value == pytest.approx(0, abs=0.03), "by the reference workload"
+    assert " by the reference workload (" in fp32.sentence
 
 
 def test_one_technique_that_became_slower_is_found_on_a_faster_machine() -> None:
-    found = changes(sitting(seed=1), sitting(seed=2, drift=0.8, slower={"fp16": 1.1}))
+    found = changes(session(seed=1), session(seed=2, drift=0.8, slower={"fp16": 1.1}))
     assert [key for key, each in found.items() if each.word != "no difference detected"] == [("fp16", 1), ("fp16", 64)]
     each = found["fp16", 64]
     assert each.word == "slower"
     assert each.low is not None
     assert each.high is not None
     assert each.low < 0.1 < each.high
-    assert each.sentence.startswith(f"latency at batch 64: slower, {each.figure} by the yardstick (")
+    assert each.sentence.startswith(f"latency at batch 64: slower, {each.figure} by the reference workload (")
 
 
 def test_equals_are_hardly_ever_told_apart_and_a_tenth_always_is() -> None:
-    """40 pairs of sittings, 6 figures each; every second machine is slower by up to a half."""
-    pairs = [(sitting(2 * seed), sitting(2 * seed + 1, drift=1 + seed % 2 * seed / 80)) for seed in range(40)]
+    """40 pairs of sessions, 6 figures each; every second machine is slower by up to a half."""
+    pairs = [(session(2 * seed), session(2 * seed + 1, drift=1 + seed % 2 * seed / 80)) for seed in range(40)]
     alone = [each for base, new in pairs for each in changes(base, new).values()]
     assert sum(each.word != "no difference detected" for each in alone) <= 1
     assert sum(each.word != "no difference detected" and each.value > 0.05 for each in alone) == 0
     covered = sum(each.low is not None and each.high is not None and each.low <= 0 <= each.high for each in alone)
     assert covered >= 0.95 * len(alone)
-    slowed = [changes(base, sitting(9000 + seed, slower={"fp16": 1.1})) for seed, (base, _) in enumerate(pairs)]
+    slowed = [changes(base, session(9000 + seed, slower={"fp16": 1.1})) for seed, (base, _) in enumerate(pairs)]
     found = [each["fp16", size] for each in slowed for size in (1, 64)]
     assert sum(each.word == "slower" and each.value > 0.05 for each in found) >= 0.98 * len(found)
 
 
 def test_without_a_yardstick_only_a_factor_is_told() -> None:
     def plain(run: Run) -> Run:
-        rows = [row.model_copy(update={"pace": {}}) for row in run.rows]
-        return run.model_copy(update={"rows": rows, "yardsticks": []})
+        rows = [row.model_copy(update={"relative_latency": {}}) for row in run.rows]
+        return run.model_copy(update={"rows": rows, "references": []})
 
-    base = plain(sitting(seed=1))
-    assert set(words(base, plain(sitting(seed=2, drift=1.5)))) == {"no difference detected"}
-    found = changes(base, plain(sitting(seed=2, slower={"fp16": 2.5})))
+    base = plain(session(seed=1))
+    assert set(words(base, plain(session(seed=2, drift=1.5)))) == {"no difference detected"}
+    found = changes(base, plain(session(seed=2, slower={"fp16": 2.5})))
     assert found["fp16", 1].word == "slower"
-    assert "in seconds, without a yardstick" in found["fp16", 1].sentence
-    assert "**Without a yardstick**" in row_by_row.how_it_was_done(base, base)[0]
+    assert "in seconds, without a reference workload" in found["fp16", 1].sentence
+    assert "**Without a reference workload**" in row_by_row.how_it_was_done(base, base)[0]
 
 
 def test_where_most_blocks_were_disturbed_only_a_factor_is_told_too() -> None:
-    new = sitting(seed=2, slower={"fp16": 1.2}, disturbed=range(21))
-    found = changes(sitting(seed=1), new)["fp16", 1]
+    new = session(seed=2, slower={"fp16": 1.2}, disturbed=range(21))
+    found = changes(session(seed=1), new)["fp16", 1]
     assert found.word == "no difference detected"
-    assert "by the yardstick, but most blocks were disturbed" in found.sentence
+    assert "by the reference workload, but most blocks were disturbed" in found.sentence
     assert (
-        changes(sitting(seed=1), sitting(seed=2, slower={"fp16": 1.2}, disturbed=range(20)))["fp16", 1].word == "slower"
+        changes(session(seed=1), session(seed=2, slower={"fp16": 1.2}, disturbed=range(20)))["fp16", 1].word == "slower"
     )
 
 
 def test_too_few_rounds_cannot_be_compared() -> None:
-    found = changes(sitting(seed=1, rounds=5), sitting(seed=2))["fp32", 1]
+    found = changes(session(seed=1, rounds=5), session(seed=2))["fp32", 1]
     assert (found.word, found.low, found.p_value) == ("not comparable", None, None)
     assert found.sentence.endswith("5 rounds are too few")
 
 
 def test_rounds_that_were_not_kept_are_shown_and_not_compared() -> None:
     """As in a file of pytest-benchmark that was saved without its rounds."""
-    run = sitting(seed=1)
+    run = session(seed=1)
     kept = run.rows[0].latency[1]
     left = Summary(mean_s=60e-6, std_s=1e-6, median_s=55e-6, rounds=40)
     unkept = kept.model_copy(update={"rounds": [], "rounds_s": [], "runs_s": [60e-6], "summary": left})
-    row = run.rows[0].model_copy(update={"latency": {1: unkept}, "pace": {}})
+    row = run.rows[0].model_copy(update={"latency": {1: unkept}, "relative_latency": {}})
     bare = run.model_copy(update={"rows": [row]})
     for base, new in ((bare, bare), (run, bare), (bare, run)):
         [found] = changes(base, new).values()
@@ -109,7 +109,7 @@ def test_rounds_that_were_not_kept_are_shown_and_not_compared() -> None:
 
 
 def test_a_simulation_has_no_latency_to_compare() -> None:
-    run = sitting(seed=1)
+    run = session(seed=1)
     simulated = run.model_copy(update={"rows": [row.model_copy(update={"simulated": True}) for row in run.rows]})
     assert not changes(simulated, run)
 
@@ -202,12 +202,13 @@ def test_shares_of_unknown_numbers_are_shown_without_a_verdict() -> None:
 
 
 def grown(run: Run, technique: str, factor: float) -> Run:
-    """Return the run with the paces of one technique so many times greater."""
+    """Return the run with the relative_latency of one technique so many times greater."""
     rows = [
         row.model_copy(
             update={
-                "pace": {
-                    size: pace.model_copy(update={"value": pace.value * factor}) for size, pace in row.pace.items()
+                "relative_latency": {
+                    size: relative_latency.model_copy(update={"value": relative_latency.value * factor})
+                    for size, relative_latency in row.relative_latency.items()
                 }
             }
         )
@@ -219,7 +220,7 @@ def grown(run: Run, technique: str, factor: float) -> Run:
 
 
 def test_the_least_growth_is_where_the_word_changes() -> None:
-    base = sitting(seed=1)
+    base = session(seed=1)
     least = changes(base, base)["fp16", 1].least
     assert least is not None
     assert changes(base, grown(base, "fp16", 1 + 0.99 * least))["fp16", 1].word == "no difference detected"
@@ -227,7 +228,7 @@ def test_the_least_growth_is_where_the_word_changes() -> None:
 
 
 def test_the_least_growth_is_less_beside_others_that_were_called() -> None:
-    base = sitting(seed=1)
+    base = session(seed=1)
     alone = changes(base, base)["fp16", 1].least
     beside = changes(base, grown(base, "fp32", 2))["fp16", 1].least
     assert alone is not None

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +18,8 @@ import bench.pytest_plugin.plugin  # what a session inside this one imports is f
 import bench.worker.preload
 from bench.measuring import machine
 from tests.bench.test_import_cost import modules_after
+from tests.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 PLUGIN = () if entry_points(group="pytest11", name="quantbench") else ("-p", "bench.pytest_plugin.plugin")
 QUICK = ("--benchmark-max-time=0.005", "--benchmark-min-rounds=2")
 HEAD = """

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 import bench
 from bench.report.discussion import discuss
 from bench.report.markdown import render
-from bench.results.run import Accuracy, Layers, Machine, Pace, Row, Run
+from bench.results.run import Accuracy, Layers, Machine, RelativeLatency, Row, Run
 from tests.bench.examples import (
     AMP,
     DATA,
@@ -24,8 +22,9 @@ from tests.bench.examples import (
     latency,
     speedup,
 )
+from tests.repository import ROOT
 
-LAB = Path(__file__).parents[2] / "reports/lab/run.json"
+LAB = ROOT / "reports/lab/run.json"
 SLOW_CALL = {1: latency(2e-3), 64: latency(60e-3)}
 """Of a model that is not small."""
 SAME = speedup(1.0, 0.01, p_value=0.9)
@@ -184,12 +183,12 @@ def test_intervals_that_are_apart_may_still_be_chance() -> None:
 
 
 def test_the_yardstick_tells_them_apart_where_both_were_held_against_it() -> None:
-    """Over fp32 little is known; 1.2 ± 1 % and 1.0 ± 1 % of the yardstick are 13 standard errors apart."""
+    """Over fp32 little is known; 1.2 ± 1 % and 1.0 ± 1 % of the reference workload are 13 standard errors apart."""
     dynamic = QINT8.model_copy(update={"speedup": {64: speedup(1.0, 0.3, 0.9)}})
     static = STATIC_OK.model_copy(update={"speedup": {64: speedup(1.2, 0.3, 0.2)}})
     assert part("Dynamic against static", FP32, dynamic, static)[0].startswith("Neither")
     paced = [
-        row.model_copy(update={"pace": {64: Pace(value=value, error=0.01, freedom=10.0, n=10)}})
+        row.model_copy(update={"relative_latency": {64: RelativeLatency(value=value, error=0.01, freedom=10.0, n=10)}})
         for row, value in ((dynamic, 1.2), (static, 1.0))
     ]
     assert part("Dynamic against static", FP32, *paced)[0].startswith("`mnist/lab1` `static-qint8` is ahead")

@@ -14,6 +14,7 @@ from bench.results.run import Row, Run
 from tests.bench.drawn_text import boxes, size_of
 from tests.bench.examples import FP16, FP32, QINT8, RUN, STATIC
 from tests.bench.test_import_cost import modules_after
+from tests.repository import ROOT
 
 SIMULATED = QINT8.model_copy(
     update={"technique": "dorefa:w2a2", "dtype": "w2a2", "simulated": True, "bit_operations": 1e5}
@@ -74,7 +75,7 @@ def test_latencies_are_medians_and_speed_ups_those_of_the_table() -> None:
     assert {"0.96×", "3×"} <= set(drawn(RUN, "speed-up"))
 
 
-LAB = bench.load_run(Path(__file__).parents[2] / "reports/lab/run.json")
+LAB = bench.load_run(ROOT / "reports/lab/run.json")
 
 
 @pytest.mark.parametrize("picture", pictures_of(LAB), ids=lambda picture: picture.name)

@@ -10,7 +10,7 @@ from bench.results import run_file
 from bench.results.run import SCHEMA_VERSION, Accuracy, Run
 from tests.bench.examples import FP32, RUN, SETTINGS
 from tests.bench.notebook import shown
-from tests.bench.sittings import sitting
+from tests.bench.sessions import session
 
 
 def test_a_run_survives_its_file(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_run_survives_its_file(tmp_path: Path) -> None:
 def test_the_file_has_what_others_build_on(tmp_path: Path) -> None:
     run_file.save(RUN, tmp_path / "run.json")
     content = json.loads((tmp_path / "run.json").read_text())
-    assert content["schema_version"] == SCHEMA_VERSION == 3
+    assert content["schema_version"] == SCHEMA_VERSION == 4
     assert {"machine", "settings", "rows"} <= content.keys()
     row = content["rows"][1]
     assert row["status"] == "noisy"
@@ -47,15 +47,15 @@ def test_what_was_not_measured_is_none_and_never_zero(tmp_path: Path) -> None:
 
 def test_a_file_from_before_the_yardstick_is_read(tmp_path: Path) -> None:
     content = json.loads(RUN.model_dump_json()) | {"schema_version": 2}
-    del content["yardsticks"]
+    del content["references"]
     for row in content["rows"]:
-        del row["pace"]
+        del row["relative_latency"]
     (tmp_path / "run.json").write_text(json.dumps(content))
     assert run_file.load(tmp_path / "run.json") == RUN
 
 
 def test_a_yardstick_and_paces_survive_the_file(tmp_path: Path) -> None:
-    run = sitting(seed=1)
+    run = session(seed=1)
     run_file.save(run, tmp_path / "run.json")
     assert run_file.load(tmp_path / "run.json") == run
 

@@ -126,6 +126,6 @@ def test_a_model_of_ones_own_is_refused_for_the_same_reasons(path: Path) -> None
     write(path, network="", technique="dynamic-qint8", engine="bogus", built_by="net.py")
     network, example = nn.Sequential(nn.Linear(2, 2)), (torch.zeros(1, 2),)
     with pytest.raises(UnsupportedError, match="cannot be used here"):
-        packed.load_own(path, network, example)
+        packed.load_user_model(path, network, example)
     with pytest.raises(UnsupportedError, match="there is no device 'nonsense' here"):
-        packed.load_own(path, network, example, "nonsense")
+        packed.load_user_model(path, network, example, "nonsense")

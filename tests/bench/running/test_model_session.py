@@ -17,7 +17,7 @@ from bench.report.distillation import render
 from bench.results.distillation import Distillation
 from bench.running import model_session, weights
 from bench.storage import checkpoint
-from bench.storage.checkpoint import Header, Order
+from bench.storage.checkpoint import Header, TrainingSpec
 from bench.studies.distill import distill
 from bench.studies.export import export
 from bench.studies.inspect import inspect
@@ -101,20 +101,20 @@ FAILED = TrainingError("the training diverged; try another --seed.")
 
 
 @pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Order], bool]], None]:
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[TrainingSpec], bool]], None]:
     """Let trainings fail, those that are chosen."""
 
-    def choose(fails: Callable[[Order], bool]) -> None:
-        def provide_some(orders: Sequence[Order], *rest: Any) -> list[Header | Exception]:
-            trained = iter(weights.provide([order for order in orders if not fails(order)], *rest))
+    def choose(fails: Callable[[TrainingSpec], bool]) -> None:
+        def provide_some(orders: Sequence[TrainingSpec], *rest: Any) -> list[Header | Exception]:
+            trained = iter(weights.load_or_train([order for order in orders if not fails(order)], *rest))
             return [FAILED if fails(order) else next(trained) for order in orders]
 
-        monkeypatch.setattr(model_session, "provide", provide_some)
+        monkeypatch.setattr(model_session, "load_or_train", provide_some)
 
     return choose
 
 
-Failing = Callable[[Callable[[Order], bool]], None]
+Failing = Callable[[Callable[[TrainingSpec], bool]], None]
 
 
 def test_a_training_that_fails_leaves_the_others_as_they_are(failing: Failing) -> None:
@@ -127,9 +127,11 @@ def test_a_training_that_fails_leaves_the_others_as_they_are(failing: Failing) -
 
 
 def test_a_variant_that_fails_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    make = model_session.Workshop.make
+    make = model_session.ModelSession.make
     lost = WorkerError("the process died of SIGKILL")
-    monkeypatch.setattr(model_session.Workshop, "make", lambda shop, variants: [*make(shop, variants[:-1]), lost])
+    monkeypatch.setattr(
+        model_session.ModelSession, "make", lambda session, variants: [*make(session, variants[:-1]), lost]
+    )
     plain, failed = train(MODEL, ["fp32", "dorefa:w1"], **QUICK)
     assert (plain.reason, failed.reason) == ("", str(lost))
     assert failed.accuracy is None

@@ -10,7 +10,7 @@ from bench.core.errors import CheckpointError, RequestError, UnsupportedError
 from bench.core.progress import Bars
 from bench.measuring.latency.rounds import BASE_ROUNDS
 from bench.results.run import Row, Settings
-from bench.running.measurement import Subject
+from bench.running.measurement import VariantUnderTest
 from bench.running.rows import measure_model
 from bench.techniques.base import TECHNIQUES
 from bench.worker.messages import VariantRequest
@@ -21,7 +21,9 @@ IMPATIENT = QUICK.model_copy(update={"timeout_s": 0.5})
 FP32, PLANTED, OTHER = "fp32", "bf16", "dynamic-qint8"
 
 
-def subject(folder: Path, technique: str, plant: str = "none", obstacle: Exception | None = None) -> Subject:
+def subject(
+    folder: Path, technique: str, plant: str = "none", unsupported_reason: Exception | None = None
+) -> VariantUnderTest:
     """Return a variant that a fake host makes, in which ``plant`` goes wrong."""
     request = VariantRequest(
         task="mnist",
@@ -36,10 +38,10 @@ def subject(folder: Path, technique: str, plant: str = "none", obstacle: Excepti
         threads=1,
         largest_batch=64,
     )
-    return Subject(TECHNIQUES.get(technique), request, obstacle)
+    return VariantUnderTest(TECHNIQUES.get(technique), request, unsupported_reason)
 
 
-def measure(subjects: list[Subject], settings: Settings = QUICK) -> dict[str, Row]:
+def measure(subjects: list[VariantUnderTest], settings: Settings = QUICK) -> dict[str, Row]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.running.rows.VARIANT_HOST", "tests.bench.hosts:FakeVariant")
         measured = measure_model(subjects, settings, cores=2, bars=Bars(shown=False))
@@ -125,7 +127,7 @@ def test_answers_that_are_none_are_no_accuracy(tmp_path: Path, plant: str, reaso
     ("plant", "reason"),
     [
         ("warm up 64: die SIGSEGV", "the process died of SIGSEGV"),
-        ("renew: stumble", "ZeroDivisionError: division by zero"),
+        ("reallocate: stumble", "ZeroDivisionError: division by zero"),
         ("time: leave", "the process ended with code 3"),
         ("time: stumble", "ZeroDivisionError: division by zero"),
     ],
@@ -145,7 +147,7 @@ def test_a_crash_at_one_batch_size_leaves_the_one_before(tmp_path: Path) -> None
     assert row.latency.keys() == row.speedup.keys() == {1}
 
 
-@pytest.mark.parametrize("plant", ["build: hang", "warm up 64: hang", "renew: hang", "time: hang"])
+@pytest.mark.parametrize("plant", ["build: hang", "warm up 64: hang", "reallocate: hang", "time: hang"])
 def test_a_hang_is_ended_while_others_go_on(tmp_path: Path, plant: str) -> None:
     row = measure_with(tmp_path, plant, IMPATIENT)
     assert (row.status, row.reason) == (
@@ -202,12 +204,12 @@ def test_every_variant_may_fail(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("obstacle", "status"),
+    ("unsupported_reason", "status"),
     [(UnsupportedError("there is no engine; try another"), "unsupported"), (ValueError("the loss is nan"), "failed")],
 )
-def test_what_is_known_not_to_work_is_not_tried(tmp_path: Path, obstacle: Exception, status: str) -> None:
-    rows = measure([subject(tmp_path, FP32), subject(tmp_path, OTHER, "build: die SIGSEGV", obstacle)])
-    assert (rows[OTHER].status, rows[OTHER].reason) == (status, str(obstacle))
+def test_what_is_known_not_to_work_is_not_tried(tmp_path: Path, unsupported_reason: Exception, status: str) -> None:
+    rows = measure([subject(tmp_path, FP32), subject(tmp_path, OTHER, "build: die SIGSEGV", unsupported_reason)])
+    assert (rows[OTHER].status, rows[OTHER].reason) == (status, str(unsupported_reason))
 
 
 def test_a_variant_that_refuses_is_unsupported(tmp_path: Path) -> None:
@@ -217,7 +219,7 @@ def test_a_variant_that_refuses_is_unsupported(tmp_path: Path) -> None:
 
 def test_a_damaged_checkpoint_concerns_all_and_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
-        measure([subject(tmp_path, FP32, obstacle=CheckpointError("it is damaged"))])
+        measure([subject(tmp_path, FP32, unsupported_reason=CheckpointError("it is damaged"))])
 
 
 def test_a_warm_up_that_did_not_settle_is_noted(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from bench.measuring.latency.rounds import BASE_ROUNDS
 from bench.results import run_file
 from bench.results.run import Run, Settings
 from bench.running import rows, runner, weights
-from bench.storage.checkpoint import Header, Order
+from bench.storage.checkpoint import Header, TrainingSpec
 from bench.tasks.source import cache_folder
 
 QUICK: dict[str, Any] = {
@@ -132,14 +132,14 @@ def test_real_data_that_are_not_there_stop_the_run_with_a_sentence(tmp_path: Pat
 def test_a_training_that_fails_is_the_row_of_those_who_wait_for_it(
     monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:
-    def provide(orders: Sequence[Order], *rest: Any) -> list[Header | Exception]:
-        headers = weights.provide(orders, *rest)
+    def load_or_train(orders: Sequence[TrainingSpec], *rest: Any) -> list[Header | Exception]:
+        headers = weights.load_or_train(orders, *rest)
         return [
             TrainingError("the loss is nan") if getattr(header, "precision", None) == "bfloat16" else header
             for header in headers
         ]
 
-    monkeypatch.setattr(runner, "provide", provide)
+    monkeypatch.setattr(runner, "load_or_train", load_or_train)
     run_without_amp = run(None)
     assert [(row.technique, row.status) for row in run_without_amp.rows] == [
         ("fp32", "ok"),

@@ -11,8 +11,9 @@ import pytest
 
 import bench
 from tests.bench.conftest import Command
+from tests.repository import ROOT
 
-PAGE = Path(__file__).parents[2] / "docs/own-models.md"
+PAGE = ROOT / "docs/own-models.md"
 FASTER = ("--batch=2", "--runs=1", "--precision=90%")
 
 

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import bench
-from bench.core.errors import OwnModelError
+from bench.core.errors import UserModelError
 from bench.worker.messages import VariantRequest
 from bench.worker.user.callables import FilePart
-from bench.worker.user.model import OwnModel, OwnRequest
-from bench.worker.user_host import OwnHost
+from bench.worker.user.model import UserModel, UserRequest
+from bench.worker.user_host import UserHost
 from bench.worker.variant_host import VariantHost
 
 NET = """
@@ -42,8 +42,8 @@ def hosted(tmp_path: Path) -> Iterator[Hosted]:
     def host(code: str, technique: str = "fp32", report: Callable[[int, int], None] = lambda *_: None) -> VariantHost:
         file = tmp_path / "net.py"
         file.write_text(NET + code, encoding="utf-8")
-        own = OwnModel("net", "build", *(FilePart(file, name) for name in ("build", "inputs", "accuracy")))
-        facts = OwnHost(report).take_on(own, tmp_path / "examples", [2], seed=0, threads=1)
+        own = UserModel("net", "build", *(FilePart(file, name) for name in ("build", "inputs", "accuracy")))
+        facts = UserHost(report).take_on(own, tmp_path / "examples", [2], seed=0, threads=1)
         made = VariantHost(report)
         made.build(
             VariantRequest(
@@ -58,7 +58,7 @@ def hosted(tmp_path: Path) -> Iterator[Hosted]:
                 isa=frozenset(),
                 threads=1,
                 largest_batch=2,
-                own=OwnRequest(own, facts, seed=0),
+                own=UserRequest(own, facts, seed=0),
             )
         )
         return made
@@ -130,7 +130,7 @@ def accuracy(model):
 
 def test_an_evaluation_that_exits_is_a_sentence(hosted: Hosted) -> None:
     host = hosted("def accuracy(model):\n    raise SystemExit(3)\n")
-    with pytest.raises(OwnModelError, match=r"^accuracy\(\) of net\.py raised SystemExit: 3 \(net\.py, line 11: "):
+    with pytest.raises(UserModelError, match=r"^accuracy\(\) of net\.py raised SystemExit: 3 \(net\.py, line 11: "):
         host.evaluate()
 
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from bench.core.errors import OwnModelError, QuantbenchError, RequestError, UnknownNameError
-from bench.core.tracebacks import told
+from bench.core.errors import QuantbenchError, RequestError, UnknownNameError, UserModelError
+from bench.core.tracebacks import describe_exception
 from bench.results import run_file
 from bench.results.run import Accuracy
 from bench.worker.user.callables import FilePart
 from bench.worker.user.evaluate import accuracy_in
-from bench.worker.user.model import OwnFacts, OwnModel, own_models
-from bench.worker.user_host import OwnHost
+from bench.worker.user.model import UserFacts, UserModel, user_models
+from bench.worker.user_host import UserHost
 from tests.bench.conftest import Command
 from tests.bench.examples import RUN
 
@@ -117,10 +117,10 @@ def net(tmp_path: Path) -> Iterator[Path]:
     torch.set_num_threads(threads)
 
 
-def take_on(file: Path, **names: str) -> OwnFacts:
+def take_on(file: Path, **names: str) -> UserFacts:
     parts = {option: FilePart(file, name) for option, name in ({"model": "build", "inputs": "inputs"} | names).items()}
-    own = OwnModel(file.stem, "build", **parts)
-    return OwnHost(lambda done, total: None).take_on(own, file.with_name("examples"), [1, 2], seed=0, threads=1)
+    own = UserModel(file.stem, "build", **parts)
+    return UserHost(lambda done, total: None).take_on(own, file.with_name("examples"), [1, 2], seed=0, threads=1)
 
 
 def test_what_is_known_of_a_model_that_is_taken_on(net: Path) -> None:
@@ -201,10 +201,10 @@ def test_what_is_wrong_with_a_model_is_one_sentence(net: Path, names: dict[str, 
 )
 def test_a_file_that_does_not_import_is_a_sentence_with_its_line(net: Path, content: str, cause: str) -> None:
     net.write_text(content, encoding="utf-8")
-    with pytest.raises(OwnModelError) as caught:
+    with pytest.raises(UserModelError) as caught:
         take_on(net)
     assert str(caught.value).startswith(f"{net} cannot be imported ({cause}")
-    assert str(caught.value).endswith("; mend the file.")
+    assert str(caught.value).endswith("; fix the file.")
 
 
 def test_a_file_finds_its_neighbours_even_of_names_that_are_ours(net: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_package_of_a_name_that_is_taken_is_a_sentence(net: Path) -> None:
     (net.parent / "json/__init__.py").touch()
     file = net.parent / "json/decoder.py"
     file.write_text(NET)
-    with pytest.raises(OwnModelError, match="is in a package 'json', and another is called so; rename its folder"):
+    with pytest.raises(UserModelError, match="is in a package 'json', and another is called so; rename its folder"):
         take_on(file)
 
 
@@ -285,7 +285,7 @@ def test_a_share_or_a_pair_is_an_accuracy(returned: object, accuracy: Accuracy |
     ],
 )
 def test_anything_else_is_one_sentence(returned: object, sentence: str) -> None:
-    with pytest.raises(OwnModelError) as caught:
+    with pytest.raises(UserModelError) as caught:
         accuracy_in(returned, "accuracy()")
     assert str(caught.value).startswith(sentence)
 
@@ -306,7 +306,7 @@ def test_anything_else_is_one_sentence(returned: object, sentence: str) -> None:
         (["NET:build"], {}, [], "is a model of your own, and what goes into it is not known; name a callable"),
         (["NET"], {"inputs": "NET:inputs"}, [], "names no callable in a file; write it as path/to/file.py:callable."),
         (["NET:build"], {"inputs": "inputs"}, [], "--inputs 'inputs' names no callable in a file"),
-        (["no/such.py:build"], {"inputs": "NET:inputs"}, [], "there is no file no/such.py; mend the path."),
+        (["no/such.py:build"], {"inputs": "NET:inputs"}, [], "there is no file no/such.py; fix the path."),
         (
             ["NET:build", "lab1"],
             {"inputs": "NET:inputs"},
@@ -334,7 +334,7 @@ def test_what_does_not_go_together_is_one_sentence(
     given: dict[str, str | None] = dict.fromkeys(["inputs", "evaluate", "calibrate"])
     given |= {option: real(text) for option, text in parts.items()}
     with pytest.raises(RequestError) as caught:
-        own_models([real(name) for name in models], given, others)
+        user_models([real(name) for name in models], given, others)
     assert sentence in str(caught.value)
 
 
@@ -382,11 +382,11 @@ def test_an_error_in_an_installed_package_is_told_with_the_users_line(tmp_path: 
     installed, users = spaces
     with pytest.raises(ValueError, match="inside") as caught:
         users["call"](installed["fail"])
-    assert told(caught.value) == "ValueError: inside (users.py, line 2: `fail()`)"
+    assert describe_exception(caught.value) == "ValueError: inside (users.py, line 2: `fail()`)"
     tracebacks = caught.tb.tb_next
     assert tracebacks
     error = caught.value.with_traceback(tracebacks.tb_next)  # as if the user had no part in it
-    assert told(error) == "ValueError: inside (installed.py, line 2: `raise ValueError('inside')`)"
+    assert describe_exception(error) == "ValueError: inside (installed.py, line 2: `raise ValueError('inside')`)"
 
 
 def test_an_error_is_told_with_the_innermost_line_that_is_not_torchs() -> None:
@@ -395,7 +395,7 @@ def test_an_error_is_told_with_the_innermost_line_that_is_not_torchs() -> None:
 
     with pytest.raises(RuntimeError) as caught:
         fail()
-    assert told(caught.value) == (
+    assert describe_exception(caught.value) == (
         "RuntimeError: mat1 and mat2 shapes cannot be multiplied (1x5 and 2x3) "
         f"(test_own_requests.py, line {fail.__code__.co_firstlineno + 1}: "
         "`return torch.nn.Linear(2, 3)(torch.rand(1, 5))`)"

@@ -14,10 +14,10 @@ from scipy import stats
 
 from bench.stats.times import (
     ALPHA,
+    BETWEEN_PROCESSES,
+    BETWEEN_SESSIONS,
     CONFIDENCE,
     MIN_ROUNDS,
-    SITTING_LUCK,
-    START_LUCK,
     LogRatio,
     Ratio,
     change,
@@ -126,8 +126,8 @@ def test_fewer_rounds_than_runs_are_refused(rounds: int, runs: int) -> None:
 
 def test_the_speedup_of_a_model_twice_as_fast_is_two() -> None:
     found = speedup([2.0] * 10, [1.0] * 10)
-    luck = math.exp(stats.t.ppf(0.975, 9) * START_LUCK)
-    assert [found.low, found.value, found.high] == pytest.approx([2.0 / luck, 2.0, 2.0 * luck], rel=1e-9)
+    prior = math.exp(stats.t.ppf(0.975, 9) * BETWEEN_PROCESSES)
+    assert [found.low, found.value, found.high] == pytest.approx([2.0 / prior, 2.0, 2.0 * prior], rel=1e-9)
     assert found.confidence == CONFIDENCE
     assert found.p_value < 1e-12
     assert found.n == 10
@@ -242,18 +242,18 @@ def test_five_percent_are_found_with_enough_rounds() -> None:
     assert max(ratio.half_width for ratio in found) < 0.02
 
 
-def of_processes(seed: int, starts: int, rounds: int, luck: float) -> tuple[list[float], list[float], list[int]]:
+def of_processes(seed: int, starts: int, rounds: int, prior: float) -> tuple[list[float], list[float], list[int]]:
     """Return times of equals, each of whose ``starts`` processes is faster or slower for life, and the starts."""
     rng = np.random.default_rng([seed, starts])
-    times = rng.lognormal(0, luck, (2, starts, 1)) * rng.lognormal(0, 0.01, (2, starts, rounds))
+    times = rng.lognormal(0, prior, (2, starts, 1)) * rng.lognormal(0, 0.01, (2, starts, rounds))
     baseline, variant = times.reshape(2, -1).tolist()
     return baseline, variant, list(range(0, starts * rounds, rounds))
 
 
 @pytest.mark.parametrize("starts", [2, 4, 8])
 def test_what_processes_differ_by_is_estimated_from_several(starts: int) -> None:
-    """Four times as much luck as is taken for granted of one process: the interval must find it out."""
-    samples = [of_processes(seed, starts, 10, luck=0.02) for seed in range(300)]
+    """Four times as much prior as is taken for granted of one process: the interval must find it out."""
+    samples = [of_processes(seed, starts, 10, prior=0.02) for seed in range(300)]
     found = [speedup(baseline, variant, firsts) for baseline, variant, firsts in samples]
     blind = [speedup(baseline, variant) for baseline, variant, _ in samples]
     covered, covered_blindly = (sum(ratio.low <= 1.0 <= ratio.high for ratio in each) / 300 for each in (found, blind))
@@ -272,7 +272,7 @@ def test_more_processes_make_a_speedup_more_precise() -> None:
 
 
 def test_one_slow_process_of_four_does_not_move_the_speedup() -> None:
-    baseline, variant, starts = of_processes(1, 4, 10, luck=0.0)
+    baseline, variant, starts = of_processes(1, 4, 10, prior=0.0)
     variant[10:20] = [1.4 * value for value in variant[10:20]]
     assert speedup(baseline, variant, starts).value == pytest.approx(1.0, abs=0.01)
 
@@ -311,7 +311,7 @@ def test_a_speedup_is_what_its_log_ratio_says() -> None:
 
 def test_a_change_of_worked_numbers() -> None:
     # Errors 0.03 and 0.04 make 0.05; freedom (0.05^4) / (0.03^4 / 10 + 0.04^4 / 10) = 18.5, taken as 18: t = 2.10.
-    found = change(LogRatio(0.1, 0.03, 10, 20), LogRatio(0.3, 0.04, 10, 30), luck=0.0)
+    found = change(LogRatio(0.1, 0.03, 10, 20), LogRatio(0.3, 0.04, 10, 30), prior=0.0)
     assert found.value == pytest.approx(math.exp(0.2))
     assert found.low == pytest.approx(math.exp(0.2 - 2.1009 * 0.05), rel=1e-4)
     assert found.p_value == pytest.approx(2 * stats.t.sf(4.0, 18))
@@ -320,7 +320,7 @@ def test_a_change_of_worked_numbers() -> None:
 
 def test_sittings_differ_by_more_than_their_rounds_show() -> None:
     sure = LogRatio(0.0, 1e-6, 19, 40)
-    assert change(sure, sure).half_width == pytest.approx(1.97 * SITTING_LUCK * math.sqrt(2), rel=0.01)
+    assert change(sure, sure).half_width == pytest.approx(1.97 * BETWEEN_SESSIONS * math.sqrt(2), rel=0.01)
 
 
 def test_without_an_error_a_change_has_no_confidence() -> None:
@@ -353,7 +353,7 @@ def test_holms_levels_are_what_each_must_be_below() -> None:
 
 
 def test_seconds_are_held_against_the_drift_alone() -> None:
-    found = change(in_seconds([1.0] * 8), in_seconds([1.5] * 8), luck=0.14)
+    found = change(in_seconds([1.0] * 8), in_seconds([1.5] * 8), prior=0.14)
     assert found.value == pytest.approx(1.5)
     assert found.p_value > ALPHA
     assert in_seconds([1.0] * (MIN_ROUNDS - 1)).error is None

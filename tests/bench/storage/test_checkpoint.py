@@ -9,14 +9,14 @@ import torch
 from bench.core.errors import CheckpointError
 from bench.models import MLP
 from bench.storage import checkpoint
-from bench.storage.checkpoint import KEY, DataIdentity, Header, Order
+from bench.storage.checkpoint import KEY, DataIdentity, Header, TrainingSpec
 from bench.tasks.task import TASKS
 
 SPEC = TASKS.get("mnist").models[0]
 ORDER = checkpoint.order("mnist", SPEC, DataIdentity("synthetic", "f00d"), "float32", seed=0, device="cpu")
 
 
-def header(order: Order = ORDER) -> Header:
+def header(order: TrainingSpec = ORDER) -> Header:
     return Header(**order.model_dump(), vocabulary=[], seconds=1.5, threads=1, torch="2.14.1")
 
 

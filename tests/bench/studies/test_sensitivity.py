@@ -295,7 +295,7 @@ def test_rows_that_were_measured_are_not_made_again(recommended: Sensitivity, mo
         made.extend(technique.name for technique, _ in variants)
         return [RequestError("not made")]
 
-    monkeypatch.setattr("bench.running.model_session.Workshop.make", make)
+    monkeypatch.setattr("bench.running.model_session.ModelSession.make", make)
     found = sensitivity(MODEL, "range-linear:w2", max_drop_pp=99.0, **QUICK).recommendation
     assert found is not None
     assert (made, found.technique) == ([], "range-linear:w2a32")
@@ -446,7 +446,7 @@ def test_what_makes_no_sense_is_one_sentence(command: Command, arguments: str, s
 
 def test_a_model_without_a_layer_to_quantize_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def call(self: object, method: str, *args: object) -> object:
-        return [] if method == "treated" else original(self, method, *args)
+        return [] if method == "quantizable_layers" else original(self, method, *args)
 
     from bench.worker.process import Worker
 

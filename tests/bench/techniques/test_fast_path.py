@@ -73,7 +73,7 @@ def test_a_reloaded_encoder_answers_as_the_one_that_was_packed(tmp_path: Path) -
     packed.pack(module, tmp_path / "packed", origin)
     with without_fast_path(), torch.inference_mode():
         expected = module(inputs)
-    torch.testing.assert_close(packed.load_own(tmp_path / "packed", other, (inputs,))(inputs), expected)
+    torch.testing.assert_close(packed.load_user_model(tmp_path / "packed", other, (inputs,))(inputs), expected)
 
 
 def test_a_float_encoder_keeps_its_operator() -> None:

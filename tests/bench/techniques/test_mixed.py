@@ -18,7 +18,7 @@ from bench.running.suites import check_layers
 from bench.storage.packed import pack, unpack
 from bench.techniques.base import TECHNIQUES, Context, Variant
 from bench.techniques.lowbit.layers import LowBitLayer
-from bench.techniques.mixed import Mixed, confinable, natural, of, short
+from bench.techniques.mixed import Mixed, natural, of, short, supports_layer_subset
 
 CONFINABLE = ["dynamic-fp16", "dynamic-qint8", "range-linear", "static-qint8"]
 ENGINES = torch.backends.quantized.supported_engines
@@ -160,7 +160,7 @@ def test_an_unknown_technique_is_answered_with_its_neighbour() -> None:
 
 
 def test_those_that_can_be_confined_are_these() -> None:
-    assert confinable() == CONFINABLE
+    assert supports_layer_subset() == CONFINABLE
     assert ", ".join(CONFINABLE) in TECHNIQUES.get("mixed:a=dynamic-qint8").grammar
 
 
@@ -314,8 +314,8 @@ def test_a_model_without_a_layer_for_it_is_a_row_with_the_reason() -> None:
 
 def test_an_obstacle_of_one_is_an_obstacle_of_all() -> None:
     mixed = TECHNIQUES.get("mixed:a=range-linear:w4+b=dynamic-qint8")
-    assert mixed.obstacle("cpu", "fbgemm", ["fbgemm"]) is None
-    reason = mixed.obstacle("cpu", "fbgemm", ["qnnpack"])
+    assert mixed.unsupported_reason("cpu", "fbgemm", ["fbgemm"]) is None
+    reason = mixed.unsupported_reason("cpu", "fbgemm", ["qnnpack"])
     assert reason is not None
     assert "no fbgemm engine" in reason
     assert isinstance(mixed, Mixed)

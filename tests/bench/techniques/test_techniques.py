@@ -139,15 +139,17 @@ def test_a_model_that_fx_cannot_trace_is_unsupported_with_the_reason() -> None:
 @pytest.mark.parametrize("technique", ["dynamic-qint8", "static-qint8"])
 def test_quantized_kernels_need_a_cpu_and_their_engine(technique: str) -> None:
     item = TECHNIQUES.get(technique)
-    assert item.obstacle("cpu", "fbgemm", ["fbgemm"]) is None
-    assert "on the CPU only" in str(item.obstacle("cuda", "fbgemm", ["fbgemm"]))
-    assert "no fbgemm engine; try --engine with one of: qnnpack" in str(item.obstacle("cpu", "fbgemm", ["qnnpack"]))
+    assert item.unsupported_reason("cpu", "fbgemm", ["fbgemm"]) is None
+    assert "on the CPU only" in str(item.unsupported_reason("cuda", "fbgemm", ["fbgemm"]))
+    assert "no fbgemm engine; try --engine with one of: qnnpack" in str(
+        item.unsupported_reason("cpu", "fbgemm", ["qnnpack"])
+    )
 
 
 def test_onednn_has_no_packed_float16_linear() -> None:
-    reason = TECHNIQUES.get("dynamic-fp16").obstacle("cpu", "onednn", ["onednn", "fbgemm"])
+    reason = TECHNIQUES.get("dynamic-fp16").unsupported_reason("cpu", "onednn", ["onednn", "fbgemm"])
     assert reason == "the onednn engine has no packed float16 Linear; try --engine fbgemm"
-    reason = TECHNIQUES.get("dynamic-fp16").obstacle("cpu", "fbgemm", ["qnnpack"])
+    reason = TECHNIQUES.get("dynamic-fp16").unsupported_reason("cpu", "fbgemm", ["qnnpack"])
     assert reason == "no engine of this torch has a packed float16 Linear; it needs a build with fbgemm or x86"
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bench import models
 from bench.core.errors import UnsupportedError
 from bench.storage import checkpoint
-from bench.storage.checkpoint import DataIdentity, Header, Teaching
+from bench.storage.checkpoint import DataIdentity, DistillationSpec, Header
 from bench.tasks.dataset import Split
 from bench.tasks.task import TASKS, ModelSpec
 from bench.techniques.base import TECHNIQUES
@@ -21,7 +21,7 @@ from bench.worker.preparation_host import _built, _taught
 DATA = DataIdentity("synthetic", "f00d")
 
 
-def taught(technique: str, teaching: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Tensor], Any]:
+def taught(technique: str, distillation_spec: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Tensor], Any]:
     """What a student and its teacher hold before the first step, and what its loss is to take from it."""
     task, spec = TASKS.get("mnist"), TASKS.get("mnist").models[0]
     order = checkpoint.order("mnist", spec, DATA, "float32", seed=0, device="cpu")
@@ -31,7 +31,7 @@ def taught(technique: str, teaching: dict[str, Any]) -> tuple[dict[str, Tensor],
     checkpoint.save(checkpoint.checkpoint_folder() / "some-teacher.safetensors", teacher, header)
     student = TECHNIQUES.get(technique).prepare(spec.build())
     split = Split({"images": torch.zeros(2, 28, 28, dtype=torch.uint8)}, torch.zeros(2, dtype=torch.long))
-    asked = Teaching(teacher="some-teacher.safetensors", **teaching)
+    asked = DistillationSpec(teacher="some-teacher.safetensors", **distillation_spec)
     loss = _taught(asked, student, task, spec, split)
     return student.state_dict(), teacher.state_dict(), loss
 
@@ -64,7 +64,7 @@ class Narrow(nn.Module):
         self.output = nn.Linear(inputs, classes)
 
 
-def narrow(technique: str) -> tuple[ModelSpec, checkpoint.Order]:
+def narrow(technique: str) -> tuple[ModelSpec, checkpoint.TrainingSpec]:
     spec = replace(TASKS.get("mnist").models[0], network="narrow", hyperparameters={"inputs": 4, "classes": 2})
     widened = replace(spec, hyperparameters=TECHNIQUES.get(technique).hyperparameters("narrow", spec.hyperparameters))
     return spec, checkpoint.order("mnist", widened, DATA, "float32", 0, "cpu", technique)

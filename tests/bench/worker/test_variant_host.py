@@ -39,7 +39,7 @@ def test_a_renewed_variant_answers_alike_and_nothing_of_the_old_one_is_left(tech
     old_module, old_inputs = weakref.ref(made.module), weakref.ref(inputs)
     timer = VariantTimer(made, inputs)
     del made, inputs
-    timer.renew()
+    timer.reallocate()
     gc.collect()
     assert old_module() is None
     assert old_inputs() is None
@@ -51,7 +51,7 @@ def test_a_renewed_variant_lies_elsewhere() -> None:
     made, inputs = variant("fp32")
     before = {tensor.data_ptr() for tensor in (inputs, *made.module.parameters())}
     timer = VariantTimer(made, inputs)
-    timer.renew()
+    timer.reallocate()
     after = {tensor.data_ptr() for tensor in (*timer._inputs, *timer._variant.module.parameters())}
     assert not before & after
 

@@ -1,4 +1,4 @@
-"""Rounds of fake entrants on a fake clock: who is timed when, how often, and until when."""
+"""Rounds of fake participants on a fake clock: who is timed when, how often, and until when."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class FakeEntrant:
         self._factors = itertools.chain(factors, itertools.repeat(1.0))
         self._causes = itertools.chain(causes, itertools.repeat(()))
 
-    def begin_renewal(self) -> None:
+    def begin_reallocation(self) -> None:
         self.events.append(("begin", self.name))
 
-    def end_renewal(self) -> None:
+    def end_reallocation(self) -> None:
         self.events.append(("end", self.name))
 
     def time(self, calls: int) -> Block:
@@ -63,10 +63,10 @@ class FakeEntrant:
         return Block(elapsed_s, next(self._causes))
 
 
-def rounds_of(*entrants: FakeEntrant, calls: int = 1, seed: int = 0) -> Rounds:
-    """Return rounds of entrants that share the first one's clock."""
-    named = {entrant.name: entrant for entrant in entrants}
-    return Rounds(named, dict.fromkeys(named, calls), random.Random(seed), clock=entrants[0].clock)
+def rounds_of(*participants: FakeEntrant, calls: int = 1, seed: int = 0) -> Rounds:
+    """Return rounds of participants that share the first one's clock."""
+    named = {participant.name: participant for participant in participants}
+    return Rounds(named, dict.fromkeys(named, calls), random.Random(seed), clock=participants[0].clock)
 
 
 def order_of(seed: int) -> list[str]:
@@ -78,14 +78,14 @@ def order_of(seed: int) -> list[str]:
 
 def test_every_round_times_every_entrant_once_in_a_fresh_order() -> None:
     events: list[Event] = []
-    race = rounds_of(*(FakeEntrant(name, events, cost_s=0.5) for name in "abcd"), calls=2)
-    race.make(20, "abcd")
+    schedule = rounds_of(*(FakeEntrant(name, events, cost_s=0.5) for name in "abcd"), calls=2)
+    schedule.make(20, "abcd")
     timed = [name for what, name in events if what == "time"]
     rounds = [tuple(timed[start : start + 4]) for start in range(0, 80, 4)]
     assert all(Counter(each) == Counter("abcd") for each in rounds)
     assert len(set(rounds)) > 5
-    assert race.made == 20
-    for series in race.series.values():
+    assert schedule.made == 20
+    for series in schedule.series.values():
         assert series.rounds_s == dict.fromkeys(range(20), 0.5), "seconds per call, by the number of the round"
 
 
@@ -102,10 +102,10 @@ def test_all_are_laid_out_anew_before_any_is_timed() -> None:
 
 
 def test_only_those_named_take_part() -> None:
-    race = rounds_of(*(FakeEntrant(name) for name in "abc"))
-    race.make(2, "abc")
-    race.make(1, "ca")
-    assert {name: list(series.rounds_s) for name, series in race.series.items()} == {
+    schedule = rounds_of(*(FakeEntrant(name) for name in "abc"))
+    schedule.make(2, "abc")
+    schedule.make(1, "ca")
+    assert {name: list(series.rounds_s) for name, series in schedule.series.items()} == {
         "a": [0, 1, 2],
         "b": [0, 1],
         "c": [0, 1, 2],
@@ -113,18 +113,22 @@ def test_only_those_named_take_part() -> None:
 
 
 def test_company_is_in_every_round() -> None:
-    entrants = {name: FakeEntrant(name) for name in "abc"}
-    race = Rounds(entrants, dict.fromkeys(entrants, 1), random.Random(0), company="c")
-    race.make(1, "ab")
-    race.make(1, "a")
-    assert {name: list(series.rounds_s) for name, series in race.series.items()} == {"a": [0, 1], "b": [0], "c": [0, 1]}
+    participants = {name: FakeEntrant(name) for name in "abc"}
+    schedule = Rounds(participants, dict.fromkeys(participants, 1), random.Random(0), always_included="c")
+    schedule.make(1, "ab")
+    schedule.make(1, "a")
+    assert {name: list(series.rounds_s) for name, series in schedule.series.items()} == {
+        "a": [0, 1],
+        "b": [0],
+        "c": [0, 1],
+    }
 
 
 def test_a_log_ratio_is_that_of_common_rounds() -> None:
-    race = rounds_of(FakeEntrant("a", cost_s=2.0), FakeEntrant("b", cost_s=1.0))
-    race.make(8, "ab")
-    race.make(3, "a")
-    found = race.log_ratio("a", to="b")
+    schedule = rounds_of(FakeEntrant("a", cost_s=2.0), FakeEntrant("b", cost_s=1.0))
+    schedule.make(8, "ab")
+    schedule.make(3, "a")
+    found = schedule.log_ratio("a", to="b")
     assert found.value == pytest.approx(math.log(2))
     assert found.n == 8
 
@@ -136,9 +140,9 @@ def test_each_round_is_reported() -> None:
 
 
 def test_rounds_end_at_the_deadline() -> None:
-    race = rounds_of(FakeEntrant("a", cost_s=1.0))
-    race.make(100, "a", deadline=4.5)
-    assert race.made == 5, "a round that has begun is brought to its end"
+    schedule = rounds_of(FakeEntrant("a", cost_s=1.0))
+    schedule.make(100, "a", deadline=4.5)
+    assert schedule.made == 5, "a round that has begun is brought to its end"
 
 
 # Disturbed blocks
@@ -147,24 +151,24 @@ def test_rounds_end_at_the_deadline() -> None:
 def test_a_disturbed_block_is_repeated_at_once_and_both_readings_are_kept() -> None:
     events: list[Event] = []
     disturbed = FakeEntrant("a", events, factors=(1.0, 3.0), causes=((), ("steal", "switch")))
-    race = rounds_of(disturbed, FakeEntrant("b", events, disturbed.clock), calls=2)
-    race.make(2, "ab")
+    schedule = rounds_of(disturbed, FakeEntrant("b", events, disturbed.clock), calls=2)
+    schedule.make(2, "ab")
     timed = [name for what, name in events if what == "time"]
     assert "aa" in "".join(timed[2:])
-    series = race.series["a"]
+    series = schedule.series["a"]
     assert series.rounds_s == {0: 1.0, 1: 1.0}
     assert series.repeated_s == [3.0], "seconds per call"
     assert series.disturbed == []
     assert series.causes == {"steal": 1, "switch": 1}
-    assert race.series["b"].repeated_s == []
+    assert schedule.series["b"].repeated_s == []
 
 
 def test_a_block_that_stays_disturbed_is_taken_and_said_to_be() -> None:
     always: Iterable[tuple[Cause, ...]] = itertools.repeat(("frequency",))
-    entrant = FakeEntrant("a", factors=(5.0, 4.0, 3.0), causes=always)
-    race = rounds_of(entrant)
-    race.make(1, "a")
-    series = race.series["a"]
+    participant = FakeEntrant("a", factors=(5.0, 4.0, 3.0), causes=always)
+    schedule = rounds_of(participant)
+    schedule.make(1, "a")
+    series = schedule.series["a"]
     assert REPEATS == 2
     assert series.repeated_s == [5.0, 4.0]
     assert series.rounds_s == {0: 3.0}
@@ -178,10 +182,10 @@ cause_lists = st.lists(st.sampled_from([(), ("steal",), ("switch", "frequency")]
 @given(cause_lists)
 def test_no_reading_is_lost_whatever_disturbs(causes: list[tuple[Cause, ...]]) -> None:
     events: list[Event] = []
-    entrant = FakeEntrant("a", events, factors=itertools.count(1.0), causes=causes)
-    race = rounds_of(entrant)
-    race.make(10, "a")
-    series = race.series["a"]
+    participant = FakeEntrant("a", events, factors=itertools.count(1.0), causes=causes)
+    schedule = rounds_of(participant)
+    schedule.make(10, "a")
+    series = schedule.series["a"]
     readings = [*series.rounds_s.values(), *series.repeated_s]
     blocks = sum(what == "time" for what, _ in events)
     assert sorted(readings) == [float(number) for number in range(1, blocks + 1)]
@@ -195,10 +199,10 @@ def test_no_reading_is_lost_whatever_disturbs(causes: list[tuple[Cause, ...]]) -
 
 def test_an_entrant_that_fails_reads_nan_and_the_others_go_on() -> None:
     dead = FakeEntrant("a", factors=(1.0, math.nan, math.nan))
-    race = rounds_of(dead, FakeEntrant("b"))
-    race.make(3, "ab")
-    assert [math.isnan(value) for value in race.series["a"].rounds_s.values()] == [False, True, True]
-    assert list(race.series["b"].rounds_s.values()) == [1.0] * 3
+    schedule = rounds_of(dead, FakeEntrant("b"))
+    schedule.make(3, "ab")
+    assert [math.isnan(value) for value in schedule.series["a"].rounds_s.values()] == [False, True, True]
+    assert list(schedule.series["b"].rounds_s.values()) == [1.0] * 3
 
 
 # The speed-up
@@ -206,10 +210,10 @@ def test_an_entrant_that_fails_reads_nan_and_the_others_go_on() -> None:
 
 def test_a_speedup_is_over_the_rounds_that_both_were_in() -> None:
     clock = FakeClock()
-    race = rounds_of(FakeEntrant("fp32", clock=clock, cost_s=2.0), FakeEntrant("a", clock=clock))
-    race.make(6, ["fp32", "a"])
-    race.make(4, ["fp32"])
-    ratio = race.speedup("fp32", "a")
+    schedule = rounds_of(FakeEntrant("fp32", clock=clock, cost_s=2.0), FakeEntrant("a", clock=clock))
+    schedule.make(6, ["fp32", "a"])
+    schedule.make(4, ["fp32"])
+    ratio = schedule.speedup("fp32", "a")
     assert ratio.value == pytest.approx(2.0)
     assert ratio.n == 6
 
@@ -229,28 +233,28 @@ def noise(seed: int, share: float) -> Iterable[float]:
 
 
 def noisy_race(clock: FakeClock, shares: dict[str, float], seed: int = 0) -> Rounds:
-    """Return ten rounds of entrants that waver by these shares."""
-    entrants = [
+    """Return ten rounds of participants that waver by these shares."""
+    participants = [
         FakeEntrant(name, clock=clock, factors=noise(seed + position, share))
         for position, (name, share) in enumerate(shares.items())
     ]
-    race = rounds_of(*entrants)
-    race.make(10, list(shares))
-    return race
+    schedule = rounds_of(*participants)
+    schedule.make(10, list(shares))
+    return schedule
 
 
 def spend(
-    races: Sequence[Rounds],
+    schedules: Sequence[Rounds],
     living: Callable[[], Collection[str]],
     precision: float,
     deadline: float,
     restart: Callable[[Collection[str]], None] = lambda names: None,
 ) -> None:
-    rounds.spend(races, "fp32", living, precision, deadline, restart)
+    rounds.spend(schedules, "fp32", living, precision, deadline, restart)
 
 
-def everybody(*races: Rounds) -> Callable[[], Collection[str]]:
-    return lambda: {name for race in races for name in race.series}
+def everybody(*schedules: Rounds) -> Callable[[], Collection[str]]:
+    return lambda: {name for schedule in schedules for name in schedule.series}
 
 
 def test_more_rounds_go_to_the_batch_size_and_the_variants_that_are_vague() -> None:
@@ -274,113 +278,113 @@ def test_the_widest_interval_has_the_first_rounds() -> None:
 
 def test_nothing_is_spent_where_all_are_precise_enough() -> None:
     clock = FakeClock()
-    race = noisy_race(clock, {"fp32": 0.001, "a": 0.001})
+    schedule = noisy_race(clock, {"fp32": 0.001, "a": 0.001})
     now = clock()
-    spend([race], everybody(race), precision=0.05, deadline=math.inf)
-    assert (race.made, clock()) == (10, now)
+    spend([schedule], everybody(schedule), precision=0.05, deadline=math.inf)
+    assert (schedule.made, clock()) == (10, now)
 
 
 def test_spending_ends_once_all_are_precise_enough() -> None:
     clock = FakeClock()
-    race = noisy_race(clock, {"fp32": 0.05, "a": 0.05})
-    spend([race], everybody(race), precision=0.02, deadline=math.inf)
-    assert 10 < race.made < 1000
-    assert race.speedup("fp32", "a").half_width <= 0.02
+    schedule = noisy_race(clock, {"fp32": 0.05, "a": 0.05})
+    spend([schedule], everybody(schedule), precision=0.02, deadline=math.inf)
+    assert 10 < schedule.made < 1000
+    assert schedule.speedup("fp32", "a").half_width <= 0.02
 
 
 @settings(max_examples=20)
 @given(st.floats(min_value=0.0, max_value=200.0))
 def test_spending_ends_at_the_deadline(budget_s: float) -> None:
     clock = FakeClock()
-    race = noisy_race(clock, {"fp32": 0.3, "a": 0.3})
+    schedule = noisy_race(clock, {"fp32": 0.3, "a": 0.3})
     start = clock()
-    spend([race], everybody(race), precision=1e-6, deadline=start + budget_s)
+    spend([schedule], everybody(schedule), precision=1e-6, deadline=start + budget_s)
     round_s = 10.0  # two blocks of one second, a few times as long in the worst of rounds
     assert clock() - start <= budget_s + round_s
-    assert budget_s < MORE_ROUNDS * round_s or race.made > 10
+    assert budget_s < MORE_ROUNDS * round_s or schedule.made > 10
 
 
 def test_without_a_baseline_there_is_nothing_to_make_more_precise() -> None:
     clock = FakeClock()
     dead = FakeEntrant("fp32", clock=clock, factors=itertools.chain([1.0] * 5, itertools.repeat(math.nan)))
     other = FakeEntrant("a", clock=clock)
-    race = rounds_of(dead, other)
-    race.make(10, ["fp32", "a"])
-    spend([race], lambda: {"a"}, precision=0.01, deadline=math.inf)
-    assert race.made == 10
+    schedule = rounds_of(dead, other)
+    schedule.make(10, ["fp32", "a"])
+    spend([schedule], lambda: {"a"}, precision=0.01, deadline=math.inf)
+    assert schedule.made == 10
 
 
 def test_who_failed_takes_no_part_in_more_rounds() -> None:
     clock = FakeClock()
-    race = noisy_race(clock, {"fp32": 0.05, "a": 0.05, "b": 0.05})
-    spend([race], lambda: {"fp32", "a"}, precision=0.01, deadline=clock() + 100)
-    assert len(race.series["b"].rounds_s) == 10
-    assert len(race.series["a"].rounds_s) > 10
+    schedule = noisy_race(clock, {"fp32": 0.05, "a": 0.05, "b": 0.05})
+    spend([schedule], lambda: {"fp32", "a"}, precision=0.01, deadline=clock() + 100)
+    assert len(schedule.series["b"].rounds_s) == 10
+    assert len(schedule.series["a"].rounds_s) > 10
 
 
 # Fresh processes
 
 
 def test_a_fresh_process_takes_the_place_of_its_forerunner_and_the_round_is_kept() -> None:
-    race = rounds_of(FakeEntrant("fp32", cost_s=2.0), FakeEntrant("a"))
-    race.make(3, ["fp32", "a"])
-    race.enter({"fp32": FakeEntrant("fp32", cost_s=4.0)})
-    race.make(2, ["fp32", "a"])
-    assert list(race.series["fp32"].rounds_s.values()) == [2.0, 2.0, 2.0, 4.0, 4.0]
-    assert (race.series["fp32"].starts, race.series["a"].starts) == ([0, 3], [0])
+    schedule = rounds_of(FakeEntrant("fp32", cost_s=2.0), FakeEntrant("a"))
+    schedule.make(3, ["fp32", "a"])
+    schedule.enter({"fp32": FakeEntrant("fp32", cost_s=4.0)})
+    schedule.make(2, ["fp32", "a"])
+    assert list(schedule.series["fp32"].rounds_s.values()) == [2.0, 2.0, 2.0, 4.0, 4.0]
+    assert (schedule.series["fp32"].starts, schedule.series["a"].starts) == ([0, 3], [0])
 
 
 def test_a_process_that_made_no_round_is_no_start() -> None:
-    race = rounds_of(FakeEntrant("a"))
-    race.make(2, "a")
+    schedule = rounds_of(FakeEntrant("a"))
+    schedule.make(2, "a")
     for _ in range(3):
-        race.enter({"a": FakeEntrant("a")})
-    race.make(1, "a")
-    assert race.series["a"].starts == [0, 2]
+        schedule.enter({"a": FakeEntrant("a")})
+    schedule.make(1, "a")
+    assert schedule.series["a"].starts == [0, 2]
 
 
 def test_the_interval_knows_which_rounds_were_of_one_process() -> None:
-    luck = [1.00, 1.04, 0.96, 1.02]  # of a's processes
-    race = rounds_of(FakeEntrant("fp32", factors=noise(1, 0.001)), FakeEntrant("a", factors=noise(2, 0.001)))
+    prior = [1.00, 1.04, 0.96, 1.02]  # of a's processes
+    schedule = rounds_of(FakeEntrant("fp32", factors=noise(1, 0.001)), FakeEntrant("a", factors=noise(2, 0.001)))
     blind = rounds_of(FakeEntrant("fp32", factors=noise(1, 0.001)), FakeEntrant("a", factors=noise(2, 0.001)))
-    for position, cost_s in enumerate(luck):
+    for position, cost_s in enumerate(prior):
         if position:
-            race.enter({"a": FakeEntrant("a", factors=noise(2 + position, 0.001), cost_s=cost_s)})
-            blind._entrants["a"] = FakeEntrant("a", factors=noise(2 + position, 0.001), cost_s=cost_s)
-        race.make(5, ["fp32", "a"])
+            schedule.enter({"a": FakeEntrant("a", factors=noise(2 + position, 0.001), cost_s=cost_s)})
+            blind._participants["a"] = FakeEntrant("a", factors=noise(2 + position, 0.001), cost_s=cost_s)
+        schedule.make(5, ["fp32", "a"])
         blind.make(5, ["fp32", "a"])
-    assert race.speedup("fp32", "a").value == pytest.approx(blind.speedup("fp32", "a").value)
-    assert race.speedup("fp32", "a").half_width > 1.5 * blind.speedup("fp32", "a").half_width
+    assert schedule.speedup("fp32", "a").value == pytest.approx(blind.speedup("fp32", "a").value)
+    assert schedule.speedup("fp32", "a").half_width > 1.5 * blind.speedup("fp32", "a").half_width
 
 
 def test_a_start_without_common_rounds_does_not_count() -> None:
-    race = rounds_of(FakeEntrant("fp32"), FakeEntrant("a"), FakeEntrant("b"))
-    race.make(6, ["fp32", "a", "b"])
-    race.enter({"fp32": FakeEntrant("fp32"), "a": FakeEntrant("a")})
-    race.make(6, ["fp32", "a"])
-    assert race.speedup("fp32", "b") == rounds_of_twins(6).speedup("fp32", "b")
+    schedule = rounds_of(FakeEntrant("fp32"), FakeEntrant("a"), FakeEntrant("b"))
+    schedule.make(6, ["fp32", "a", "b"])
+    schedule.enter({"fp32": FakeEntrant("fp32"), "a": FakeEntrant("a")})
+    schedule.make(6, ["fp32", "a"])
+    assert schedule.speedup("fp32", "b") == rounds_of_twins(6).speedup("fp32", "b")
 
 
 def rounds_of_twins(number: int) -> Rounds:
-    race = rounds_of(FakeEntrant("fp32"), FakeEntrant("b"))
-    race.make(number, ["fp32", "b"])
-    return race
+    schedule = rounds_of(FakeEntrant("fp32"), FakeEntrant("b"))
+    schedule.make(number, ["fp32", "b"])
+    return schedule
 
 
 def restarts(budget_s: float, cost_s: float = 0.0) -> list[tuple[float, set[str]]]:
     """Return when who was started anew within a budget, each time at a cost."""
     clock = FakeClock()
-    race = noisy_race(clock, {"fp32": 0.05, "a": 0.05, "b": 0.0001})
-    for entrant in race._entrants.values():
-        assert isinstance(entrant, FakeEntrant)
-        entrant.cost_s = 0.05
+    schedule = noisy_race(clock, {"fp32": 0.05, "a": 0.05, "b": 0.0001})
+    for participant in schedule._participants.values():
+        assert isinstance(participant, FakeEntrant)
+        participant.cost_s = 0.05
     begun, when = clock(), []
 
     def restart(names: Collection[str]) -> None:
         when.append((clock() - begun, set(names)))
         clock.now_s += cost_s
 
-    spend([race], everybody(race), precision=1e-4, deadline=begun + budget_s, restart=restart)
+    spend([schedule], everybody(schedule), precision=1e-4, deadline=begun + budget_s, restart=restart)
     return when
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.worker.user.callables import FilePart, PickledPart
 from bench.worker.user.definition import definition
-from bench.worker.user.model import OwnModel
+from bench.worker.user.model import UserModel
 
 NET = '''
 """A network and its test."""
@@ -89,10 +89,10 @@ def test_a_file_that_is_no_python_is_the_whole_of_it(tmp_path: Path) -> None:
     assert definition(tmp_path / "net.py", "accuracy") == "def accuracy(:"
 
 
-def own(folder: Path, *changes: tuple[str, str]) -> OwnModel:
+def own(folder: Path, *changes: tuple[str, str]) -> UserModel:
     defined(folder, "accuracy", *changes)
     named = {part: FilePart(folder / "net.py", part) for part in ("inputs", "accuracy")}
-    return OwnModel("net", "network", FilePart(folder / "net.py", "network"), named["inputs"], named["accuracy"])
+    return UserModel("net", "network", FilePart(folder / "net.py", "network"), named["inputs"], named["accuracy"])
 
 
 def test_an_edited_model_has_the_same_data_and_another_source(tmp_path: Path) -> None:

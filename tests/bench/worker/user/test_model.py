@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 import bench
-from bench.core.errors import CheckpointError, OwnModelError, RunFileError
+from bench.core.errors import CheckpointError, RunFileError, UserModelError
 from bench.report.markdown import render
 from bench.results import run_file
 from bench.results.run import Accuracy, Row, Run
 from bench.running.suites import LAB_TECHNIQUES
-from bench.storage.packed import Origin, load_own, pack
+from bench.storage.packed import Origin, load_user_model, pack
 from bench.techniques.base import TECHNIQUES, Context
 from tests.bench import nets
 from tests.bench.conftest import Command
@@ -42,7 +42,7 @@ def require_figures(rows: dict[str, Row]) -> None:
             assert row.packed_bytes, "rebuilt in a fresh process"
             assert row.peak_memory_bytes is not None
             assert (row.output_error is None) == (row.technique == "fp32")
-            assert row.pace.keys() == row.latency.keys(), "timed beside the yardstick"
+            assert row.relative_latency.keys() == row.latency.keys(), "timed beside the reference workload"
         else:
             assert row.reason
 
@@ -231,10 +231,10 @@ def test_no_package_hides_a_function_of_the_library() -> None:
 def test_what_cannot_be_handed_to_a_process_is_a_sentence(tmp_path: Path) -> None:
     generator = (torch.rand(2, 4) for _ in range(2))
     with pytest.raises(
-        OwnModelError, match=r"^calibrate cannot be handed to worker processes \(TypeError: cannot pickle"
+        UserModelError, match=r"^calibrate cannot be handed to worker processes \(TypeError: cannot pickle"
     ):
         bench.measure(nets.small(), torch.rand(2, 4), calibrate=generator, **QUICK)
-    with pytest.raises(OwnModelError, match=r"^what is to be measured is a dict; give a torch\.nn\.Module\.$"):
+    with pytest.raises(UserModelError, match=r"^what is to be measured is a dict; give a torch\.nn\.Module\.$"):
         bench.measure({}, torch.rand(2, 4), **QUICK)  # type: ignore[arg-type]
 
 
@@ -250,6 +250,6 @@ def test_a_packed_file_needs_what_builds_the_model(tmp_path: Path) -> None:
     pack(variant.module, tmp_path / "packed", origin)
     with pytest.raises(CheckpointError, match=r"which only large\(\) of nets\.py can rebuild; give what that returns"):
         bench.load_packed(tmp_path / "packed")
-    rebuilt = load_own(tmp_path / "packed", nets.large(), (inputs,))
+    rebuilt = load_user_model(tmp_path / "packed", nets.large(), (inputs,))
     with torch.inference_mode():
         assert torch.equal(rebuilt.variant.forward(inputs), variant.forward(inputs))
