@@ -8,6 +8,11 @@ from torch import nn
 from torch.ao.quantization import get_default_qconfig_mapping
 from torch.ao.quantization.quantize_fx import prepare_fx
 
+import bench.worker.preparation_host
+import bench.worker.reference_host
+import bench.worker.selfcheck_host
+import bench.worker.user_host
+import bench.worker.variant_host  # noqa: F401
 from bench.tasks.task import TASKS
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.torch_quantization import quiet
