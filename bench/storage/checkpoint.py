@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import safetensors
-from pydantic import ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from bench.core.errors import CheckpointError
 from bench.results.run import Record
@@ -65,7 +65,10 @@ class TrainingSpec(Record):
     data_fingerprint: str
     technique: str = ""
     """What took part in the training, such as ``dorefa:w2a2``; empty for a plain one."""
-    distillation_spec: DistillationSpec | None = None
+    distillation_spec: DistillationSpec | None = Field(
+        None, validation_alias=AliasChoices("distillation_spec", "teaching")
+    )
+    """``teaching`` in the checkpoints of quantbench 0.4 and before."""
 
     @property
     def recipe_hash(self) -> str:
