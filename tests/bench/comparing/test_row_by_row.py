@@ -64,7 +64,7 @@ def test_equals_are_hardly_ever_told_apart_and_a_tenth_always_is() -> None:
     assert sum(each.word == "slower" and each.value > 0.05 for each in found) >= 0.98 * len(found)
 
 
-def test_without_a_yardstick_only_a_factor_is_told() -> None:
+def test_without_a_reference_only_a_factor_is_told() -> None:
     def plain(run: Run) -> Run:
         rows = [row.model_copy(update={"relative_latency": {}}) for row in run.rows]
         return run.model_copy(update={"rows": rows, "references": []})

@@ -50,7 +50,7 @@ def test_it_goes_on_in_fresh_processes_too(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("step", ["warm up", "time"])
-def test_a_yardstick_that_dies_leaves_the_rows_alone(tmp_path: Path, step: str) -> None:
+def test_a_reference_that_dies_leaves_the_rows_alone(tmp_path: Path, step: str) -> None:
     rows, reference = measure(tmp_path, QUICK.model_copy(update={"device": step}))
     assert not reference.latency
     for row in rows.values():

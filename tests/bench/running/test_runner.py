@@ -243,10 +243,11 @@ def test_an_interrupted_run_does_not_go_on_with_other_data(tmp_path: Path, finis
 def test_a_signal_leaves_valid_rows_and_one_sentence(tmp_path: Path, number: int, code: int, finished: Run) -> None:
     script = (
         "import os, sys\n"
-        "from bench import cli, runner\n"
+        "from bench.cli import main\n"
+        "from bench.running import runner\n"
         "from tests.bench.running.test_runner import interrupt\n"
         f"runner.measure_model = interrupt(at=2, by=lambda: os.kill(os.getpid(), {int(number)}))\n"
-        "cli.main()\n"
+        "main.main()\n"
     )
     options = (
         "--model mnist/lab1 --model sst2/lab2 --technique fp32 --batch 2 --runs 1 --precision 90% --data synthetic"
