@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.core.errors import UnsupportedError
-from bench.techniques.base import Context, Technique, Artifact, technique
+from bench.techniques.base import Artifact, Context, Technique, technique
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,4 +32,6 @@ class Pruned(Technique):
             for layer in layers:
                 size = layer.weight.abs()
                 layer.weight[size <= size.median()] = 0
-        return Artifact(model, model, notes=("half of its weights are zero, which dense kernels multiply all the same",))
+        return Artifact(
+            model, model, notes=("half of its weights are zero, which dense kernels multiply all the same",)
+        )
