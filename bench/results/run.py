@@ -21,6 +21,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from bench.core.baseline import BASELINE as BASELINE
 from bench.stats.times import Interval, LogRatio, Ratio, half_width, log_ratio_of, quiet_time
 
 SCHEMA_VERSION: Final = 4
@@ -29,11 +30,6 @@ READABLE: Final = (2, 3, 4)
 Status = Literal["ok", "unsupported", "failed", "noisy"]
 """``noisy``: measured, but a speed-up is not known as precisely as was asked; ``unsupported``: cannot be had here, for
 a stated reason."""
-
-BASELINE = "fp32"
-"""The technique that speed-ups and sizes are held against."""
-
-
 Version = Annotated[Literal[4], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
 """Runs of versions that can be read are of this one from then on, those within studies too."""
 Limit = Annotated[float, BeforeValidator(lambda value: math.inf if value is None else value)]

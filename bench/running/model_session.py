@@ -13,14 +13,13 @@ from pathlib import Path
 from bench.core.errors import CheckpointError, RequestError
 from bench.core.progress import Bars, wanted
 from bench.measuring import machine
+from bench.options.studies import ModelOptions
 from bench.results.evaluation import Evaluation
 from bench.results.run import Machine
 from bench.running.datasets import load_datasets
-from bench.running.settings import check_data
 from bench.running.suites import Selected, check_layers, select_models
 from bench.running.weights import load_or_train, require_cache, training_order
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
-from bench.tasks.source import DataPolicy
 from bench.techniques.base import Technique
 from bench.worker.messages import PREPARATION_HOST, VARIANT_HOST, DatasetSummary, VariantFacts, VariantRequest
 from bench.worker.process import Job, Worker, run_jobs
@@ -38,18 +37,20 @@ class EvaluatedVariant:
 class ModelSession:
     """Works on one model; see ``model_session``."""
 
-    def __init__(self, selected: Selected, dataset: DatasetSummary, here: Machine, device: str, bars: Bars) -> None:
+    def __init__(
+        self, selected: Selected, dataset: DatasetSummary, here: Machine, options: ModelOptions, bars: Bars
+    ) -> None:
         self.selected = selected
         self.dataset = dataset
         self.machine = here
-        self.device = device
+        self.device = options.device
+        self.epochs = options.epochs
         self.bars = bars
 
     def order(
         self,
         technique: Technique,
         seed: int = 0,
-        epochs: int | None = None,
         distillation_spec: DistillationSpec | None = None,
     ) -> TrainingSpec:
         """Return what must be trained for a technique.
@@ -59,7 +60,7 @@ class ModelSession:
         check_layers([technique], self.dataset.layers[self.selected.spec.name])
         self.require_possible(technique)
         return training_order(
-            self.dataset, self.selected.spec.name, technique, seed, self.device, epochs, distillation_spec
+            self.dataset, self.selected.spec.name, technique, seed, self.device, self.epochs, distillation_spec
         )
 
     def require_possible(self, technique: Technique, engine: str | None = None) -> None:
@@ -178,24 +179,17 @@ class ModelSession:
 
 
 @contextmanager
-def model_session(
-    model: str,
-    *,
-    device: str = "cpu",
-    data: DataPolicy = "auto",
-    data_root: Path | str | None = None,
-    progress: bool | None = None,
-) -> Iterator[ModelSession]:
-    """Load the data of ``model`` (``task/model``); raises ``bench.QuantbenchError``."""
+def model_session(options: ModelOptions) -> Iterator[ModelSession]:
+    """Load the data of ``options.model``; raises ``bench.QuantbenchError``."""
+    model, device = options.model, options.device
     require_supplied(model)
-    root = check_data(data, data_root)
     selected = select_models("lab", (), [model])
     if len(selected) > 1:
         raise RequestError(
             f"{model} is a model of several tasks; say which: {', '.join(each.name for each in selected)}."
         )
     require_cache()
-    with Bars(wanted(progress)).live() as bars:
+    with Bars(wanted(options.progress)).live() as bars:
         worker = Worker(PREPARATION_HOST)
         try:
             here: Machine = worker.call("describe")
@@ -203,5 +197,5 @@ def model_session(
             worker.close()
         machine.require_device(device, here)
         with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
-            datasets = load_datasets([selected[0].task], data, root, Path(folder), bars)
-            yield ModelSession(selected[0], datasets[selected[0].task], here, device, bars)
+            datasets = load_datasets([selected[0].task], options.data, options.root, Path(folder), bars)
+            yield ModelSession(selected[0], datasets[selected[0].task], here, options, bars)

@@ -10,6 +10,9 @@ from bench.core import files
 from bench.core.errors import UnsupportedError
 from bench.core.progress import Bars, wanted
 from bench.measuring import machine
+from bench.options.option import several
+from bench.options.run import SUPPLIED_ONLY, RunOptions
+from bench.options.signature import from_options
 from bench.results import run as result
 from bench.results.run import Machine, Run
 from bench.running import reference
@@ -18,107 +21,56 @@ from bench.running.measurement import VariantUnderTest
 from bench.running.provenance import data_of, training_of
 from bench.running.rows import measure_model, tally
 from bench.running.run_folder import RunBook
-from bench.running.settings import (
-    DEFAULT_BATCH_SIZES,
-    DEFAULT_PRECISION,
-    DEFAULT_RUNS,
-    DEFAULT_TIMEOUT_S,
-    check_data,
-    settings_of,
-    several,
-)
+from bench.running.settings import settings_of
 from bench.running.suites import Selected, check_layers, select_models, select_techniques
 from bench.running.user_models import run_user_models
 from bench.running.weights import load_or_train, require_cache, training_order
-from bench.tasks.source import DataPolicy
 from bench.techniques.base import Technique
 from bench.worker.messages import PREPARATION_HOST, DatasetSummary, VariantRequest
 from bench.worker.process import Worker
 from bench.worker.user.model import SUITE, UserModel, titles, user_models
 
 
-def run(
-    suite: str = "lab",
-    *,
-    tasks: str | Sequence[str] = (),
-    models: str | Sequence[str | UserModel] = (),
-    inputs: str | None = None,
-    evaluate: str | None = None,
-    calibrate: str | None = None,
-    techniques: str | Sequence[str] = (),
-    batch_sizes: int | Sequence[int] = DEFAULT_BATCH_SIZES,
-    runs: int = DEFAULT_RUNS,
-    precision: float = DEFAULT_PRECISION,
-    budget_s: float | None = None,
-    timeout_s: float = DEFAULT_TIMEOUT_S,
-    threads: int = 1,
-    pin: str = "auto",
-    engine: str | None = None,
-    device: str = "cpu",
-    data: DataPolicy = "auto",
-    data_root: Path | str | None = None,
-    out: Path | str | None = None,
-    seed: int = 0,
-    epochs: int | None = None,
-    retrain: bool = False,
-    progress: bool | None = None,
-) -> Run:
+@from_options(RunOptions)
+def run(options: RunOptions) -> Run:
     """Train or reload the models, apply the techniques, measure, and return all rows.
 
     With ``out`` a folder, ``run.json`` there grows by each model's rows and ``report.md`` is written at the
     end; an unfinished run of the same settings goes on where it stopped. Rounds are made until every speed-up is
-    known to ±``precision`` (a share) or a model's latencies have taken ``budget_s`` seconds. ``progress`` shows bars
-    (by default on a terminal only); ``epochs`` takes the place of every recipe's. Models of your own, such as
-    ``net.py:build``, are measured as they are: ``inputs``, ``evaluate`` and ``calibrate`` name callables too
+    known to ±``precision`` (a share) or a model's latencies have taken ``budget_s`` seconds. Models of your own, such
+    as ``net.py:build``, are measured as they are: ``inputs``, ``evaluate`` and ``calibrate`` name callables too
     (docs/own-models.md). Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
-    tasks, models, techniques = several(tasks), several(models), several(techniques)
-    root = check_data(data, data_root)
-    supplied_only = {
-        "--suite": suite != "lab",
-        "--task": tasks,
-        "--data": data != "auto",
-        "--data-root": data_root,
-        "--epochs": epochs,
-        "--retrain": retrain,
-    }
-    parts = {"inputs": inputs, "evaluate": evaluate, "calibrate": calibrate}
-    own = user_models(models, parts, [option for option, given in supplied_only.items() if given])
+    parts = {"inputs": options.inputs, "evaluate": options.evaluate, "calibrate": options.calibrate}
+    return run_models(options, user_models(several(options.models), parts, options.given(SUPPLIED_ONLY)))
+
+
+def run_models(options: RunOptions, own: Sequence[UserModel]) -> Run:
+    """Measure models of the user's own, or the supplied ones that the options name if there are none; see ``run``."""
     if not own:
         require_cache()
-    selected = [] if own else select_models(suite, tasks, [str(name) for name in models])
-    chosen = select_techniques(techniques)
+    selected = [] if own else select_models(options.suite, several(options.tasks), several(options.models))
+    chosen = select_techniques(several(options.techniques))
     settings = settings_of(
-        suite=SUITE if own else suite,
+        options,
+        suite=SUITE if own else options.suite,
         models=[entry.name for entry in own or selected],
         techniques=[technique.name for technique in chosen],
-        batch_sizes=several(batch_sizes),
-        runs=runs,
-        precision=precision,
-        budget_s=budget_s,
-        timeout_s=timeout_s,
-        threads=threads,
-        pin=pin,
-        engine=engine,
-        device=device,
-        seed=seed,
-        epochs=epochs,
-        data=data,
     ).model_copy(update=titles(own))
-    folder = Path(out) if out is not None else None
+    folder = Path(options.out) if options.out is not None else None
     if folder is not None:
         files.require_writable(folder)
-    with Bars(wanted(progress)).live() as bars:
+    with Bars(wanted(options.progress)).live() as bars:
         here = _describe_machine(bars)
-        machine.require_device(device, here)
-        if engine is not None:
-            machine.require_engine(engine, here)
+        machine.require_device(options.device, here)
+        if options.engine is not None:
+            machine.require_engine(options.engine, here)
         book = RunBook.open(folder, settings, here)
         pending = [entry for entry in selected if not book.has(entry.name)]
         with tempfile.TemporaryDirectory(prefix="quantbench-") as shared:
             run_user_models(own, chosen, book, Path(shared), bars)
             needed = list(dict.fromkeys(entry.task for entry in pending))
-            datasets = load_datasets(needed, data, root, Path(shared), bars)
+            datasets = load_datasets(needed, options.data, options.root, Path(shared), bars)
             book.require_same_data({task.name: dataset.identity for task, dataset in datasets.items()})
             if not book.run.rows:  # a run that goes on was checked when it began
                 check_layers(
@@ -126,7 +78,7 @@ def run(
                 )
             for task, dataset in datasets.items():
                 of_task = [entry for entry in pending if entry.task is task]
-                _run_task(of_task, dataset, chosen, book, retrain, bars)
+                _run_task(of_task, dataset, chosen, book, options.retrain, bars)
     return book.finish()
 
 

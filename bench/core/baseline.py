@@ -1,0 +1,3 @@
+"""The technique that all others are held against."""
+
+BASELINE = "fp32"
