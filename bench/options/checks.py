@@ -49,7 +49,7 @@ def readable_folder(path: Any) -> str | None:
     return "is not a folder that can be read; create it, or leave the option out"
 
 
-def given(values: Any) -> str | None:
+def not_empty(values: Any) -> str | None:
     """Accept one value or more."""
     return None if isinstance(values, str | int) or list(values) else "must be given once or more"
 

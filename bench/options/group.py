@@ -21,8 +21,8 @@ def _declared(group: type) -> tuple[Option, ...]:
         for name in inspect.get_annotations(cls):
             if name in fields:
                 texts.setdefault(name, docstrings.get(name, ""))
-    options = [Option.of(fields[name], text) for name, text in texts.items()]
-    return tuple(sorted(options, key=lambda each: not each.positional))
+    positional = [name for name, field in fields.items() if not field.kw_only]
+    return tuple(Option.of(fields[name], texts[name]) for name in dict.fromkeys([*positional, *texts]))
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(option,))

@@ -73,7 +73,7 @@ class LatencyOptions(DeviceOptions, SeedOptions):
     """How latencies are measured. Whether the machine has the cores and the engine is found out there."""
 
     batch_sizes: int | Sequence[int] = option(
-        default=(1, 64), flag="--batch", check=between(1, MAX_BATCH_SIZE, example=64), check_all=checks.given
+        default=(1, 64), flag="--batch", check=between(1, MAX_BATCH_SIZE, example=64), check_all=checks.not_empty
     )
     """Batch size to time."""
     runs: int = option(default=5, check=at_least(1, example=5))

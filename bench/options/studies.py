@@ -76,7 +76,7 @@ def _allowance(max_drop_pp: float) -> str | None:
 class SensitivityOptions(ModelOptions, MeasurementOptions):
     """The options of ``bench sensitivity``."""
 
-    technique: str | Sequence[str] = option(default="dynamic-qint8", kw_only=False, check_all=checks.given)
+    technique: str | Sequence[str] = option(default="dynamic-qint8", kw_only=False, check_all=checks.not_empty)
     """What is done to a layer, such as range-linear:w4."""
     max_drop_pp: float | None = option(
         default=None,
@@ -108,7 +108,7 @@ class DistillOptions(ModelOptions):
     activations: Literal["same", "full"] = option(default="same", check=one_of(("same", "full")))
     """same: as many bits as weights; full: float32."""
     sources: Sequence[TaughtBy] = option(
-        default=get_args(TaughtBy), flag="--source", check=one_of(get_args(TaughtBy)), check_all=checks.given
+        default=get_args(TaughtBy), flag="--source", check=one_of(get_args(TaughtBy)), check_all=checks.not_empty
     )
     """What students take from their teacher."""
     weight: float = option(default=0.5, check=up_to(1, example=0.5))
