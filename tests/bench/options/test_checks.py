@@ -70,5 +70,5 @@ def test_every_value_of_several_is_checked() -> None:
 
 @pytest.mark.parametrize("allowance", [-0.1, 100.0, math.nan])
 def test_a_loss_that_cannot_be_allowed_is_refused(allowance: float) -> None:
-    with pytest.raises(RequestError, match="--max-drop .*pp must be 0pp or more"):
+    with pytest.raises(RequestError, match=r"--max-drop .*pp must be 0pp or more"):
         SensitivityOptions("mnist/lab1", max_drop_pp=allowance)

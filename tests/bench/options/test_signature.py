@@ -62,7 +62,7 @@ def test_the_type_checker_knows_the_options() -> None:
     with pytest.raises(TypeError, match="guest"):
         cook("soup", guest=3)  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        cook("soup", 3)  # type: ignore[misc]
+        cook("soup", 3)  # type: ignore[call-arg, arg-type]
     with pytest.raises(TypeError):
         cook(guests="3", data=1)  # type: ignore[call-arg, arg-type]
 
@@ -109,7 +109,7 @@ def test_every_option_has_its_help(group: type[Options]) -> None:
 
 
 def test_positional_options_stay_in_their_order() -> None:
-    for function, names in {
+    expected: dict[Callable[..., Any], list[str]] = {
         bench.run: ["suite"],
         bench.measure: ["model", "example_inputs"],
         bench.train: ["model", "techniques"],
@@ -117,6 +117,7 @@ def test_positional_options_stay_in_their_order() -> None:
         bench.export: ["model", "path", "technique"],
         bench.inspect: ["model", "technique", "layers"],
         bench.distill: ["model"],
-    }.items():
+    }
+    for function, names in expected.items():
         parameters = inspect.signature(function).parameters.values()
         assert [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY] == names
