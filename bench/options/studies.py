@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from bench.core.baseline import BASELINE
+from bench.core.variant_key import BASELINE
 from bench.options import checks
 from bench.options.checks import one_of, up_to
 from bench.options.group import Options, option_group
@@ -40,7 +40,7 @@ class ModelOptions(DeviceOptions, TrainingOptions):
 class TrainOptions(ModelOptions, RetrainOptions):
     """The options of ``bench train``."""
 
-    techniques: Sequence[str] = option(default=(BASELINE,), kw_only=False, flag="--technique")
+    techniques: Sequence[str] = option(default=(BASELINE.technique,), kw_only=False, flag="--technique")
     """What takes part, such as dorefa:w2a2."""
     seeds: Sequence[int] = option(default=(0,), flag="--seed", check=valid_seed)
     """Of the training."""
@@ -52,7 +52,7 @@ class ExportOptions(ModelOptions, SeedOptions):
 
     path: Path | str = option(kw_only=False, flag="--out")
     """File to write."""
-    technique: str = option(default=BASELINE, kw_only=False)
+    technique: str = option(default=BASELINE.technique, kw_only=False)
     """Such as bwn or range-linear:w4,per-channel."""
 
 

@@ -10,7 +10,7 @@ from bench.options.run import MeasureOptions, RunOptions
 from bench.options.shared import LatencyOptions
 from bench.options.signature import from_options
 from bench.results.run import Run
-from bench.running.runner import run_models
+from bench.running.runner import run_here
 from bench.worker.user.callables import Part, PickledPart
 from bench.worker.user.model import SUITE, UserModel
 
@@ -46,4 +46,4 @@ def measure(options: MeasureOptions) -> Run:
             calibrate=optional(options.calibrate, "calibrate"),
         )
         request = RunOptions(techniques=options.techniques, out=options.out, **options.shared(LatencyOptions))
-        return run_models(request, [own])
+        return run_here(request, [own])

@@ -25,6 +25,6 @@ def export(options: ExportOptions) -> VariantFacts:
         raise RequestError(f"{target} is a folder; name a file for --out.")
     require_writable(target.parent)  # before minutes of training
     with model_session(options) as session:
-        order = session.order(chosen, options.seed)
-        session.train_one(order)
-        return session.export(chosen, order, target)
+        training = session.training(chosen, options.seed)
+        session.train_one(training)
+        return session.export(chosen, training, target)

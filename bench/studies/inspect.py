@@ -34,15 +34,15 @@ def inspect(options: InspectOptions) -> str:
     if folder is not None:
         require_writable(folder)
     with model_session(options) as session:
-        order = session.order(chosen, options.seed)
+        training = session.training(chosen, options.seed)
         modules = session.dataset.modules[session.selected.spec.name]
         for layer in options.layers:
             if layer not in modules:
                 raise UnknownNameError("layer", layer, modules)
-        session.train_one(order)
+        session.train_one(training)
         worker = Worker(VARIANT_HOST)
         try:
-            request = session.request(chosen, order, session.dataset.path.with_name("unused.packed"))
+            request = session.request(chosen, training, session.dataset.path.with_name("unused.packed"))
             text: str = worker.call("inspect", request, list(options.layers), folder)
         finally:
             worker.close()

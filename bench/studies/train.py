@@ -12,7 +12,7 @@ from bench.options.signature import from_options
 from bench.options.studies import TrainOptions
 from bench.report.tables import Table
 from bench.results.run import Accuracy, Record
-from bench.running.model_session import EvaluatedVariant, model_session
+from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
 from bench.storage.checkpoint import EpochRecord, Header, TrainingSpec
 from bench.tasks.dataset import DataKind
 from bench.techniques.base import TECHNIQUES, Technique
@@ -53,36 +53,36 @@ def train(options: TrainOptions) -> list[TrainedModel]:
     """
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(options.techniques)]
     with model_session(options) as session:
-        wanted = [(technique, session.order(technique, seed)) for technique in chosen for seed in options.seeds]
-        headers = session.train([order for _, order in wanted], options.retrain)
-        made = session.make_trained(wanted, headers)
+        trainings = [(technique, session.training(technique, seed)) for technique in chosen for seed in options.seeds]
+        headers = session.train([training for _, training in trainings], options.retrain)
+        evaluated = session.evaluate(trainings, headers)
         return [
-            _record(session.selected.name, technique, order, header, variant)
-            for (technique, order), header, variant in zip(wanted, headers, made, strict=True)
+            _record(session, technique, training, headers[training], variant)
+            for (technique, training), variant in zip(trainings, evaluated, strict=True)
         ]
 
 
 def _record(
-    model: str,
+    session: ModelSession,
     technique: Technique,
-    order: TrainingSpec,
+    training: TrainingSpec,
     header: Header | Exception,
     variant: EvaluatedVariant | Exception,
 ) -> TrainedModel:
     trained = header if isinstance(header, Header) else None
-    made = variant if isinstance(variant, EvaluatedVariant) else None
+    evaluated = variant if isinstance(variant, EvaluatedVariant) else None
     return TrainedModel(
-        model=model,
+        model=session.selected.name,
         technique=technique.name,
-        data=order.data_kind,
-        seed=order.seed,
-        recipe=order.recipe,
-        precision=order.precision,
+        data=training.data_kind,
+        seed=training.seed,
+        recipe=training.recipe,
+        precision=training.precision,
         seconds=trained.seconds if trained else None,
         history=trained.history if trained else [],
-        checkpoint=order.path,
-        accuracy=made.evaluation.accuracy if made else None,
-        packed_bytes=made.facts.packed_bytes if made else None,
+        checkpoint=session.store.path(training),
+        accuracy=evaluated.evaluation.accuracy if evaluated else None,
+        packed_bytes=evaluated.facts.packed_bytes if evaluated else None,
         reason=str(variant) if isinstance(variant, Exception) else "",
     )
 

@@ -155,7 +155,7 @@ class FakeVariant:
 
 
 class FakeReference:
-    """Stands in for ``bench.worker.reference_host.YardstickHost``; takes half a millisecond a call.
+    """Stands in for ``bench.worker.reference_host.ReferenceHost``; takes half a millisecond a call.
 
     What its device is called goes wrong: the step in which its process dies; ``once FILE``, the first time alone.
     """

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.core.errors import RequestError
+from bench.core.variant_key import BASELINE
 from bench.measuring import machine
 from bench.options.option import several
 from bench.options.signature import from_options
 from bench.options.studies import SensitivityOptions
-from bench.results.run import BASELINE, Run
+from bench.results.run import Run
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
+from bench.running.execute import settings_of
 from bench.running.model_session import ModelSession, model_session
-from bench.running.settings import settings_of
+from bench.running.plan import spec_of
 from bench.studies.sensitivity.measuring import Measuring
 from bench.studies.sensitivity.recommendation import recommend
 from bench.techniques import mixed
@@ -32,7 +34,8 @@ def sensitivity(options: SensitivityOptions) -> Sensitivity:
     layers; see docs/sensitivity.md. The other arguments are those of ``bench.run``. Raises
     ``bench.QuantbenchError``.
     """
-    settings = settings_of(options, suite="sensitivity", models=[options.model], techniques=[])
+    spec = spec_of(options, suite="sensitivity", models=[options.model], variants=[])
+    settings = settings_of(spec)
     chosen = _techniques(several(options.technique))
     max_drop_pp = options.max_drop_pp
     if max_drop_pp is not None:
@@ -40,12 +43,12 @@ def sensitivity(options: SensitivityOptions) -> Sensitivity:
     with model_session(options) as session:
         if options.engine is not None:
             machine.require_engine(options.engine, session.machine)
-        settings = settings.model_copy(update={"models": [session.selected.name]})
+        spec = spec.model_copy(update={"models": [session.selected.name]})
         for each in chosen:
             session.require_possible(each, settings.engine)
         plans = [plan for each in chosen for plan in _plans(each, _quantizable_layers(session, each))]
-        order = session.order(TECHNIQUES.get(BASELINE), options.seed)
-        measuring = Measuring(session, settings, order, session.train_one(order))
+        training = session.training(TECHNIQUES.get(BASELINE.technique), options.seed)
+        measuring = Measuring(session, spec, training, session.train_one(training))
         in_rounds = [variant for plan in plans for variant in (plan.only, plan.others) if variant]
         measured = measuring.measure([*chosen, *in_rounds])
         names = [each.name for each in chosen]
@@ -88,7 +91,7 @@ class _Plan:
 def _techniques(names: Sequence[str]) -> list[Technique]:
     chosen = list(dict.fromkeys(TECHNIQUES.get(name) for name in names))
     for each in chosen:
-        if each.name == BASELINE:
+        if each.name == BASELINE.technique:
             raise RequestError(f"{BASELINE} changes no layer; choose among {', '.join(mixed.supports_layer_subset())}.")
         mixed.require_confinable(each)
     return chosen

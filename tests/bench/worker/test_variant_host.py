@@ -16,12 +16,12 @@ from bench.measuring.latency.rounds import Block
 from bench.models import MLP
 from bench.running.suites import LAB_TECHNIQUES
 from bench.runtimes.eager import VariantTimer
-from bench.techniques.base import TECHNIQUES, Context, Variant
+from bench.techniques.base import TECHNIQUES, Context, Artifact
 
 ENGINES = torch.backends.quantized.supported_engines
 
 
-def variant(technique: str) -> tuple[Variant, Tensor]:
+def variant(technique: str) -> tuple[Artifact, Tensor]:
     torch.manual_seed(0)
     inputs = torch.rand(8, 40)
     context = Context(torch.device("cpu"), "fbgemm", frozenset(), calibration=lambda: inputs)
@@ -92,5 +92,5 @@ def test_a_variant_is_timed_in_inference_mode(monkeypatch: pytest.MonkeyPatch, t
         modes.append(torch.is_inference_mode_enabled())
         return inputs
 
-    VariantTimer(Variant(torch.nn.Identity(), forward), torch.zeros(1)).time(3)
+    VariantTimer(Artifact(torch.nn.Identity(), forward), torch.zeros(1)).time(3)
     assert modes == [True] * (lead_in + 3), "a lead-in, and three calls"

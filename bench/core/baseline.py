@@ -1,3 +1,0 @@
-"""The technique that all others are held against."""
-
-BASELINE = "fp32"
