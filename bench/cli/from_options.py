@@ -27,7 +27,7 @@ def from_options(command: Callable[..., None]) -> Callable[..., None]:
 
     def called(**values: Any) -> None:
         given = {each.name: _read(each, values.pop(each.name)) for each in on_command_line}
-        command(group(**{name: value for name, value in given.items() if value not in (None, [])}), **values)
+        command(group(**{name: value for name, value in given.items() if value not in (None, ())}), **values)
 
     parameters = [_parameter(each) for each in on_command_line]
     others = [
@@ -45,7 +45,7 @@ def from_options(command: Callable[..., None]) -> Callable[..., None]:
 def _read(option: Option, value: Any) -> Any:
     """Return a value as the library has it."""
     if isinstance(value, list):
-        return [_read(option, one) for one in value]
+        return tuple(_read(option, one) for one in value)
     if isinstance(value, enum.StrEnum):
         return value.value
     if option.notation is None or value is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.techniques.base import TECHNIQUES, Context, Artifact
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.layers import LowBitLayer, low_bit_layers
 

@@ -10,10 +10,10 @@ import json
 from dataclasses import dataclass
 
 from bench.core.units import MISSING, percent
+from bench.core.variant_key import BASELINE
 from bench.report.tables import table
 from bench.results.run import Run
 from bench.results.run_file import load
-from bench.core.variant_key import BASELINE
 from tests.repository import ROOT
 
 REPORTS = ROOT / "reports"

@@ -10,8 +10,8 @@ from bench.core.errors import CheckpointError, RequestError, UnsupportedError
 from bench.core.progress import Bars
 from bench.measuring.latency.rounds import BASE_ROUNDS
 from bench.results.run import Row, Settings
-from bench.running.variant_under_test import VariantUnderTest
 from bench.running.rows import measure_model
+from bench.running.variant_under_test import VariantUnderTest
 from bench.techniques.base import TECHNIQUES
 from bench.worker.messages import VariantRequest
 from tests.bench.examples import SETTINGS

@@ -19,7 +19,7 @@ from bench.core.errors import CheckpointError
 from bench.models import MLP, PreActResNet
 from bench.running.suites import LAB_TECHNIQUES
 from bench.storage.packed import KEY, MANIFEST_LIMIT, _compressed, _decompressed, pack, unpack
-from bench.techniques.base import TECHNIQUES, Context, Artifact
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 
 ENGINES = torch.backends.quantized.supported_engines
 pytestmark = pytest.mark.skipif("fbgemm" not in ENGINES, reason="this torch has no fbgemm")

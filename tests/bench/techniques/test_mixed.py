@@ -16,7 +16,7 @@ from bench.measuring.params import count_plain_layers
 from bench.models import MLP, PreActResNet
 from bench.running.suites import check_layers
 from bench.storage.packed import pack, unpack
-from bench.techniques.base import TECHNIQUES, Context, Artifact
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.lowbit.layers import LowBitLayer
 from bench.techniques.mixed import Mixed, natural, of, short, supports_layer_subset
 

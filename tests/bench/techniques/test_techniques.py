@@ -12,7 +12,7 @@ from bench.measuring.size import state_dict_bytes
 from bench.models import MLP, PreActResNet
 from bench.results.schemes import SCHEMES
 from bench.running.suites import LAB_TECHNIQUES
-from bench.techniques.base import TECHNIQUES, Context, Artifact
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.torch_quantization import range_notes
 
 ENGINES = torch.backends.quantized.supported_engines

@@ -16,7 +16,7 @@ from bench.measuring.latency.rounds import Block
 from bench.models import MLP
 from bench.running.suites import LAB_TECHNIQUES
 from bench.runtimes.eager import VariantTimer
-from bench.techniques.base import TECHNIQUES, Context, Artifact
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 
 ENGINES = torch.backends.quantized.supported_engines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.core.errors import UnsupportedError
-from bench.techniques.base import Context, Technique, Artifact, technique
+from bench.techniques.base import Artifact, Context, Technique, technique
 
 if TYPE_CHECKING:
     from torch import nn

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.models import MLP, PreActResNet
 from bench.storage.packed import pack, unpack
-from bench.techniques.base import TECHNIQUES, Context, Artifact
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.bitpack import packed_bytes
 from bench.techniques.lowbit.codes import FULL
