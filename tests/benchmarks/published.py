@@ -58,7 +58,7 @@ def render(run: Run) -> str:
         if each.technique not in reached:
             continue
         ours = reached[each.technique]
-        ours_lost = reached[BASELINE] - ours if each.technique != BASELINE else None
+        ours_lost = reached[BASELINE.technique] - ours if each.technique != BASELINE.technique else None
         lost = each.float_accuracy - each.accuracy if each.float_accuracy is not None else None
         rows.append(
             [

@@ -89,8 +89,8 @@ def test_the_other_engines_weights_too(
 FRESH = """
 import sys, torch, safetensors.torch
 from pathlib import Path
-from bench.packing import unpack
-from tests.bench.test_packing import logits, skeleton
+from bench.storage.packed import unpack
+from tests.bench.storage.test_packed import logits, skeleton
 folder, technique, kind = Path(sys.argv[1]), *sys.argv[2:]
 variant = skeleton(technique, kind)
 unpack(variant.module, folder / "packed")
