@@ -259,13 +259,13 @@ def test_what_was_distilled_is_not_trained_again(distilled: Distillation, monkey
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"chain": [32]}, "--chain 32 is no chain"),
-        ({"chain": [32, 8, 32]}, "--chain 32,8,32 is no chain"),
-        ({"chain": [8, 32]}, "--chain 8,32 does not descend"),
-        ({"weight": 0.0}, "--weight 0 is not a share of the loss"),
-        ({"temperature": 0.0}, "--temperature 0 is not a temperature"),
+        ({"chain": [32]}, "--chain 32 must have at least two widths"),
+        ({"chain": [32, 8, 32]}, "--chain 32,8,32 must have at least two widths"),
+        ({"chain": [8, 32]}, "--chain 8,32 must go from wide to narrow"),
+        ({"weight": 0.0}, "--weight 0 must be above 0 and up to 1"),
+        ({"temperature": 0.0}, "--temperature 0 must be above 0"),
         ({"seeds": []}, "--seed must be given once or more"),
-        ({"sources": ["nothing"]}, "one or more of start, loss, both"),
+        ({"sources": ["nothing"]}, "--source nothing must be start, loss or both"),
         ({"family": "bwn"}, "bwn has no w32"),
         ({"family": "range-linear", "chain": [8, 4]}, "range-linear is not trained at a width"),
     ],
@@ -363,7 +363,7 @@ REQUESTS: dict[str, Callable[..., object]] = {
 @pytest.mark.parametrize("seed", [-1, 2**63])
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_seed_that_is_none_is_refused(name: str, seed: int) -> None:
-    with pytest.raises(RequestError, match=f"--seed {seed} is not between 0 and"):
+    with pytest.raises(RequestError, match=f"--seed {seed} must be between 0 and"):
         REQUESTS[name]("bwn", seed=seed)
 
 
@@ -419,10 +419,10 @@ def test_bench_inspect_writes_what_it_prints(command: Command, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("train", MODEL, "--epochs", "0"), "--epochs 0 is no length of a training; give 1 to 10,000."),
+        (("train", MODEL, "--epochs", "0"), "--epochs 0 must be between 1 and 10,000; for example 5."),
         (
             ("distill", MODEL, "--chain", "32,x"),
-            "--chain '32,x' is not a list of bit widths; give numbers like 32,8,1.",
+            "--chain '32,x' must be bit widths, such as 32,8,1.",
         ),
         (("run", "--technique", "fp32:w2"), "the technique fp32 takes no options"),
         (("run", "--technique", "pact:alpha=0"), "pact's alpha=0 is not a number of 0.001 or more."),
