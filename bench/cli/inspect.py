@@ -28,9 +28,10 @@ def command(
     Trains the model if its weights are not there.
     """
     from bench.core.files import write_atomically
+    from bench.report.inspection import render
     from bench.studies.inspect import inspect
 
-    text = inspect(
+    inspection = inspect(
         model,
         technique,
         layer or (),
@@ -41,6 +42,7 @@ def command(
         data=data.value,
         data_root=data_root,
     )
+    text = render(inspection)
     if out is not None:
         write_atomically(out / "inspection.md", text + "\n")
     show(text)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.core.errors import RequestError, UnknownNameError
-from bench.core.files import require_writable
+from bench.core.files import require_writable, write_atomically
+from bench.results.inspection import Inspection
 from bench.running.model_session import model_session
 from bench.running.settings import check_epochs, check_seed
 from bench.tasks.source import DataPolicy
@@ -28,8 +29,8 @@ def inspect(
     data: DataPolicy = "auto",
     data_root: Path | str | None = None,
     progress: bool | None = None,
-) -> str:
-    """Return tables of the layers of ``model`` after a low-bit technique: levels, signal to noise, scores by rule.
+) -> Inspection:
+    """Return what a low-bit technique makes of the layers of ``model``: levels, signal to noise, scores by rule.
 
     Of ``layers`` the different weights, and the outputs for some test examples, are described too; with a folder
     ``out``, histograms before and after are drawn into ``weights.svg`` there. Raises ``bench.QuantbenchError``.
@@ -55,7 +56,11 @@ def inspect(
         worker = Worker(VARIANT_HOST)
         try:
             request = session.request(chosen, order, session.dataset.path.with_name("unused.packed"))
-            text: str = worker.call("inspect", request, list(layers), folder)
+            inspection: Inspection = worker.call("inspect", request, list(layers))
         finally:
             worker.close()
-    return text
+    if folder is not None:
+        from bench.report.histograms import histograms  # matplotlib takes longer to import than all else
+
+        write_atomically(folder / "weights.svg", histograms(inspection.layers))
+    return inspection

@@ -113,4 +113,4 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_the_request(tmp_path: Pa
 
 
 def test_nothing_is_imported_until_something_is_drawn() -> None:
-    assert not {"matplotlib", "torch", "numpy"} & modules_after("import bench.report.pictures, bench.report.bars")
+    assert not {"matplotlib", "torch", "numpy"} & modules_after("import bench.report.pictures, bench.report.histograms")
