@@ -16,9 +16,11 @@ def command(options: InspectOptions) -> None:
     Trains the model if its weights are not there.
     """
     from bench.core.files import write_atomically
+    from bench.report.inspection import render
     from bench.studies.inspect import inspect
 
-    text = inspect.with_options(options)
+    text = render(inspect.with_options(options))
     if options.out is not None:
-        write_atomically(Path(options.out) / "inspection.md", text + "\n")
+        write_atomically(Path(options.out) / "inspection.md", text + "
+")
     show(text)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.core.errors import RequestError, UnknownNameError
-from bench.core.files import require_writable
+from bench.core.files import require_writable, write_atomically
 from bench.options.signature import from_options
 from bench.options.studies import InspectOptions
+from bench.results.inspection import Inspection
 from bench.running.model_session import model_session
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.low_bit import LowBit
@@ -16,8 +17,8 @@ from bench.worker.process import Worker
 
 
 @from_options(InspectOptions)
-def inspect(options: InspectOptions) -> str:
-    """Return tables of the layers of ``model`` after a low-bit technique: levels, signal to noise, scores by rule.
+def inspect(options: InspectOptions) -> Inspection:
+    """Return what a low-bit technique makes of the layers of ``model``: levels, signal to noise, scores by rule.
 
     Of ``layers`` the different weights, and the outputs for some test examples, are described too; with a folder
     ``out``, histograms before and after are drawn into ``weights.svg`` there. Raises ``bench.QuantbenchError``.
@@ -43,7 +44,11 @@ def inspect(options: InspectOptions) -> str:
         worker = Worker(VARIANT_HOST)
         try:
             request = session.request(chosen, training, session.dataset.path.with_name("unused.packed"))
-            text: str = worker.call("inspect", request, list(options.layers), folder)
+            inspection: Inspection = worker.call("inspect", request, list(options.layers))
         finally:
             worker.close()
-    return text
+    if folder is not None:
+        from bench.report.histograms import histograms  # matplotlib takes longer to import than all else
+
+        write_atomically(folder / "weights.svg", histograms(inspection.layers))
+    return inspection

@@ -13,6 +13,7 @@ import torch
 import bench
 from bench.core.errors import CheckpointError, RequestError, TrainingError, UnknownNameError, WorkerError
 from bench.measuring import machine
+from bench.report import inspection as report_inspection
 from bench.report.distillation import render
 from bench.results.distillation import Distillation
 from bench.running import model_session, weights
@@ -324,13 +325,14 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_training(tmp_path
 
 
 def test_an_inspection_has_levels_outputs_and_scores(tmp_path: Path) -> None:
-    text = inspect(MODEL, "dorefa:w2a2", ["layers.0"], out=tmp_path, **QUICK)
-    assert "`layers.0` has 4 different weights: -1, -0.3333, 0.3333, 1." in text.splitlines()
-    assert "`layers.2` has" not in text
-    [row] = [line for line in text.splitlines() if line.startswith("| layers.2 ")]
-    assert [cell.strip() for cell in row.strip("|").split("|")][1:4] == ["5,120", "4", "2"]
-    assert "| `layers.0` |" in text
-    assert "course-2025" in text
+    found = inspect(MODEL, "dorefa:w2a2", ["layers.0"], out=tmp_path, **QUICK)
+    assert found.described == ["layers.0"]
+    first, last = found.layers
+    assert first.values == pytest.approx([-1, -1 / 3, 1 / 3, 1])
+    assert (last.name, last.weights, last.distinct, last.bits) == ("layers.2", 5120, 4, 2)
+    assert [layer.name for layer in found.outputs] == ["layers.0"]
+    assert "course-2025" in found.scores
+    assert shown(found) == report_inspection.render(found)
     assert (tmp_path / "weights.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
 
 
