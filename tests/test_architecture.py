@@ -60,7 +60,7 @@ IMPORTS = {name: set(imports(path)) - {name} for name, path in MODULES.items()}
 
 
 def room(module: str) -> str:
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def test_models_and_tasks_have_one_name() -> None:

@@ -21,6 +21,5 @@ def command(options: InspectOptions) -> None:
 
     text = render(inspect.with_options(options))
     if options.out is not None:
-        write_atomically(Path(options.out) / "inspection.md", text + "
-")
+        write_atomically(Path(options.out) / "inspection.md", text + "\n")
     show(text)
