@@ -95,25 +95,13 @@ def test_a_network_of_another_package_reloads_from_its_packed_file(measured: Run
 
 
 def test_a_runtime_of_the_package_executes_what_the_plan_names(site: Path, tmp_path: Path) -> None:
-    settings = {"runs": 5, "precision": 0.5, "budget_s": None, "timeout_s": 600, "threads": 1, "pin": "auto"}
-    where = {"device": "cpu", "engine": None, "seed": 0, "epochs": 1, "data": "synthetic"}
-    variants = ["fp32", "fp32@graph", "dynamic-fp16@graph"]
-    spec = {"suite": "lab", "models": ["rings/radial"], "variants": variants, "batch_sizes": [1], **settings, **where}
-    code = (
-        "from pathlib import Path\n"
-        "from bench.results.run_spec import RunSpec\n"
-        "from bench.running.execute import Place, execute\n"
-        "from bench.storage.checkpoint_store import CheckpointStore\n"
-        f"spec = RunSpec.model_validate({spec!r})\n"
-        "execute(spec, CheckpointStore.of_user(), Place(Path('out').resolve(), progress=False))\n"
-    )
-    program = tmp_path / "program.py"
-    program.write_text(code.replace("'out'", repr(str(tmp_path / "out"))), encoding="utf-8")
-    done = run(site, str(program), QUANTBENCH_CACHE=str(tmp_path / "cache"))
+    page = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"^```python\n(from bench.core.variant_key.*?)^```", page, re.DOTALL | re.MULTILINE)
+    done = run(site, "-c", f"{code}print(run.model_dump_json())", QUANTBENCH_CACHE=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    eager, graph, half = bench.load_run(tmp_path / "out/run.json").rows
-    assert (eager.runtime, graph.runtime, half.runtime) == ("eager", "graph", "graph")
-    for row in (eager, graph, half):
+    eager, graph = Run.model_validate_json(done.stdout).rows
+    assert (eager.runtime, graph.runtime) == ("eager", "graph")
+    for row in (eager, graph):
         assert row.status in ("ok", "noisy"), row.reason
     assert graph.accuracy == eager.accuracy
     assert graph.packed_bytes == eager.packed_bytes
