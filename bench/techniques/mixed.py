@@ -47,14 +47,12 @@ class Mixed(Technique):
     def name(self) -> str:  # type: ignore[override]
         """All that it assigns, ``*`` first."""
         rest = [(REST, self.rest)] if self.rest else []
-        return f"{self.family}:" + "+".join(f"{layer}={technique.name}" for layer, technique in (*rest, *self.layers))
+        return f"{self.family}:" + "+".join(f"{layer}={part.name}" for layer, part in (*rest, *self.layers))
 
     @property
     def dtype_name(self) -> str:  # type: ignore[override]
         """Those of its techniques."""
-        return " + ".join(
-            dict.fromkeys(technique.dtype_name for technique in self._techniques() if technique.name != FLOAT)
-        )
+        return " + ".join(dict.fromkeys(part.dtype_name for part in self._techniques() if part.name != FLOAT))
 
     @property
     def grammar(self) -> str:
@@ -88,8 +86,8 @@ class Mixed(Technique):
         """Apply each technique to its layers; raises ``UnsupportedError`` for layers that it cannot have."""
         groups = self._groups(model)
         variants = []
-        for technique in sorted(groups, key=lambda technique: technique.name):
-            variants.append(technique.convert(model, dataclasses.replace(context, layers=frozenset(groups[technique]))))
+        for part in sorted(groups, key=lambda part: part.name):
+            variants.append(part.convert(model, dataclasses.replace(context, layers=frozenset(groups[part]))))
             model = variants[-1].module
         notes = dict.fromkeys(note for variant in variants for note in variant.notes)
         return Artifact(model, model, notes=tuple(notes), simulated=any(variant.simulated for variant in variants))
@@ -97,24 +95,20 @@ class Mixed(Technique):
     def _groups(self, model: nn.Module) -> dict[Technique, list[str]]:
         """Return the names of the layers that each technique is to treat."""
         modules = dict(model.named_modules())
-        can = {
-            technique: technique.quantizable_layers(model)
-            for technique in self._techniques()
-            if technique.name != FLOAT
-        }
+        can = {part: part.quantizable_layers(model) for part in self._techniques() if part.name != FLOAT}
         groups: dict[Technique, list[str]] = {}
-        for layer, technique in self.layers:
+        for layer, part in self.layers:
             if layer not in modules:
                 known = {name for names in can.values() for name in names}
                 raise UnsupportedError(str(UnknownNameError("layer", layer, known)))
-            if technique.name == FLOAT:
+            if part.name == FLOAT:
                 continue
-            if layer not in can[technique]:
+            if layer not in can[part]:
                 raise UnsupportedError(
-                    f"{technique.name} does not treat {layer}, a {type(modules[layer]).__name__}; "
-                    f"of this model it treats {', '.join(can[technique]) or 'nothing'}"
+                    f"{part.name} does not treat {layer}, a {type(modules[layer]).__name__}; "
+                    f"of this model it treats {', '.join(can[part]) or 'nothing'}"
                 )
-            groups.setdefault(technique, []).append(layer)
+            groups.setdefault(part, []).append(layer)
         if self.rest is not None:
             others = [layer for layer in can[self.rest] if layer not in self.named_layers]
             if others:
@@ -130,17 +124,17 @@ class Mixed(Technique):
 
 def of(assigned: Mapping[str, Technique]) -> Mixed:
     """Return the technique that treats layers so, ``*`` being those not named; raises ``RequestError``."""
-    for technique in assigned.values():
-        require_confinable(technique)
+    for part in assigned.values():
+        require_confinable(part)
     require_together(list(assigned.values()))
     rest = assigned.get(REST)
     usual = rest.name if rest else FLOAT
     if usual == FLOAT:
         rest = None
-    layers = {layer: technique for layer, technique in assigned.items() if layer != REST}
-    for layer, technique in layers.items():
-        if technique.name == usual:
-            raise RequestError(f"{layer} would be {usual} without being named; leave {layer}={technique.name} out.")
+    layers = {layer: part for layer, part in assigned.items() if layer != REST}
+    for layer, part in layers.items():
+        if part.name == usual:
+            raise RequestError(f"{layer} would be {usual} without being named; leave {layer}={part.name} out.")
     if not layers and rest is None:
         raise RequestError(f"mixed assigns no layer anything but {FLOAT}; name one, as in {EXAMPLE}.")
     return Mixed(tuple(sorted(layers.items(), key=lambda item: natural(item[0]))), rest)
