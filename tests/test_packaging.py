@@ -173,3 +173,11 @@ def test_a_project_with_models_and_tasks_is_measured_by_the_command(python: Path
 def test_a_notebook_of_a_project_with_models_and_tasks_measures_a_class_of_its_own(python: Path, project: Path) -> None:
     """Its cells are no file: the class is in ``__main__`` alone."""
     assert run(python, "-", cwd=project, script=SCRIPT) == "fp32 True 1\ndynamic-qint8 True 1\n"
+
+
+@pytest.mark.slow
+def test_a_supplied_model_is_measured_and_its_page_rendered_away_from_the_checkout(python: Path, project: Path) -> None:
+    options = ("--data=synthetic", "--technique=fp32", "--batch=2", "--runs=1", "--precision=90%", "--out=out")
+    run(python, "-m", "bench", "run", "--model=mnist/lab1", *options, cwd=project)
+    run(python, "-m", "bench", "report", "out/run.json", "--html", "--out=page.html", cwd=project)
+    assert (project / "page.html").read_text(encoding="utf-8").startswith("<!")

@@ -101,6 +101,7 @@ def test_a_second_run_reloads_the_weights_and_keeps_the_first_run(finished: Run,
     assert bench.load_run(out / "run.previous.json") == finished
 
 
+@pytest.mark.slow
 def test_retrain_trains_anew_to_the_same_weights(finished: Run) -> None:
     again = run(None, retrain=True, techniques=["fp32"])
     assert again.trainings[0].seconds != finished.trainings[0].seconds
@@ -166,6 +167,7 @@ def raise_interrupt() -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:
@@ -225,6 +227,7 @@ def test_an_interrupted_run_does_not_go_on_with_other_data(tmp_path: Path, finis
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.slow
 def test_a_signal_leaves_valid_rows_and_one_sentence(tmp_path: Path, number: int, code: int, finished: Run) -> None:
     script = (
         "import os, sys\n"

@@ -155,6 +155,7 @@ def test_one_crash_among_jobs_leaves_the_others_alone() -> None:
         worker.close()
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
