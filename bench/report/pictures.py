@@ -117,7 +117,7 @@ def _speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[i
                 Series(
                     name,
                     [
-                        Span(row.technique, found.value, found.low, found.high)
+                        Span(str(row.key), found.value, found.low, found.high)
                         for row in rows
                         if (found := row.speedup.get(size)) is not None and not row.simulated
                     ],
@@ -137,7 +137,7 @@ def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int]) -> list[Panel]:
     return [
         Panel(
             f"Batch {size}",
-            [Series("", [_spread(row.technique, row.latency[size]) for row in rows if _has_rounds(row, size)])],
+            [Series("", [_spread(str(row.key), row.latency[size]) for row in rows if _has_rounds(row, size)])],
         )
         for size in batch_sizes
     ]

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from bench.core.variant_key import EAGER, VariantKey
 from bench.stats.times import Interval, LogRatio, Ratio, half_width, log_ratio_of, quiet_time
 
 SCHEMA_VERSION: Final = 4
@@ -29,9 +30,6 @@ READABLE: Final = (2, 3, 4)
 Status = Literal["ok", "unsupported", "failed", "noisy"]
 """``noisy``: measured, but a speed-up is not known as precisely as was asked; ``unsupported``: cannot be had here, for
 a stated reason."""
-
-BASELINE = "fp32"
-"""The technique that speed-ups and sizes are held against."""
 
 
 Version = Annotated[Literal[4], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
@@ -285,7 +283,7 @@ class Row(Record):
     task: str
     model: str
     technique: str
-    runtime: str = "eager"
+    runtime: str = EAGER
     scheme: str
     """The lab's Q: how it was quantized."""
     dtype: str
@@ -336,6 +334,11 @@ class Row(Record):
             if counts != (int.from_bytes(self.right, "big").bit_count(), len(self.right)):
                 raise ValueError("right holds other answers than accuracy counts")
         return self
+
+    @property
+    def key(self) -> VariantKey:
+        """What tells the row from the others of its model."""
+        return VariantKey(self.technique, self.runtime)
 
     @property
     def full_model(self) -> str:

@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import TypeVar, get_args
 
 from bench.core.errors import RequestError
-from bench.measuring import machine
-from bench.measuring.latency.affinity import choose_cores
-from bench.results.run import Settings
 from bench.tasks.source import DataPolicy
 
 DEFAULT_BATCH_SIZES = (1, 64)
@@ -28,52 +25,6 @@ T = TypeVar("T")
 def several(value: T | Iterable[T]) -> list[T]:
     """Return one name or number as a list of it; a string is one name."""
     return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-
-
-def settings_of(
-    *,
-    suite: str,
-    models: Sequence[str],
-    techniques: Sequence[str],
-    batch_sizes: Sequence[int],
-    runs: int,
-    precision: float,
-    budget_s: float | None,
-    timeout_s: float,
-    threads: int,
-    pin: str,
-    engine: str | None,
-    device: str,
-    seed: int,
-    epochs: int | None,
-    data: DataPolicy,
-) -> Settings:
-    """Return the settings of a run; raises ``RequestError`` for what measures nothing, or needs more cores.
-
-    Whether the machine has ``device`` and ``engine`` only a process that has imported torch can tell.
-    """
-    check_counts(batch_sizes, runs)
-    check_limits(precision, budget_s, timeout_s)
-    check_epochs(epochs)
-    machine.require_threads(threads)
-    check_seed(seed)
-    return Settings(
-        suite=suite,
-        models=list(models),
-        techniques=list(techniques),
-        batch_sizes=list(dict.fromkeys(batch_sizes)),
-        runs=runs,
-        precision=precision,
-        budget_s=budget_s,
-        timeout_s=timeout_s,
-        threads=threads,
-        pinned_cores=choose_cores(pin, threads),
-        device=device,
-        engine=engine or machine.DEFAULT_ENGINE,
-        seed=seed,
-        epochs=epochs,
-        data=data,
-    )
 
 
 def check_counts(batch_sizes: Sequence[int], runs: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.core.errors import RequestError, UnknownNameError
-from bench.results.run import BASELINE
+from bench.core.variant_key import BASELINE
 from bench.tasks.task import TASKS, ModelSpec, Task
 from bench.techniques.base import TECHNIQUES, Technique
 
@@ -74,7 +74,7 @@ def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> li
 
 def select_techniques(names: Sequence[str]) -> list[Technique]:
     """Return the techniques named, or the lab's; the baseline comes first, asked for or not."""
-    return [TECHNIQUES.get(name) for name in dict.fromkeys((BASELINE, *(names or LAB_TECHNIQUES)))]
+    return [TECHNIQUES.get(name) for name in dict.fromkeys((BASELINE.technique, *(names or LAB_TECHNIQUES)))]
 
 
 def check_layers(techniques: Sequence[Technique], layers: Iterable[str]) -> None:

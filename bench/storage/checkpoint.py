@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import safetensors
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from bench.core.errors import CheckpointError
 from bench.results.run import Record
 from bench.tasks.dataset import DataKind
-from bench.tasks.source import cache_folder
 from bench.tasks.task import ModelSpec, Precision
 from bench.techniques.base import TECHNIQUES
 
@@ -51,7 +50,7 @@ class DistillationSpec(Record):
 
 
 class TrainingSpec(Record):
-    """A checkpoint that is wanted: what decides its weights, up to the order of sums that threads change."""
+    """A training: what decides the weights, up to the order of sums, which threads change."""
 
     task: str
     model: str
@@ -65,30 +64,26 @@ class TrainingSpec(Record):
     data_fingerprint: str
     technique: str = ""
     """What took part in the training, such as ``dorefa:w2a2``; empty for a plain one."""
-    distillation_spec: DistillationSpec | None = Field(
-        None, validation_alias=AliasChoices("distillation_spec", "teaching")
-    )
-    """``teaching`` in the checkpoints of quantbench 0.4 and before."""
+    distillation_spec: DistillationSpec | None = Field(default=None, alias="teaching")
+    """What a teacher had a part in it; the alias is the name that the hash is made with."""
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    def __hash__(self) -> int:
+        return hash(self.recipe_hash)
 
     @property
     def recipe_hash(self) -> str:
-        """SHA-256 over the fields of an order, first 12 hex digits."""
+        """SHA-256 over the fields that decide the weights, first 12 hex digits."""
         # Without defaults: fields that came later do not rename what was trained before.
-        fields = self.model_dump(include=set(TrainingSpec.model_fields), exclude_defaults=True)
+        fields = self.model_dump(include=set(TrainingSpec.model_fields), exclude_defaults=True, by_alias=True)
         canonical = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     @property
-    def path(self) -> Path:
-        """Where such a checkpoint lies in the cache."""
+    def name(self) -> str:
+        """What its checkpoint is called; the hash at its end decides."""
         words = [self.task, self.model, *filter(None, [re.sub("[^a-z0-9]+", "-", self.technique)])]
-        name = "-".join([*words, self.precision, self.data_kind, f"seed{self.seed}", self.recipe_hash])
-        return checkpoint_folder() / f"{name}.safetensors"
-
-    @property
-    def unfinished(self) -> Path:
-        """Where the state of its training lies until it is finished."""
-        return self.path.with_suffix(".training")
+        return "-".join([*words, self.precision, self.data_kind, f"seed{self.seed}", self.recipe_hash])
 
 
 class EpochRecord(Record):
@@ -101,7 +96,7 @@ class EpochRecord(Record):
 
 
 class Header(TrainingSpec):
-    """The order that was carried out, and what came of it."""
+    """The training that was carried out, and what came of it."""
 
     format: Literal[1] = 1
     vocabulary: list[str]
@@ -114,12 +109,7 @@ class Header(TrainingSpec):
     torch: str
 
 
-def checkpoint_folder() -> Path:
-    """Return where checkpoints are kept."""
-    return cache_folder() / "checkpoints"
-
-
-def order(
+def training_spec(
     task: str,
     spec: ModelSpec,
     data: DataIdentity,
@@ -129,7 +119,7 @@ def order(
     technique: str = "",
     distillation_spec: DistillationSpec | None = None,
 ) -> TrainingSpec:
-    """Return the order for the weights of a resolved ``spec``, trained with ``technique`` and a teacher taking part."""
+    """Return what decides the weights of a resolved ``spec``, trained with ``technique`` and a teacher taking part."""
     return TrainingSpec.model_validate(
         {
             "task": task,
@@ -157,7 +147,7 @@ def save(path: Path, network: nn.Module, header: Header) -> None:
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         safetensors.torch.save_file(
-            tensors, temporary, metadata={KEY: header.model_dump_json(), DIGEST: digest(tensors)}
+            tensors, temporary, metadata={KEY: header.model_dump_json(by_alias=True), DIGEST: digest(tensors)}
         )
         temporary.replace(path)
     finally:

@@ -8,8 +8,6 @@ one before. A teacher of one's own, a larger network say, can stand before the w
 from __future__ import annotations
 
 import datetime
-import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,6 +20,7 @@ from bench.running.model_session import EvaluatedVariant, ModelSession, model_se
 from bench.running.settings import check_epochs, check_seed
 from bench.storage import checkpoint
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
+from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.source import DataPolicy
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.low_bit import LowBit
@@ -67,24 +66,25 @@ def distill(
     techniques = {bits: _technique(family, bits, activations) for bits in chain}
     ways = [_Way("alone", "")] + [_Way(route, source) for route in ROUTES for source in sources]
     with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
-        orders: dict[tuple[int, _Way, int], TrainingSpec] = {}
-        outcomes: dict[str, Header | Exception] = {}  # by the name of the checkpoint
-        own = _own_teacher(Path(teacher), session.order(techniques[chain[0]]), sources) if teacher else None
-        first = own.checkpoint if own else ""
+        trainings: dict[tuple[int, _Way, int], TrainingSpec] = {}
+        outcomes: dict[TrainingSpec, Header | Exception] = {}
+        widest = session.training(techniques[chain[0]])
+        given = _given_teacher(Path(teacher), widest, sources, session.store) if teacher else None
+        first = given.checkpoint if given else ""
         for rung, bits in enumerate(chain):  # a rung's teachers are the rungs before it
             for seed in seeds:
                 for way in ways[: None if rung or first else 1]:
-                    taught_by = _teacher(orders, chain, rung, way, seed, first)
-                    distillation_spec = _teaching(taught_by, way, weight, temperature) if taught_by else None
-                    order = orders[bits, way, seed] = session.order(techniques[bits], seed, epochs, distillation_spec)
-                    if isinstance(cause := outcomes.get(taught_by), Exception):
-                        outcomes[order.path.name] = _UntaughtError(cause)
-            of_width = [order for (width, _, _), order in orders.items() if width == bits]
-            wanted = [order for order in of_width if order.path.name not in outcomes]
-            for order, header in zip(wanted, session.train(wanted), strict=True):
-                outcomes[order.path.name] = header
-        students = list(_students(session, orders, techniques, outcomes))
-        some = next(iter(orders.values()))
+                    taught_by = _teacher(trainings, chain, rung, way, seed, first)
+                    spec = _distillation_spec(taught_by, way, weight, temperature) if taught_by else None
+                    training = session.training(techniques[bits], seed, epochs, spec)
+                    trainings[bits, way, seed] = training
+                    by_file = {f"{other.name}.safetensors": header for other, header in outcomes.items()}
+                    if isinstance(cause := by_file.get(taught_by), Exception):
+                        outcomes[training] = _UntaughtError(cause)
+            of_width = [training for (width, _, _), training in trainings.items() if width == bits]
+            outcomes |= session.train([training for training in of_width if training not in outcomes])
+        students = list(_students(session, trainings, techniques, outcomes))
+        some = next(iter(trainings.values()))
         return Distillation(
             quantbench=version("quantbench"),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -97,7 +97,7 @@ def distill(
             weight=weight,
             temperature=temperature,
             seeds=list(seeds),
-            teacher=own.model if own else "",
+            teacher=given.model if given else "",
             students=students,
         )
 
@@ -134,7 +134,7 @@ def _technique(family: str, bits: int, activations: str) -> LowBit:
 
 
 @dataclass(frozen=True)
-class _OwnTeacher:
+class _GivenTeacher:
     checkpoint: str
     """The name of its copy in the cache."""
     model: str
@@ -148,38 +148,41 @@ class _UntaughtError(TrainingError):
         super().__init__(str(cause) if isinstance(cause, _UntaughtError) else f"its teacher failed: {cause}")
 
 
-def _own_teacher(path: Path, order: TrainingSpec, sources: Sequence[Source]) -> _OwnTeacher:
-    """Copy the checkpoint of a teacher of the user's into the cache, named by its content."""
+def _given_teacher(
+    path: Path, training: TrainingSpec, sources: Sequence[Source], store: CheckpointStore
+) -> _GivenTeacher:
+    """Copy the checkpoint of a teacher of the user's into the store, named by its content."""
     header = checkpoint.read_header(path, way_out="name another with --teacher")
     if (header.task, header.data_kind, header.data_fingerprint) != (
-        order.task,
-        order.data_kind,
-        order.data_fingerprint,
+        training.task,
+        training.data_kind,
+        training.data_fingerprint,
     ):
         raise RequestError(
             f"the teacher {path} was trained on {header.data_kind} data of {header.task} ({header.data_fingerprint}), "
-            f"not on {order.data_kind} data of {order.task} ({order.data_fingerprint}); give one of the same data."
+            f"not on {training.data_kind} data of {training.task} ({training.data_fingerprint}); "
+            f"give one of the same data."
         )
-    same = (header.network, header.hyperparameters) == (order.network, order.hyperparameters)
-    if header.hyperparameters.get("inputs") != order.hyperparameters.get("inputs"):
-        raise RequestError(f"the teacher {path} takes other inputs than {order.model}; give one that takes the same.")
+    same = (header.network, header.hyperparameters) == (training.network, training.hyperparameters)
+    if header.hyperparameters.get("inputs") != training.hyperparameters.get("inputs"):
+        raise RequestError(
+            f"the teacher {path} takes other inputs than {training.model}; give one that takes the same."
+        )
     if not same and any(source != "loss" for source in sources):
         raise RequestError(
-            f"the teacher {path} is a {header.model}, whose weights do not fit {order.model}; learn from its answers "
-            f"alone, with --source loss."
+            f"the teacher {path} is a {header.model}, whose weights do not fit {training.model}; learn from its "
+            f"answers alone, with --source loss."
         )
-    content = path.read_bytes()
-    name = f"teacher-{hashlib.sha256(content).hexdigest()[:12]}.safetensors"
-    copy = checkpoint.checkpoint_folder() / name
-    if not copy.exists():
-        temporary = copy.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_bytes(content)
-        temporary.replace(copy)
-    return _OwnTeacher(name, f"{header.task}/{header.model}")
+    return _GivenTeacher(store.put(path.read_bytes()).name, f"{header.task}/{header.model}")
 
 
 def _teacher(
-    orders: dict[tuple[int, _Way, int], TrainingSpec], chain: Sequence[int], rung: int, way: _Way, seed: int, first: str
+    trainings: dict[tuple[int, _Way, int], TrainingSpec],
+    chain: Sequence[int],
+    rung: int,
+    way: _Way,
+    seed: int,
+    first: str,
 ) -> str:
     """Return the name of a student's teacher; ``first`` is that of the user's own."""
     if way.route == "alone":
@@ -187,11 +190,11 @@ def _teacher(
     if first and (rung == 0 or way.route == "one step"):
         return first
     before = chain[0] if way.route == "one step" else chain[rung - 1]
-    order = orders.get((before, way, seed)) or orders[before, _Way("alone", ""), seed]
-    return order.path.name
+    training = trainings.get((before, way, seed)) or trainings[before, _Way("alone", ""), seed]
+    return f"{training.name}.safetensors"
 
 
-def _teaching(teacher: str, way: _Way, weight: float, temperature: float) -> DistillationSpec:
+def _distillation_spec(teacher: str, way: _Way, weight: float, temperature: float) -> DistillationSpec:
     learns = way.source in ("loss", "both")
     return DistillationSpec(
         teacher=teacher,
@@ -203,13 +206,14 @@ def _teaching(teacher: str, way: _Way, weight: float, temperature: float) -> Dis
 
 def _students(
     session: ModelSession,
-    orders: dict[tuple[int, _Way, int], TrainingSpec],
+    trainings: dict[tuple[int, _Way, int], TrainingSpec],
     techniques: dict[int, LowBit],
-    outcomes: dict[str, Header | Exception],
+    outcomes: dict[TrainingSpec, Header | Exception],
 ) -> Iterator[Student]:
-    headers = [outcomes[order.path.name] for order in orders.values()]
-    made = session.make_trained([(techniques[bits], order) for (bits, _, _), order in orders.items()], headers)
-    for (bits, way, seed), header, variant in zip(orders, headers, made, strict=True):
+    variants = [(techniques[bits], training) for (bits, _, _), training in trainings.items()]
+    evaluated = session.evaluate(variants, outcomes)
+    for ((bits, way, seed), training), variant in zip(trainings.items(), evaluated, strict=True):
+        header = outcomes[training]
         right = variant if isinstance(variant, EvaluatedVariant) else None
         yield Student(
             bits=bits,

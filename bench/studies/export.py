@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.core.errors import RequestError
 from bench.core.files import require_writable
-from bench.results.run import BASELINE
+from bench.core.variant_key import BASELINE
 from bench.running.model_session import model_session
 from bench.running.settings import check_epochs, check_seed
 from bench.tasks.source import DataPolicy
@@ -17,7 +17,7 @@ from bench.worker.messages import VariantFacts
 def export(
     model: str,
     path: Path | str,
-    technique: str = BASELINE,
+    technique: str = BASELINE.technique,
     *,
     seed: int = 0,
     epochs: int | None = None,
@@ -38,6 +38,6 @@ def export(
         raise RequestError(f"{target} is a folder; name a file for --out.")
     require_writable(target.parent)  # before minutes of training
     with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
-        order = session.order(chosen, seed, epochs)
-        session.train_one(order)
-        return session.export(chosen, order, target)
+        training = session.training(chosen, seed, epochs)
+        session.train_one(training)
+        return session.export(chosen, training, target)

@@ -46,15 +46,15 @@ def inspect(
     if folder is not None:
         require_writable(folder)
     with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
-        order = session.order(chosen, seed, epochs)
+        training = session.training(chosen, seed, epochs)
         modules = session.dataset.modules[session.selected.spec.name]
         for layer in layers:
             if layer not in modules:
                 raise UnknownNameError("layer", layer, modules)
-        session.train_one(order)
+        session.train_one(training)
         worker = Worker(VARIANT_HOST)
         try:
-            request = session.request(chosen, order, session.dataset.path.with_name("unused.packed"))
+            request = session.request(chosen, training, session.dataset.path.with_name("unused.packed"))
             text: str = worker.call("inspect", request, list(layers), folder)
         finally:
             worker.close()

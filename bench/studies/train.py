@@ -8,9 +8,10 @@ from pathlib import Path
 from pydantic import field_serializer
 
 from bench.core.units import MISSING, kilobytes, percent
+from bench.core.variant_key import BASELINE
 from bench.report.tables import Table
-from bench.results.run import BASELINE, Accuracy, Record
-from bench.running.model_session import EvaluatedVariant, model_session
+from bench.results.run import Accuracy, Record
+from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
 from bench.running.settings import check_epochs, check_seed
 from bench.storage.checkpoint import EpochRecord, Header, TrainingSpec
 from bench.tasks.dataset import DataKind
@@ -46,7 +47,7 @@ class TrainedModel(Record):
 
 def train(
     model: str,
-    techniques: Sequence[str] = (BASELINE,),
+    techniques: Sequence[str] = (BASELINE.technique,),
     *,
     seeds: Sequence[int] = (0,),
     epochs: int | None = None,
@@ -66,36 +67,36 @@ def train(
         check_seed(seed)
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(techniques)]
     with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
-        wanted = [(technique, session.order(technique, seed, epochs)) for technique in chosen for seed in seeds]
-        headers = session.train([order for _, order in wanted], retrain)
-        made = session.make_trained(wanted, headers)
+        trainings = [(technique, session.training(technique, seed, epochs)) for technique in chosen for seed in seeds]
+        headers = session.train([training for _, training in trainings], retrain)
+        evaluated = session.evaluate(trainings, headers)
         return [
-            _record(session.selected.name, technique, order, header, variant)
-            for (technique, order), header, variant in zip(wanted, headers, made, strict=True)
+            _record(session, technique, training, headers[training], variant)
+            for (technique, training), variant in zip(trainings, evaluated, strict=True)
         ]
 
 
 def _record(
-    model: str,
+    session: ModelSession,
     technique: Technique,
-    order: TrainingSpec,
+    training: TrainingSpec,
     header: Header | Exception,
     variant: EvaluatedVariant | Exception,
 ) -> TrainedModel:
     trained = header if isinstance(header, Header) else None
-    made = variant if isinstance(variant, EvaluatedVariant) else None
+    evaluated = variant if isinstance(variant, EvaluatedVariant) else None
     return TrainedModel(
-        model=model,
+        model=session.selected.name,
         technique=technique.name,
-        data=order.data_kind,
-        seed=order.seed,
-        recipe=order.recipe,
-        precision=order.precision,
+        data=training.data_kind,
+        seed=training.seed,
+        recipe=training.recipe,
+        precision=training.precision,
         seconds=trained.seconds if trained else None,
         history=trained.history if trained else [],
-        checkpoint=order.path,
-        accuracy=made.evaluation.accuracy if made else None,
-        packed_bytes=made.facts.packed_bytes if made else None,
+        checkpoint=session.store.path(training),
+        accuracy=evaluated.evaluation.accuracy if evaluated else None,
+        packed_bytes=evaluated.facts.packed_bytes if evaluated else None,
         reason=str(variant) if isinstance(variant, Exception) else "",
     )
 

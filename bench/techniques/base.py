@@ -45,7 +45,7 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Variant:
+class Artifact:
     """A model after a technique."""
 
     module: nn.Module
@@ -132,7 +132,7 @@ class Technique(ABC):
         return None
 
     @abstractmethod
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Return the variant of a trained float32 model, which may be changed in place.
 
         Raises ``UnsupportedError`` where it cannot treat this model.

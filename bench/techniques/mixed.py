@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.core.errors import RequestError, UnknownNameError, UnsupportedError
-from bench.techniques.base import TECHNIQUES, Context, Technique, Variant, technique
+from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique, technique
 
 if TYPE_CHECKING:
     from torch import nn
@@ -82,7 +82,7 @@ class Mixed(Technique):
         reasons = (each.unsupported_reason(device, engine, engines) for each in self._techniques())
         return next(filter(None, reasons), None)
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Apply each technique to its layers; raises ``UnsupportedError`` for layers that it cannot have."""
         groups = self._groups(model)
         variants = []
@@ -90,7 +90,7 @@ class Mixed(Technique):
             variants.append(each.convert(model, dataclasses.replace(context, layers=frozenset(groups[each]))))
             model = variants[-1].module
         notes = dict.fromkeys(note for variant in variants for note in variant.notes)
-        return Variant(model, model, notes=tuple(notes), simulated=any(variant.simulated for variant in variants))
+        return Artifact(model, model, notes=tuple(notes), simulated=any(variant.simulated for variant in variants))
 
     def _groups(self, model: nn.Module) -> dict[Technique, list[str]]:
         """Return the names of the layers that each technique is to treat."""

@@ -10,8 +10,9 @@ import json
 from dataclasses import dataclass
 
 from bench.core.units import MISSING, percent
+from bench.core.variant_key import BASELINE
 from bench.report.tables import table
-from bench.results.run import BASELINE, Run
+from bench.results.run import Run
 from bench.results.run_file import load
 from tests.repository import ROOT
 
@@ -57,7 +58,7 @@ def render(run: Run) -> str:
         if each.technique not in reached:
             continue
         ours = reached[each.technique]
-        ours_lost = reached[BASELINE] - ours if each.technique != BASELINE else None
+        ours_lost = reached[BASELINE.technique] - ours if each.technique != BASELINE.technique else None
         lost = each.float_accuracy - each.accuracy if each.float_accuracy is not None else None
         rows.append(
             [

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.core.errors import RequestError
-from bench.results.run import BASELINE
+from bench.core.variant_key import BASELINE, VariantKey
 from bench.results.sensitivity import Change, LayerStudy, Recommendation, Step
 from bench.studies.sensitivity.measuring import Measured, Measuring
 from bench.studies.sensitivity.search import Option, Rung, climb, ladder
@@ -48,11 +48,11 @@ def recommend(
     best = climb(ladder(search.options()), search.allowed, search.lost)
     name, assigned = search.smallest({search.mixture(best).name: best.layers, **search.rows()})
     final = measuring.measure([*chosen, TECHNIQUES.get(name)])
-    float32, answers = search.right[BASELINE], search.right[name]
+    float32, answers = search.right[BASELINE], search.right[VariantKey(name)]
     return Recommendation(
         max_drop=max_drop,
         technique=name,
-        layers={layer: assigned.get(layer, BASELINE) for layer in search.names},
+        layers={layer: assigned.get(layer, BASELINE.technique) for layer in search.names},
         steps=search.steps,
         search=_change(float32[SEARCH], answers[SEARCH]),
         held_back=_change(float32[HELD_BACK], answers[HELD_BACK]),
@@ -72,7 +72,7 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.right = dict(self.measured.right)
-        self.packed_bytes = {row.technique: row.packed_bytes for row in self.measured.run.rows}
+        self.packed_bytes = {row.key: row.packed_bytes for row in self.measured.run.rows}
         self.names = list(dict.fromkeys(each.layer for each in self.layers))
         self.examples = len(self.right[BASELINE][SEARCH])
         self.allowed = math.floor(self.max_drop * self.examples + 1e-9)  # 0.5 % of 5,000 is 25, also in binary
@@ -82,7 +82,8 @@ class _Search:
         options: dict[str, list[Option]] = {}
         whole = self.packed_bytes[BASELINE]
         for each in self.layers:
-            change, size = self._change(each.only), self.packed_bytes[each.only]
+            only = VariantKey(each.only)
+            change, size = self._change(only), self.packed_bytes[only]
             if change is not None and size is not None and whole is not None:
                 option = Option(each.technique, max(0, change.lost - change.gained), whole - size)
                 options.setdefault(each.layer, []).append(option)
@@ -94,20 +95,22 @@ class _Search:
 
     def lost(self, rung: Rung) -> int | None:
         """Return how many examples a mixture loses, net; ``None`` if it cannot be made."""
-        made = self.mixture(rung)
-        if made.name not in self.packed_bytes:
-            [outcome] = self.measuring.session.make([(made, self.measuring.order)])
-            self.packed_bytes[made.name] = None
-            if not isinstance(outcome, Exception):
-                self.right[made.name] = outcome.evaluation.right
-                self.packed_bytes[made.name] = outcome.facts.packed_bytes
-        change = self._change(made.name)
+        technique = self.mixture(rung)
+        key = VariantKey(technique.name)
+        if key not in self.packed_bytes:
+            training, header = self.measuring.training, self.measuring.header
+            [outcome] = self.measuring.session.evaluate([(technique, training)], {training: header})
+            self.packed_bytes[key] = None
+            if not isinstance(outcome, Exception) and outcome.evaluation.right is not None:
+                self.right[key] = outcome.evaluation.right
+                self.packed_bytes[key] = outcome.facts.packed_bytes
+        change = self._change(key)
         lost = change.lost - change.gained if change else None
         step = Step(
-            technique=made.name,
+            technique=technique.name,
             predicted=-rung.lost / self.examples,
             change=change,
-            packed_bytes=self.packed_bytes[made.name],
+            packed_bytes=self.packed_bytes[key],
             fits=lost is not None and lost <= self.allowed,
         )
         self.steps.append(step)
@@ -131,17 +134,18 @@ class _Search:
         """
 
         def size(name: str) -> float:
-            change, packed = self._change(name), self.packed_bytes[name]
+            key = VariantKey(name)
+            change, packed = self._change(key), self.packed_bytes[key]
             fits = change is not None and change.lost - change.gained <= self.allowed
             return packed if fits and packed is not None else math.inf
 
         name = min(assignments, key=size)
         return name, assignments[name]
 
-    def _change(self, technique: str) -> Change | None:
-        if technique not in self.right:
+    def _change(self, key: VariantKey) -> Change | None:
+        if key not in self.right:
             return None
-        return _change(self.right[BASELINE][SEARCH], self.right[technique][SEARCH])
+        return _change(self.right[BASELINE][SEARCH], self.right[key][SEARCH])
 
 
 def _change(float32: Right, variant: Right) -> Change:

@@ -8,16 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.errors import RequestError
+from bench.core.variant_key import BASELINE
 from bench.measuring import machine
-from bench.results.run import BASELINE, Run
+from bench.results.run import Run
+from bench.results.run_spec import RunSpec
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
+from bench.running.execute import settings_of
 from bench.running.model_session import ModelSession, model_session
 from bench.running.settings import (
     DEFAULT_BATCH_SIZES,
     DEFAULT_PRECISION,
     DEFAULT_RUNS,
     DEFAULT_TIMEOUT_S,
-    settings_of,
+    check_counts,
+    check_epochs,
+    check_limits,
+    check_seed,
     several,
 )
 from bench.studies.sensitivity.measuring import Measuring
@@ -56,11 +62,15 @@ def sensitivity(
     layers; see docs/sensitivity.md. The other arguments are those of ``bench.run``. Raises
     ``bench.QuantbenchError``.
     """
-    settings = settings_of(
+    check_counts(several(batch_sizes), runs)
+    check_limits(precision, budget_s, timeout_s)
+    check_epochs(epochs)
+    check_seed(seed)
+    spec = RunSpec(
         suite="sensitivity",
         models=[model],
-        techniques=[],
-        batch_sizes=several(batch_sizes),
+        variants=[],
+        batch_sizes=list(dict.fromkeys(several(batch_sizes))),
         runs=runs,
         precision=precision,
         budget_s=budget_s,
@@ -73,6 +83,7 @@ def sensitivity(
         epochs=epochs,
         data=data,
     )
+    settings = settings_of(spec)
     chosen = _techniques(several(technique))
     if max_drop_pp is not None:
         require_allowance(max_drop_pp)
@@ -80,12 +91,12 @@ def sensitivity(
     with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
         if engine is not None:
             machine.require_engine(engine, session.machine)
-        settings = settings.model_copy(update={"models": [session.selected.name]})
+        spec = spec.model_copy(update={"models": [session.selected.name]})
         for each in chosen:
             session.require_possible(each, settings.engine)
         plans = [plan for each in chosen for plan in _plans(each, _quantizable_layers(session, each))]
-        order = session.order(TECHNIQUES.get(BASELINE), seed, epochs)
-        measuring = Measuring(session, settings, order, session.train_one(order))
+        training = session.training(TECHNIQUES.get(BASELINE.technique), seed, epochs)
+        measuring = Measuring(session, spec, training, session.train_one(training))
         in_rounds = [variant for plan in plans for variant in (plan.only, plan.others) if variant]
         measured = measuring.measure([*chosen, *in_rounds])
         names = [each.name for each in chosen]
@@ -130,7 +141,7 @@ def _techniques(names: Sequence[str]) -> list[Technique]:
     if not chosen:
         raise RequestError("there is no technique to study; give --technique once or more.")
     for each in chosen:
-        if each.name == BASELINE:
+        if each.name == BASELINE.technique:
             raise RequestError(f"{BASELINE} changes no layer; choose among {', '.join(mixed.supports_layer_subset())}.")
         mixed.require_confinable(each)
     return chosen

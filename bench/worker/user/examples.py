@@ -43,6 +43,10 @@ class Examples:
         """Return the batches to calibrate with; none if the user gave none."""
         return self._calibration
 
+    def to_calibrate_with(self) -> Sequence[Inputs]:
+        """Return the batches to calibrate with, else the largest batch."""
+        return self._calibration or [self.largest()]
+
     def save(self, path: Path) -> None:
         """Write them to one file."""
         named = {f"batch {size}": inputs for size, inputs in self._batches.items()}

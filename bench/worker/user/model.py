@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.core.errors import RequestError
 from bench.worker.user.callables import FilePart, Part
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from bench.results.run import Accuracy
 
 USER_HOST = "bench.worker.user_host:UserHost"
 SUITE = "own"
@@ -74,24 +67,23 @@ class UserFacts:
 
 
 @dataclass(frozen=True)
-class UserRequest:
-    """What a variant of it starts from."""
+class BuiltModel:
+    """A user's model that was built and tried: what its variants start from."""
 
-    model: UserModel
+    definition: UserModel
     facts: UserFacts
     seed: int
     """Of all that is random in building it, in making its inputs, and in judging it."""
 
+    @property
+    def task(self) -> str:
+        """What the table is called."""
+        return self.definition.task
 
-@dataclass(frozen=True)
-class UserEvaluation:
-    """What the user's function said of a variant, and what it puts out; of single answers nothing is known."""
-
-    accuracy: Accuracy | None
-    share: float | None
-    """The accuracy where only a share was returned."""
-    outputs: NDArray[np.float32] = field(repr=False)
-    """All its outputs for some example inputs, one after the other."""
+    @property
+    def model(self) -> str:
+        """What the row is called."""
+        return self.definition.name_in_task
 
 
 def user_models(

@@ -19,7 +19,9 @@ from tests.bench.sessions import session
 def changes(base: Run, new: Run, quantity: str = "latency") -> dict[tuple[str, int | None], Change]:
     """Return the changes of one quantity by technique and batch size."""
     return {
-        (each.technique, each.batch_size): each for each in row_by_row.changes(base, new) if each.quantity == quantity
+        (str(each.variant), each.batch_size): each
+        for each in row_by_row.changes(base, new)
+        if each.quantity == quantity
     }
 
 
@@ -282,7 +284,7 @@ def test_what_was_not_measured_is_no_change() -> None:
 
 def missing(base: Sequence[Row], new: Sequence[Row]) -> list[tuple[str, bool, str]]:
     runs = [RUN.model_copy(update={"rows": list(rows)}) for rows in (base, new)]
-    return [(each.technique, each.lost, each.sentence) for each in row_by_row.missing(*runs)]
+    return [(str(each.variant), each.lost, each.sentence) for each in row_by_row.missing(*runs)]
 
 
 def test_a_row_of_one_side_is_named() -> None:

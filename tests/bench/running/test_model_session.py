@@ -101,6 +101,7 @@ def test_a_run_finds_the_weights_of_a_training() -> None:
     assert "(simulated)" in shown(done)
 
 
+Outcomes = dict[TrainingSpec, Header | Exception]
 FAILED = TrainingError("the training diverged; try another --seed.")
 
 
@@ -109,11 +110,12 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[TrainingSpec
     """Let trainings fail, those that are chosen."""
 
     def choose(fails: Callable[[TrainingSpec], bool]) -> None:
-        def provide_some(orders: Sequence[TrainingSpec], *rest: Any) -> list[Header | Exception]:
-            trained = iter(weights.load_or_train([order for order in orders if not fails(order)], *rest))
-            return [FAILED if fails(order) else next(trained) for order in orders]
+        def train_some(trainings: Sequence[TrainingSpec], *rest: Any, **options: Any) -> Outcomes:
+            trained = [training for training in trainings if not fails(training)]
+            failed: Outcomes = {training: FAILED for training in trainings if fails(training)}
+            return weights.load_or_train(trained, *rest, **options) | failed
 
-        monkeypatch.setattr(model_session, "load_or_train", provide_some)
+        monkeypatch.setattr(model_session, "load_or_train", train_some)
 
     return choose
 
@@ -131,10 +133,12 @@ def test_a_training_that_fails_leaves_the_others_as_they_are(failing: Failing) -
 
 
 def test_a_variant_that_fails_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    make = model_session.ModelSession.make
+    evaluate = model_session.ModelSession.evaluate
     lost = WorkerError("the process died of SIGKILL")
     monkeypatch.setattr(
-        model_session.ModelSession, "make", lambda session, variants: [*make(session, variants[:-1]), lost]
+        model_session.ModelSession,
+        "evaluate",
+        lambda session, variants, headers: [*evaluate(session, variants[:-1], headers), lost],
     )
     plain, failed = train(MODEL, ["fp32", "dorefa:w1"], **QUICK)
     assert (plain.reason, failed.reason) == ("", str(lost))

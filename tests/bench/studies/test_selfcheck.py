@@ -141,12 +141,15 @@ def test_a_known_time_is_read_and_the_clocks_own_cost_is_no_part_of_it(monkeypat
 def test_the_whole_check_of_models_that_take_a_known_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selfcheck, "HOST", "tests.bench.hosts:FakeSelfCheck")
     done = self_check(plan=BRIEF, progress=False)
-    assert [(each.batch_size, each.value) for each in done.alone] == [(1, pytest.approx(1.0))]
+    [alone] = done.alone
+    assert (alone.batch_size, alone.word) == (1, "no difference detected")
+    assert alone.value == pytest.approx(1.0)
     assert done.slowed[0].value == pytest.approx(1 / 1.05)
     assert done.truths == [Truth(known_s=20e-6, read_s=1.01 * 20e-6)]
     assert done.cost_s == 3e-8
     [spread] = done.spreads
-    assert (spread.ours, spread.peers) == ([pytest.approx(2.0)] * 2, [1.9] * 2)
+    assert spread.ours == pytest.approx([2.0, 2.0])
+    assert spread.peers == [1.9, 1.9]
     assert done.blocks >= MIN_ROUNDS * (3 + 2 * 2)
     assert done.disturbed_blocks == 0
     assert SelfCheck.model_validate_json(done.model_dump_json()) == done

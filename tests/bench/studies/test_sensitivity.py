@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import bench
 from bench.core.errors import RequestError, UnknownNameError
+from bench.core.variant_key import VariantKey
 from bench.report.sensitivity import draw, points, render
 from bench.results import run_file
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
@@ -140,7 +141,7 @@ def test_a_row_of_the_study_that_fits_and_is_smaller_is_preferred() -> None:
     run = RUN.model_copy(
         update={"rows": [FP32.model_copy(update={"technique": n, "packed_bytes": s}) for n, (s, _) in rows.items()]}
     )
-    answers = {name: losing(*lost) for name, (_, lost) in rows.items() if name != "failed"}
+    answers = {VariantKey(name): losing(*lost) for name, (_, lost) in rows.items() if name != "failed"}
     study = [
         layer("a", "x", 3, 0).model_copy(update={"only": "mixed:a=x", "others": "mixed:b=x"}),
         layer("b", "x", 0, 3).model_copy(update={"only": "mixed:b=x", "others": "mixed:a=x"}),
@@ -292,11 +293,11 @@ def test_rows_that_were_measured_are_not_made_again(recommended: Sensitivity, mo
     """Of two layers and one technique every mixture is a row of the study; of two techniques some are not."""
     made: list[str] = []
 
-    def make(self: object, variants: Sequence[Any]) -> list[Exception]:
+    def evaluate(self: object, variants: Sequence[Any], headers: object) -> list[Exception]:
         made.extend(technique.name for technique, _ in variants)
         return [RequestError("not made")]
 
-    monkeypatch.setattr("bench.running.model_session.ModelSession.make", make)
+    monkeypatch.setattr("bench.running.model_session.ModelSession.evaluate", evaluate)
     found = sensitivity(MODEL, "range-linear:w2", max_drop_pp=99.0, **QUICK).recommendation
     assert found is not None
     assert (made, found.technique) == ([], "range-linear:w2a32")

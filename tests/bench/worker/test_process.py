@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from bench.core.errors import UnsupportedError, WorkerError
-from bench.worker.process import Job, Worker, run_jobs
+from bench.worker.process import Call, Worker, run_calls
 
 HOST = "tests.bench.hosts:Host"
 
@@ -138,7 +138,7 @@ def test_who_goes_silent_after_a_report_hangs(clock: FakeClock) -> None:
 def test_one_hang_among_jobs_is_ended_while_another_reports(clock: FakeClock) -> None:
     reporting, silent, quick = (ScriptedWorker(clock, pauses) for pauses in ([9.0] * 5, [11.0], [1.0]))
     ended = []
-    for position, outcome in run_jobs([Job(worker, "count", ()) for worker in (reporting, silent, quick)], at_once=2):
+    for position, outcome in run_calls([Call(worker, "count", ()) for worker in (reporting, silent, quick)], at_once=2):
         ended.append((position, clock.now_s))
         assert ("it hung" in str(outcome)) == (position == 1)
     assert ended == [(1, 10.0), (2, 11.0), (0, 45.0)]
@@ -146,9 +146,9 @@ def test_one_hang_among_jobs_is_ended_while_another_reports(clock: FakeClock) ->
 
 def test_one_crash_among_jobs_leaves_the_others_alone() -> None:
     workers = [Worker(HOST) for _ in range(4)]
-    jobs = [Job(worker, "add", (index, 1)) for index, worker in enumerate(workers)]
-    jobs[2] = Job(workers[2], "die", ("SIGSEGV",))
-    outcomes = dict(run_jobs(jobs, at_once=2))
+    jobs = [Call(worker, "add", (index, 1)) for index, worker in enumerate(workers)]
+    jobs[2] = Call(workers[2], "die", ("SIGSEGV",))
+    outcomes = dict(run_calls(jobs, at_once=2))
     assert {index: outcome for index, outcome in outcomes.items() if index != 2} == {0: 1, 1: 2, 3: 4}
     assert isinstance(outcomes[2], WorkerError)
     for worker in workers:
