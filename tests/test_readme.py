@@ -139,7 +139,7 @@ def test_the_pictures_of_a_committed_report_lie_beside_it(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.parent.name)
 def test_a_committed_page_is_rendered_from_its_run_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the pictures, whose bytes are those of the matplotlib that drew them."""
-    monkeypatch.setattr(page, "_panels", lambda picture: "")
+    monkeypatch.setattr(page, "_source", lambda picture: "")
     figures = re.compile(r"<figure>.*?</figure>", flags=re.DOTALL)
     committed = path.read_text(encoding="utf-8")
     rendered = page.render([bench.load_run(path.with_name("run.json"))])

@@ -8,14 +8,13 @@ from pathlib import Path
 from pydantic import field_serializer
 
 from bench.core.units import MISSING, kilobytes, percent
-from bench.core.variant_key import BASELINE
+from bench.options.signature import from_options
+from bench.options.studies import TrainOptions
 from bench.report.tables import Table
 from bench.results.run import Accuracy, Record
 from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
-from bench.running.settings import check_epochs, check_seed
 from bench.storage.checkpoint import EpochRecord, Header, TrainingSpec
 from bench.tasks.dataset import DataKind
-from bench.tasks.source import DataPolicy
 from bench.techniques.base import TECHNIQUES, Technique
 
 
@@ -45,30 +44,17 @@ class TrainedModel(Record):
         return checkpoint.name
 
 
-def train(
-    model: str,
-    techniques: Sequence[str] = (BASELINE.technique,),
-    *,
-    seeds: Sequence[int] = (0,),
-    epochs: int | None = None,
-    device: str = "cpu",
-    data: DataPolicy = "auto",
-    data_root: Path | str | None = None,
-    retrain: bool = False,
-    progress: bool | None = None,
-) -> list[TrainedModel]:
+@from_options(TrainOptions)
+def train(options: TrainOptions) -> list[TrainedModel]:
     """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training goes on.
 
     ``epochs`` takes the place of the recipe's. A training that fails says so in its record, and the others go on.
     Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
-    check_epochs(epochs)
-    for seed in seeds:
-        check_seed(seed)
-    chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(techniques)]
-    with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
-        trainings = [(technique, session.training(technique, seed, epochs)) for technique in chosen for seed in seeds]
-        headers = session.train([training for _, training in trainings], retrain)
+    chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(options.techniques)]
+    with model_session(options) as session:
+        trainings = [(technique, session.training(technique, seed)) for technique in chosen for seed in options.seeds]
+        headers = session.train([training for _, training in trainings], options.retrain)
         evaluated = session.evaluate(trainings, headers)
         return [
             _record(session, technique, training, headers[training], variant)

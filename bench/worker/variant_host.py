@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from bench.core.errors import CheckpointError
-from bench.core.files import write_atomically
 from bench.core.report import Report
 from bench.core.tensors import Inputs, cast, digest, tensors_in
 from bench.measuring import params, scores, size
 from bench.measuring.latency import affinity, blocks, cuda
 from bench.measuring.latency.rounds import Block
 from bench.measuring.latency.timer import Timer
+from bench.measuring.layer_outputs import output_statistics, record_outputs
+from bench.measuring.layer_weights import inspect_layers
 from bench.measuring.memory import MemoryProbe
 from bench.measuring.params import WEIGHT_LAYERS
 from bench.measuring.scores import LayerWork
-from bench.report import inspection
-from bench.report.bars import histograms
-from bench.report.tables import table
 from bench.results.evaluation import Evaluation
+from bench.results.inspection import Inspection
 from bench.results.run import Layers
 from bench.runtimes.base import RUNTIMES, Executable
 from bench.storage import packed
@@ -96,11 +94,8 @@ class VariantHost:
             affinity.pin(cores)
         return warm_ups
 
-    def inspect(self, request: VariantRequest, layers: Sequence[str], folder: Path | None) -> str:
-        """Return, as markdown, what the technique made of each layer's weights; the values and outputs of ``layers``.
-
-        With a folder, the histograms are drawn into it as ``weights.svg``.
-        """
+    def inspect(self, request: VariantRequest, described: Sequence[str]) -> Inspection:
+        """Return what the technique made of each layer's weights, and the outputs of the ``described`` layers."""
         self._open(request)
         model = self._model()
         before = {
@@ -110,15 +105,12 @@ class VariantHost:
         }
         self._convert(lambda: model, 1)
         [inputs] = self._cast(self._workload.probe())
-        inspected = inspection.inspect_layers(self._artifact.module, before)
-        outputs = inspection.record_outputs(self._artifact.module, inputs, layers)
-        values = [inspection.levels(each) for each in inspected if each.name in layers]
-        parts = [inspection.table(inspected), *values, inspection.outputs_table(outputs)]
-        every = scores.every_rule(self._work())
-        parts.append(table([[score.rule, f"{score.value:.4f}"] for score in every], ["Rule", "Score"]))
-        if folder is not None:
-            write_atomically(folder / "weights.svg", histograms(inspected))
-        return "\n\n".join(filter(None, parts))
+        return Inspection(
+            layers=inspect_layers(self._artifact.module, before),
+            described=described,
+            outputs=output_statistics(record_outputs(self._artifact.module, inputs, described)),
+            scores={score.rule: score.value for score in scores.every_rule(self._work())},
+        )
 
     def reallocate(self, batch_size: int) -> None:
         """Move model and inputs to new places in memory."""

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.core.errors import RequestError
 from bench.core.variant_key import BASELINE, VariantKey
 from bench.results.sensitivity import Change, LayerStudy, Recommendation, Step
 from bench.studies.sensitivity.measuring import Measured, Measuring
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
 SEARCH = slice(0, None, 2)
 """The test examples that the search looks at: neighbours in a file may be alike, so halves alternate."""
 HELD_BACK = slice(1, None, 2)
-
-
-def require_allowance(max_drop_pp: float) -> None:
-    """Raise ``RequestError`` for a loss that cannot be allowed."""
-    if not 0 <= max_drop_pp < 100:
-        raise RequestError(f"--max-drop {max_drop_pp:g}pp is no loss to allow; give 0pp or more, 0.5pp say.")
 
 
 def recommend(
