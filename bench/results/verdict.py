@@ -94,7 +94,7 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
 
 def _why_unjudged(row: Row, rows: Sequence[Row]) -> str | None:
     """Return why nothing is said of the accuracy, though both rows were measured: single answers are not known."""
-    measured = {each.technique for each in rows if each.model == row.model and each.measured}
+    measured = {each.key for each in rows if each.model == row.model and each.measured}
     if row.key == BASELINE or not {row.key, BASELINE} <= measured:
         return None
     if row.share_right is None:

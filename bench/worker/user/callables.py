@@ -18,9 +18,6 @@ from bench.core.errors import RequestError, UnknownNameError, UserModelError
 from bench.core.tracebacks import describe_exception
 from bench.worker.user.definition import definition
 
-OURS = ("models", "tasks")
-"""Packages of ours whose names a user's own modules may well have."""
-
 
 class Part(Protocol):
     """One of them."""
@@ -178,10 +175,6 @@ def _import(path: Path) -> ModuleType:
         root = root.parent
     sys.path.insert(0, str(root))
     sys.path.append(str(path.parent))  # some packages' files import their neighbours as scripts do
-    for name in OURS:
-        if (root / f"{name}.py").is_file() or (root / name).is_dir():
-            for ours in [module for module in sys.modules if module.partition(".")[0] == name]:
-                del sys.modules[ours]  # what was imported from it goes on working
     try:
         with quiet():
             return _alone(path) if root == path.parent else _in_package(path, root)

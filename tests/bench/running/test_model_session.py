@@ -47,6 +47,7 @@ def test_a_training_says_what_it_reached_and_where_its_weights_are() -> None:
     assert checkpoint.read_header(low_bit.checkpoint).technique == "dorefa:w1a32"
 
 
+@pytest.mark.slow
 def test_what_is_trained_already_is_found() -> None:
     [first] = train(MODEL, ["bwn"], **QUICK)
     before = first.checkpoint.stat().st_mtime_ns
@@ -64,6 +65,7 @@ def test_techniques_that_differ_afterwards_only_share_a_training(techniques: lis
     assert len(paths) == 1
 
 
+@pytest.mark.slow
 def test_a_training_keeps_its_history() -> None:
     [trained] = train(MODEL, ["fp32"], **(QUICK | {"epochs": 3}))
     first, _, last = trained.history
@@ -78,12 +80,14 @@ def test_residual_networks_are_trained_under_autocast() -> None:
     assert specs["cifar10/resnet8"].precision == "bfloat16"
 
 
+@pytest.mark.slow
 def test_another_seed_or_length_is_another_training() -> None:
     trained = train(MODEL, ["fp32"], seeds=[0, 1], **QUICK)
     [longer] = train(MODEL, ["fp32"], **(QUICK | {"epochs": 2}))
     assert len({each.checkpoint for each in [*trained, longer]}) == 3
 
 
+@pytest.mark.slow
 def test_a_run_finds_the_weights_of_a_training() -> None:
     [trained] = train(MODEL, ["dorefa:w2a2"], **QUICK)
     done = bench.run(
@@ -221,6 +225,7 @@ def test_a_width_that_fails_is_a_row_of_failures(failing: Failing) -> None:
     assert [cell.strip() for cell in render(done).splitlines()[4].strip("|").split("|")] == ["2", "–", *["failed"] * 3]
 
 
+@pytest.mark.slow
 def test_a_teacher_of_ones_own_teaches_the_widest_too(tmp_path: Path) -> None:
     [larger] = train("mnist/mlp3x1024", ["fp32"], **QUICK)
     own = larger.checkpoint.rename(tmp_path / "larger.safetensors")
@@ -232,6 +237,7 @@ def test_a_teacher_of_ones_own_teaches_the_widest_too(tmp_path: Path) -> None:
     assert "taught by mnist/mlp3x1024" in render(done)
 
 
+@pytest.mark.slow
 def test_a_teacher_that_does_not_fit_is_refused() -> None:
     [larger] = train("mnist/mlp3x1024", ["fp32"], **QUICK)
     with pytest.raises(RequestError, match="whose weights do not fit lab1; learn from its answers alone"):
