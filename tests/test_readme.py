@@ -15,12 +15,12 @@ import pytest
 import bench
 from bench.report import compared, page, selfcheck
 from bench.report import distillation as report_distillation
-from bench.report.comparison import sizes_and_work
 from bench.report.formats import report
 from bench.report.machines import render as render_comparison
 from bench.report.markdown import lab_tables, render
 from bench.report.pictures import Picture, pictures_of
 from bench.report.sensitivity import render as render_study
+from bench.report.sizes import sizes_and_work
 from bench.report.tables import table
 from bench.results.distillation import Distillation
 from bench.results.run import Accuracy, Run

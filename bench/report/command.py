@@ -24,11 +24,11 @@ DEFAULTS: Final[Mapping[str, object]] = {
     "seed": 0,
     "epochs": None,
 }
-"""What ``bench run`` takes where it is told nothing else, by the names of ``Settings``."""
+"""What ``bench run`` takes by default, by the names of ``Settings``."""
 OPTIONS = {"batch_sizes": "batch", "budget_s": "budget", "timeout_s": "timeout"}
 """Options that are named otherwise."""
 SUPPLIED = ("data", "epochs")
-"""What a model of one's own has none of."""
+"""What a user's model has none of."""
 
 
 def command(run: Run, row: Row, **changes: object) -> str:
@@ -36,24 +36,24 @@ def command(run: Run, row: Row, **changes: object) -> str:
 
     For a module that was handed to ``bench.measure`` it is that call.
     """
-    own = bool(run.settings.inputs)
-    wanted = {name: changes.get(name, getattr(run.settings, name)) for name in DEFAULTS}
-    told = {name: value for name, value in wanted.items() if value not in (None, DEFAULTS[name])}
-    if own:
-        told = {name: value for name, value in told.items() if name not in SUPPLIED}
+    users = bool(run.settings.inputs)
+    asked = {name: changes.get(name, getattr(run.settings, name)) for name in DEFAULTS}
+    given = {name: value for name, value in asked.items() if value not in (None, DEFAULTS[name])}
+    if users:
+        given = {name: value for name, value in given.items() if name not in SUPPLIED}
         if ":" not in run.settings.inputs:
-            return _call(row, told)
-    words = ["--model", _model(run, row) if own else row.full_model, "--technique", row.technique]
-    for name, value in told.items():
-        for each in value if isinstance(value, list) else [value]:
-            words += [f"--{OPTIONS.get(name, name)}", f"{each:g}" if isinstance(each, float) else str(each)]
+            return _call(row, given)
+    words = ["--model", _model(run, row) if users else row.full_model, "--technique", row.technique]
+    for name, value in given.items():
+        for part in value if isinstance(value, list) else [value]:
+            words += [f"--{OPTIONS.get(name, name)}", f"{part:g}" if isinstance(part, float) else str(part)]
     return f"`{shlex.join(['bench', 'run', *words])}`"
 
 
-def _call(row: Row, told: Mapping[str, object]) -> str:
-    arguments = [row.model, str(told["inputs"]), f"techniques={[row.technique]!r}"]
-    arguments += [f"{name}={told[name]}" for name in ("evaluate", "calibrate") if name in told]  # names, no texts
-    arguments += [f"{name}={value!r}" for name, value in told.items() if DEFAULTS[name] != ""]
+def _call(row: Row, given: Mapping[str, object]) -> str:
+    arguments = [row.model, str(given["inputs"]), f"techniques={[row.technique]!r}"]
+    arguments += [f"{name}={given[name]}" for name in ("evaluate", "calibrate") if name in given]  # names, no texts
+    arguments += [f"{name}={value!r}" for name, value in given.items() if DEFAULTS[name] != ""]
     return f"`bench.measure({', '.join(arguments)})`"
 
 
