@@ -65,7 +65,8 @@ def command(
     that loses no more than --max-drop, and measures it beside them.
     """
     from bench.core.files import require_writable, write_atomically
-    from bench.report.sensitivity import PICTURE_FILE, draw, render
+    from bench.report.sensitivity import PICTURE_FILE, render
+    from bench.report.sensitivity_picture import draw
     from bench.studies.sensitivity.study import sensitivity
 
     allowance = _percentage_points("0.5pp" if max_drop is None else max_drop)

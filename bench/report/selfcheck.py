@@ -139,8 +139,8 @@ def faults(check: SelfCheck) -> list[str]:
         wrong.append(f"the harness adds {check.cost_s * 1e9:.0f} ns to each call")
     if len(detected(check)) < 0.9 * check.plan.tries:
         wrong.append(
-            f"a slow-down of {percent(check.plan.slow_down, 0)} was found in {len(detected(check))} of {check.plan.tries} "
-            f"tries only, so give runs a longer --budget"
+            f"a slow-down of {percent(check.plan.slow_down, 0)} was found in {len(detected(check))} of "
+            f"{check.plan.tries} tries only, so give runs a longer --budget"
         )
     return wrong
 
