@@ -59,7 +59,7 @@ def render(check: SelfCheck) -> str:
             (
                 f"Measured on {check.machine.cpu}, {check.machine.logical_cores} cores, with {threads}{cores}, in "
                 f"{check.seconds:.0f} s; torch {check.machine.torch}. {check.disturbed_blocks:,} of "
-                f"{check.blocks:,} blocks were disturbed by other work."
+                f"{check.blocks:,} blocks were disturbed from outside."
             ),
         ]
     )

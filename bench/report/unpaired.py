@@ -10,7 +10,7 @@ HOW_TO_READ = (
     "pytest-benchmark times one test after the other, so the rounds are not paired with fp32's and a speed-up has "
     "neither interval nor verdict; `bench run` measures both. Accuracy: 95 % Wilson interval."
 )
-QUIET = "pytest-benchmark does not record which rounds were disturbed by other work."
+QUIET = "pytest-benchmark does not record which rounds were disturbed from outside."
 
 
 def caption(run: Run, data: Data) -> str:
