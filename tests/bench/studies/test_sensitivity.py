@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 import bench
 from bench.core.errors import RequestError, UnknownNameError
 from bench.core.variant_key import VariantKey
-from bench.report.sensitivity import draw, points, render
+from bench.report.sensitivity import points, render
+from bench.report.sensitivity_picture import draw
 from bench.results import run_file
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
 from bench.studies.sensitivity.measuring import Measured
