@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.core.variant_key import VariantKey
 from bench.results.run import Record
 from bench.results.variant_field import VariantField
-from bench.tasks.source import DataPolicy
+from bench.tasks.policy import DataPolicy
 
 
 class RunSpec(Record):

@@ -93,7 +93,7 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
 
 def _why_unjudged(row: Row, rows: Sequence[Row]) -> str | None:
     """Return why nothing is said of the accuracy, though both rows were measured: single answers are not known."""
-    measured = {other.technique for other in rows if other.model == row.model and other.measured}
+    measured = {other.key for other in rows if other.model == row.model and other.measured}
     if row.key == BASELINE or not {row.key, BASELINE} <= measured:
         return None
     if row.share_right is None:

@@ -14,16 +14,15 @@ from bench.core.errors import CheckpointError, RequestError
 from bench.core.progress import Bars, wanted
 from bench.core.variant_key import VariantKey
 from bench.measuring import machine
+from bench.options.studies import ModelOptions
 from bench.results.evaluation import Evaluation
 from bench.results.run import Machine
 from bench.running.datasets import load_datasets
 from bench.running.execute import describe_machine
-from bench.running.settings import check_data
 from bench.running.suites import Selected, check_layers, select_models
 from bench.running.weights import load_or_train, training_spec
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
-from bench.tasks.source import DataPolicy
 from bench.techniques.base import Technique
 from bench.worker.messages import VARIANT_HOST, DatasetSummary, TaskModel, VariantFacts, VariantRequest
 from bench.worker.process import Call, Worker, run_calls
@@ -45,7 +44,7 @@ class ModelSession:
     selected: Selected
     dataset: DatasetSummary
     machine: Machine
-    device: str
+    options: ModelOptions
     store: CheckpointStore
     bars: Bars
 
@@ -53,7 +52,6 @@ class ModelSession:
         self,
         technique: Technique,
         seed: int = 0,
-        epochs: int | None = None,
         distillation_spec: DistillationSpec | None = None,
     ) -> TrainingSpec:
         """Return what must be trained for a technique.
@@ -63,13 +61,19 @@ class ModelSession:
         check_layers([technique], self.dataset.layers[self.selected.spec.name])
         self.require_possible(technique)
         return training_spec(
-            self.dataset, self.selected.spec.name, technique, seed, self.device, epochs, distillation_spec
+            self.dataset,
+            self.selected.spec.name,
+            technique,
+            seed,
+            self.options.device,
+            self.options.epochs,
+            distillation_spec,
         )
 
     def require_possible(self, technique: Technique, engine: str | None = None) -> None:
         """Raise ``RequestError`` if the technique cannot work on this device, or with the ``engine`` chosen."""
         engines = self.machine.quantized_engines
-        reason = technique.unsupported_reason(self.device, engine or machine.DEFAULT_ENGINE, engines)
+        reason = technique.unsupported_reason(self.options.device, engine or machine.DEFAULT_ENGINE, engines)
         if reason and engine is None:  # most commands have no --engine to try
             reason = f"{reason.partition(';')[0]}; choose another technique, or another --device"
         if reason:
@@ -77,7 +81,7 @@ class ModelSession:
 
     def train(self, trainings: Sequence[TrainingSpec], retrain: bool = False) -> dict[TrainingSpec, Header | Exception]:
         """Return the header of each training, or why it failed; checkpoints that are there are not trained again."""
-        cores = 1 if self.device == "cuda" else machine.usable_cores()
+        cores = 1 if self.options.device == "cuda" else machine.usable_cores()
         return load_or_train(trainings, self.dataset, self.store, cores, self.bars.bar, retrain=retrain)
 
     def train_one(self, training: TrainingSpec) -> Header:
@@ -95,7 +99,7 @@ class ModelSession:
                 self.selected.task.name, self.selected.spec.name, self.dataset.path, self.store.path(training)
             ),
             packed=packed,
-            device=self.device,
+            device=self.options.device,
             engine=machine.DEFAULT_ENGINE,
             isa=frozenset(self.machine.isa),
             threads=1,
@@ -186,17 +190,10 @@ def _call_all(
 
 
 @contextmanager
-def model_session(
-    model: str,
-    *,
-    device: str = "cpu",
-    data: DataPolicy = "auto",
-    data_root: Path | str | None = None,
-    progress: bool | None = None,
-) -> Iterator[ModelSession]:
-    """Load the data of ``model`` (``task/model``); raises ``bench.QuantbenchError``."""
+def model_session(options: ModelOptions) -> Iterator[ModelSession]:
+    """Load the data of ``options.model``; raises ``bench.QuantbenchError``."""
+    model = options.model
     require_supplied(model)
-    root = check_data(data, data_root)
     selected = select_models("lab", (), [model])
     if len(selected) > 1:
         raise RequestError(
@@ -204,9 +201,9 @@ def model_session(
         )
     store = CheckpointStore.of_user()
     store.require_writable()
-    with Bars(wanted(progress)).live() as bars:
+    with Bars(wanted(options.progress)).live() as bars:
         here = describe_machine(bars)
-        machine.require_device(device, here)
+        machine.require_device(options.device, here)
         with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
-            datasets = load_datasets([selected[0].task], data, root, Path(folder), bars)
-            yield ModelSession(selected[0], datasets[selected[0].task], here, device, store, bars)
+            datasets = load_datasets([selected[0].task], options.data, options.root, Path(folder), bars)
+            yield ModelSession(selected[0], datasets[selected[0].task], here, options, store, bars)

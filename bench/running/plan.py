@@ -3,56 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from bench.core.variant_key import VariantKey
+from bench.options.option import several
+from bench.options.run import RunOptions
+from bench.options.shared import MeasurementOptions
 from bench.results.run_spec import RunSpec
-from bench.running.settings import check_counts, check_epochs, check_limits, check_seed
 from bench.running.suites import select_models, select_techniques
-from bench.tasks.source import DataPolicy
 from bench.worker.user.model import SUITE, UserModel, titles
 
 
-def plan(
-    suite: str,
-    tasks: Sequence[str],
-    models: Sequence[str],
-    techniques: Sequence[str],
-    user_models: Sequence[UserModel],
-    *,
-    batch_sizes: Sequence[int],
-    runs: int,
-    precision: float,
-    budget_s: float | None,
-    timeout_s: float,
-    threads: int,
-    pin: str,
-    engine: str | None,
-    device: str,
-    seed: int,
-    epochs: int | None,
-    data: DataPolicy,
-) -> RunSpec:
-    """Return what is to be measured; raises ``QuantbenchError`` for a request that makes no sense."""
-    check_counts(batch_sizes, runs)
-    check_limits(precision, budget_s, timeout_s)
-    check_epochs(epochs)
-    check_seed(seed)
-    selected = user_models or select_models(suite, tasks, models)
-    return RunSpec(
-        suite=SUITE if user_models else suite,
+def plan(options: RunOptions, user_models: Sequence[UserModel] = ()) -> RunSpec:
+    """Return what is to be measured, of ``user_models`` if there are any; raises ``QuantbenchError``."""
+    selected = user_models or select_models(options.suite, several(options.tasks), several(options.models))
+    return spec_of(
+        options,
+        suite=SUITE if user_models else options.suite,
         models=[entry.name for entry in selected],
-        variants=[VariantKey(technique.name) for technique in select_techniques(techniques)],
-        batch_sizes=list(dict.fromkeys(batch_sizes)),
-        runs=runs,
-        precision=precision,
-        budget_s=budget_s,
-        timeout_s=timeout_s,
-        threads=threads,
-        pin=pin,
-        device=device,
-        engine=engine,
-        seed=seed,
-        epochs=epochs,
-        data=data,
+        variants=[VariantKey(technique.name) for technique in select_techniques(several(options.techniques))],
         **titles(user_models),
     )
+
+
+def spec_of(options: MeasurementOptions, **chosen: Any) -> RunSpec:
+    """Return the specification that has the options under their own names, and what was ``chosen`` by them."""
+    values = {name: value for name, value in options.shared(MeasurementOptions).items() if name in RunSpec.model_fields}
+    batch_sizes = list(dict.fromkeys(several(options.batch_sizes)))
+    return RunSpec(**(values | {"batch_sizes": batch_sizes} | chosen))

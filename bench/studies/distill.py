@@ -12,23 +12,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 from bench.core.errors import RequestError, TrainingError
+from bench.options.signature import from_options
+from bench.options.studies import DistillOptions
 from bench.results.distillation import Distillation, Route, Source, Student
 from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
-from bench.running.settings import check_epochs, check_seed
 from bench.storage import checkpoint
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
-from bench.tasks.source import DataPolicy
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.codes import FULL
 
-DEFAULT_CHAIN = (32, 16, 8, 4, 2, 1)
 ROUTES: tuple[Route, ...] = ("one step", "chain")
-SOURCES: tuple[Source, ...] = ("start", "loss", "both")
 
 
 @dataclass(frozen=True)
@@ -37,23 +34,8 @@ class _Way:
     source: Source
 
 
-def distill(
-    model: str,
-    *,
-    family: str = "dorefa",
-    chain: Sequence[int] = DEFAULT_CHAIN,
-    activations: Literal["same", "full"] = "same",
-    sources: Sequence[Source] = SOURCES,
-    weight: float = 0.5,
-    temperature: float = 1.0,
-    seeds: Sequence[int] = (0, 1, 2),
-    teacher: Path | str | None = None,
-    epochs: int | None = None,
-    device: str = "cpu",
-    data: DataPolicy = "auto",
-    data_root: Path | str | None = None,
-    progress: bool | None = None,
-) -> Distillation:
+@from_options(DistillOptions)
+def distill(options: DistillOptions) -> Distillation:
     """Train ``model`` at each width of ``chain`` alone, in one step and along the chain, for each seed.
 
     ``weight`` and ``temperature`` are λ and τ of ``bench.tasks.training.distillation``. ``teacher`` is a checkpoint of
@@ -61,22 +43,21 @@ def distill(
     an interrupted command goes on. A student that fails says so in its record, as do those that it would have taught.
     Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
-    check_epochs(epochs)
-    _require(chain, sources, weight, temperature, seeds)
-    techniques = {bits: _technique(family, bits, activations) for bits in chain}
+    chain, sources = options.chain, options.sources
+    techniques = {bits: _technique(options.family, bits, options.activations) for bits in chain}
     ways = [_Way("alone", "")] + [_Way(route, source) for route in ROUTES for source in sources]
-    with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
+    with model_session(options) as session:
         trainings: dict[tuple[int, _Way, int], TrainingSpec] = {}
         outcomes: dict[TrainingSpec, Header | Exception] = {}
         widest = session.training(techniques[chain[0]])
-        given = _given_teacher(Path(teacher), widest, sources, session.store) if teacher else None
+        given = _given_teacher(Path(options.teacher), widest, sources, session.store) if options.teacher else None
         first = given.checkpoint if given else ""
         for rung, bits in enumerate(chain):  # a rung's teachers are the rungs before it
-            for seed in seeds:
+            for seed in options.seeds:
                 for way in ways[: None if rung or first else 1]:
                     taught_by = _teacher(trainings, chain, rung, way, seed, first)
-                    spec = _distillation_spec(taught_by, way, weight, temperature) if taught_by else None
-                    training = session.training(techniques[bits], seed, epochs, spec)
+                    spec = _distillation_spec(taught_by, way, options) if taught_by else None
+                    training = session.training(techniques[bits], seed, spec)
                     trainings[bits, way, seed] = training
                     by_file = {f"{other.name}.safetensors": header for other, header in outcomes.items()}
                     if isinstance(cause := by_file.get(taught_by), Exception):
@@ -92,37 +73,14 @@ def distill(
             model=session.selected.name,
             data=some.data_kind,
             recipe=some.recipe,
-            family=family,
+            family=options.family,
             chain=list(chain),
-            weight=weight,
-            temperature=temperature,
-            seeds=list(seeds),
+            weight=options.weight,
+            temperature=options.temperature,
+            seeds=list(options.seeds),
             teacher=given.model if given else "",
             students=students,
         )
-
-
-def _require(
-    chain: Sequence[int], sources: Sequence[Source], weight: float, temperature: float, seeds: Sequence[int]
-) -> None:
-    if len(chain) < 2 or len(set(chain)) < len(chain):
-        raise RequestError(
-            f"--chain {','.join(map(str, chain))} is no chain; give two different widths or more, as in 32,8,1."
-        )
-    if list(chain) != sorted(chain, reverse=True):
-        raise RequestError(
-            f"--chain {','.join(map(str, chain))} does not descend; give widths from wide to narrow, as in 32,8,1."
-        )
-    if not 0 < weight <= 1:
-        raise RequestError(f"--weight {weight:g} is not a share of the loss above 0 and up to 1; give 0.5, say.")
-    if not 0 < temperature <= 100:
-        raise RequestError(f"--temperature {temperature:g} is not a temperature; give 1 to 4, say.")
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise RequestError("--seed must be given once or more, each time another.")
-    for seed in seeds:
-        check_seed(seed)
-    if not sources or any(source not in SOURCES for source in sources):
-        raise RequestError(f"what students take is one or more of {', '.join(SOURCES)}.")
 
 
 def _technique(family: str, bits: int, activations: str) -> LowBit:
@@ -194,12 +152,12 @@ def _teacher(
     return f"{training.name}.safetensors"
 
 
-def _distillation_spec(teacher: str, way: _Way, weight: float, temperature: float) -> DistillationSpec:
+def _distillation_spec(teacher: str, way: _Way, options: DistillOptions) -> DistillationSpec:
     learns = way.source in ("loss", "both")
     return DistillationSpec(
         teacher=teacher,
-        weight=weight if learns else 0.0,
-        temperature=temperature if learns else 1.0,
+        weight=options.weight if learns else 0.0,
+        temperature=options.temperature if learns else 1.0,
         initialise=way.source in ("start", "both"),
     )
 

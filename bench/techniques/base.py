@@ -145,8 +145,8 @@ class Techniques(Registry[Technique]):
     def get(self, name: str) -> Technique:
         """Return the technique called ``name``; raises ``UnknownNameError``, or ``RequestError`` for its options."""
         family, colon, options = name.partition(":")
-        found = super().get(family)
-        return found.with_options(options) if colon or found.needs_options else found
+        technique = super().get(family)
+        return technique.with_options(options) if colon or technique.needs_options else technique
 
 
 TECHNIQUES = Techniques("technique", "bench.techniques", "quantbench.techniques")
