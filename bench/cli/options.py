@@ -23,6 +23,14 @@ class DataChoice(enum.StrEnum):
     synthetic = "synthetic"
 
 
+class TrainingPrecisionChoice(enum.StrEnum):
+    """Values of ``--training-precision``."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
 Model = Annotated[str, typer.Argument(help="Such as cifar10/resnet8.", metavar="TASK/MODEL")]
 Batch = Annotated[list[int] | None, typer.Option(help="Batch size to time; repeatable.  \\[default: 1, 64]")]
 Runs = Annotated[int, typer.Option(help="Runs behind each mean ± std.")]
@@ -50,6 +58,10 @@ DataRoot = Annotated[
 Seed = Annotated[int, typer.Option(help="Of the training.")]
 Epochs = Annotated[int | None, typer.Option(help="Epochs of training.  \\[default: the model's recipe]")]
 Retrain = Annotated[bool, typer.Option("--retrain", help="Train anew, checkpoints or not.")]
+TrainingPrecision = Annotated[
+    TrainingPrecisionChoice,
+    typer.Option(help="Of ResNets, low-bit networks and amp: auto is bfloat16 where the CPU computes in it."),
+]
 
 
 def share(text: str) -> float:

@@ -22,6 +22,8 @@ from bench.cli.options import (
     Runs,
     Threads,
     Timeout,
+    TrainingPrecision,
+    TrainingPrecisionChoice,
     exit_code,
     share,
     show,
@@ -69,6 +71,7 @@ def command(
     seed: Annotated[int, typer.Option(help="Of weights, batches and round order.")] = 0,
     epochs: Epochs = None,
     retrain: Retrain = False,
+    training_precision: TrainingPrecision = TrainingPrecisionChoice.auto,
 ) -> None:
     """Train or reload the models, apply every technique, measure, and write run.json and report.md.
 
@@ -101,6 +104,7 @@ def command(
         seed=seed,
         epochs=epochs,
         retrain=retrain,
+        training_precision=training_precision.value,
     )
     from bench.report.markdown import lab_tables
 

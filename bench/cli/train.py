@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import Data, DataChoice, DataRoot, Device, Epochs, Model, Retrain, show
+from bench.cli.options import (
+    Data,
+    DataChoice,
+    DataRoot,
+    Device,
+    Epochs,
+    Model,
+    Retrain,
+    TrainingPrecision,
+    TrainingPrecisionChoice,
+    show,
+)
 
 
 def command(
@@ -22,6 +33,7 @@ def command(
     data_root: DataRoot = None,
     out: Annotated[Path | None, typer.Option(help="Folder for training.json.  \\[default: the terminal alone]")] = None,
     retrain: Retrain = False,
+    training_precision: TrainingPrecision = TrainingPrecisionChoice.auto,
 ) -> None:
     """Train a model for some techniques, side by side, and say what accuracy each reached.
 
@@ -42,6 +54,7 @@ def command(
         data=data.value,
         data_root=data_root,
         retrain=retrain,
+        training_precision=training_precision.value,
     )
     if out is not None:
         content = ",\n".join(each.model_dump_json(indent=1) for each in trained)

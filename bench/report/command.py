@@ -23,11 +23,17 @@ DEFAULTS: Final[Mapping[str, object]] = {
     "data": "auto",
     "seed": 0,
     "epochs": None,
+    "training_precision": "auto",
 }
 """What ``bench run`` takes where it is told nothing else, by the names of ``Settings``."""
-OPTIONS = {"batch_sizes": "batch", "budget_s": "budget", "timeout_s": "timeout"}
+OPTIONS = {
+    "batch_sizes": "batch",
+    "budget_s": "budget",
+    "timeout_s": "timeout",
+    "training_precision": "training-precision",
+}
 """Options that are named otherwise."""
-SUPPLIED = ("data", "epochs")
+SUPPLIED = ("data", "epochs", "training_precision")
 """What a model of one's own has none of."""
 
 

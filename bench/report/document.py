@@ -193,6 +193,8 @@ def _settings(run: Run) -> Table:
         ["Seed", str(settings.seed)],
         ["Data asked for", settings.data],
     ]
+    if settings.training_precision != "auto":
+        asked.append(["Training precision asked for", settings.training_precision])
     return Table(
         ["", ""],
         [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.core.units import counted, megabytes, percent, seconds
 from bench.report.judged import FASTER, SLOWER, Judged, apart, figures, log_speedup
+from bench.results.isa import computes_bfloat16
 from bench.results.run import BASELINE, Run
 from bench.results.verdict import UNDECIDED
 from bench.stats.proportions import two_shares
@@ -75,7 +76,7 @@ def _lacking(run: Run, each: Judged) -> list[str]:
         return ["this CPU has no VNNI, so that an int8 product takes several instructions"]
     if each.row.dtype == "float16" and each.row.scheme == "--" and not any("FP16" in flag for flag in isa):
         return ["this CPU has no float16 arithmetic, so that each operation converts to float32 and back"]
-    if each.row.dtype == "bfloat16" and not any("BF16" in flag for flag in isa):
+    if each.row.dtype == "bfloat16" and not computes_bfloat16(isa):
         return ["this CPU has no bfloat16 arithmetic"]
     return []
 

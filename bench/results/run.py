@@ -5,7 +5,7 @@
 | 1 | 0.1.0 | first |
 | 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
 | 3 | 0.4.0 | a reference workload; which answers are right; users' own models; pytest-benchmark's rounds; simulations |
-| 4 | 1.0.0 | `references` and `relative_latency` were called `yardsticks` and `pace` |
+| 4 | 1.0.0 | `references` and `relative_latency` were called `yardsticks` and `pace`; `training_precision` |
 
 Versions 2 and 3 are read too: what they lack is optional.
 
@@ -32,6 +32,9 @@ a stated reason."""
 
 BASELINE = "fp32"
 """The technique that speed-ups and sizes are held against."""
+TrainingPrecision = Literal["auto", "float32", "bfloat16"]
+"""What may be asked for: ``bfloat16`` trains under autocast on any CPU what the recipes train so, ``float32`` on none;
+``auto`` follows the CPU's instruction sets."""
 
 
 Version = Annotated[Literal[4], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
@@ -92,6 +95,7 @@ class Settings(Record):
     """``None`` where weights were given."""
     epochs: int | None = None
     """Of every training, in the place of the recipes'."""
+    training_precision: TrainingPrecision = "auto"
     data: Literal["auto", "real", "synthetic"] | None
     """``None`` where they were given."""
     inputs: str = ""

@@ -14,15 +14,17 @@ from bench.core.errors import CheckpointError, RequestError
 from bench.core.progress import Bars, wanted
 from bench.measuring import machine
 from bench.results.evaluation import Evaluation
-from bench.results.run import Machine
+from bench.results.run import Machine, TrainingPrecision
+from bench.running import this_machine
 from bench.running.datasets import load_datasets
 from bench.running.settings import check_data
 from bench.running.suites import Selected, check_layers, select_models
 from bench.running.weights import load_or_train, require_cache, training_order
+from bench.storage import checkpoint
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.tasks.source import DataPolicy
 from bench.techniques.base import Technique
-from bench.worker.messages import PREPARATION_HOST, VARIANT_HOST, DatasetSummary, VariantFacts, VariantRequest
+from bench.worker.messages import VARIANT_HOST, DatasetSummary, VariantFacts, VariantRequest
 from bench.worker.process import Job, Worker, run_jobs
 from bench.worker.user.model import require_supplied
 
@@ -51,6 +53,9 @@ class ModelSession:
         seed: int = 0,
         epochs: int | None = None,
         distillation_spec: DistillationSpec | None = None,
+        *,
+        precision: TrainingPrecision = "auto",
+        retrain: bool = False,
     ) -> TrainingSpec:
         """Return what must be trained for a technique.
 
@@ -59,7 +64,16 @@ class ModelSession:
         check_layers([technique], self.dataset.layers[self.selected.spec.name])
         self.require_possible(technique)
         return training_order(
-            self.dataset, self.selected.spec.name, technique, seed, self.device, epochs, distillation_spec
+            self.dataset,
+            self.selected.spec.name,
+            technique,
+            seed,
+            self.device,
+            self.machine.isa,
+            epochs,
+            distillation_spec,
+            precision=precision,
+            retrain=retrain,
         )
 
     def require_possible(self, technique: Technique, engine: str | None = None) -> None:
@@ -76,7 +90,7 @@ class ModelSession:
         """Return each order's header, or why its training failed; checkpoints that are there are not trained again."""
         wanted = list({order.path: order for order in orders}.values())
         cores = 1 if self.device == "cuda" else machine.usable_cores()
-        headers = load_or_train(wanted, self.dataset, retrain, cores, self.bars.bar)
+        headers = load_or_train(wanted, self.dataset, retrain, cores, self.bars.stage)
         by_path = {order.path: header for order, header in zip(wanted, headers, strict=True)}
         return [by_path[order.path] for order in orders]
 
@@ -94,7 +108,7 @@ class ModelSession:
             model=self.selected.spec.name,
             technique=technique.name,
             dataset=self.dataset.path,
-            checkpoint=order.path,
+            checkpoint=checkpoint.locate(order.file_name) or order.path,
             packed=packed,
             device=self.device,
             engine=machine.DEFAULT_ENGINE,
@@ -196,11 +210,7 @@ def model_session(
         )
     require_cache()
     with Bars(wanted(progress)).live() as bars:
-        worker = Worker(PREPARATION_HOST)
-        try:
-            here: Machine = worker.call("describe")
-        finally:
-            worker.close()
+        here = this_machine.describe(bars)
         machine.require_device(device, here)
         with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
             datasets = load_datasets([selected[0].task], data, root, Path(folder), bars)

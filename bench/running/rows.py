@@ -30,6 +30,8 @@ def measure_model(
     Raises ``CheckpointError``, and ``RequestError`` if the budget is too short; any other failure is a row.
     """
     stage = Stage(subjects, cores, bars, f"{subjects[0].request.task}/{subjects[0].request.model}")
+    show = bars.stage(f"measure {stage.name}")
+    show(0, 1)
     try:
         for subject in subjects:
             subject.start(VARIANT_HOST, settings.timeout_s)
@@ -39,6 +41,7 @@ def measure_model(
         _compare_answers(subjects)
         measure_latency(subjects, settings, stage, reference)
     finally:
+        show(1, 1)
         if reference is not None:
             reference.close()
         for subject in subjects:

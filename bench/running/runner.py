@@ -11,8 +11,8 @@ from bench.core.errors import UnsupportedError
 from bench.core.progress import Bars, wanted
 from bench.measuring import machine
 from bench.results import run as result
-from bench.results.run import Machine, Run
-from bench.running import reference
+from bench.results.run import Run, TrainingPrecision
+from bench.running import reference, this_machine
 from bench.running.datasets import load_datasets
 from bench.running.measurement import VariantUnderTest
 from bench.running.provenance import data_of, training_of
@@ -28,12 +28,13 @@ from bench.running.settings import (
     several,
 )
 from bench.running.suites import Selected, check_layers, select_models, select_techniques
+from bench.running.training_precision import preferred_precision, training_notes
 from bench.running.user_models import run_user_models
 from bench.running.weights import load_or_train, require_cache, training_order
+from bench.storage import checkpoint
 from bench.tasks.source import DataPolicy
 from bench.techniques.base import Technique
-from bench.worker.messages import PREPARATION_HOST, DatasetSummary, VariantRequest
-from bench.worker.process import Worker
+from bench.worker.messages import DatasetSummary, VariantRequest
 from bench.worker.user.model import SUITE, UserModel, titles, user_models
 
 
@@ -61,16 +62,18 @@ def run(
     seed: int = 0,
     epochs: int | None = None,
     retrain: bool = False,
+    training_precision: TrainingPrecision = "auto",
     progress: bool | None = None,
 ) -> Run:
     """Train or reload the models, apply the techniques, measure, and return all rows.
 
     With ``out`` a folder, ``run.json`` there grows by each model's rows and ``report.md`` is written at the
     end; an unfinished run of the same settings goes on where it stopped. Rounds are made until every speed-up is
-    known to ±``precision`` (a share) or a model's latencies have taken ``budget_s`` seconds. ``progress`` shows bars
-    (by default on a terminal only); ``epochs`` takes the place of every recipe's. Models of your own, such as
-    ``net.py:build``, are measured as they are: ``inputs``, ``evaluate`` and ``calibrate`` name callables too
-    (docs/own-models.md). Raises ``bench.QuantbenchError`` for a request that makes no sense.
+    known to ±``precision`` (a share) or a model's latencies have taken ``budget_s`` seconds. ``epochs`` takes the place
+    of every recipe's, ``training_precision`` of what follows from the CPU. ``progress`` shows bars; by default they
+    are shown on a terminal, and elsewhere a line a stage. Models of your own, such as ``net.py:build``, are measured
+    as they are: ``inputs``, ``evaluate`` and ``calibrate`` name callables too (docs/own-models.md).
+    Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
     tasks, models, techniques = several(tasks), several(models), several(techniques)
     root = check_data(data, data_root)
@@ -81,6 +84,7 @@ def run(
         "--data-root": data_root,
         "--epochs": epochs,
         "--retrain": retrain,
+        "--training-precision": training_precision != "auto",
     }
     parts = {"inputs": inputs, "evaluate": evaluate, "calibrate": calibrate}
     own = user_models(models, parts, [option for option, given in supplied_only.items() if given])
@@ -103,13 +107,14 @@ def run(
         device=device,
         seed=seed,
         epochs=epochs,
+        training_precision=training_precision,
         data=data,
     ).model_copy(update=titles(own))
     folder = Path(out) if out is not None else None
     if folder is not None:
         files.require_writable(folder)
     with Bars(wanted(progress)).live() as bars:
-        here = _describe_machine(bars)
+        here = this_machine.describe(bars)
         machine.require_device(device, here)
         if engine is not None:
             machine.require_engine(engine, here)
@@ -128,19 +133,6 @@ def run(
                 of_task = [entry for entry in pending if entry.task is task]
                 _run_task(of_task, dataset, chosen, book, retrain, bars)
     return book.finish()
-
-
-def _describe_machine(bars: Bars) -> Machine:
-    """Ask a worker, which has torch imported."""
-    show = bars.bar("import torch")
-    show(0, 1)
-    asked = Worker(PREPARATION_HOST)
-    try:
-        here: Machine = asked.call("describe")
-    finally:
-        asked.close()
-    show(1, 1)
-    return here
 
 
 def _run_task(
@@ -165,14 +157,22 @@ def _run_task(
     }
     orders = {
         (entry.name, technique.name): training_order(
-            dataset, entry.spec.name, technique, settings.seed, settings.device, settings.epochs
+            dataset,
+            entry.spec.name,
+            technique,
+            settings.seed,
+            settings.device,
+            book.run.machine.isa,
+            settings.epochs,
+            precision=settings.training_precision,
+            retrain=retrain,
         )
         for entry in selected
         for technique in techniques
         if technique.name not in unsupported
     }
     wanted = list({order.path: order for order in orders.values()}.values())  # techniques share trainings
-    headers = load_or_train(wanted, dataset, retrain, cores, bars.bar)
+    headers = load_or_train(wanted, dataset, retrain, cores, bars.stage)
     trained = {order.path: header for order, header in zip(wanted, headers, strict=True)}
     for entry in selected:
         subjects = []
@@ -185,7 +185,7 @@ def _run_task(
                 model=entry.spec.name,
                 technique=technique.name,
                 dataset=dataset.path,
-                checkpoint=order.path if order else dataset.path,
+                checkpoint=(checkpoint.locate(order.file_name) if order else None) or dataset.path,
                 packed=dataset.path.with_name(f"{task.name}-{entry.spec.name}-{position}.packed"),
                 device=settings.device,
                 engine=settings.engine,
@@ -193,7 +193,9 @@ def _run_task(
                 threads=settings.threads,
                 largest_batch=max(settings.batch_sizes),
             )
-            subjects.append(VariantUnderTest(technique, request, unsupported.get(technique.name, failed)))
+            preferred = preferred_precision(technique, entry.spec, settings.device)
+            notes = training_notes(preferred, order, settings.training_precision) if order else []
+            subjects.append(VariantUnderTest(technique, request, unsupported.get(technique.name, failed), notes=notes))
         beside = reference.ReferenceWorkload(settings)
         rows = measure_model(subjects, settings, cores, bars, beside)
         of_model = dict.fromkeys(order.path for (name, _), order in orders.items() if name == entry.name)

@@ -11,7 +11,7 @@ from typing import TypeVar, get_args
 from bench.core.errors import RequestError
 from bench.measuring import machine
 from bench.measuring.latency.affinity import choose_cores
-from bench.results.run import Settings
+from bench.results.run import Settings, TrainingPrecision
 from bench.tasks.source import DataPolicy
 
 DEFAULT_BATCH_SIZES = (1, 64)
@@ -47,6 +47,7 @@ def settings_of(
     seed: int,
     epochs: int | None,
     data: DataPolicy,
+    training_precision: TrainingPrecision = "auto",
 ) -> Settings:
     """Return the settings of a run; raises ``RequestError`` for what measures nothing, or needs more cores.
 
@@ -57,6 +58,7 @@ def settings_of(
     check_epochs(epochs)
     machine.require_threads(threads)
     check_seed(seed)
+    check_training_precision(training_precision)
     return Settings(
         suite=suite,
         models=list(models),
@@ -73,6 +75,7 @@ def settings_of(
         seed=seed,
         epochs=epochs,
         data=data,
+        training_precision=training_precision,
     )
 
 
@@ -109,6 +112,14 @@ def check_seed(seed: int) -> None:
     """Raise ``RequestError`` for a seed that torch's generators cannot take."""
     if not 0 <= seed < 2**63:
         raise RequestError(f"--seed {seed} is not between 0 and 2⁶³ − 1.")
+
+
+def check_training_precision(precision: TrainingPrecision) -> None:
+    """Raise ``RequestError`` for a precision that there is no training in."""
+    if precision not in get_args(TrainingPrecision):
+        raise RequestError(
+            f"--training-precision {precision} is none of {', '.join(get_args(TrainingPrecision))}; choose one."
+        )
 
 
 def check_data(data: DataPolicy, data_root: Path | str | None) -> Path | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from bench.core.errors import RequestError
 from bench.core.report import Report
+from bench.results.run import TrainingPrecision
+from bench.running.training_precision import preferred_precision, training_precision
 from bench.storage import checkpoint
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.techniques.base import Technique
@@ -21,26 +23,40 @@ def training_order(
     technique: Technique,
     seed: int,
     device: str,
+    isa: Collection[str],
     epochs: int | None = None,
     distillation_spec: DistillationSpec | None = None,
+    *,
+    precision: TrainingPrecision = "auto",
+    retrain: bool = False,
 ) -> TrainingSpec:
-    """Return what must be trained before ``technique`` can be applied; ``epochs`` take the place of the recipe's."""
+    """Return what must be trained before ``technique`` can be applied; ``epochs`` take the place of the recipe's.
+
+    On a CPU whose instruction sets ``isa`` have no bfloat16 arithmetic that is a float32 training. A shipped checkpoint
+    of the other precision spares it, unless one of float32 is there, or was asked for by ``precision`` or ``retrain``.
+    """
     spec = dataset.specs[model]
+    recipe = spec.recipe if dataset.identity.kind == "real" else spec.recipe.for_standin()
+    preferred = preferred_precision(technique, spec, device)
     spec = replace(
         spec,
         hyperparameters=technique.hyperparameters(spec.network, spec.hyperparameters),
-        recipe=replace(spec.recipe, epochs=epochs or spec.recipe.epochs),
+        recipe=replace(recipe, epochs=epochs or recipe.epochs),
     )
-    return checkpoint.order(
+    order = checkpoint.order(
         dataset.task,
         spec,
         dataset.identity,
-        technique.training_precision(device) or spec.precision,
+        training_precision(preferred, device, isa, precision),
         seed,
         device,
         technique.trained_as,
         distillation_spec,
     )
+    if retrain or precision != "auto" or checkpoint.locate(order.file_name) is not None:
+        return order
+    as_shipped = order.model_copy(update={"precision": preferred})
+    return as_shipped if checkpoint.is_shipped(as_shipped) else order
 
 
 def load_or_train(
@@ -50,7 +66,7 @@ def load_or_train(
     cores: int,
     reporter: Callable[[str], Report],
 ) -> list[Header | Exception]:
-    """Return each order's header, whose checkpoint is at ``order.path`` then, or why its training failed.
+    """Return each order's header, whose checkpoint can be located then, or why its training failed.
 
     Missing ones are trained side by side, the cores shared out among them.
     Raises ``CheckpointError`` for a file that is there and cannot be used.
@@ -58,8 +74,9 @@ def load_or_train(
     headers: dict[int, Header | Exception] = {}
     missing = []
     for position, order in enumerate(orders):
-        if order.path.exists() and not retrain:
-            headers[position] = checkpoint.read_header(order.path, order)
+        path = None if retrain else checkpoint.locate(order.file_name)
+        if path is not None:
+            headers[position] = checkpoint.read_header(path, order)
         else:
             missing.append(position)
             if retrain:

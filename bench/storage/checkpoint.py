@@ -29,6 +29,8 @@ WAY_OUT = "delete the file, and its model is trained anew"
 """Of a checkpoint in the cache."""
 DIGEST = "sha256"
 """Of the tensors' digest, beside it: a flipped bit in the weights would otherwise show as a worse model."""
+SHIPPED = Path(__file__).with_name("shipped")
+"""Checkpoints that come with the package; its README.md says how they were trained."""
 
 
 class DataIdentity(NamedTuple):
@@ -76,11 +78,16 @@ class TrainingSpec(Record):
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     @property
-    def path(self) -> Path:
-        """Where such a checkpoint lies in the cache."""
+    def file_name(self) -> str:
+        """What such a checkpoint is called, wherever it lies."""
         words = [self.task, self.model, *filter(None, [re.sub("[^a-z0-9]+", "-", self.technique)])]
         name = "-".join([*words, self.precision, self.data_kind, f"seed{self.seed}", self.recipe_hash])
-        return checkpoint_folder() / f"{name}.safetensors"
+        return f"{name}.safetensors"
+
+    @property
+    def path(self) -> Path:
+        """Where such a checkpoint lies in the cache."""
+        return checkpoint_folder() / self.file_name
 
     @property
     def unfinished(self) -> Path:
@@ -114,6 +121,17 @@ class Header(TrainingSpec):
 def checkpoint_folder() -> Path:
     """Return where checkpoints are kept."""
     return cache_folder() / "checkpoints"
+
+
+def locate(file_name: str) -> Path | None:
+    """Return where a checkpoint is: in the cache, else among those that are shipped; ``None`` if it is in neither."""
+    places = (folder / file_name for folder in (checkpoint_folder(), SHIPPED))
+    return next((path for path in places if path.exists()), None)
+
+
+def is_shipped(order: TrainingSpec) -> bool:
+    """Return whether the checkpoint comes with the package."""
+    return (SHIPPED / order.file_name).exists()
 
 
 def order(

@@ -9,9 +9,10 @@ from pydantic import field_serializer
 
 from bench.core.units import MISSING, kilobytes, percent
 from bench.report.tables import Table
-from bench.results.run import BASELINE, Accuracy, Record
+from bench.results.run import BASELINE, Accuracy, Record, TrainingPrecision
 from bench.running.model_session import EvaluatedVariant, model_session
-from bench.running.settings import check_epochs, check_seed
+from bench.running.settings import check_epochs, check_seed, check_training_precision
+from bench.storage import checkpoint
 from bench.storage.checkpoint import EpochRecord, Header, TrainingSpec
 from bench.tasks.dataset import DataKind
 from bench.tasks.source import DataPolicy
@@ -54,6 +55,7 @@ def train(
     data: DataPolicy = "auto",
     data_root: Path | str | None = None,
     retrain: bool = False,
+    training_precision: TrainingPrecision = "auto",
     progress: bool | None = None,
 ) -> list[TrainedModel]:
     """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training goes on.
@@ -62,11 +64,16 @@ def train(
     Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
     check_epochs(epochs)
+    check_training_precision(training_precision)
     for seed in seeds:
         check_seed(seed)
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(techniques)]
     with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
-        wanted = [(technique, session.order(technique, seed, epochs)) for technique in chosen for seed in seeds]
+        wanted = [
+            (technique, session.order(technique, seed, epochs, precision=training_precision, retrain=retrain))
+            for technique in chosen
+            for seed in seeds
+        ]
         headers = session.train([order for _, order in wanted], retrain)
         made = session.make_trained(wanted, headers)
         return [
@@ -93,7 +100,7 @@ def _record(
         precision=order.precision,
         seconds=trained.seconds if trained else None,
         history=trained.history if trained else [],
-        checkpoint=order.path,
+        checkpoint=checkpoint.locate(order.file_name) or order.path,
         accuracy=made.evaluation.accuracy if made else None,
         packed_bytes=made.facts.packed_bytes if made else None,
         reason=str(variant) if isinstance(variant, Exception) else "",

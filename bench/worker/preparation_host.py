@@ -94,7 +94,8 @@ def _taught(
     distillation_spec: DistillationSpec, student: nn.Module, task: Task, spec: ModelSpec, data: Split
 ) -> Distillation | None:
     """Start the student with its teacher's weights if asked to; return the loss if the teacher has a part in it."""
-    teacher, _ = checkpoint.load(checkpoint.checkpoint_folder() / distillation_spec.teacher)
+    name = distillation_spec.teacher
+    teacher, _ = checkpoint.load(checkpoint.locate(name) or checkpoint.checkpoint_folder() / name)
     teacher = spec.arrange(teacher.to(data.labels.device)).requires_grad_(False)
     if distillation_spec.initialise:
         own = student.state_dict()

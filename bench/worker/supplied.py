@@ -19,7 +19,7 @@ from bench.runtimes.convert import Material
 from bench.storage import checkpoint, packed
 from bench.tasks.dataset import Dataset
 from bench.tasks.task import TASKS
-from bench.techniques.base import Variant
+from bench.techniques.base import TECHNIQUES, Variant
 from bench.worker.messages import VariantRequest
 from bench.worker.user.model import UserEvaluation
 
@@ -78,6 +78,8 @@ class Supplied(Source):
         self._dataset = Dataset.open(request.dataset)
         spec = next(spec for spec in self._task.models if spec.name == request.model)
         self._spec = self._task.resolve(spec, self._dataset)
+        precision = checkpoint.read_header(request.checkpoint).precision
+        self.own_training = TECHNIQUES.get(request.technique).training_precision(request.device) in (None, precision)
 
     def macs(self) -> int:
         """Count them on the meta device, where nothing is computed."""

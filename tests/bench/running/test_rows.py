@@ -44,7 +44,7 @@ def subject(
 def measure(subjects: list[VariantUnderTest], settings: Settings = QUICK) -> dict[str, Row]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.running.rows.VARIANT_HOST", "tests.bench.hosts:FakeVariant")
-        measured = measure_model(subjects, settings, cores=2, bars=Bars(shown=False))
+        measured = measure_model(subjects, settings, cores=2, bars=Bars("nothing"))
     assert [row.technique for row in measured] == [subject.name for subject in subjects]
     assert all(subject.worker is None for subject in subjects), "no process is left"
     return {row.technique: row for row in measured}
