@@ -64,6 +64,7 @@ class PreparationHost:
 
     def train(self, order: TrainingSpec, dataset_path: Path, threads: int) -> Header:
         """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``."""
+        self._report(0, 1)  # it has begun; the loop speaks up after a number of steps
         torch.set_num_threads(threads)
         torch.manual_seed(order.seed)
         task = TASKS.get(order.task)

@@ -1,0 +1,157 @@
+"""In which precision weights are trained, on a CPU with bfloat16 arithmetic, on one without, and when asked by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench
+from bench.core.errors import RequestError
+from bench.core.progress import Bars
+from bench.results.isa import ISA_FLAGS, computes_bfloat16
+from bench.results.run import Machine, TrainingPrecision
+from bench.running import this_machine
+from bench.running.training_precision import preferred_precision, training_notes, training_precision
+from bench.running.weights import training_order
+from bench.storage import checkpoint
+from bench.storage.checkpoint import DataIdentity, TrainingSpec
+from bench.studies.train import train
+from bench.tasks.dataset import DataKind
+from bench.tasks.task import STANDIN_EPOCHS, TASKS
+from bench.techniques.base import TECHNIQUES
+from bench.worker.messages import DatasetSummary
+
+BFLOAT16 = ["AVX2", "AVX512F", "AVX512-BF16"]
+AVX2 = ["AVX2", "FMA", "F16C"]
+CIFAR10 = "a1b2c3d4e5f60718"
+"""A fingerprint of data that nothing is shipped for."""
+
+
+def summary(task: str, fingerprint: str = CIFAR10, kind: DataKind = "real") -> DatasetSummary:
+    specs = {spec.name: spec for spec in TASKS.get(task).models}
+    return DatasetSummary(task, Path(), DataIdentity(kind, fingerprint), 1, 1, {}, specs, {}, {}, {})
+
+
+def order(model: str, technique: str, isa: Collection[str], device: str = "cpu", **options: Any) -> TrainingSpec:
+    task, name = model.split("/")
+    dataset = options.pop("dataset", None) or summary(task)
+    return training_order(dataset, name, TECHNIQUES.get(technique), 0, device, isa, **options)
+
+
+@pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16", "bf16"])
+def test_one_instruction_set_suffices(flag: str) -> None:
+    assert computes_bfloat16([ISA_FLAGS[flag]])
+    assert not computes_bfloat16([name for name in ISA_FLAGS.values() if "BF16" not in name])
+
+
+@pytest.mark.parametrize(
+    ("model", "technique", "with_bfloat16", "without"),
+    [
+        ("cifar10/resnet8", "fp32", "bfloat16", "float32"),
+        ("cifar10/resnet8", "amp", "bfloat16", "float32"),
+        ("mnist/lab1", "fp32", "float32", "float32"),
+        ("mnist/lab1", "static-qint8", "float32", "float32"),
+        ("mnist/lab1", "amp", "bfloat16", "float32"),
+        ("mnist/lab1", "dorefa:w2a2", "bfloat16", "float32"),
+        ("mnist/lab1", "range-linear:w4", "float32", "float32"),
+    ],
+)
+def test_the_precision_follows_the_instruction_set(
+    model: str, technique: str, with_bfloat16: str, without: str
+) -> None:
+    assert order(model, technique, BFLOAT16).precision == with_bfloat16
+    assert order(model, technique, AVX2).precision == without
+
+
+@pytest.mark.parametrize(("technique", "precision"), [("fp32", "bfloat16"), ("amp", "float16"), ("bwn", "bfloat16")])
+def test_on_cuda_the_cpus_instruction_sets_do_not_matter(technique: str, precision: str) -> None:
+    assert order("cifar10/resnet8", technique, AVX2, "cuda").precision == precision
+
+
+@pytest.mark.parametrize(
+    ("preferred", "asked", "expected"),
+    [
+        ("bfloat16", "bfloat16", "bfloat16"),
+        ("bfloat16", "float32", "float32"),
+        ("float32", "bfloat16", "float32"),
+        ("float32", "float32", "float32"),
+    ],
+)
+def test_a_precision_asked_for_by_name_is_trained_on_any_cpu(
+    preferred: Any, asked: TrainingPrecision, expected: str
+) -> None:
+    assert {training_precision(preferred, "cpu", isa, asked) for isa in (BFLOAT16, AVX2)} == {expected}
+
+
+def test_where_it_deviates_the_row_says_so() -> None:
+    technique, spec = TECHNIQUES.get("amp"), TASKS.get("mnist").models[0]
+    preferred = preferred_precision(technique, spec, "cpu")
+    [note] = training_notes(preferred, order("mnist/lab1", "amp", AVX2), "auto")
+    assert "trained in float32" in note
+    assert "no bfloat16 arithmetic" in note
+    [asked] = training_notes(preferred, order("mnist/lab1", "amp", BFLOAT16, precision="float32"), "float32")
+    assert "--training-precision float32" in asked
+    assert training_notes(preferred, order("mnist/lab1", "amp", BFLOAT16), "auto") == []
+
+
+def test_amp_without_bfloat16_arithmetic_shares_the_float32_training() -> None:
+    assert order("mnist/lab1", "amp", AVX2) == order("mnist/lab1", "fp32", AVX2)
+
+
+# A stand-in
+
+
+def test_a_stand_in_takes_a_few_epochs_and_its_recipe_says_so() -> None:
+    real, standin = (
+        order("cifar10/resnet8", "fp32", BFLOAT16, dataset=summary("cifar10", kind=kind))
+        for kind in ("real", "synthetic")
+    )
+    assert (real.recipe["epochs"], standin.recipe["epochs"]) == (20, STANDIN_EPOCHS)
+    assert real.recipe_hash != standin.recipe_hash
+    asked = order("cifar10/resnet8", "fp32", BFLOAT16, dataset=summary("cifar10", kind="synthetic"), epochs=9)
+    assert asked.recipe["epochs"] == 9
+    short = order("mnist/lab1", "fp32", BFLOAT16, dataset=summary("mnist", kind="synthetic"))
+    assert short.recipe["epochs"] == 2
+
+
+# The whole way
+
+
+QUICK: dict[str, Any] = {"data": "synthetic", "progress": False, "epochs": 1}
+
+
+@pytest.fixture
+def avx2(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    describe = this_machine.describe
+
+    def described(bars: Bars) -> Machine:
+        return describe(bars).model_copy(update={"isa": AVX2})
+
+    monkeypatch.setattr(this_machine, "describe", described)
+    monkeypatch.setenv("QUANTBENCH_CACHE", str(tmp_path))
+
+
+@pytest.mark.usefixtures("avx2")
+def test_a_run_without_bfloat16_arithmetic() -> None:
+    done = bench.run(models="mnist/lab1", techniques="amp", batch_sizes=2, runs=1, precision=0.9, **QUICK)
+    fp32, amp = done.rows
+    assert [training.precision for training in done.trainings] == ["float32"]
+    assert any("trained in float32" in note for note in amp.notes)
+    assert any("not trained under autocast" in note for note in amp.notes)
+    assert not any("trained in" in note for note in fp32.notes)
+    assert amp.dtype == "bfloat16"
+
+
+@pytest.mark.usefixtures("avx2")
+def test_a_training_without_bfloat16_arithmetic() -> None:
+    assert [each.precision for each in train("mnist/lab1", ["bwn"], **QUICK)] == ["float32"]
+    [asked] = train("mnist/lab1", ["bwn"], training_precision="bfloat16", retrain=True, **QUICK)
+    assert asked.precision == checkpoint.read_header(asked.checkpoint).precision == "bfloat16"
+
+
+def test_a_precision_that_there_is_none_of_is_refused() -> None:
+    with pytest.raises(RequestError, match="--training-precision int8 is none of auto, float32, bfloat16"):
+        train("mnist/lab1", training_precision="int8", **QUICK)  # type: ignore[arg-type]
