@@ -155,3 +155,78 @@ def test_a_training_without_bfloat16_arithmetic() -> None:
 def test_a_precision_that_there_is_none_of_is_refused() -> None:
     with pytest.raises(RequestError, match="--training-precision int8 is none of auto, float32, bfloat16"):
         train("mnist/lab1", training_precision="int8", **QUICK)  # type: ignore[arg-type]
+
+
+# What comes with the package
+
+REAL_CIFAR10 = "84a8921534ec82c7"
+
+
+@pytest.fixture
+def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("QUANTBENCH_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def resnet8(isa: Collection[str], technique: str = "fp32", **options: Any) -> TrainingSpec:
+    return order("cifar10/resnet8", technique, isa, dataset=summary("cifar10", REAL_CIFAR10), **options)
+
+
+@pytest.mark.usefixtures("empty_cache")
+@pytest.mark.parametrize("isa", [BFLOAT16, AVX2])
+@pytest.mark.parametrize("technique", ["fp32", "amp", "static-qint8"])
+def test_the_shipped_resnet8_is_found_on_every_cpu(isa: list[str], technique: str) -> None:
+    wanted = resnet8(isa, technique)
+    path = checkpoint.locate(wanted.file_name)
+    assert path is not None
+    assert path.parent == checkpoint.SHIPPED
+    assert checkpoint.read_header(path, wanted).recipe_hash == wanted.recipe_hash == "4d249d3e965c"
+    [note] = training_notes("bfloat16", wanted, "auto")
+    assert "come with quantbench" in note
+    assert "bfloat16" in note
+
+
+@pytest.mark.usefixtures("empty_cache")
+@pytest.mark.parametrize(
+    "options",
+    [{"retrain": True}, {"precision": "float32"}, {"epochs": 3}, {"technique": "dorefa:w2a2"}],
+)
+def test_the_shipped_weights_are_not_taken_for_others(options: dict[str, Any]) -> None:
+    wanted = resnet8(AVX2, **options)
+    assert wanted.precision == "float32"
+    assert checkpoint.locate(wanted.file_name) is None
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_other_data_are_trained_on() -> None:
+    assert checkpoint.locate(order("cifar10/resnet8", "fp32", BFLOAT16).file_name) is None
+
+
+def test_weights_of_the_cache_come_first(empty_cache: Path) -> None:
+    shipped, trained_here = resnet8(AVX2), resnet8(AVX2, retrain=True)
+    for wanted in (shipped, trained_here):
+        wanted.path.parent.mkdir(exist_ok=True)
+        wanted.path.touch()
+        found = checkpoint.locate(wanted.file_name)
+        assert found == wanted.path
+        assert found.is_relative_to(empty_cache)
+    assert resnet8(AVX2) == trained_here
+
+
+def test_every_shipped_checkpoint_is_whole_and_is_told_of() -> None:
+    names = {path.name for path in checkpoint.SHIPPED.iterdir()}
+    told_of = (checkpoint.SHIPPED / "README.md").read_text(encoding="utf-8")
+    checkpoints = sorted(name for name in names if name.endswith(".safetensors"))
+    assert names == {"README.md", "training.json", *checkpoints}
+    for name in checkpoints:
+        _, header = checkpoint.load(checkpoint.SHIPPED / name)
+        assert header.file_name == name
+        assert f"`{name}`" in told_of
+
+
+def test_the_identity_of_a_committed_training_is_as_it_was() -> None:
+    [path] = (Path(__file__).parents[3] / "reports/resnet20").glob("*.safetensors")
+    dataset = summary("cifar10", REAL_CIFAR10)
+    wanted = training_order(dataset, "resnet20", TECHNIQUES.get("fp32"), 0, "cpu", BFLOAT16, epochs=60)
+    assert wanted.file_name == path.name
+    assert checkpoint.read_header(path, wanted).recipe_hash == wanted.recipe_hash
