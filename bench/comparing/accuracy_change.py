@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.core.units import percent
+from bench.core.variant_key import VariantKey
 from bench.results.change import Change, ChangeWord
 from bench.results.run import Accuracy, Row
 from bench.results.verdict import p_text
@@ -25,7 +26,7 @@ ADVICE = "judge both runs on more examples"
 class _Pair:
     """One row's accuracies of known numbers of examples."""
 
-    technique: str
+    variant: VariantKey
     before: Accuracy
     after: Accuracy
     unpaired: tuple[int, int] | None
@@ -55,7 +56,7 @@ class _Pair:
 def accuracy_changes(model: str, rows: Sequence[tuple[Row, Row]]) -> Iterator[Change]:
     """Judge the accuracies of a model's rows, those of known numbers of examples as one family."""
     pairs = [
-        _Pair(after.technique, before.accuracy, after.accuracy, _unpaired(before, after))
+        _Pair(after.key, before.accuracy, after.accuracy, _unpaired(before, after))
         for before, after in rows
         if before.accuracy is not None and after.accuracy is not None
     ]
@@ -66,7 +67,7 @@ def accuracy_changes(model: str, rows: Sequence[tuple[Row, Row]]) -> Iterator[Ch
         if before_row.accuracy is None or after_row.accuracy is None:
             was, now = before_row.share_right, after_row.share_right
             if was is not None and now is not None:
-                yield _of_shares(model, after_row.technique, was, now)
+                yield _of_shares(model, after_row.key, was, now)
 
 
 def _unpaired(before: Row, after: Row) -> tuple[int, int] | None:
@@ -82,7 +83,7 @@ def _of_counts(model: str, pair: _Pair, adjusted: float, level: float) -> Change
     word: ChangeWord = "no difference detected" if adjusted >= ALPHA else "better" if found.value > 0 else "worse"
     change = Change(
         model=model,
-        technique=pair.technique,
+        variant=pair.variant,
         quantity="accuracy",
         before=before.correct / before.total,
         after=after.correct / after.total,
@@ -110,10 +111,10 @@ def _of_counts(model: str, pair: _Pair, adjusted: float, level: float) -> Change
     return change.model_copy(update={"sentence": sentence})
 
 
-def _of_shares(model: str, technique: str, was: float, now: float) -> Change:
+def _of_shares(model: str, variant: VariantKey, was: float, now: float) -> Change:
     change = Change(
         model=model,
-        technique=technique,
+        variant=variant,
         quantity="accuracy",
         before=was,
         after=now,

@@ -158,7 +158,7 @@ def _notes(run: Run) -> list[Block]:
     holders: dict[str, list[str]] = {}
     for row in run.rows:
         for note in row.notes:
-            holders.setdefault(f"`{row.technique}`: {note}", []).append(row.full_model)
+            holders.setdefault(f"`{row.key}`: {note}", []).append(row.full_model)
     items = [(f"{note} ({', '.join(dict.fromkeys(names))})", ()) for note, names in holders.items()]
     return [Listing(items)] if items else []
 

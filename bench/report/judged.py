@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.core.units import ratio
-from bench.results.run import BASELINE, Data, Row, Run, Speedup
+from bench.core.variant_key import BASELINE
+from bench.results.run import Data, Row, Run, Speedup
 from bench.results.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
 from bench.stats.times import ALPHA, MIN_ROUNDS, LogRatio, change, holm
 
@@ -35,7 +36,7 @@ class Judged:
     @property
     def name(self) -> str:
         """Name the row, in markdown."""
-        return f"{self.model} `{self.row.technique}`"
+        return f"{self.model} `{self.row.key}`"
 
     @property
     def int8(self) -> bool:
@@ -66,7 +67,7 @@ def judge(run: Run) -> list[Judged]:
     found = []
     for data in run.data:
         rows = run.rows_of(data.task)
-        baselines = {row.model: row for row in rows if row.technique == BASELINE}
+        baselines = {row.model: row for row in rows if row.key == BASELINE}
         speeds = {size: latency_verdicts(rows, size) for size in run.settings.batch_sizes}
         for position, (row, accuracy) in enumerate(zip(rows, accuracy_verdicts(rows), strict=True)):
             speed = {size: given[position] for size, given in speeds.items()}
@@ -79,7 +80,7 @@ def judge(run: Run) -> list[Judged]:
                     accuracy if accuracy.word != NOT_COMPARABLE else None,
                 )
             )
-    return [each for each in found if each.row.technique != BASELINE]
+    return [each for each in found if each.row.key != BASELINE]
 
 
 def signed(each: Judged) -> str:

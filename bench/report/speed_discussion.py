@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bench.core.units import counted, megabytes, percent, seconds
+from bench.core.variant_key import BASELINE
 from bench.report.judged import FASTER, SLOWER, Judged, apart, figures, log_speedup
 from bench.results.isa import computes_bfloat16
-from bench.results.run import BASELINE, Run
+from bench.results.run import Run
 from bench.results.verdict import UNDECIDED
 from bench.stats.proportions import two_shares
 from bench.stats.times import ALPHA, LogRatio, holm, mean_std
@@ -84,8 +85,8 @@ def _lacking(run: Run, each: Judged) -> list[str]:
 def slower_elsewhere(run: Run, rows: list[Judged]) -> list[str]:
     """Say of each other technique how often it lost to fp32, where most, and why that is likely."""
     sentences = []
-    for technique in dict.fromkeys(each.row.technique for each in rows if not each.int8):
-        timed = [(each, size) for each in rows if each.row.technique == technique for size in each.speed]
+    for technique in dict.fromkeys(each.row.key for each in rows if not each.int8):
+        timed = [(each, size) for each in rows if each.row.key == technique for size in each.speed]
         slower = [(each, size) for each, size in timed if each.speed[size].word == SLOWER]
         if not slower:
             continue
@@ -119,7 +120,7 @@ def dynamic_or_static(rows: list[Judged]) -> list[str]:
                     f"{figures(ahead.speedup(size))} against {figures(behind.speedup(size))} at batch {size}"
                     for size in sizes
                 )
-                sentences.append(f"{ahead.name} is ahead of `{behind.row.technique}`: {each}{_layers(ahead, behind)}.")
+                sentences.append(f"{ahead.name} is ahead of `{behind.row.key}`: {each}{_layers(ahead, behind)}.")
     by_model = {pair[0].model: " and ".join(str(size) for of, size in rest if of is pair) for pair in pairs}
     if where := ", ".join(f"{model} at batch {sizes}" for model, sizes in by_model.items() if sizes):
         sentences.append(f"Neither is called ahead where that might be chance (p ≥ {ALPHA:g}): {where}.")
@@ -150,7 +151,7 @@ def _agreements(pairs: list[tuple[Judged, Judged]]) -> list[str]:
             shares = [(one[0] / one[1], dynamic), (other[0] / other[1], static)]
             (most, closer), (least, farther) = sorted(shares, key=lambda found: -found[0])
             answers = f"{percent(most)} of the examples as {BASELINE} does"
-            sentences.append(f"{closer.name} answers {answers}, `{farther.row.technique}` {percent(least)}.")
+            sentences.append(f"{closer.name} answers {answers}, `{farther.row.key}` {percent(least)}.")
     return sentences
 
 
@@ -161,10 +162,8 @@ def batch_sizes(rows: list[Judged]) -> list[str]:
     differs = apart(
         [(log_speedup(each.speedup(min(each.speed))), log_speedup(each.speedup(max(each.speed)))) for each in several]
     )
-    for technique in dict.fromkeys(each.row.technique for each in rows):
-        timed = [
-            (each, differ) for each, differ in zip(several, differs, strict=True) if each.row.technique == technique
-        ]
+    for technique in dict.fromkeys(each.row.key for each in rows):
+        timed = [(each, differ) for each, differ in zip(several, differs, strict=True) if each.row.key == technique]
         moved = [each for each, differ in timed if differ]
         up = sorted((each for each in moved if _growth(each) > 1), key=_growth, reverse=True)
         down = sorted((each for each in moved if _growth(each) < 1), key=_growth)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from bench.results.run import Record
+from bench.results.variant_field import VariantField
 
 Quantity = Literal["latency", "accuracy", "size", "packed", "params", "memory"]
 ChangeWord = Literal[
@@ -26,7 +27,7 @@ class Change(Record):
 
     model: str
     """As ``task/model``."""
-    technique: str
+    variant: VariantField
     quantity: Quantity
     batch_size: int | None = None
     """Of a latency."""
@@ -58,7 +59,7 @@ class Change(Record):
     @property
     def row(self) -> str:
         """The row's name."""
-        return f"`{self.model}` `{self.technique}`"
+        return f"`{self.model}` `{self.variant}`"
 
     @property
     def figure(self) -> str:
@@ -74,7 +75,7 @@ class Missing(Record):
     """A row, or one figure of a row, that only one of two runs has."""
 
     model: str
-    technique: str
+    variant: VariantField
     quantity: Quantity | None = None
     """``None`` for the whole row."""
     batch_size: int | None = None

@@ -5,7 +5,7 @@
 | 1 | 0.1.0 | first |
 | 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
 | 3 | 0.4.0 | a reference workload; which answers are right; users' own models; pytest-benchmark's rounds; simulations |
-| 4 | 1.0.0 | `references` and `relative_latency` were called `yardsticks` and `pace`; `training_precision` |
+| 4 | 1.0.0 | `references` and `relative_latency` were called `yardsticks` and `pace` |
 
 Versions 2 and 3 are read too: what they lack is optional.
 
@@ -21,7 +21,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from bench.core.variant_key import EAGER, VariantKey
 from bench.stats.times import Interval, LogRatio, Ratio, half_width, log_ratio_of, quiet_time
+from bench.tasks.policy import TrainingPrecision
 
 SCHEMA_VERSION: Final = 4
 READABLE: Final = (2, 3, 4)
@@ -29,12 +31,6 @@ READABLE: Final = (2, 3, 4)
 Status = Literal["ok", "unsupported", "failed", "noisy"]
 """``noisy``: measured, but a speed-up is not known as precisely as was asked; ``unsupported``: cannot be had here, for
 a stated reason."""
-
-BASELINE = "fp32"
-"""The technique that speed-ups and sizes are held against."""
-TrainingPrecision = Literal["auto", "float32", "bfloat16"]
-"""What may be asked for: ``bfloat16`` trains under autocast on any CPU what the recipes train so, ``float32`` on none;
-``auto`` follows the CPU's instruction sets."""
 
 
 Version = Annotated[Literal[4], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
@@ -289,7 +285,7 @@ class Row(Record):
     task: str
     model: str
     technique: str
-    runtime: str = "eager"
+    runtime: str = EAGER
     scheme: str
     """The lab's Q: how it was quantized."""
     dtype: str
@@ -340,6 +336,11 @@ class Row(Record):
             if counts != (int.from_bytes(self.right, "big").bit_count(), len(self.right)):
                 raise ValueError("right holds other answers than accuracy counts")
         return self
+
+    @property
+    def key(self) -> VariantKey:
+        """What tells the row from the others of its model."""
+        return VariantKey(self.technique, self.runtime)
 
     @property
     def full_model(self) -> str:

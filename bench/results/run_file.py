@@ -51,7 +51,7 @@ def load(path: Path) -> Run:
         )
     if version not in READABLE:
         raise RunFileError(
-            f"{path} has schema version {version!r} and this quantbench reads {' and '.join(map(str, READABLE))}; "
+            f"{path} has schema version {version!r} and this quantbench reads {READABLE[0]} to {READABLE[-1]}; "
             f"render it with the version that wrote it, or measure again."
         )
     try:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.core.units import percent
-from bench.results.run import BASELINE, Row, Speedup
+from bench.core.variant_key import BASELINE
+from bench.results.run import Row, Speedup
 from bench.stats.times import ALPHA, holm
 
 Word = Literal["faster", "slower", "better", "worse", "no difference detected", "not comparable"]
@@ -74,7 +75,7 @@ def _accuracy(row: Row, adjusted_p: float) -> Verdict:
 
 
 def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_size: int | None = None) -> str:
-    if row.technique == BASELINE:
+    if row.key == BASELINE:
         return f"it is {BASELINE} itself"
     if value is not None and not value.n:
         return f"at batch {batch_size}: not comparable, its rounds are not paired with {BASELINE}'s"
@@ -85,7 +86,7 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
     if row.simulated and batch_size is not None:
         return "latency: not comparable, float32 kernels simulate what low precision would compute"
     for other in rows:
-        of_baseline = (other.task, other.model, other.technique) == (row.task, row.model, BASELINE)
+        of_baseline = (other.task, other.model, other.key) == (row.task, row.model, BASELINE)
         if of_baseline and batch_size in other.latency:
             return f"at batch {batch_size}: not comparable, its rounds were not kept"
     return f"not comparable, {BASELINE} was not measured"
@@ -94,7 +95,7 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
 def _why_unjudged(row: Row, rows: Sequence[Row]) -> str | None:
     """Return why nothing is said of the accuracy, though both rows were measured: single answers are not known."""
     measured = {each.technique for each in rows if each.model == row.model and each.measured}
-    if row.technique == BASELINE or not {row.technique, BASELINE} <= measured:
+    if row.key == BASELINE or not {row.key, BASELINE} <= measured:
         return None
     if row.share_right is None:
         return "accuracy: not comparable, nothing was given to evaluate it with"

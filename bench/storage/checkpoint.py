@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import safetensors
-from pydantic import ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from bench.core.errors import CheckpointError
 from bench.results.run import Record
 from bench.tasks.dataset import DataKind
-from bench.tasks.source import cache_folder
 from bench.tasks.task import ModelSpec, Precision
 from bench.techniques.base import TECHNIQUES
 
@@ -29,8 +28,6 @@ WAY_OUT = "delete the file, and its model is trained anew"
 """Of a checkpoint in the cache."""
 DIGEST = "sha256"
 """Of the tensors' digest, beside it: a flipped bit in the weights would otherwise show as a worse model."""
-SHIPPED = Path(__file__).with_name("shipped")
-"""Checkpoints that come with the package; its README.md says how they were trained."""
 
 
 class DataIdentity(NamedTuple):
@@ -53,7 +50,7 @@ class DistillationSpec(Record):
 
 
 class TrainingSpec(Record):
-    """A checkpoint that is wanted: what decides its weights, up to the order of sums that threads change."""
+    """A training: what decides the weights, up to the order of sums, which threads change."""
 
     task: str
     model: str
@@ -67,32 +64,31 @@ class TrainingSpec(Record):
     data_fingerprint: str
     technique: str = ""
     """What took part in the training, such as ``dorefa:w2a2``; empty for a plain one."""
-    distillation_spec: DistillationSpec | None = None
+    distillation_spec: DistillationSpec | None = Field(default=None, alias="teaching")
+    """What a teacher had a part in it; the alias is the name that the hash is made with."""
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    def __hash__(self) -> int:
+        return hash(self.recipe_hash)
 
     @property
     def recipe_hash(self) -> str:
-        """SHA-256 over the fields of an order, first 12 hex digits."""
+        """SHA-256 over the fields that decide the weights, first 12 hex digits."""
         # Without defaults: fields that came later do not rename what was trained before.
-        fields = self.model_dump(include=set(TrainingSpec.model_fields), exclude_defaults=True)
+        fields = self.model_dump(include=set(TrainingSpec.model_fields), exclude_defaults=True, by_alias=True)
         canonical = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     @property
-    def file_name(self) -> str:
-        """What such a checkpoint is called, wherever it lies."""
+    def name(self) -> str:
+        """What its checkpoint is called; the hash at its end decides."""
         words = [self.task, self.model, *filter(None, [re.sub("[^a-z0-9]+", "-", self.technique)])]
-        name = "-".join([*words, self.precision, self.data_kind, f"seed{self.seed}", self.recipe_hash])
-        return f"{name}.safetensors"
+        return "-".join([*words, self.precision, self.data_kind, f"seed{self.seed}", self.recipe_hash])
 
     @property
-    def path(self) -> Path:
-        """Where such a checkpoint lies in the cache."""
-        return checkpoint_folder() / self.file_name
-
-    @property
-    def unfinished(self) -> Path:
-        """Where the state of its training lies until it is finished."""
-        return self.path.with_suffix(".training")
+    def file_name(self) -> str:
+        """The name of its checkpoint, wherever that lies."""
+        return f"{self.name}.safetensors"
 
 
 class EpochRecord(Record):
@@ -105,7 +101,7 @@ class EpochRecord(Record):
 
 
 class Header(TrainingSpec):
-    """The order that was carried out, and what came of it."""
+    """The training that was carried out, and what came of it."""
 
     format: Literal[1] = 1
     vocabulary: list[str]
@@ -118,23 +114,7 @@ class Header(TrainingSpec):
     torch: str
 
 
-def checkpoint_folder() -> Path:
-    """Return where checkpoints are kept."""
-    return cache_folder() / "checkpoints"
-
-
-def locate(file_name: str) -> Path | None:
-    """Return where a checkpoint is: in the cache, else among those that are shipped; ``None`` if it is in neither."""
-    places = (folder / file_name for folder in (checkpoint_folder(), SHIPPED))
-    return next((path for path in places if path.exists()), None)
-
-
-def is_shipped(order: TrainingSpec) -> bool:
-    """Return whether the checkpoint comes with the package."""
-    return (SHIPPED / order.file_name).exists()
-
-
-def order(
+def training_spec(
     task: str,
     spec: ModelSpec,
     data: DataIdentity,
@@ -144,7 +124,7 @@ def order(
     technique: str = "",
     distillation_spec: DistillationSpec | None = None,
 ) -> TrainingSpec:
-    """Return the order for the weights of a resolved ``spec``, trained with ``technique`` and a teacher taking part."""
+    """Return what decides the weights of a resolved ``spec``, trained with ``technique`` and a teacher taking part."""
     return TrainingSpec.model_validate(
         {
             "task": task,
@@ -172,7 +152,7 @@ def save(path: Path, network: nn.Module, header: Header) -> None:
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         safetensors.torch.save_file(
-            tensors, temporary, metadata={KEY: header.model_dump_json(), DIGEST: digest(tensors)}
+            tensors, temporary, metadata={KEY: header.model_dump_json(by_alias=True), DIGEST: digest(tensors)}
         )
         temporary.replace(path)
     finally:
@@ -188,7 +168,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return hasher.hexdigest()
 
 
-def read_header(path: Path, wanted: TrainingSpec | None = None, way_out: str = WAY_OUT) -> Header:
+def read_header(path: Path, asked: TrainingSpec | None = None, way_out: str = WAY_OUT) -> Header:
     """Read the header alone; raises ``CheckpointError`` if the file is damaged, foreign or not what is ``wanted``."""
     try:
         with path.open("rb"):  # safetensors gives no true cause where this fails
@@ -208,12 +188,12 @@ def read_header(path: Path, wanted: TrainingSpec | None = None, way_out: str = W
         raise CheckpointError(
             f"the checkpoint {path} has a header this version cannot read ({first['loc']}: {first['msg']}); {way_out}."
         ) from error
-    if wanted is not None:
+    if asked is not None:
         for name in TrainingSpec.model_fields:
-            found, expected = getattr(header, name), getattr(wanted, name)
-            if found != expected:
+            stored, expected = getattr(header, name), getattr(asked, name)
+            if stored != expected:
                 raise CheckpointError(
-                    f"the checkpoint {path} is of another {name.replace('_', ' ')} ({found!r}, not {expected!r}); "
+                    f"the checkpoint {path} is of another {name.replace('_', ' ')} ({stored!r}, not {expected!r}); "
                     f"{way_out}."
                 )
     return header

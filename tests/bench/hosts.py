@@ -85,9 +85,9 @@ class FakeVariant:
         self._blocks = 0
 
     def build(self, request: VariantRequest) -> VariantFacts:
-        self._plant, self._technique = request.engine, request.technique
+        self._plant, self._technique = request.engine, request.key.technique
         self._go_wrong("build")
-        marker = request.packed.with_name(f"{request.technique} was built")
+        marker = request.packed.with_name(f"{request.key.technique} was built")
         if self._plant.startswith("build again"):
             self._go_wrong("build again" if marker.exists() else "")
             marker.touch()
@@ -107,7 +107,7 @@ class FakeVariant:
         )
 
     def reload(self, request: VariantRequest) -> str:
-        self._plant, self._technique = request.engine, request.technique
+        self._plant, self._technique = request.engine, request.key.technique
         self._go_wrong("reload")
         if self._plant == "reload: damaged":
             raise CheckpointError("the packed file is damaged; pack the variant anew")
@@ -155,7 +155,7 @@ class FakeVariant:
 
 
 class FakeReference:
-    """Stands in for ``bench.worker.reference_host.YardstickHost``; takes half a millisecond a call.
+    """Stands in for ``bench.worker.reference_host.ReferenceHost``; takes half a millisecond a call.
 
     What its device is called goes wrong: the step in which its process dies; ``once FILE``, the first time alone.
     """

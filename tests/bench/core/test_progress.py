@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bench.core import progress
 from bench.core.progress import Bars, wanted
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("bench.core.progress.time.monotonic", lambda: now[0])
     return now
 
 

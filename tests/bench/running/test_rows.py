@@ -8,12 +8,13 @@ import pytest
 
 from bench.core.errors import CheckpointError, RequestError, UnsupportedError
 from bench.core.progress import Bars
+from bench.core.variant_key import VariantKey
 from bench.measuring.latency.rounds import BASE_ROUNDS
 from bench.results.run import Row, Settings
-from bench.running.measurement import VariantUnderTest
 from bench.running.rows import measure_model
+from bench.running.variant_under_test import VariantUnderTest
 from bench.techniques.base import TECHNIQUES
-from bench.worker.messages import VariantRequest
+from bench.worker.messages import TaskModel, VariantRequest
 from tests.bench.examples import SETTINGS
 
 QUICK = SETTINGS.model_copy(update={"timeout_s": 60.0, "pinned_cores": []})
@@ -21,16 +22,13 @@ IMPATIENT = QUICK.model_copy(update={"timeout_s": 0.5})
 FP32, PLANTED, OTHER = "fp32", "bf16", "dynamic-qint8"
 
 
-def subject(
+def variant(
     folder: Path, technique: str, plant: str = "none", unsupported_reason: Exception | None = None
 ) -> VariantUnderTest:
     """Return a variant that a fake host makes, in which ``plant`` goes wrong."""
     request = VariantRequest(
-        task="mnist",
-        model="lab1",
-        technique=technique,
-        dataset=Path("unused"),
-        checkpoint=Path("unused"),
+        key=VariantKey(technique),
+        workload=TaskModel("mnist", "lab1", dataset=Path("unused"), checkpoint=Path("unused")),
         packed=folder / f"{technique}.packed",
         device="cpu",
         engine=plant,
@@ -41,18 +39,18 @@ def subject(
     return VariantUnderTest(TECHNIQUES.get(technique), request, unsupported_reason)
 
 
-def measure(subjects: list[VariantUnderTest], settings: Settings = QUICK) -> dict[str, Row]:
+def measure(variants: list[VariantUnderTest], settings: Settings = QUICK) -> dict[str, Row]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.running.rows.VARIANT_HOST", "tests.bench.hosts:FakeVariant")
-        measured = measure_model(subjects, settings, cores=2, bars=Bars("nothing"))
-    assert [row.technique for row in measured] == [subject.name for subject in subjects]
-    assert all(subject.worker is None for subject in subjects), "no process is left"
+        measured = measure_model(variants, settings, cores=2, bars=Bars("nothing"))
+    assert [row.technique for row in measured] == [variant.key.technique for variant in variants]
+    assert all(variant.worker is None for variant in variants), "no process is left"
     return {row.technique: row for row in measured}
 
 
 def measure_with(folder: Path, plant: str, settings: Settings = QUICK, other: str = "none") -> Row:
     """Return the row in which ``plant`` went wrong, having checked that the rows beside it stand."""
-    rows = measure([subject(folder, FP32), subject(folder, PLANTED, plant), subject(folder, OTHER, other)], settings)
+    rows = measure([variant(folder, FP32), variant(folder, PLANTED, plant), variant(folder, OTHER, other)], settings)
     for name in (FP32, OTHER):
         row = rows[name]
         assert (row.status, row.reason) == ("ok", "")
@@ -84,7 +82,7 @@ def test_a_variant_that_behaves_has_everything(tmp_path: Path) -> None:
 
 
 def test_the_baseline_has_no_speedup_over_itself(tmp_path: Path) -> None:
-    row = measure([subject(tmp_path, FP32)])[FP32]
+    row = measure([variant(tmp_path, FP32)])[FP32]
     assert row.latency.keys() == {1, 64}
     assert not row.speedup
     assert row.agreement is None
@@ -183,7 +181,7 @@ def test_a_packed_file_that_is_not_the_variant_has_no_size(tmp_path: Path, plant
 
 
 def test_packed_files_are_deleted(tmp_path: Path) -> None:
-    one = subject(tmp_path, FP32)
+    one = variant(tmp_path, FP32)
     one.request.packed.write_bytes(b"packed")
     measure([one])
     assert not list(tmp_path.iterdir())
@@ -191,7 +189,7 @@ def test_packed_files_are_deleted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("plant", ["build: die SIGSEGV", "time: stumble", "time: hang"])
 def test_without_a_baseline_the_others_have_latencies_and_no_speedup(tmp_path: Path, plant: str) -> None:
-    rows = measure([subject(tmp_path, FP32, plant), subject(tmp_path, OTHER)], IMPATIENT)
+    rows = measure([variant(tmp_path, FP32, plant), variant(tmp_path, OTHER)], IMPATIENT)
     assert rows[FP32].status == "failed"
     assert rows[OTHER].status == "ok"
     assert rows[OTHER].latency.keys() == {1, 64}
@@ -199,7 +197,7 @@ def test_without_a_baseline_the_others_have_latencies_and_no_speedup(tmp_path: P
 
 
 def test_every_variant_may_fail(tmp_path: Path) -> None:
-    rows = measure([subject(tmp_path, name, "build: die SIGSEGV") for name in (FP32, OTHER)])
+    rows = measure([variant(tmp_path, name, "build: die SIGSEGV") for name in (FP32, OTHER)])
     assert [row.status for row in rows.values()] == ["failed", "failed"]
 
 
@@ -208,7 +206,7 @@ def test_every_variant_may_fail(tmp_path: Path) -> None:
     [(UnsupportedError("there is no engine; try another"), "unsupported"), (ValueError("the loss is nan"), "failed")],
 )
 def test_what_is_known_not_to_work_is_not_tried(tmp_path: Path, unsupported_reason: Exception, status: str) -> None:
-    rows = measure([subject(tmp_path, FP32), subject(tmp_path, OTHER, "build: die SIGSEGV", unsupported_reason)])
+    rows = measure([variant(tmp_path, FP32), variant(tmp_path, OTHER, "build: die SIGSEGV", unsupported_reason)])
     assert (rows[OTHER].status, rows[OTHER].reason) == (status, str(unsupported_reason))
 
 
@@ -219,7 +217,7 @@ def test_a_variant_that_refuses_is_unsupported(tmp_path: Path) -> None:
 
 def test_a_damaged_checkpoint_concerns_all_and_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
-        measure([subject(tmp_path, FP32, unsupported_reason=CheckpointError("it is damaged"))])
+        measure([variant(tmp_path, FP32, unsupported_reason=CheckpointError("it is damaged"))])
 
 
 def test_a_warm_up_that_did_not_settle_is_noted(tmp_path: Path) -> None:
@@ -239,7 +237,7 @@ def test_a_long_budget_goes_on_in_fresh_processes(tmp_path: Path, plant: str, mo
     """From the packed file or, if that is not the same, built anew."""
     monkeypatch.setattr("bench.measuring.latency.rounds.START_S", 0.1)
     patient = QUICK.model_copy(update={"budget_s": 3.0, "precision": 1e-9})
-    rows = measure([subject(tmp_path, FP32), subject(tmp_path, PLANTED, plant)], patient)
+    rows = measure([variant(tmp_path, FP32), variant(tmp_path, PLANTED, plant)], patient)
     for latency in rows[PLANTED].latency.values():
         assert latency.starts == sorted(latency.starts)
         assert latency.starts[0] == 0
@@ -253,7 +251,7 @@ def test_a_process_that_cannot_be_started_again_is_a_failed_row_that_keeps_its_l
 ) -> None:
     monkeypatch.setattr("bench.measuring.latency.rounds.START_S", 0.2)
     patient = QUICK.model_copy(update={"budget_s": 1.5, "precision": 1e-9})
-    rows = measure([subject(tmp_path, FP32), subject(tmp_path, PLANTED, "build again: stumble")], patient)
+    rows = measure([variant(tmp_path, FP32), variant(tmp_path, PLANTED, "build again: stumble")], patient)
     assert (rows[FP32].status, rows[PLANTED].status) == ("ok", "failed")
     assert "ZeroDivisionError" in rows[PLANTED].reason
     assert rows[PLANTED].latency.keys() == {1, 64}
@@ -262,4 +260,4 @@ def test_a_process_that_cannot_be_started_again_is_a_failed_row_that_keeps_its_l
 def test_a_budget_that_does_not_last_for_a_round_of_each_run_is_refused(tmp_path: Path) -> None:
     hurried = QUICK.model_copy(update={"budget_s": 1e-6})
     with pytest.raises(RequestError, match=r"--budget 1e-06 is too short for mnist/lab1: .*; give \d+\.\d or more\."):
-        measure([subject(tmp_path, FP32), subject(tmp_path, OTHER)], hurried)
+        measure([variant(tmp_path, FP32), variant(tmp_path, OTHER)], hurried)

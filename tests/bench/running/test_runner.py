@@ -19,7 +19,7 @@ from bench.core.errors import CheckpointError, DataError, RequestError, RunFileE
 from bench.measuring.latency.rounds import BASE_ROUNDS
 from bench.results import run_file
 from bench.results.run import Run, Settings
-from bench.running import rows, runner, weights
+from bench.running import execute, rows, task_models, weights
 from bench.storage.checkpoint import Header, TrainingSpec
 from bench.tasks.source import cache_folder
 
@@ -132,14 +132,14 @@ def test_real_data_that_are_not_there_stop_the_run_with_a_sentence(tmp_path: Pat
 def test_a_training_that_fails_is_the_row_of_those_who_wait_for_it(
     monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:
-    def load_or_train(orders: Sequence[TrainingSpec], *rest: Any) -> list[Header | Exception]:
-        headers = weights.load_or_train(orders, *rest)
-        return [
-            TrainingError("the loss is nan") if getattr(header, "precision", None) == "bfloat16" else header
-            for header in headers
-        ]
+    def load_or_train(*arguments: Any, **options: Any) -> dict[TrainingSpec, Header | Exception]:
+        headers = weights.load_or_train(*arguments, **options)
+        return {
+            training: TrainingError("the loss is nan") if training.precision == "bfloat16" else header
+            for training, header in headers.items()
+        }
 
-    monkeypatch.setattr(runner, "load_or_train", load_or_train)
+    monkeypatch.setattr(task_models, "load_or_train", load_or_train)
     run_without_amp = run(None)
     assert [(row.technique, row.status) for row in run_without_amp.rows] == [
         ("fp32", "ok"),
@@ -173,7 +173,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
 ) -> None:
     models = ["mnist/lab1", "sst2/lab2"]
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "measure_model", interrupt(at=2, by=raise_interrupt))
+        patch.setattr(execute, "measure_model", interrupt(at=2, by=raise_interrupt))
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, models=models)
     stopped = bench.load_run(tmp_path / "run.json")
@@ -205,7 +205,7 @@ def hurry(at: int) -> Callable[..., object]:
 def test_a_budget_too_short_for_a_model_keeps_the_rows_of_those_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:
-    monkeypatch.setattr(runner, "measure_model", hurry(at=2))
+    monkeypatch.setattr(execute, "measure_model", hurry(at=2))
     with pytest.raises(RequestError, match=r"--budget 1e-06 is too short for sst2/lab2: .* give \d+\.\d or more\."):
         run(tmp_path, models=["mnist/lab1", "sst2/lab2"], techniques=["fp32"])
     kept = bench.load_run(tmp_path / "run.json")
@@ -243,10 +243,11 @@ def test_an_interrupted_run_does_not_go_on_with_other_data(tmp_path: Path, finis
 def test_a_signal_leaves_valid_rows_and_one_sentence(tmp_path: Path, number: int, code: int, finished: Run) -> None:
     script = (
         "import os, sys\n"
-        "from bench import cli, runner\n"
+        "from bench.cli import main\n"
+        "from bench.running import execute\n"
         "from tests.bench.running.test_runner import interrupt\n"
-        f"runner.measure_model = interrupt(at=2, by=lambda: os.kill(os.getpid(), {int(number)}))\n"
-        "cli.main()\n"
+        f"execute.measure_model = interrupt(at=2, by=lambda: os.kill(os.getpid(), {int(number)}))\n"
+        "main.main()\n"
     )
     options = (
         "--model mnist/lab1 --model sst2/lab2 --technique fp32 --batch 2 --runs 1 --precision 90% --data synthetic"

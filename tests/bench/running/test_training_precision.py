@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,16 @@ import bench
 from bench.core.errors import RequestError
 from bench.core.progress import Bars
 from bench.results.isa import ISA_FLAGS, computes_bfloat16
-from bench.results.run import Machine, TrainingPrecision
+from bench.results.run import Machine
 from bench.running import this_machine
-from bench.running.training_precision import preferred_precision, training_notes, training_precision
-from bench.running.weights import training_order
+from bench.running.training_precision import PrecisionPolicy, preferred_precision
+from bench.running.weights import training_spec
 from bench.storage import checkpoint
 from bench.storage.checkpoint import DataIdentity, TrainingSpec
+from bench.storage.checkpoint_store import SHIPPED, CheckpointStore
 from bench.studies.train import train
 from bench.tasks.dataset import DataKind
+from bench.tasks.policy import TrainingPrecision
 from bench.tasks.task import STANDIN_EPOCHS, TASKS
 from bench.techniques.base import TECHNIQUES
 from bench.worker.messages import DatasetSummary
@@ -35,10 +38,19 @@ def summary(task: str, fingerprint: str = CIFAR10, kind: DataKind = "real") -> D
     return DatasetSummary(task, Path(), DataIdentity(kind, fingerprint), 1, 1, {}, specs, {}, {}, {})
 
 
-def order(model: str, technique: str, isa: Collection[str], device: str = "cpu", **options: Any) -> TrainingSpec:
+def planned(
+    model: str,
+    technique: str,
+    policy: PrecisionPolicy,
+    dataset: DatasetSummary | None = None,
+    epochs: int | None = None,
+) -> TrainingSpec:
     task, name = model.split("/")
-    dataset = options.pop("dataset", None) or summary(task)
-    return training_order(dataset, name, TECHNIQUES.get(technique), 0, device, isa, **options)
+    store = CheckpointStore.of_user()
+    return training_spec(dataset or summary(task), name, TECHNIQUES.get(technique), 0, policy, store, epochs)
+
+
+WITH, WITHOUT = PrecisionPolicy("cpu", BFLOAT16), PrecisionPolicy("cpu", AVX2)
 
 
 @pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16", "bf16"])
@@ -62,13 +74,13 @@ def test_one_instruction_set_suffices(flag: str) -> None:
 def test_the_precision_follows_the_instruction_set(
     model: str, technique: str, with_bfloat16: str, without: str
 ) -> None:
-    assert order(model, technique, BFLOAT16).precision == with_bfloat16
-    assert order(model, technique, AVX2).precision == without
+    assert planned(model, technique, WITH).precision == with_bfloat16
+    assert planned(model, technique, WITHOUT).precision == without
 
 
 @pytest.mark.parametrize(("technique", "precision"), [("fp32", "bfloat16"), ("amp", "float16"), ("bwn", "bfloat16")])
 def test_on_cuda_the_cpus_instruction_sets_do_not_matter(technique: str, precision: str) -> None:
-    assert order("cifar10/resnet8", technique, AVX2, "cuda").precision == precision
+    assert planned("cifar10/resnet8", technique, PrecisionPolicy("cuda", AVX2)).precision == precision
 
 
 @pytest.mark.parametrize(
@@ -83,38 +95,36 @@ def test_on_cuda_the_cpus_instruction_sets_do_not_matter(technique: str, precisi
 def test_a_precision_asked_for_by_name_is_trained_on_any_cpu(
     preferred: Any, asked: TrainingPrecision, expected: str
 ) -> None:
-    assert {training_precision(preferred, "cpu", isa, asked) for isa in (BFLOAT16, AVX2)} == {expected}
+    assert {PrecisionPolicy("cpu", isa, asked).precision(preferred) for isa in (BFLOAT16, AVX2)} == {expected}
 
 
 def test_where_it_deviates_the_row_says_so() -> None:
     technique, spec = TECHNIQUES.get("amp"), TASKS.get("mnist").models[0]
     preferred = preferred_precision(technique, spec, "cpu")
-    [note] = training_notes(preferred, order("mnist/lab1", "amp", AVX2), "auto")
+    by_name = PrecisionPolicy("cpu", BFLOAT16, "float32")
+    store = CheckpointStore.of_user()
+    [note] = WITHOUT.notes(preferred, planned("mnist/lab1", "amp", WITHOUT), store)
     assert "trained in float32" in note
     assert "no bfloat16 arithmetic" in note
-    [asked] = training_notes(preferred, order("mnist/lab1", "amp", BFLOAT16, precision="float32"), "float32")
+    [asked] = by_name.notes(preferred, planned("mnist/lab1", "amp", by_name), store)
     assert "--training-precision float32" in asked
-    assert training_notes(preferred, order("mnist/lab1", "amp", BFLOAT16), "auto") == []
+    assert WITH.notes(preferred, planned("mnist/lab1", "amp", WITH), store) == []
 
 
 def test_amp_without_bfloat16_arithmetic_shares_the_float32_training() -> None:
-    assert order("mnist/lab1", "amp", AVX2) == order("mnist/lab1", "fp32", AVX2)
+    assert planned("mnist/lab1", "amp", WITHOUT) == planned("mnist/lab1", "fp32", WITHOUT)
 
 
 # A stand-in
 
 
 def test_a_stand_in_takes_a_few_epochs_and_its_recipe_says_so() -> None:
-    real, standin = (
-        order("cifar10/resnet8", "fp32", BFLOAT16, dataset=summary("cifar10", kind=kind))
-        for kind in ("real", "synthetic")
-    )
+    synthetic = summary("cifar10", kind="synthetic")
+    real, standin = (planned("cifar10/resnet8", "fp32", WITH, data) for data in (summary("cifar10"), synthetic))
     assert (real.recipe["epochs"], standin.recipe["epochs"]) == (20, STANDIN_EPOCHS)
     assert real.recipe_hash != standin.recipe_hash
-    asked = order("cifar10/resnet8", "fp32", BFLOAT16, dataset=summary("cifar10", kind="synthetic"), epochs=9)
-    assert asked.recipe["epochs"] == 9
-    short = order("mnist/lab1", "fp32", BFLOAT16, dataset=summary("mnist", kind="synthetic"))
-    assert short.recipe["epochs"] == 2
+    assert planned("cifar10/resnet8", "fp32", WITH, synthetic, epochs=9).recipe["epochs"] == 9
+    assert planned("mnist/lab1", "fp32", WITH, summary("mnist", kind="synthetic")).recipe["epochs"] == 2
 
 
 # The whole way
@@ -153,7 +163,7 @@ def test_a_training_without_bfloat16_arithmetic() -> None:
 
 
 def test_a_precision_that_there_is_none_of_is_refused() -> None:
-    with pytest.raises(RequestError, match="--training-precision int8 is none of auto, float32, bfloat16"):
+    with pytest.raises(RequestError, match="--training-precision int8 must be auto, float32 or bfloat16"):
         train("mnist/lab1", training_precision="int8", **QUICK)  # type: ignore[arg-type]
 
 
@@ -168,65 +178,66 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def resnet8(isa: Collection[str], technique: str = "fp32", **options: Any) -> TrainingSpec:
-    return order("cifar10/resnet8", technique, isa, dataset=summary("cifar10", REAL_CIFAR10), **options)
+def resnet8(policy: PrecisionPolicy, technique: str = "fp32", epochs: int | None = None) -> TrainingSpec:
+    return planned("cifar10/resnet8", technique, policy, summary("cifar10", REAL_CIFAR10), epochs)
 
 
 @pytest.mark.usefixtures("empty_cache")
-@pytest.mark.parametrize("isa", [BFLOAT16, AVX2])
+@pytest.mark.parametrize("policy", [WITH, WITHOUT])
 @pytest.mark.parametrize("technique", ["fp32", "amp", "static-qint8"])
-def test_the_shipped_resnet8_is_found_on_every_cpu(isa: list[str], technique: str) -> None:
-    wanted = resnet8(isa, technique)
-    path = checkpoint.locate(wanted.file_name)
-    assert path is not None
-    assert path.parent == checkpoint.SHIPPED
-    assert checkpoint.read_header(path, wanted).recipe_hash == wanted.recipe_hash == "4d249d3e965c"
-    [note] = training_notes("bfloat16", wanted, "auto")
+def test_the_shipped_resnet8_is_found_on_every_cpu(policy: PrecisionPolicy, technique: str) -> None:
+    store, training = CheckpointStore.of_user(), resnet8(policy, technique)
+    header = store.get(training)
+    assert header is not None
+    assert header.recipe_hash == training.recipe_hash == "4d249d3e965c"
+    assert store.source(training).parent == SHIPPED
+    [note] = policy.notes("bfloat16", training, store)
     assert "come with quantbench" in note
     assert "bfloat16" in note
 
 
 @pytest.mark.usefixtures("empty_cache")
 @pytest.mark.parametrize(
-    "options",
-    [{"retrain": True}, {"precision": "float32"}, {"epochs": 3}, {"technique": "dorefa:w2a2"}],
+    "training",
+    [
+        lambda: resnet8(replace(WITHOUT, retrain=True)),
+        lambda: resnet8(replace(WITHOUT, asked="float32")),
+        lambda: resnet8(WITHOUT, epochs=3),
+        lambda: resnet8(WITHOUT, "dorefa:w2a2"),
+    ],
 )
-def test_the_shipped_weights_are_not_taken_for_others(options: dict[str, Any]) -> None:
-    wanted = resnet8(AVX2, **options)
-    assert wanted.precision == "float32"
-    assert checkpoint.locate(wanted.file_name) is None
+def test_the_shipped_weights_are_not_taken_for_others(training: Callable[[], TrainingSpec]) -> None:
+    assert training().precision == "float32"
+    assert CheckpointStore.of_user().get(training()) is None
 
 
 @pytest.mark.usefixtures("empty_cache")
 def test_other_data_are_trained_on() -> None:
-    assert checkpoint.locate(order("cifar10/resnet8", "fp32", BFLOAT16).file_name) is None
+    assert CheckpointStore.of_user().get(planned("cifar10/resnet8", "fp32", WITH)) is None
 
 
 def test_weights_of_the_cache_come_first(empty_cache: Path) -> None:
-    shipped, trained_here = resnet8(AVX2), resnet8(AVX2, retrain=True)
-    for wanted in (shipped, trained_here):
-        wanted.path.parent.mkdir(exist_ok=True)
-        wanted.path.touch()
-        found = checkpoint.locate(wanted.file_name)
-        assert found == wanted.path
-        assert found.is_relative_to(empty_cache)
-    assert resnet8(AVX2) == trained_here
+    store = CheckpointStore(empty_cache)
+    shipped, trained_here = resnet8(WITHOUT), resnet8(replace(WITHOUT, retrain=True))
+    for training in (shipped, trained_here):
+        store.path(training).touch()
+        assert store.source(training) == store.path(training)
+    assert WITHOUT.training(shipped, store) == trained_here
 
 
 def test_every_shipped_checkpoint_is_whole_and_is_told_of() -> None:
-    names = {path.name for path in checkpoint.SHIPPED.iterdir()}
-    told_of = (checkpoint.SHIPPED / "README.md").read_text(encoding="utf-8")
+    names = {path.name for path in SHIPPED.iterdir()}
+    told_of = (SHIPPED / "README.md").read_text(encoding="utf-8")
     checkpoints = sorted(name for name in names if name.endswith(".safetensors"))
     assert names == {"README.md", "training.json", *checkpoints}
     for name in checkpoints:
-        _, header = checkpoint.load(checkpoint.SHIPPED / name)
+        _, header = checkpoint.load(SHIPPED / name)
         assert header.file_name == name
         assert f"`{name}`" in told_of
 
 
 def test_the_identity_of_a_committed_training_is_as_it_was() -> None:
     [path] = (Path(__file__).parents[3] / "reports/resnet20").glob("*.safetensors")
-    dataset = summary("cifar10", REAL_CIFAR10)
-    wanted = training_order(dataset, "resnet20", TECHNIQUES.get("fp32"), 0, "cpu", BFLOAT16, epochs=60)
-    assert wanted.file_name == path.name
-    assert checkpoint.read_header(path, wanted).recipe_hash == wanted.recipe_hash
+    training = planned("cifar10/resnet20", "fp32", WITH, summary("cifar10", REAL_CIFAR10), epochs=60)
+    assert training.file_name == path.name
+    assert checkpoint.read_header(path, training).recipe_hash == training.recipe_hash

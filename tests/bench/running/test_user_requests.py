@@ -397,6 +397,6 @@ def test_an_error_is_told_with_the_innermost_line_that_is_not_torchs() -> None:
         fail()
     assert describe_exception(caught.value) == (
         "RuntimeError: mat1 and mat2 shapes cannot be multiplied (1x5 and 2x3) "
-        f"(test_own_requests.py, line {fail.__code__.co_firstlineno + 1}: "
+        f"(test_user_requests.py, line {fail.__code__.co_firstlineno + 1}: "
         "`return torch.nn.Linear(2, 3)(torch.rand(1, 5))`)"
     )

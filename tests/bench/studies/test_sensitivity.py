@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 import bench
 from bench.core.errors import RequestError, UnknownNameError
+from bench.core.variant_key import VariantKey
 from bench.report.sensitivity import draw, points, render
 from bench.results import run_file
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
@@ -140,7 +141,7 @@ def test_a_row_of_the_study_that_fits_and_is_smaller_is_preferred() -> None:
     run = RUN.model_copy(
         update={"rows": [FP32.model_copy(update={"technique": n, "packed_bytes": s}) for n, (s, _) in rows.items()]}
     )
-    answers = {name: losing(*lost) for name, (_, lost) in rows.items() if name != "failed"}
+    answers = {VariantKey(name): losing(*lost) for name, (_, lost) in rows.items() if name != "failed"}
     study = [
         layer("a", "x", 3, 0).model_copy(update={"only": "mixed:a=x", "others": "mixed:b=x"}),
         layer("b", "x", 0, 3).model_copy(update={"only": "mixed:b=x", "others": "mixed:a=x"}),
@@ -291,11 +292,11 @@ def test_rows_that_were_measured_are_not_made_again(recommended: Sensitivity, mo
     """Of two layers and one technique every mixture is a row of the study; of two techniques some are not."""
     made: list[str] = []
 
-    def make(self: object, variants: Sequence[Any]) -> list[Exception]:
+    def evaluate(self: object, variants: Sequence[Any], headers: object) -> list[Exception]:
         made.extend(technique.name for technique, _ in variants)
         return [RequestError("not made")]
 
-    monkeypatch.setattr("bench.running.model_session.ModelSession.make", make)
+    monkeypatch.setattr("bench.running.model_session.ModelSession.evaluate", evaluate)
     found = sensitivity(MODEL, "range-linear:w2", max_drop_pp=99.0, **QUICK).recommendation
     assert found is not None
     assert (made, found.technique) == ([], "range-linear:w2a32")
@@ -420,14 +421,14 @@ def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
         (f"{MODEL} --technique dorefa:w2", "dorefa:w2a32 treats a model as a whole or takes part in its training"),
         (f"{MODEL} --technique amp", "amp treats a model as a whole"),
         (f"{MODEL} --technique mixed:layers.0=dynamic-qint8", "mixed:layers.0=dynamic-qint8 treats a model as a whole"),
-        (f"{MODEL} --recommend --max-drop=", "--max-drop '' is not in percentage points; give 0.5pp, say."),
-        (f"{MODEL} --recommend --max-drop half", "--max-drop 'half' is not in percentage points; give 0.5pp, say."),
-        (f"{MODEL} --recommend --max-drop 0.5", "--max-drop '0.5' is not in percentage points; give 0.5pp, say."),
-        (f"{MODEL} --recommend --max-drop 1ppm", "--max-drop '1ppm' is not in percentage points"),
-        (f"{MODEL} --recommend --max-drop -1pp", "--max-drop -1pp is no loss to allow; give 0pp or more, 0.5pp say."),
-        (f"{MODEL} --recommend --max-drop nanpp", "--max-drop nanpp is no loss to allow"),
+        (f"{MODEL} --recommend --max-drop=", "--max-drop '' must be in percentage points, such as 0.5pp."),
+        (f"{MODEL} --recommend --max-drop half", "--max-drop 'half' must be in percentage points, such as 0.5pp."),
+        (f"{MODEL} --recommend --max-drop 0.5", "--max-drop '0.5' must be in percentage points, such as 0.5pp."),
+        (f"{MODEL} --recommend --max-drop 1ppm", "--max-drop '1ppm' must be in percentage points"),
+        (f"{MODEL} --recommend --max-drop -1pp", "--max-drop -1pp must be 0pp or more"),
+        (f"{MODEL} --recommend --max-drop nanpp", "--max-drop nanpp must be 0pp or more"),
         (f"{MODEL} --max-drop 1pp", "--max-drop is for --recommend; give that too, or leave it out."),
-        (f"{MODEL} --batch 0", "--batch 0 is not a batch size"),
+        (f"{MODEL} --batch 0", "--batch 0 must be between 1 and"),
         (f"{MODEL} --device cuda --technique dynamic-qint8", "--device cpu"),
         (
             f"{MODEL} --technique static-qint8 --technique dynamic-qint8 --recommend",

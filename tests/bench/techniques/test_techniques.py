@@ -12,7 +12,7 @@ from bench.measuring.size import state_dict_bytes
 from bench.models import MLP, PreActResNet
 from bench.results.schemes import SCHEMES
 from bench.running.suites import LAB_TECHNIQUES
-from bench.techniques.base import TECHNIQUES, Context, Variant
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.torch_quantization import range_notes
 
 ENGINES = torch.backends.quantized.supported_engines
@@ -28,7 +28,7 @@ def example(kind: str) -> tuple[nn.Module, Tensor]:
     return model, torch.rand(16, 3, 32, 32).to(memory_format=torch.channels_last)
 
 
-def convert(technique: str, model: nn.Module, inputs: Tensor, isa: frozenset[str] = frozenset()) -> Variant:
+def convert(technique: str, model: nn.Module, inputs: Tensor, isa: frozenset[str] = frozenset()) -> Artifact:
     context = Context(device=torch.device("cpu"), engine="fbgemm", isa=isa, calibration=lambda: inputs)
     return TECHNIQUES.get(technique).convert(model, context)
 

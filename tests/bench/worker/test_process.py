@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from bench.core.errors import UnsupportedError, WorkerError
-from bench.worker.process import Job, Worker, run_jobs
+from bench.worker.process import Call, Worker, run_calls
 
 HOST = "tests.bench.hosts:Host"
 
@@ -85,11 +85,11 @@ def test_who_reports_is_alive() -> None:
 def test_one_hang_among_jobs_is_ended_while_another_reports() -> None:
     workers = [Worker(HOST, timeout_s=0.4) for _ in range(3)]
     jobs = [
-        Job(workers[0], "count_slowly", ("6",)),
-        Job(workers[1], "hang", ()),
-        Job(workers[2], "add", (1, 1)),
+        Call(workers[0], "count_slowly", ("6",)),
+        Call(workers[1], "hang", ()),
+        Call(workers[2], "add", (1, 1)),
     ]
-    by_position = dict(run_jobs(jobs, at_once=2))
+    by_position = dict(run_calls(jobs, at_once=2))
     assert (by_position[0], by_position[2]) == ("counted", 2)
     assert "it hung" in str(by_position[1])
     for worker in workers:
@@ -98,9 +98,9 @@ def test_one_hang_among_jobs_is_ended_while_another_reports() -> None:
 
 def test_one_crash_among_jobs_leaves_the_others_alone() -> None:
     workers = [Worker(HOST) for _ in range(4)]
-    jobs = [Job(worker, "add", (index, 1)) for index, worker in enumerate(workers)]
-    jobs[2] = Job(workers[2], "die", ("SIGSEGV",))
-    outcomes = dict(run_jobs(jobs, at_once=2))
+    jobs = [Call(worker, "add", (index, 1)) for index, worker in enumerate(workers)]
+    jobs[2] = Call(workers[2], "die", ("SIGSEGV",))
+    outcomes = dict(run_calls(jobs, at_once=2))
     assert {index: outcome for index, outcome in outcomes.items() if index != 2} == {0: 1, 1: 2, 3: 4}
     assert isinstance(outcomes[2], WorkerError)
     for worker in workers:

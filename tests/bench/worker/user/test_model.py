@@ -252,4 +252,4 @@ def test_a_packed_file_needs_what_builds_the_model(tmp_path: Path) -> None:
         bench.load_packed(tmp_path / "packed")
     rebuilt = load_user_model(tmp_path / "packed", nets.large(), (inputs,))
     with torch.inference_mode():
-        assert torch.equal(rebuilt.variant.forward(inputs), variant.forward(inputs))
+        assert torch.equal(rebuilt.artifact.forward(inputs), variant.forward(inputs))

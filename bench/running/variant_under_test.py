@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from bench.core.errors import CheckpointError, QuantbenchError, UnsupportedError, UserModelError, WorkerError
-from bench.measuring.latency.rounds import Block
+from bench.core.errors import CheckpointError, UnsupportedError, UserModelError
+from bench.core.variant_key import VariantKey
 from bench.results.evaluation import Evaluation
 from bench.results.run import Agreement, Latency, RelativeLatency, Row, Speedup, Status
 from bench.techniques.base import Technique
 from bench.worker.messages import VariantFacts, VariantRequest
 from bench.worker.process import Worker
-from bench.worker.user.model import UserEvaluation
-
-SETTLE_S = 0.03
-"""Pause after a block of several threads: an idle OpenMP pool spins on for a while and would disturb the next.
-
-libgomp's spins 300,000 times by default, each of which takes up to 140 cycles.
-"""
-FAILED = Block(float("nan"))
-
-
-def settling(threads: int) -> Callable[[], None]:
-    """Return what to do between blocks of so many threads."""
-    return (lambda: time.sleep(SETTLE_S)) if threads > 1 else (lambda: None)
 
 
 @dataclass
@@ -45,20 +30,16 @@ class VariantUnderTest:
     """Whether its packed file gave the same logits in a fresh process."""
     notes: list[str] = field(default_factory=list)
     evaluation: Evaluation | None = None
-    user_evaluation: UserEvaluation | None = None
-    """In its place, of a user's model."""
     output_error: float | None = None
     agreement: Agreement | None = None
     latency: dict[int, Latency] = field(default_factory=dict)
     speedup: dict[int, Speedup] = field(default_factory=dict)
     relative_latency: dict[int, RelativeLatency] = field(default_factory=dict)
-    _process: tuple[str, float] = ("", 0.0)
-    """What its worker is made of."""
 
     @property
-    def name(self) -> str:
-        """The technique's."""
-        return self.technique.name
+    def key(self) -> VariantKey:
+        """What tells it from the model's other variants."""
+        return self.request.key
 
     @property
     def simulated(self) -> bool:
@@ -80,7 +61,7 @@ class VariantUnderTest:
 
     def fail(self, error: Exception) -> None:
         """Take the variant out of the measurement; what was measured of it before stands."""
-        if isinstance(error, CheckpointError | UserModelError):  # concerns every variant, and the user can put it right
+        if isinstance(error, CheckpointError | UserModelError):  # concerns every variant, and the user can fix it
             raise error
         if self.status != "ok":  # what follows from a failure does not hide it
             return
@@ -96,12 +77,12 @@ class VariantUnderTest:
 
     def row(self) -> Row:
         """Return all that was measured."""
-        facts = self.facts
-        judged = self.evaluation or self.user_evaluation
+        facts, evaluation = self.facts, self.evaluation
         return Row(
-            task=self.request.task,
-            model=self.request.model,
-            technique=self.name,
+            task=self.request.workload.task,
+            model=self.request.workload.model,
+            technique=self.key.technique,
+            runtime=self.key.runtime,
             scheme=self.technique.scheme,
             dtype=self.technique.dtype(self.request.device),
             status=self.status,
@@ -117,9 +98,9 @@ class VariantUnderTest:
             layers=facts.layers if facts else None,
             macs=facts.macs if facts else None,
             peak_memory_bytes=facts.peak_memory_bytes if facts else None,
-            accuracy=judged.accuracy if judged else None,
-            right=self.evaluation.right_bits if self.evaluation else None,
-            accuracy_share=self.user_evaluation.share if self.user_evaluation else None,
+            accuracy=evaluation.accuracy if evaluation else None,
+            right=evaluation.right_bits if evaluation else None,
+            accuracy_share=evaluation.share if evaluation else None,
             agreement=self.agreement,
             output_error=self.output_error,
             latency=self.latency,
@@ -131,39 +112,3 @@ class VariantUnderTest:
 def _cold(latency: dict[int, Latency]) -> Sequence[str]:
     cold = [str(batch_size) for batch_size, value in latency.items() if not value.warm]
     return [f"the warm-up did not settle at batch {' and '.join(cold)}"] if cold else []
-
-
-class RemoteParticipant:
-    """A variant's part in the rounds of one batch size, in its process; after a failure it reads NaN.
-
-    ``fail`` hears of the failure, once; the other variants go on.
-    """
-
-    def __init__(self, worker: Worker, batch_size: int, fail: Callable[[Exception], None]) -> None:
-        self._worker = worker
-        self._batch_size = batch_size
-        self._fail = fail
-        self._failed = False
-
-    def begin_reallocation(self) -> None:
-        """Start to lay the variant out anew in memory."""
-        self._try(lambda: self._worker.send("reallocate", self._batch_size))
-
-    def end_reallocation(self) -> None:
-        """Wait until that is done."""
-        self._try(self._worker.receive)
-
-    def time(self, calls: int) -> Block:
-        """Time one block."""
-        block: Block = self._try(lambda: self._worker.call("time", self._batch_size, calls)) or FAILED
-        return block
-
-    def _try(self, step: Callable[[], Any]) -> Any:
-        if self._failed:
-            return None
-        try:
-            return step()
-        except (WorkerError, QuantbenchError) as error:
-            self._failed = True
-            self._fail(error)
-            return None

@@ -1,4 +1,4 @@
-"""A variant's side of a round: laid out anew, then timed with an eye on what disturbs it."""
+"""A variant's side of a round: reallocated, then timed with an eye on what disturbs it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from torch import Tensor
 from bench.measuring.latency import blocks
 from bench.measuring.latency.disturbance import Reading
 from bench.measuring.latency.rounds import Block
+from bench.measuring.latency.timer import Timer
 from bench.models import MLP
 from bench.running.suites import LAB_TECHNIQUES
-from bench.runtimes.eager import VariantTimer
-from bench.techniques.base import TECHNIQUES, Context, Variant
+from bench.runtimes.eager import EagerExecutable
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 
 ENGINES = torch.backends.quantized.supported_engines
 
 
-def variant(technique: str) -> tuple[Variant, Tensor]:
+def artifact(technique: str) -> tuple[Artifact, Tensor]:
     torch.manual_seed(0)
     inputs = torch.rand(8, 40)
     context = Context(torch.device("cpu"), "fbgemm", frozenset(), calibration=lambda: inputs)
@@ -31,28 +32,30 @@ def variant(technique: str) -> tuple[Variant, Tensor]:
 
 @pytest.mark.skipif("fbgemm" not in ENGINES, reason="this torch has no fbgemm")
 @pytest.mark.parametrize("technique", LAB_TECHNIQUES)
-def test_a_renewed_variant_answers_alike_and_nothing_of_the_old_one_is_left(technique: str) -> None:
+def test_a_reallocated_variant_answers_alike_and_nothing_of_the_old_one_is_left(technique: str) -> None:
     """What still held the old module, a closure say, would be timed where it lay before."""
-    made, inputs = variant(technique)
+    made, inputs = artifact(technique)
     with torch.inference_mode():
         logits = made.forward(inputs)
     old_module, old_inputs = weakref.ref(made.module), weakref.ref(inputs)
-    timer = VariantTimer(made, inputs)
+    executable = EagerExecutable(made)
+    timer = Timer(executable, (inputs,))
     del made, inputs
     timer.reallocate()
     gc.collect()
     assert old_module() is None
     assert old_inputs() is None
     with torch.inference_mode():
-        assert torch.equal(timer._variant.forward(*timer._inputs), logits)
+        assert torch.equal(executable.outputs(timer._inputs), logits)
 
 
-def test_a_renewed_variant_lies_elsewhere() -> None:
-    made, inputs = variant("fp32")
+def test_a_reallocated_variant_lies_elsewhere() -> None:
+    made, inputs = artifact("fp32")
     before = {tensor.data_ptr() for tensor in (inputs, *made.module.parameters())}
-    timer = VariantTimer(made, inputs)
+    executable = EagerExecutable(made)
+    timer = Timer(executable, (inputs,))
     timer.reallocate()
-    after = {tensor.data_ptr() for tensor in (*timer._inputs, *timer._variant.module.parameters())}
+    after = {tensor.data_ptr() for tensor in (*timer._inputs, *executable.artifact.module.parameters())}
     assert not before & after
 
 
@@ -77,7 +80,8 @@ def test_counters_are_read_around_the_calls_of_a_block(
         return 0.25
 
     monkeypatch.setattr(blocks, "time_calls", time_calls)
-    timer = VariantTimer(*variant("fp32"))
+    made, inputs = artifact("fp32")
+    timer = Timer(EagerExecutable(made), (inputs,))
     monkeypatch.setattr(timer, "_watch", FakeWatch(*switches))
     assert timer.block(7) == Block(0.25, causes)  # type: ignore[arg-type]
     assert made_calls == [7]
@@ -92,5 +96,5 @@ def test_a_variant_is_timed_in_inference_mode(monkeypatch: pytest.MonkeyPatch, t
         modes.append(torch.is_inference_mode_enabled())
         return inputs
 
-    VariantTimer(Variant(torch.nn.Identity(), forward), torch.zeros(1)).time(3)
+    Timer(EagerExecutable(Artifact(torch.nn.Identity(), forward)), (torch.zeros(1),)).time(3)
     assert modes == [True] * (lead_in + 3), "a lead-in, and three calls"
