@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 KEY = "quantbench"
 """Of the header among the file's metadata."""
-WAY_OUT = "delete the file, and its model is trained anew"
+WAY_OUT = "delete the file, and its model is trained again"
 """Of a checkpoint in the cache."""
 DIGEST = "sha256"
 """Of the tensors' digest, beside it: a flipped bit in the weights would otherwise show as a worse model."""

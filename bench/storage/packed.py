@@ -35,7 +35,7 @@ MANIFEST_LIMIT = 2**26
 """Bytes; no manifest of ours comes near it, and a file from a stranger may not fill the memory."""
 VALUES_PER_BYTE = 8
 """At one bit each; scales, statistics and manifest make a file larger."""
-WAY_OUT = "pack the variant anew"
+WAY_OUT = "pack the variant again"
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ class Origin(Record):
     model: str
     """As ``task/model``."""
     network: str = ""
-    """Empty for a model of the user's own."""
+    """Empty for a user's model."""
     hyperparameters: dict[str, int | list[int]] = {}
     channels_last: bool = False
     trained_as: str = ""
     technique: str
     engine: str
     built_by: str = ""
-    """What builds a model of the user's own, such as ``build() of net.py``; empty for a supplied one."""
+    """What builds a user's model, such as ``build() of net.py``; empty for a supplied one."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ class PackedModel:
 def load(path: Path, device: str = "cpu") -> PackedModel:
     """Rebuild a variant from its file; raises ``CheckpointError``, or ``UnsupportedError`` where it cannot run here.
 
-    The technique treats a network of zeros, with ranges observed on an example of zeros; all values come from the file.
+    The technique is applied to a network of zeros, with ranges observed on an example of zeros; all values come from
+    the file.
     """
     from bench import models
 
@@ -153,7 +154,7 @@ def _converted(
     example: tuple[Tensor, ...],
     place: torch.device,
 ) -> PackedModel:
-    """Let the technique treat the network with zeros for values, and take those of the file."""
+    """Apply the technique to the network with zeros for values, then load those of the file."""
     if reason := technique.unsupported_reason(place.type, origin.engine, torch.backends.quantized.supported_engines):
         raise UnsupportedError(
             f"the packed file {path} cannot be used here ({reason.partition(';')[0]}); load it on another device, or "
@@ -237,7 +238,7 @@ def _device(name: str) -> torch.device:
         place = torch.device(name)
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:  # an AssertionError: this torch was built without it
-        raise UnsupportedError(f"there is no device {name!r} here ({_first_line(error)}); load it on 'cpu'.") from error
+        raise UnsupportedError(f"there is no device {name!r} ({_first_line(error)}); load it on 'cpu'.") from error
     return place
 
 
@@ -272,7 +273,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         manifest = _decompressed(metadata[KEY])
         version = manifest["version"]
     except (LookupError, RecursionError, TypeError, ValueError, zlib.error) as error:
-        raise CheckpointError(f"the packed file {path} has a manifest that is none ({error}); {WAY_OUT}.") from error
+        raise CheckpointError(f"the packed file {path} has an invalid manifest ({error}); {WAY_OUT}.") from error
     if version != VERSION:
         raise CheckpointError(
             f"the packed file {path} has format {version}, and this version reads format {VERSION}; {WAY_OUT}."
