@@ -1,4 +1,4 @@
-"""The state of a training between two epochs, in a file, so that an interrupted one goes on to the same weights.
+"""The state of a training between two epochs, in a file, so that an interrupted one ends at the same weights.
 
 safetensors, like every file of ours: tensors of the module, the optimizer and the random generators, and JSON for the
 rest.
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 KEY = "quantbench-training"
 FORMAT = f"2, torch {torch.__version__}"
-"""States of another are not gone on from: other kernels would end at other weights."""
+"""A state of another is not resumed: other kernels would end at other weights."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def _plain(value: object) -> bool:
-    """Return whether JSON keeps it; a schedule's functions are made anew."""
+    """Return whether JSON can hold it; a schedule's functions are made again."""
     return (
         value is None
         or isinstance(value, int | float | str)
