@@ -147,7 +147,7 @@ def test_a_variant_that_fails_is_told_too(monkeypatch: pytest.MonkeyPatch) -> No
     ("arguments", "error", "sentence"),
     [
         ((MODEL, ["dorefa:w5"]), RequestError, "dorefa has no w5; its widths are 1, 2, 3, 4, 8, 16, 32."),
-        (("lab1",), RequestError, "lab1 is a model of several tasks; say which: mnist/lab1, sst2/lab1."),
+        (("lab1",), RequestError, "lab1 is a model of several tasks; choose mnist/lab1, sst2/lab1."),
         (("mnist/lab9",), UnknownNameError, "there is no mnist model 'lab9'"),
     ],
 )
@@ -268,7 +268,7 @@ def test_what_was_distilled_is_not_trained_again(distilled: Distillation, monkey
         ({"seeds": []}, "--seed must be given once or more"),
         ({"sources": ["nothing"]}, "--source nothing must be start, loss or both"),
         ({"family": "bwn"}, "bwn has no w32"),
-        ({"family": "range-linear", "chain": [8, 4]}, "range-linear is not trained at a width"),
+        ({"family": "range-linear", "chain": [8, 4]}, "range-linear cannot be trained at a width"),
     ],
 )
 def test_a_distillation_that_makes_no_sense_is_refused(changes: dict[str, Any], sentence: str) -> None:
@@ -343,7 +343,7 @@ def test_a_layer_that_there_is_not_is_a_sentence_before_any_training(monkeypatch
 
 
 def test_a_technique_that_quantizes_nothing_has_no_levels(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="dorefa:w32a32 quantizes nothing, so there are no levels to look at"):
+    with pytest.raises(RequestError, match="dorefa:w32a32 quantizes nothing and has no levels"):
         inspect(MODEL, "dorefa:w32a32", out=tmp_path, **QUICK)
 
 
@@ -373,7 +373,7 @@ def test_a_seed_that_is_none_is_refused(name: str, seed: int) -> None:
 def test_a_technique_that_cannot_work_here_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "DEFAULT_ENGINE", "bogus")
     monkeypatch.setattr("bench.running.weights.PREPARATION_HOST", "tests.bench.hosts:Host")  # which cannot train
-    sentence = "static-qint8 cannot be had here: this torch has no bogus engine; choose another technique, or another"
+    sentence = "static-qint8 is not supported here: this torch has no bogus engine; choose another technique"
     with pytest.raises(RequestError, match=sentence):
         REQUESTS[name]("static-qint8", seed=8)
 

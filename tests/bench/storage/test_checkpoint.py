@@ -88,7 +88,7 @@ def test_somebody_elses_safetensors_is_a_sentence(path: Path) -> None:
 def test_a_checkpoint_of_another_recipe_is_a_sentence(path: Path) -> None:
     wanted = ORDER.model_copy(update={"seed": 7})
     with pytest.raises(
-        CheckpointError, match=r"is of another seed \(0, not 7\); delete the file, and its model is trained anew"
+        CheckpointError, match=r"is of another seed \(0, not 7\); delete the file, and its model is trained again"
     ):
         checkpoint.read_header(path, wanted)
 

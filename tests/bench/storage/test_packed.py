@@ -160,7 +160,7 @@ def refusal(path: Path, technique: str = "static-qint8", kind: str = "mlp") -> s
     with pytest.raises(CheckpointError) as caught:
         unpack(skeleton(technique, kind).module, path)
     message = str(caught.value)
-    assert message.endswith("pack the variant anew.")
+    assert message.endswith("pack the variant again.")
     assert "\n" not in message
     return message
 
@@ -207,13 +207,13 @@ def test_another_version_is_a_sentence(packed: Path) -> None:
 def test_a_manifest_that_is_none_is_a_sentence(packed: Path, text: str) -> None:
     content = base64.b85encode(zlib.compress(text.encode())).decode()
     safetensors.torch.save_file({"int8": torch.zeros(2)}, packed, metadata={KEY: content})
-    assert "has a manifest that is none" in refusal(packed)
+    assert "has an invalid manifest" in refusal(packed)
 
 
 @pytest.mark.parametrize("content", ["", 'not base 85: "', base64.b85encode(b"not deflated").decode()])
 def test_a_manifest_that_is_not_compressed_is_a_sentence(packed: Path, content: str) -> None:
     safetensors.torch.save_file({"int8": torch.zeros(2)}, packed, metadata={KEY: content})
-    assert "has a manifest that is none" in refusal(packed)
+    assert "has an invalid manifest" in refusal(packed)
 
 
 def test_a_manifest_that_would_fill_the_memory_is_a_sentence(packed: Path) -> None:
