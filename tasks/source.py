@@ -145,10 +145,7 @@ def _temporary_folder(root: Path, purpose: str) -> Iterator[Path]:
 def digest(path: Path, algorithm: str) -> str:
     """Return the hex digest of a file."""
     with path.open("rb") as file:
-        hasher = hashlib.new(algorithm, usedforsecurity=False)
-        while chunk := file.read(1 << 20):
-            hasher.update(chunk)
-    return hasher.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
 
 def read_manifest(root: Path, folder: str) -> dict[str, str]:
@@ -163,13 +160,13 @@ def _check(files: DataFiles, root: Path, checksums: Mapping[str, str]) -> str:
     for name in files.names:
         path = root / files.folder / name
         algorithm, _, expected = checksums.get(name, "sha256:").partition(":")
-        found = digest(path, algorithm)
-        if expected and found != expected:
+        actual = digest(path, algorithm)
+        if expected and actual != expected:
             raise DataError(
-                f"{path} is damaged or truncated: its {algorithm} is {found}, that of the published file is "
+                f"{path} is damaged or truncated: its {algorithm} is {actual}, that of the published file is "
                 f"{expected}; delete it and run again to download it, or use --data synthetic."
             )
-        combined.update(f"{name} {found}\n".encode())
+        combined.update(f"{name} {actual}\n".encode())
     return combined.hexdigest()[:16]
 
 

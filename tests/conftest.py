@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+
+from bench.core.progress import Bars
+from bench.results.run import Machine
+from bench.running import this_machine
 
 pytest_plugins = ["pytester"]
 if not entry_points(group="pytest11", name="quantbench"):  # a checkout that is tested without being installed
     pytest_plugins.append("bench.pytest_plugin.plugin")
 
-settings.register_profile("any machine", deadline=None)
+# Neither a deadline nor a limit to how long drawing examples takes: both depend on what else the machine does.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+if os.environ.get("QUANTBENCH_TEST_WITHOUT_VNNI"):
+    # With ONEDNN_MAX_CPU_ISA=AVX2 and ATEN_CPU_CAPABILITY=avx2, which torch reads itself: a CPU of AVX2 alone.
+    import torch
+
+    torch.cpu._is_vnni_supported = lambda: False
 
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache that tests share: stand-ins and checkpoints are made once."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def bfloat16_cpu() -> Iterator[None]:
+    """Let every run find a CPU with bfloat16 arithmetic, whatever it is; tests of the others inject theirs."""
+    describe = this_machine.describe
+
+    def described(bars: Bars) -> Machine:
+        here = describe(bars)
+        return here.model_copy(update={"isa": [*here.isa, *{"AVX512-BF16"}.difference(here.isa)]})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(this_machine, "describe", described)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,14 @@ import pytest
 import bench
 from bench.report import compared, page, selfcheck
 from bench.report import distillation as report_distillation
-from bench.report.comparison import comparison, sizes_and_work
+from bench.report.comparison import comparison
 from bench.report.formats import report
 from bench.report.machines import render as render_comparison
 from bench.report.markdown import lab_tables, render
 from bench.report.pictures import Picture, pictures_of
 from bench.report.sensitivity import render as render_study
+from bench.report.sensitivity_picture import draw as draw_study
+from bench.report.sizes import sizes_and_work
 from bench.report.tables import table
 from bench.results.distillation import Distillation
 from bench.results.run import Accuracy, Run
@@ -236,6 +238,11 @@ if __name__ == "__main__":
         report([path], out=path.with_name("report.md"))
     for path in PAGE_FILES:
         report([path.with_name("run.json")], out=path)
+    for path in STUDY_FILES:
+        study = Sensitivity.model_validate_json(path.read_text(encoding="utf-8"))
+        path.with_suffix(".md").write_text(render_study(study), encoding="utf-8")
+        draw_study(study, path.with_suffix(".svg"))
     compared.write(bench.compare(*threads_runs()), threads_runs(), ROOT / "reports/compare/threads.md")
+    (ROOT / "reports/selfcheck/selfcheck.md").write_text(selfcheck.render(self_check()) + "\n", encoding="utf-8")
     for path in PAGES:
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

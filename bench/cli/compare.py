@@ -30,11 +30,12 @@ def command(
     """
     from bench.comparing import gate
     from bench.comparing.comparison import compare
+    from bench.comparing.gate_rule import parse
     from bench.report import compared
     from bench.report.machines import render
     from bench.results.run_file import load, require_other_file
 
-    rules = [gate.parse(text) for text in fail_if or ()]
+    rules = [parse(text) for text in fail_if or ()]
     runs = [load(path) for path in run_file]
     if out is not None:
         require_other_file(out, run_file)

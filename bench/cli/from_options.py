@@ -23,13 +23,13 @@ def from_options(command: Callable[..., None]) -> Callable[..., None]:
     """
     signature = inspect.signature(command, eval_str=True)
     group = signature.parameters["options"].annotation
-    on_command_line = [each for each in group.declared if each.flag]
+    on_command_line = [option for option in group.declared if option.flag]
 
     def called(**values: Any) -> None:
-        given = {each.name: _read(each, values.pop(each.name)) for each in on_command_line}
+        given = {option.name: _read(option, values.pop(option.name)) for option in on_command_line}
         command(group(**{name: value for name, value in given.items() if value not in (None, ())}), **values)
 
-    parameters = [_parameter(each) for each in on_command_line]
+    parameters = [_parameter(option) for option in on_command_line]
     others = [
         parameter.replace(kind=parameter.KEYWORD_ONLY)
         for name, parameter in signature.parameters.items()
@@ -38,7 +38,7 @@ def from_options(command: Callable[..., None]) -> Callable[..., None]:
     attributes: Any = called
     attributes.__doc__ = command.__doc__
     attributes.__signature__ = inspect.Signature([*parameters, *others])
-    attributes.__annotations__ = {each.name: each.annotation for each in [*parameters, *others]}
+    attributes.__annotations__ = {parameter.name: parameter.annotation for parameter in [*parameters, *others]}
     return called
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -13,7 +14,12 @@ from bench.options.run import RunOptions
 
 
 @from_options
-def command(options: RunOptions) -> None:
+def command(
+    options: RunOptions,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for run.json and report.md.  \\[default: runs/SUITE]")
+    ] = None,
+) -> None:
     """Train or reload the models, apply every technique, measure, and write run.json and report.md.
 
     The same command goes on where an interrupted one stopped.
@@ -23,7 +29,7 @@ def command(options: RunOptions) -> None:
 
     models: list[str] = several(options.models)
     suite = SUITE if any(map(is_own, models)) else options.suite
-    folder = Path(options.out or Path("runs") / suite)
+    folder = out or Path("runs") / suite
     done = run.with_options(options.replaced(out=folder))
     from bench.report.markdown import lab_tables
 

@@ -27,7 +27,8 @@ def command(
     that loses no more than --max-drop, and measures it beside them.
     """
     from bench.core.files import require_writable, write_atomically
-    from bench.report.sensitivity import PICTURE_FILE, draw, render
+    from bench.report.sensitivity import PICTURE_FILE, render
+    from bench.report.sensitivity_picture import draw
     from bench.studies.sensitivity.study import sensitivity
 
     if options.max_drop_pp is not None and not recommend:

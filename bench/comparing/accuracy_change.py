@@ -1,9 +1,9 @@
 """What became of the accuracies of one model between two runs of one machine.
 
-Both runs answered the same examples, so they are held against each other example by example (McNemar). Where a file
-does not say which were right, equal counts are no difference, and unequal ones are two shares, as if of different
-examples, which errs towards no difference. Where a user's function gave a bare share, of how many examples is not
-known: there is no interval and no verdict, and noise may explain it or not.
+Both runs answered the same examples, so they are compared example by example (McNemar). Where a file does not say
+which were right, equal counts are no difference, and unequal ones are two shares, as if of different examples, which
+errs towards no difference. Where a user's function returned only a fraction, no confidence interval and no verdict can
+be given.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bench.results.verdict import p_text
 from bench.stats import proportions
 from bench.stats.times import ALPHA, Interval, holm, holm_levels
 
-ADVICE = "judge both runs on more examples"
+ADVICE = "evaluate both runs on more examples"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Pair:
         if self.unpaired is not None:
             return proportions.paired_difference(*self.unpaired, self.before.total)
         return proportions.difference(
-            *(proportions.wilson(each.correct, each.total) for each in (self.before, self.after))
+            *(proportions.wilson(accuracy.correct, accuracy.total) for accuracy in (self.before, self.after))
         )
 
     def least(self, level: float) -> float | None:
@@ -78,18 +78,18 @@ def _unpaired(before: Row, after: Row) -> tuple[int, int] | None:
 
 
 def _of_counts(model: str, pair: _Pair, adjusted: float, level: float) -> Change:
-    before, after, found = pair.before, pair.after, pair.difference
+    before, after, difference = pair.before, pair.after, pair.difference
     same = (before.correct, before.total) == (after.correct, after.total) and pair.unpaired in (None, (0, 0))
-    word: ChangeWord = "no difference detected" if adjusted >= ALPHA else "better" if found.value > 0 else "worse"
+    word: ChangeWord = "no difference detected" if adjusted >= ALPHA else "better" if difference.value > 0 else "worse"
     change = Change(
         model=model,
         variant=pair.variant,
         quantity="accuracy",
         before=before.correct / before.total,
         after=after.correct / after.total,
-        value=found.value,
-        low=None if same else found.low,
-        high=None if same else found.high,
+        value=difference.value,
+        low=None if same else difference.low,
+        high=None if same else difference.high,
         p_value=adjusted,
         least=pair.least(level),
         advice=ADVICE,

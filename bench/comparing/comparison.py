@@ -110,7 +110,7 @@ def compare(*runs: Run | Path | str, labels: Sequence[str] = (), gated: bool = F
     names = list(labels) or [_letters(position) for position in range(len(runs))]
     if len(set(names)) != len(runs):
         raise RequestError(f"{counted(len(runs), 'run')} need as many labels that differ, not {', '.join(names)}.")
-    loaded = [each if isinstance(each, Run) else load(Path(each)) for each in runs]
+    loaded = [run if isinstance(run, Run) else load(Path(run)) for run in runs]
     by_label = dict(zip(names, loaded, strict=True))
     _refuse_twins(by_label)
     if not gated:
@@ -243,7 +243,7 @@ def _errors(runs: Mapping[str, Run]) -> list[str]:
 
     Other data may make other vocabularies, and a user's model may have been edited.
     """
-    found = []
+    errors = []
     for (model, variant), rows in _variants(runs).items():
         base = next(iter(rows))
         alike = {
@@ -256,5 +256,5 @@ def _errors(runs: Mapping[str, Run]) -> list[str]:
             known = {label: value for label, row in alike.items() if (value := read(row)) is not None}
             if known and max(known.values()) > (1 + slack) * min(known.values()):
                 figures = ", ".join(f"{value:,} on {label}" for label, value in known.items())
-                found.append(f"`{variant}` of `{model}`: {figures} {name}, which should be the same everywhere")
-    return found
+                errors.append(f"`{variant}` of `{model}`: {figures} {name}, which should be the same everywhere")
+    return errors

@@ -1,158 +1,110 @@
-"""The gate of continuous integration: rules such as ``latency > 5%`` that the rows of a new run must not break.
+"""The gate of continuous integration: rules that the rows of a new run must not break.
 
-    QUANTITY[@BATCH] > NUMBER UNIT      fails where a figure grew by more
-    QUANTITY[@BATCH] < -NUMBER UNIT     fails where it fell by more
-
-Quantities are latency (``@64`` for one batch size), size, packed, params and memory, whose changes are in ``%``, and
-accuracy, whose change is in points, ``pp``. A row breaks a rule if its change is beyond the limit *and* noise does not
-explain it (``row_by_row.py``); of a share of unknown many examples nobody can tell, and a loss of it counts. A
-figure that was measured and no longer is breaks the rules that it is for, a whole row the gate whatever the rules.
+A row breaks a rule if its change is beyond the limit *and* noise does not explain it (``row_by_row.py``). Of a fraction
+of an unknown number of examples nobody can tell, so a loss of it counts. A figure that was measured and no longer is
+breaks the rules that it is for, a whole row the gate whatever the rules.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
 
-from bench.comparing.comparison import Comparison
+from bench.comparing.comparison import Comparison, Pair
+from bench.comparing.gate_rule import Rule
 from bench.core.errors import RequestError
 from bench.core.units import counted
-from bench.results.change import NO_DIFFERENCE, Change, Missing, Quantity
-
-EXAMPLES = "'latency > 5%', 'latency@64 > 5%' or 'accuracy < -0.5pp'"
+from bench.results.change import Change, Missing
 
 
 @dataclass(frozen=True)
-class Rule:
-    """What a row must not do."""
+class Break:
+    """A figure that breaks a rule."""
 
-    quantity: Quantity
-    sign: str
-    """``>`` or ``<``."""
-    limit: float
-    """Percent, or points of accuracy."""
-    batch_size: int | None = None
-    """``None`` for every one."""
+    base: str
+    new: str
+    """The labels of both runs."""
+    figure: Change | Missing
+    rule: Rule | None
+    """``None`` for what is missing."""
 
-    def __str__(self) -> str:
-        at = "" if self.batch_size is None else f"@{self.batch_size}"
-        return f"{self.quantity}{at} {self.sign} {self.limit:.12g}{_unit(self.quantity)}"
 
-    def covers(self, figure: Change | Missing) -> bool:
-        """Return whether the rule is about this figure."""
-        return figure.quantity == self.quantity and self.batch_size in (None, figure.batch_size)
+@dataclass(frozen=True)
+class Vague:
+    """Figures of which a change just beyond a limit would not be told from noise."""
 
-    def broken_by(self, change: Change) -> bool:
-        """Return whether the change is beyond the limit and is none that noise explains."""
-        if not self.covers(change) or change.word in NO_DIFFERENCE:
-            return False
-        if change.uncertain and change.word == "not comparable":
-            return False
-        value = 100 * change.value
-        return value > self.limit if self.sign == ">" else value < self.limit
+    rule: Rule
+    figures: int
+    advice: str
+    """What would tell such a change."""
+    detectable: Rule | None
+    """The rule with the least limit that can be told; ``None`` where some figure has none."""
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What the gate found."""
 
-    broken: list[str]
-    """A sentence for each row that broke it; empty if it is passed."""
-    checked: str
-    """What was checked."""
-
-
-def parse(text: str) -> Rule:
-    """Read a rule; raises ``RequestError`` that points at the first character that does not fit."""
-    reader = _Reader(text)
-    quantity = reader.one_of(get_args(Quantity))
-    batch_size = None
-    if reader.accept("@"):
-        if quantity != "latency":
-            reader.back(1)
-            raise reader.error(f"{quantity} has no batch size; leave @ and what follows out")
-        batch_size = int(reader.match(r"[1-9][0-9]{0,5}", "a batch size is expected"))
-    sign = reader.match(r"[<>]", "> or < is expected")
-    position = reader.skip()
-    limit = float(reader.match(r"[+\-−]?[0-9]+(\.[0-9]*)?|[+\-−]?\.[0-9]+", "a number is expected").replace("−", "-"))
-    if limit < 0 if sign == ">" else limit > 0:
-        reader.position = position
-        wanted = "0 or more" if sign == ">" else "0 or less"
-        raise reader.error(f"{sign} asks for a limit of {wanted}")
-    unit = _unit(quantity)
-    if not reader.accept(unit):
-        raise reader.error(
-            f"{unit} is expected: changes of {quantity} are in {'points' if unit == 'pp' else 'percent'}"
-        )
-    reader.skip()
-    if reader.position < len(text):
-        raise reader.error("nothing more is expected")
-    return Rule(quantity, sign, limit + 0.0, batch_size)
+    rules: Sequence[Rule]
+    broken: Sequence[Break]
+    """Empty if it is passed."""
+    figures: int
+    rows: int
+    """How many were checked."""
+    vague: Sequence[Vague]
 
 
 def check(comparison: Comparison, rules: Sequence[Rule]) -> Outcome:
-    """Hold every run against the first; raises ``RequestError`` where they cannot be, or have nothing that is asked."""
+    """Check every run beside the first; raises ``RequestError`` where they do not compare, or have nothing to check."""
     base, *others = comparison.columns
     pairs = {pair.new: pair for pair in comparison.pairs if pair.base == base.label}
     reasons = {apart.new: apart.reasons for apart in comparison.apart}
     for column in others:
         if column.label not in pairs:
             raise RequestError(
-                f"--fail-if holds run {column.label} against run {base.label}, and they do not compare: "
+                f"--fail-if compares run {column.label} with run {base.label}, which do not compare: "
                 f"{'; '.join(reasons[column.label])}; measure both on one machine with the same settings."
             )
-    changes = [(pair, change) for pair in pairs.values() for change in pair.changes]
-    lost = [(pair, each) for pair in pairs.values() for each in pair.missing if each.lost]
-    broken = []
+    changes = [change for pair in pairs.values() for change in pair.changes]
+    lost = any(gap.lost for pair in pairs.values() for gap in pair.missing)
     for rule in rules:
-        covered = [(pair, change) for pair, change in changes if rule.covers(change)]
-        if not covered and not lost:
-            raise RequestError(f"--fail-if '{rule}' checks nothing: no row has such a figure in both runs.")
-        broken += [
-            f"{change.row} of {pair.new} against {pair.base}: {change.sentence}: breaks '{rule}'"
-            for pair, change in covered
-            if rule.broken_by(change)
-        ]
-    broken += [
-        f"`{each.model}` `{each.variant}` of {pair.new} against {pair.base}: missing, {each.sentence}"
-        for pair, each in lost
-        if each.quantity is None or any(rule.covers(each) for rule in rules)
-    ]
-    return Outcome(broken, _checked([change for _, change in changes], rules))
-
-
-def words(outcome: Outcome) -> str:
-    """Return what came of it, a line for each row that broke it."""
-    if not outcome.broken:
-        return f"Gate: passed, {outcome.checked}."
-    lines = [f"Gate: FAILED, {outcome.checked}."]
-    return "\n".join([*lines, *(f"- {sentence}" for sentence in outcome.broken)])
-
-
-def _checked(changes: Sequence[Change], rules: Sequence[Rule]) -> str:
+        if not lost and not any(map(rule.covers, changes)):
+            raise RequestError(
+                f"--fail-if '{rule}' checks nothing: no row has such a figure in both runs; measure it in both, or "
+                f"leave the rule out."
+            )
     checked = [change for change in changes if any(rule.covers(change) for rule in rules)]
-    rows = len({(change.model, change.variant) for change in checked})
-    named = " and ".join(f"'{rule}'" for rule in rules)
-    notes = "".join(note for rule in rules for note in _vague(changes, rule))
-    return f"{counted(len(checked), 'figure')} of {counted(rows, 'row')} held against {named}{notes}"
+    return Outcome(
+        rules=rules,
+        broken=[*_broken(list(pairs.values()), rules), *_missing(pairs.values(), rules)],
+        figures=len(checked),
+        rows=len({(change.model, change.variant) for change in checked}),
+        vague=[vague for rule in rules for vague in _vague(changes, rule)],
+    )
 
 
-def _vague(changes: Sequence[Change], rule: Rule) -> Iterator[str]:
-    """Say of how many figures a change just beyond the limit would not be told from noise, and what would help."""
+def _broken(pairs: Iterable[Pair], rules: Sequence[Rule]) -> Iterator[Break]:
+    for rule in rules:
+        for pair in pairs:
+            yield from (Break(pair.base, pair.new, change, rule) for change in pair.changes if rule.broken_by(change))
+
+
+def _missing(pairs: Iterable[Pair], rules: Sequence[Rule]) -> Iterator[Break]:
+    for pair in pairs:
+        for gap in pair.missing:
+            if gap.lost and (gap.quantity is None or any(rule.covers(gap) for rule in rules)):
+                yield Break(pair.base, pair.new, gap, None)
+
+
+def _vague(changes: Sequence[Change], rule: Rule) -> Iterator[Vague]:
     by_advice: dict[str, list[Change]] = {}
     for change in changes:
         if rule.covers(change) and not rule.broken_by(change) and not _tells(change, rule):
             by_advice.setdefault(change.advice, []).append(change)
     for advice, vague in by_advice.items():
-        told = [change.least for change in vague if change.least is not None]
-        allowed = f", or ask for '{_wider(rule, max(told))}'" if len(told) == len(vague) else ""
-        yield (
-            f"; {counted(len(vague), 'figure')} known too vaguely to tell a change of that size from noise "
-            f"('{rule}'): {advice}{allowed}"
-        )
+        least = [change.least for change in vague if change.least is not None]
+        yield Vague(rule, len(vague), advice, _wider(rule, max(least)) if len(least) == len(vague) else None)
 
 
 def _tells(change: Change, rule: Rule) -> bool:
@@ -168,54 +120,28 @@ def _wider(rule: Rule, least: float) -> Rule:
     return replace(rule, limit=limit if rule.sign == ">" else -limit)
 
 
-def _unit(quantity: Quantity) -> str:
-    return "pp" if quantity == "accuracy" else "%"
+def words(outcome: Outcome) -> str:
+    """Return what came of it, a line for each row that broke it."""
+    rules = " and ".join(f"'{rule}'" for rule in outcome.rules)
+    checked = f"{counted(outcome.figures, 'figure')} of {counted(outcome.rows, 'row')} checked by {rules}"
+    checked += "".join(map(_vague_words, outcome.vague))
+    if not outcome.broken:
+        return f"Gate: passed, {checked}."
+    return "\n".join([f"Gate: FAILED, {checked}.", *(f"- {broken_words(broken)}" for broken in outcome.broken)])
 
 
-class _Reader:
-    """Reads an expression from the left; spaces between its parts mean nothing."""
+def _vague_words(vague: Vague) -> str:
+    allowed = f", or ask for '{vague.detectable}'" if vague.detectable else ""
+    return (
+        f"; {counted(vague.figures, 'figure')} not precise enough to tell a change of that size from noise "
+        f"('{vague.rule}'): {vague.advice}{allowed}"
+    )
 
-    def __init__(self, text: str) -> None:
-        self.position = 0
-        self._text = text
 
-    def skip(self) -> int:
-        while self._text[self.position : self.position + 1].isspace():
-            self.position += 1
-        return self.position
-
-    def back(self, characters: int) -> None:
-        self.position -= characters
-
-    def accept(self, wanted: str) -> bool:
-        self.skip()
-        found = self._text.startswith(wanted, self.position)
-        self.position += len(wanted) * found
-        return found
-
-    def match(self, pattern: str, expected: str) -> str:
-        self.skip()
-        found = re.compile(pattern).match(self._text, self.position)
-        if found is None:
-            raise self.error(expected)
-        self.position = found.end()
-        return found.group()
-
-    def one_of(self, names: Sequence[Quantity]) -> Quantity:
-        self.skip()
-        word = re.compile(r"[^\W\d_]*").match(self._text, self.position)
-        for name in names:
-            if word is not None and word.group() == name:
-                self.position = word.end()
-                return name
-        raise self.error(f"one of {', '.join(names)} is expected")
-
-    def error(self, cause: str) -> RequestError:
-        """Return the error that points at the present character; the text is shown with a caret below it."""
-        at = f"at character {self.position + 1}" if self.position < len(self._text) else "at its end"
-        shown = "".join(" " if each.isspace() else each for each in self._text)
-        return RequestError(
-            f"--fail-if '{shown}' cannot be read {at}: {cause}; write {EXAMPLES}, say.\n"
-            f"  {shown}\n"
-            f"  {' ' * self.position}^"
-        )
+def broken_words(broken: Break) -> str:
+    """Return a sentence on what broke a rule."""
+    figure = broken.figure
+    where = f"`{figure.model}` `{figure.variant}` of {broken.new} against {broken.base}"
+    if broken.rule is None:
+        return f"{where}: missing, {figure.sentence}"
+    return f"{where}: {figure.sentence}: breaks '{broken.rule}'"

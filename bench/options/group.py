@@ -44,8 +44,8 @@ class Options:
     """Show progress bars; by default on a terminal only."""
 
     def __post_init__(self) -> None:
-        for each in self.declared:
-            each.require(getattr(self, each.name))
+        for declared in self.declared:
+            declared.require(getattr(self, declared.name))
 
     def replaced(self, **changes: Any) -> Self:
         """Return the same options but for ``changes``."""
@@ -53,16 +53,17 @@ class Options:
 
     def shared(self, group: type[Options]) -> dict[str, Any]:
         """Return the values of the options that ``group`` has too, by name."""
-        return {each.name: getattr(self, each.name) for each in group.declared if hasattr(self, each.name)}
+        names = [declared.name for declared in group.declared]
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def given(self, names: Iterable[str]) -> list[str]:
         """Return the flags of those options that are not at their defaults."""
-        options = {each.name: each for each in self.declared}
+        options = {declared.name: declared for declared in self.declared}
         changed = [name for name in names if several(getattr(self, name)) != several(options[name].default)]
         return [flag for name in changed if (flag := options[name].flag)]
 
 
 def names_of(group: type[Options]) -> tuple[str, ...]:
     """Return the names of a group's options, without those that all groups have."""
-    common = {each.name for each in Options.declared}
-    return tuple(each.name for each in group.declared if each.name not in common)
+    common = {declared.name for declared in Options.declared}
+    return tuple(declared.name for declared in group.declared if declared.name not in common)

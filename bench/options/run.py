@@ -32,8 +32,8 @@ class RunOptions(MeasurementOptions, RetrainOptions):
     """For your own model: net.py:batches yields batches that ranges are observed on."""
     techniques: str | Sequence[str] = option(default=(), flag="--technique")
     """Only this technique (fp32 comes along)."""
-    out: Path | str | None = option(default=None, unset="runs/SUITE")
-    """Folder for run.json and report.md."""
+    out: Path | str | None = option(default=None, flag=None)
+    """Folder for run.json and report.md; by default nothing is written."""
     seed: int = option(default=0, check=valid_seed)
     """Of weights, batches and round order."""
 
@@ -59,7 +59,7 @@ class MeasureOptions(LatencyOptions):
     """Gives batches for the static techniques; without it they see the example inputs."""
     name: str | None = option(default=None)
     """What tables call the model, by default its class."""
-    out: Path | str | None = option(default=None)
-    """Folder for run.json and report.md."""
+    out: Path | str | None = option(default=None, flag=None)
+    """Folder for run.json and report.md; by default nothing is written."""
     seed: int = option(default=0, check=valid_seed)
     """Of batches and round order."""

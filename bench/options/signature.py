@@ -38,7 +38,7 @@ def from_options(
         returned = inspect.signature(function).return_annotation
         parameters = inspect.signature(group).parameters
         attributes.__signature__ = inspect.Signature(
-            [parameters[each.name] for each in cast(Any, group).declared], return_annotation=returned
+            [parameters[option.name] for option in cast(Any, group).declared], return_annotation=returned
         )
         attributes.__doc__ = f"{inspect.getdoc(function)}\n\n{_described(group)}"
         attributes.with_options = function
@@ -49,7 +49,7 @@ def from_options(
 
 def _described(group: Any) -> str:
     """Return the options of a group and their help, a line each."""
-    lines = [f"    {each.name}: {each.help}{_default(each)}" for each in group.declared]
+    lines = [f"    {option.name}: {option.help}{_default(option)}" for option in group.declared]
     return "\n".join(["Options:", *lines])
 
 

@@ -82,10 +82,10 @@ class SensitivityOptions(ModelOptions, MeasurementOptions):
         default=None,
         flag="--max-drop",
         notation=PERCENTAGE_POINTS,
-        unset=PERCENTAGE_POINTS.write(DEFAULT_MAX_DROP_PP),
+        unset=f"{PERCENTAGE_POINTS.write(DEFAULT_MAX_DROP_PP)} with --recommend",
         check=_allowance,
     )
-    """Accuracy that may be lost, in percentage points."""
+    """Accuracy that a recommended mixture may lose, in percentage points."""
 
 
 def _descending(chain: Sequence[int]) -> str | None:

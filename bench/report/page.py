@@ -16,7 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bench.core.units import counted
-from bench.report.document import Block, Gallery, Listing, document
+from bench.report.blocks import Block, Gallery, Listing
+from bench.report.document import document
 from bench.report.pictures import Picture
 from bench.report.tables import Figure, Table, read_from_left
 from bench.results.run import Run

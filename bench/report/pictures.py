@@ -44,7 +44,7 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
     order = list(dict.fromkeys(row.technique.partition(":")[0] for row in run.rows))
     for model in dict.fromkeys(row.full_model for row in run.rows):
         rows = [row for row in run.rows if row.full_model == model]
-        timed = [row for row in rows if not row.simulated and any(each.rounds_s for each in row.latency.values())]
+        timed = [row for row in rows if not row.simulated and any(latency.rounds_s for latency in row.latency.values())]
         ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
         if any(_has_cost(row) for row in rows):
             title = f"{model}: accuracy against size and latency"
@@ -101,9 +101,9 @@ def _speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[i
                 Series(
                     name,
                     [
-                        Span(str(row.key), found.value, found.low, found.high)
+                        Span(str(row.key), speedup.value, speedup.low, speedup.high)
                         for row in rows
-                        if (found := row.speedup.get(size)) is not None and not row.simulated
+                        if (speedup := row.speedup.get(size)) is not None and not row.simulated
                     ],
                 )
                 for name, rows in rows_by_name.items()
@@ -154,7 +154,7 @@ def _points(rows: Sequence[Row], batch_sizes: Sequence[int]) -> tuple[list[Point
     costs = [SIZE, *operations, *latencies.values()]
     points = []
     for row in filter(_has_cost, rows):
-        known = {latencies[size].name: times(each).median for size, each in row.latency.items()}
+        known = {latencies[size].name: times(latency).median for size, latency in row.latency.items()}
         if row.simulated:
             known = {}
         if row.packed_bytes is not None:

@@ -59,8 +59,8 @@ def draw_spans(
     picture, whichever of its labels there are. Raises ``ValueError`` for nothing to draw and for values that are not
     positive: the axes are logarithmic.
     """
-    labels = list(dict.fromkeys(span.label for panel in panels for each in panel.series for span in each.spans))
-    names = list(dict.fromkeys(each.name for panel in panels for each in panel.series))
+    labels = list(dict.fromkeys(span.label for panel in panels for series in panel.series for span in series.spans))
+    names = list(dict.fromkeys(series.name for panel in panels for series in panel.series))
     if not labels:
         raise ValueError("no values to draw")
     rows = LINE_INCHES * len(labels) * max(len(names), 1.3)
@@ -94,7 +94,7 @@ def _panel(
     show: Callable[[float], str],
     reference: float | None,
 ) -> None:
-    spans = [(each.name, span) for each in panel.series for span in each.spans]
+    spans = [(series.name, span) for series in panel.series for span in series.spans]
     ends = [end for _, span in spans for end in (span.low, span.high)] + [span.value for _, span in spans]
     if reference is not None:
         ends.append(reference)

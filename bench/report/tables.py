@@ -11,7 +11,7 @@ from tabulate import tabulate
 from bench.core.units import MISSING
 
 TEXT = {
-    *("", "Model", "Question", "Tried", "Found", "Bound", "Reached", "Recipe", "Layer", "CPU", "Device"),
+    *("", "Model", "Question", "Tried", "Found", "Bound", "Reached", "Recipe", "Layer", "CPU", "Device", "Verdict"),
     "By dtype (bytes)",
 }
 """Columns that are read from the left though a cell may begin as a number does, or all miss."""

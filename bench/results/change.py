@@ -37,7 +37,7 @@ class Change(Record):
     value: float
     """The change: of accuracy as a difference of shares, of everything else as a share of ``before``.
 
-    That of a latency is of its relative_latency, where both runs have a reference workload.
+    That of a latency is of its relative latency, where both runs have a reference workload.
     """
     low: float | None = None
     high: float | None = None
@@ -53,7 +53,7 @@ class Change(Record):
 
     @property
     def uncertain(self) -> bool:
-        """Whether noise is allowed for: it is not in sizes, nor in a share of nobody knows how many examples."""
+        """Whether noise is allowed for: not in sizes, nor in a fraction of an unknown number of examples."""
         return self.quantity == "latency" or (self.quantity == "accuracy" and self.p_value is not None)
 
     @property

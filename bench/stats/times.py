@@ -94,16 +94,13 @@ class Description:
     std: float | None
     median: float
     p95: float
-    p99: float
     n: int
 
 
 def describe(values: Sequence[float]) -> Description:
-    """Return mean, sample standard deviation, median and upper percentiles; raises ``ValueError`` for no values."""
+    """Return mean, sample standard deviation, median and 95th percentile; raises ``ValueError`` for no values."""
     whole = mean_std(values)
-    return Description(
-        whole.mean, whole.std, statistics.median(values), percentile(values, 0.95), percentile(values, 0.99), whole.n
-    )
+    return Description(whole.mean, whole.std, statistics.median(values), percentile(values, 0.95), whole.n)
 
 
 def run_means(rounds: Sequence[float], runs: int) -> list[float]:
@@ -167,18 +164,18 @@ def speedup(
     """
     from scipy import special  # scipy.stats would take ten times as long to import
 
-    found = log_ratio(baseline, variant, starts, prior)
-    if found.error is None:
-        value = math.exp(found.value)
-        return Ratio(value, value, value, 0.0, p_value=1.0, n=found.n)
-    margin = float(special.stdtrit(found.freedom, (1 + CONFIDENCE) / 2)) * found.error
+    ratio = log_ratio(baseline, variant, starts, prior)
+    if ratio.error is None:
+        value = math.exp(ratio.value)
+        return Ratio(value, value, value, 0.0, p_value=1.0, n=ratio.n)
+    margin = float(special.stdtrit(ratio.freedom, (1 + CONFIDENCE) / 2)) * ratio.error
     return Ratio(
-        math.exp(found.value),
-        math.exp(found.value - margin),
-        math.exp(found.value + margin),
+        math.exp(ratio.value),
+        math.exp(ratio.value - margin),
+        math.exp(ratio.value + margin),
         CONFIDENCE,
-        p_value=2 * float(special.stdtr(found.freedom, -abs(found.value) / found.error)),
-        n=found.n,
+        p_value=2 * float(special.stdtr(ratio.freedom, -abs(ratio.value) / ratio.error)),
+        n=ratio.n,
     )
 
 

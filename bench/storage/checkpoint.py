@@ -85,6 +85,11 @@ class TrainingSpec(Record):
         words = [self.task, self.model, *filter(None, [re.sub("[^a-z0-9]+", "-", self.technique)])]
         return "-".join([*words, self.precision, self.data_kind, f"seed{self.seed}", self.recipe_hash])
 
+    @property
+    def file_name(self) -> str:
+        """The name of its checkpoint, wherever that lies."""
+        return f"{self.name}.safetensors"
+
 
 class EpochRecord(Record):
     """One pass over the training examples."""
@@ -163,7 +168,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return hasher.hexdigest()
 
 
-def read_header(path: Path, wanted: TrainingSpec | None = None, way_out: str = WAY_OUT) -> Header:
+def read_header(path: Path, asked: TrainingSpec | None = None, way_out: str = WAY_OUT) -> Header:
     """Read the header alone; raises ``CheckpointError`` if the file is damaged, foreign or not what is ``wanted``."""
     try:
         with path.open("rb"):  # safetensors gives no true cause where this fails
@@ -183,12 +188,12 @@ def read_header(path: Path, wanted: TrainingSpec | None = None, way_out: str = W
         raise CheckpointError(
             f"the checkpoint {path} has a header this version cannot read ({first['loc']}: {first['msg']}); {way_out}."
         ) from error
-    if wanted is not None:
+    if asked is not None:
         for name in TrainingSpec.model_fields:
-            found, expected = getattr(header, name), getattr(wanted, name)
-            if found != expected:
+            stored, expected = getattr(header, name), getattr(asked, name)
+            if stored != expected:
                 raise CheckpointError(
-                    f"the checkpoint {path} is of another {name.replace('_', ' ')} ({found!r}, not {expected!r}); "
+                    f"the checkpoint {path} is of another {name.replace('_', ' ')} ({stored!r}, not {expected!r}); "
                     f"{way_out}."
                 )
     return header

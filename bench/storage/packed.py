@@ -247,9 +247,9 @@ def _modules(state: dict[str, Any]) -> list[dict[str, Any]]:
     return list(state._metadata.values())  # type: ignore[attr-defined]
 
 
-def _require_same(name: str, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _require_same(name: str, stored: dict[str, Any], expected: dict[str, Any]) -> None:
     # torch would cast another type silently, and asks nothing at all of the shape of a packed weight.
-    forms = [form(values[name]) if name in values else "nothing" for values in (found, wanted)]
+    forms = [form(values[name]) if name in values else "nothing" for values in (stored, expected)]
     if forms[0] != forms[1]:
         raise ValueError(f"{name} is {forms[0]} in the file and {forms[1]} in the module")
 

@@ -25,7 +25,7 @@ def inspect(options: InspectOptions) -> Inspection:
     """
     chosen = TECHNIQUES.get(options.technique)
     if not isinstance(chosen, LowBit):
-        families = ", ".join(sorted(each.family for each in TECHNIQUES if isinstance(each, LowBit)))
+        families = ", ".join(sorted(technique.family for technique in TECHNIQUES if isinstance(technique, LowBit)))
         raise RequestError(f"{options.technique} is not a low-bit technique and has no levels; choose {families}.")
     if not chosen.quantizes:
         raise RequestError(f"{chosen.name} quantizes nothing and has no levels; give fewer bits.")

@@ -13,6 +13,7 @@ from bench.options.studies import TrainOptions
 from bench.report.tables import Table
 from bench.results.run import Accuracy, Record
 from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
+from bench.running.training_precision import PrecisionPolicy
 from bench.storage.checkpoint import EpochRecord, Header, TrainingSpec
 from bench.tasks.dataset import DataKind
 from bench.techniques.base import TECHNIQUES, Technique
@@ -53,7 +54,12 @@ def train(options: TrainOptions) -> list[TrainedModel]:
     """
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(options.techniques)]
     with model_session(options) as session:
-        trainings = [(technique, session.training(technique, seed)) for technique in chosen for seed in options.seeds]
+        policy = PrecisionPolicy(options.device, session.machine.isa, options.training_precision, options.retrain)
+        trainings = [
+            (technique, session.training(technique, seed, policy=policy))
+            for technique in chosen
+            for seed in options.seeds
+        ]
         headers = session.train([training for _, training in trainings], options.retrain)
         evaluated = session.evaluate(trainings, headers)
         return [
@@ -80,7 +86,7 @@ def _record(
         precision=training.precision,
         seconds=trained.seconds if trained else None,
         history=trained.history if trained else [],
-        checkpoint=session.store.path(training),
+        checkpoint=session.store.source(training),
         accuracy=evaluated.evaluation.accuracy if evaluated else None,
         packed_bytes=evaluated.facts.packed_bytes if evaluated else None,
         reason=str(variant) if isinstance(variant, Exception) else "",
@@ -92,17 +98,17 @@ def render(trained: Sequence[TrainedModel]) -> str:
     header = ["Model", "Technique", "Seed", "Epochs", "Accuracy", "Packed (kB)", "Trained in (s)"]
     rows = [
         [
-            each.model,
-            each.technique,
-            each.seed,
-            each.recipe["epochs"],
-            percent(each.accuracy.correct / each.accuracy.total) if each.accuracy else "failed",
-            kilobytes(each.packed_bytes) if each.packed_bytes is not None else MISSING,
-            f"{each.seconds:.0f}" if each.seconds is not None else MISSING,
+            model.model,
+            model.technique,
+            model.seed,
+            model.recipe["epochs"],
+            percent(model.accuracy.correct / model.accuracy.total) if model.accuracy else "failed",
+            kilobytes(model.packed_bytes) if model.packed_bytes is not None else MISSING,
+            f"{model.seconds:.0f}" if model.seconds is not None else MISSING,
         ]
-        for each in trained
+        for model in trained
     ]
-    failures = [f"`{each.technique}`, seed {each.seed}: {each.reason}" for each in trained if each.reason]
-    synthetic = any(each.data == "synthetic" for each in trained)
+    failures = [f"`{model.technique}`, seed {model.seed}: {model.reason}" for model in trained if model.reason]
+    synthetic = any(model.data == "synthetic" for model in trained)
     text = Table(header, rows, remarks=failures).markdown()
     return text + ("\n\n**SYNTHETIC data.**" if synthetic else "")

@@ -83,7 +83,10 @@ class Technique(ABC):
         return self.dtype_name
 
     def training_precision(self, device: str) -> Precision | None:
-        """Return how the weights it starts from are trained; ``None`` for as the model's recipe has it."""
+        """Return how the weights it starts from are best trained; ``None`` for as the model's recipe has it.
+
+        Where a CPU has no bfloat16 arithmetic they are trained in float32: ``bench.running.training_precision``.
+        """
         return None
 
     @property
@@ -145,8 +148,8 @@ class Techniques(Registry[Technique]):
     def get(self, name: str) -> Technique:
         """Return the technique called ``name``; raises ``UnknownNameError``, or ``RequestError`` for its options."""
         family, colon, options = name.partition(":")
-        found = super().get(family)
-        return found.with_options(options) if colon or found.needs_options else found
+        technique = super().get(family)
+        return technique.with_options(options) if colon or technique.needs_options else technique
 
 
 TECHNIQUES = Techniques("technique", "bench.techniques", "quantbench.techniques")

@@ -65,6 +65,7 @@ class PreparationHost:
 
     def train(self, training: TrainingSpec, dataset_path: Path, threads: int, store: CheckpointStore) -> Header:
         """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``."""
+        self._report(0, 1)  # it has begun; the loop speaks up after a number of steps
         torch.set_num_threads(threads)
         torch.manual_seed(training.seed)
         task = TASKS.get(training.task)
@@ -85,7 +86,7 @@ class PreparationHost:
             **training.model_dump(),
             vocabulary=task.vocabulary(spec, dataset),
             seconds=round(trained.seconds, 3),
-            history=[EpochRecord(loss=each.loss, seconds=round(each.seconds, 3)) for each in trained.history],
+            history=[EpochRecord(loss=epoch.loss, seconds=round(epoch.seconds, 3)) for epoch in trained.history],
             threads=threads,
             torch=str(torch.__version__),
         )
@@ -100,11 +101,11 @@ def _taught(
     asked = training.distillation_spec
     if asked is None:
         return None
-    teacher, _ = checkpoint.load(store.folder / asked.teacher)
+    teacher, _ = checkpoint.load(store.locate(asked.teacher) or store.folder / asked.teacher)
     teacher = spec.arrange(teacher.to(data.labels.device)).requires_grad_(False)
     if asked.initialise:
-        own = student.state_dict()
-        shared = {name: value for name, value in teacher.state_dict().items() if name in own}
+        state = student.state_dict()
+        shared = {name: value for name, value in teacher.state_dict().items() if name in state}
         student.load_state_dict(shared, strict=False)
         for layer in low_bit_layers(student).values():
             layer.technique.start(layer)

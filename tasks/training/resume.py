@@ -75,11 +75,11 @@ class Trainee:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a mapping
         except (OSError, KeyError, ValueError, safetensors.SafetensorError):
             return []
-        found, own = _below(tensors, "module"), self.module.state_dict()
-        shapes = {name: value.shape for name, value in own.items()}
-        if content.get("format") != FORMAT or {name: value.shape for name, value in found.items()} != shapes:
+        stored, expected = _below(tensors, "module"), self.module.state_dict()
+        shapes = {name: value.shape for name, value in expected.items()}
+        if content.get("format") != FORMAT or {name: value.shape for name, value in stored.items()} != shapes:
             return []
-        self.module.load_state_dict(found)
+        self.module.load_state_dict(stored)
         slots: dict[int, dict[str, Any]] = {}
         for name, value in [*_below(tensors, "optimizer").items(), *content["numbers"].items()]:
             index, _, slot = name.partition(".")

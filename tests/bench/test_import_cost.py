@@ -35,6 +35,10 @@ SLOW = {"torch", "matplotlib", "scipy.stats", "scipy.optimize"}
 """What takes longer to import than a report takes; ``scipy.special``, a tenth of a second, has Student's t."""
 
 
+def test_the_options_of_all_commands_are_known_without_a_validator() -> None:
+    assert not {"pydantic", "psutil", "filelock"} & modules_after("import bench.cli.main")
+
+
 def test_report_needs_no_torch(tmp_path: Path) -> None:
     run_file.save(RUN, tmp_path / "run.json")
     assert not SLOW & modules_after_command("report", str(tmp_path / "run.json"))

@@ -27,7 +27,7 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from bench.comparing import gate
+from bench.comparing import gate, gate_rule
 from bench.comparing.comparison import Comparison, compare
 from bench.core.files import write_atomically
 from bench.core.units import percent
@@ -47,7 +47,7 @@ WRONG = 200
 """Of ten thousand answers: 2 points."""
 PLANTED = "QUANTBENCH_GATE_PLANTED"
 """The environment variable that tells workers which technique is slowed; every one then answers worse."""
-LATENCY, ACCURACY = gate.parse("latency > 5%"), gate.parse("accuracy < -0.5pp")
+LATENCY, ACCURACY = gate_rule.parse("latency > 5%"), gate_rule.parse("accuracy < -0.5pp")
 
 
 class PlantedHost(VariantHost):
@@ -205,14 +205,14 @@ def judge(base: Run, same: Run, slowed: Run, planted: str) -> Try:
         planted=planted,
         same=figures(with_same),
         slowed=figures(with_slowed),
-        false_alarms=gate.check(with_same, [LATENCY, ACCURACY]).broken,
+        false_alarms=[gate.broken_words(each) for each in gate.check(with_same, [LATENCY, ACCURACY]).broken],
         found=planted in rows,
         misnamed=sorted(rows - {planted}),
         worse_found=sorted(broken(with_slowed, ACCURACY)),
     )
 
 
-def broken(comparison: Comparison, rule: gate.Rule) -> set[str]:
+def broken(comparison: Comparison, rule: gate_rule.Rule) -> set[str]:
     """Return the techniques whose rows break the rule."""
     return {str(each.variant) for each in comparison.pairs[0].changes if rule.broken_by(each)}
 

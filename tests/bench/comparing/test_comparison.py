@@ -38,7 +38,7 @@ def with_row(row: Row, **changes: Any) -> Run:
     return RUN.model_copy(update={"rows": [changed if each is row else each for each in RUN.rows]})
 
 
-def paced(slower: Mapping[str, float] | None = None, lost: int = 0) -> Run:
+def relative(slower: Mapping[str, float] | None = None, lost: int = 0) -> Run:
     """Return the example run with a reference workload; some techniques are slower, each has lost as many answers."""
     rows = []
     for row in (FP32, FP16, QINT8):
@@ -67,7 +67,7 @@ def could_explain(comparison: Comparison) -> str:
 
 def test_the_report_is_the_golden_one() -> None:
     """After an intended change: write ``render(compare(…))`` to the golden file and read the difference."""
-    comparison = compare(paced(), elsewhere(), paced({"fp16": 1.3}, lost=300))
+    comparison = compare(relative(), elsewhere(), relative({"fp16": 1.3}, lost=300))
     assert render(comparison) == GOLDEN.read_text(encoding="utf-8")
 
 
@@ -95,14 +95,12 @@ def test_each_model_has_a_table_of_techniques_and_machines() -> None:
     assert static.cells[1] is None, "that run has no such row"
 
 
-def test_what_turns_round_is_a_sentence_with_its_figures_and_what_could_explain_it() -> None:
-    sentence = (
-        "`dynamic-qint8` on `mnist/lab1` at batch 64 is 3.00× as fast as fp32 on A [2.90, 3.10] and 0.80× on B "
-        "[0.78, 0.82]"
-    )
+def test_what_turns_round_differs_by_what_could_explain_it() -> None:
     comparison = compare(RUN, elsewhere())
-    assert said(comparison, "differs") == [sentence]
-    assert f"- {sentence}; what could explain it: no AVX512-VNNI on B.\n" in render(comparison)
+    [differs] = [each for each in comparison.statements if each.kind == "differs"]
+    assert (differs.model, str(differs.variant), differs.batch_size) == ("mnist/lab1", "dynamic-qint8", 64)
+    assert differs.could_explain == ["no AVX512-VNNI on B"]
+    assert "is 3.00× as fast as fp32 on A [2.90, 3.10] and 0.80× on B [0.78, 0.82]" in differs.sentence
 
 
 @pytest.mark.parametrize(
@@ -132,7 +130,7 @@ def test_where_nothing_that_is_recorded_differs_that_is_said() -> None:
     twin = elsewhere({"cpu": MACHINE.cpu, "isa": MACHINE.isa})
     comparison = compare(RUN, with_settings(twin, seed=1))
     assert could_explain(comparison) == ""
-    assert "[0.78, 0.82]; nothing that is recorded explains it.\n" in render(comparison)
+    assert "no recorded difference explains it" in render(comparison)
 
 
 def test_what_could_explain_all_that_differs_is_said_once() -> None:
@@ -142,10 +140,10 @@ def test_what_could_explain_all_that_differs_is_said_once() -> None:
 
     there = elsewhere({"cpu": MACHINE.cpu, "isa": MACHINE.isa})
     text = render(compare(threaded(RUN, 1, 2.0), threaded(there, 2, 1.0)))
-    assert "## What differs between runs\n\nWhat could explain each: threads 1 on A, 2 on B.\n\n- `fp16`" in text
     assert text.count("threads 1 on A, 2 on B") == 1
     without_vnni = threaded(elsewhere({"cpu": MACHINE.cpu}), 2, 1.0)
-    assert "; what could explain it too: no AVX512-VNNI on B.\n" in render(compare(threaded(RUN, 1, 2.0), without_vnni))
+    other = render(compare(threaded(RUN, 1, 2.0), without_vnni))
+    assert (other.count("threads 1 on A, 2 on B"), other.count("no AVX512-VNNI on B")) == (1, 1)
 
 
 def test_what_all_machines_say_alike_agrees() -> None:
@@ -271,7 +269,7 @@ def test_runs_of_other_settings_are_columns_set_apart_with_the_reason(settings: 
     comparison = compare(RUN, with_settings(**settings))
     assert not comparison.pairs
     assert [each.reasons for each in comparison.apart] == [[reason]]
-    assert f"A and B are one machine and are not held against each other row by row: {reason}." in render(comparison)
+    assert f"{reason}." in render(comparison)
 
 
 @pytest.mark.parametrize("settings", [{"runs": 9}, {"precision": 0.01}, {"budget_s": 9.0}, {"suite": "lab"}])

@@ -105,7 +105,7 @@ def test_a_signature_is_its_groups(function: Callable[..., Any], group: type[Opt
 
 @pytest.mark.parametrize("group", FUNCTIONS.values())
 def test_every_option_has_its_help(group: type[Options]) -> None:
-    assert [each.name for each in group.declared if not each.help.endswith(".")] == []
+    assert [option.name for option in group.declared if not option.help.endswith(".")] == []
 
 
 def test_positional_options_stay_in_their_order() -> None:
@@ -120,4 +120,4 @@ def test_positional_options_stay_in_their_order() -> None:
     }
     for function, names in expected.items():
         parameters = inspect.signature(function).parameters.values()
-        assert [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY] == names
+        assert [it.name for it in parameters if it.kind is not it.KEYWORD_ONLY] == names

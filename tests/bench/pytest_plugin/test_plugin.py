@@ -369,6 +369,7 @@ def test_other_peoples_benchmarks_are_left_alone(session: Session, pytester: pyt
     assert content["benchmarks"][0]["extra_info"] == {}
 
 
+@pytest.mark.slow
 def test_saved_runs_are_compared_in_tables_in_histograms_and_by_a_gate(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from bench.report.pictures import pictures_of
 from bench.results.run import Run
 from tests.bench.examples import DATA, FP32, QINT8, RUN
 
+GOLDEN = Path(__file__).with_name("golden_page.html")
 HOSTILE = "<script>alert(1)</script> \"' onload=x **<b>** `<i>` {{ 7*7 }} </style>"
 
 
@@ -78,6 +79,17 @@ def hostile_run() -> Run:
     )
 
 
+def body() -> str:
+    """Return what a page says of the example run, without pictures."""
+    return page.render([RUN]).partition("<main>\n")[2].partition("</main>")[0]
+
+
+def test_the_page_is_the_golden_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an intended change: write ``body()``, without pictures, to the golden file and read the difference."""
+    without_pictures(monkeypatch)
+    assert body() == GOLDEN.read_text(encoding="utf-8")
+
+
 def test_every_element_is_closed_where_it_was_opened(read: Reader) -> None:
     assert read.open == []
 
@@ -110,8 +122,6 @@ def test_the_policy_allows_the_pages_own_script_alone(text: str) -> None:
 def test_all_that_markdown_says_is_on_the_page(text: str) -> None:
     for chapter in document(RUN).chapters:
         assert f">{chapter.title}</h2>" in text
-    for sentence in ("at batch 64: faster, 3.00× [2.90, 3.10]", "this torch has no fbgemm engine", "Example CPU 3000"):
-        assert sentence in text
 
 
 def test_figures_sort_by_the_number_behind_them(text: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 import bench
 from bench.core.errors import RunFileError
+from bench.report import unpaired
 from bench.report.formats import report
 from bench.report.markdown import render
 from bench.results import run as result
@@ -249,7 +250,7 @@ def test_the_report_says_what_such_rounds_can_and_cannot_tell(read: Read) -> Non
     text = render([read(FILE)])
     assert text.startswith("# Quantbench: pytest-benchmark on Example CPU 3000\n")
     assert "| mine    | dynamic-qint8 |         2.00× |" in text
-    assert "the rounds are not paired with fp32's: a speed-up has neither interval nor verdict here" in text
+    assert unpaired.HOW_TO_READ in text
     assert "Own models: accuracy on the examples that each test took; latency of one call on cpu with 1 thread" in text
     for claim in ("## Training", "Precision, budget", "were disturbed from outside and repeated", "paired rounds,"):
         assert claim not in text

@@ -113,7 +113,7 @@ def test_an_engine_that_is_not_here_is_refused(path: Path, technique: str) -> No
     write(path, technique=technique, engine="bogus")
     message = refusal(path, UnsupportedError)
     assert "cannot be used here" in message
-    assert message.endswith("; load it on another device, or pack the variant anew on this machine.")
+    assert message.endswith("; load it on another device, or pack the variant again on this machine.")
 
 
 @pytest.mark.parametrize("device", [pytest.param("cuda", marks=NO_DRIVER), "nonsense"])

@@ -80,7 +80,7 @@ def test_a_description_agrees_with_numpy(values: list[float]) -> None:
     assert described.mean == pytest.approx(np.mean(values))
     assert described.std == pytest.approx(np.std(values, ddof=1), abs=1e-12)
     assert described.median == pytest.approx(np.median(values))
-    assert [described.p95, described.p99] == pytest.approx(np.percentile(values, [95, 99]))
+    assert described.p95 == pytest.approx(np.percentile(values, 95))
 
 
 def test_the_quiet_time_is_the_mean_of_the_fastest_quarter() -> None:

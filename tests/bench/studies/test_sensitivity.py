@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 import bench
 from bench.core.errors import RequestError, UnknownNameError
 from bench.core.variant_key import VariantKey
-from bench.report.sensitivity import draw, points, render
+from bench.report.sensitivity import render
+from bench.report.sensitivity_picture import draw
 from bench.results import run_file
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
 from bench.studies.sensitivity.measuring import Measured
@@ -288,6 +289,7 @@ def test_a_mixture_fits_on_the_half_that_was_searched_and_is_judged_on_the_other
         assert step.fits == (step.change.value >= -0.01)
 
 
+@pytest.mark.slow
 def test_rows_that_were_measured_are_not_made_again(recommended: Sensitivity, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two layers and one technique every mixture is a row of the study; of two techniques some are not."""
     made: list[str] = []
@@ -308,44 +310,8 @@ def test_rows_that_were_measured_are_not_made_again(recommended: Sensitivity, mo
     assert {step.technique for step in found.steps if step.change is None} == set(made)
 
 
-def test_tables_and_sentences(dynamic: Sensitivity, recommended: Sensitivity) -> None:
-    text = render(dynamic)
-    assert text.startswith(f"# Sensitivity of {MODEL} on ")
-    assert "**Synthetic data.**" in text
-    assert "![Accuracy lost by layer of mnist/lab1](sensitivity.svg)" in text
-    only, others = text.split("### Only this layer")[1].split("### All but this layer")
-    for part in (only, others):
-        rows = [line.strip("|").split("|")[0].strip() for line in part.splitlines() if line.startswith("|")]
-        assert rows[2:4] == ["none", "all"]
-        assert rows[4:] == [each.layer for each in dynamic.layers]
-    assert "Speed-up B64" in only
-    simulated = render(recommended)
-    assert "Latency is left out" in simulated
-    assert "Speed-up" not in simulated.split("## `range-linear:w2a32`")[1]
-    assert "## Recommended within 1 pp" in simulated
-    assert "**recommended**" in simulated
-    assert shown(recommended).count("![") == 0
-
-
-def test_nothing_within_the_allowance_is_said(recommended: Sensitivity) -> None:
-    found = recommended.recommendation
-    assert found is not None
-    none = found.model_copy(update={"technique": "fp32", "steps": []})
-    text = render(recommended.model_copy(update={"recommendation": none}))
-    assert "No mixture of these techniques loses at most 1 pp on the 500 test examples of the search" in text
-
-
-def test_a_mixture_that_disappoints_on_unseen_examples_is_said_to(recommended: Sensitivity) -> None:
-    found = recommended.recommendation
-    assert found is not None
-    worse = found.model_copy(update={"held_back": Change.of(30, 0, 500)})
-    text = render(recommended.model_copy(update={"recommendation": worse}))
-    assert "it changes by −6.00 [−8.44, −4.23]: **more than was allowed: do not rely on it**" in text
-
-
-def test_a_change_is_written_in_percentage_points() -> None:
-    assert points(Change.of(7, 1, 21)) == "−28.57 [−51.72, −2.60]"
-    assert points(Change.of(0, 0, 10_000)) == "0.00 [−0.04, +0.04]"
+def test_a_notebook_shows_it_without_the_picture(recommended: Sensitivity) -> None:
+    assert shown(recommended) == render(recommended, picture=None)
 
 
 def test_the_picture_names_every_layer_and_is_the_same_each_time(recommended: Sensitivity, tmp_path: Path) -> None:
@@ -372,6 +338,7 @@ def test_the_report_needs_no_torch() -> None:
 # A run of a mixture
 
 
+@pytest.mark.slow
 def test_a_run_measures_a_mixture_like_any_technique() -> None:
     done = bench.run(models=[MODEL], techniques=["mixed:layers.2=dynamic-qint8"], **QUICK)
     fp32, mixture = done.rows
@@ -385,6 +352,7 @@ def test_a_run_measures_a_mixture_like_any_technique() -> None:
     assert "mixed: a technique for each layer" in shown(done)
 
 
+@pytest.mark.slow
 def test_a_layer_that_only_other_models_have_is_a_row_with_the_reason(tmp_path: Path) -> None:
     done = bench.run(
         models=["mnist/lab1", "mnist/lab2"], techniques=["mixed:layers.4=dynamic-qint8"], out=tmp_path, **QUICK
@@ -396,6 +364,7 @@ def test_a_layer_that_only_other_models_have_is_a_row_with_the_reason(tmp_path: 
     assert run_file.load(tmp_path / "run.json") == done
 
 
+@pytest.mark.slow
 def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
     import torch
 
@@ -457,6 +426,7 @@ def test_a_model_without_a_layer_to_quantize_is_refused(monkeypatch: pytest.Monk
         sensitivity(MODEL, **QUICK)
 
 
+@pytest.mark.slow
 def test_a_layer_that_no_chosen_model_has_is_refused_before_anything_is_trained(command: Command) -> None:
     arguments = (
         "run",
@@ -477,6 +447,7 @@ def test_a_layer_that_no_chosen_model_has_is_refused_before_anything_is_trained(
 # The command
 
 
+@pytest.mark.slow
 def test_bench_sensitivity_writes_what_it_prints(command: Command, tmp_path: Path) -> None:
     options = ("--data", "synthetic", "--epochs", "1", "--batch", "1", "--runs", "1", "--precision", "90%")
     code, out, _ = command("sensitivity", MODEL, "--technique", "static-qint8", *options, "--out", str(tmp_path))

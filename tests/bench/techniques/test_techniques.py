@@ -94,6 +94,22 @@ def test_a_static_resnet_has_the_same_parameters_under_every_engine(
     assert count_parameters(module) == count_parameters(PreActResNet(8, 5)) - (16 + 32 + 64)
 
 
+@pytest.mark.skipif("onednn" not in ENGINES, reason="this torch has no onednn")
+@pytest.mark.parametrize("layers", [None, frozenset({"layers.0"})])
+@pytest.mark.parametrize("vnni", [True, False])
+def test_onednn_without_vnni_is_a_note_and_no_warning(
+    vnni: bool, layers: frozenset[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch looks at the CPU by itself, and warns; tests take warnings for errors."""
+    monkeypatch.setattr(torch.backends.quantized, "engine", "onednn")
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
+    model, inputs = example("mlp")
+    isa = frozenset({"AVX512-VNNI"} if vnni else {"AVX2"})
+    context = Context(torch.device("cpu"), "onednn", isa, calibration=lambda: inputs, layers=layers)
+    notes = TECHNIQUES.get("static-qint8").convert(model, context).notes
+    assert any("int8 sums may saturate" in note for note in notes) == (not vnni)
+
+
 @pytest.mark.parametrize(
     ("technique", "isa", "word"), [("fp16", "AVX512-FP16", "float16"), ("bf16", "AVX512-BF16", "bfloat16")]
 )

@@ -1,11 +1,10 @@
-"""Rows with the verdicts on them, as the discussion reads them."""
+"""Rows with the verdicts on them, from which findings are made."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.core.units import ratio
 from bench.core.variant_key import BASELINE
 from bench.results.run import Data, Row, Run, Speedup
 from bench.results.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
@@ -30,13 +29,8 @@ class Judged:
 
     @property
     def model(self) -> str:
-        """Name the model, in markdown."""
-        return f"`{self.row.full_model}`"
-
-    @property
-    def name(self) -> str:
-        """Name the row, in markdown."""
-        return f"{self.model} `{self.row.key}`"
+        """Its model, as ``task/model``."""
+        return self.row.full_model
 
     @property
     def int8(self) -> bool:
@@ -57,6 +51,14 @@ class Judged:
             return None
         return self.row.agreement.same, self.row.accuracy.total
 
+    def slower(self, size: int) -> bool:
+        """Return whether the verdict at a batch size is that it is slower."""
+        return self.speed[size].word == SLOWER
+
+    def faster(self, size: int) -> bool:
+        """Return whether the verdict at a batch size is that it is faster."""
+        return self.speed[size].word == FASTER
+
     def speedup(self, size: int) -> Speedup:
         """Return the speed-up at a batch size that ``speed`` has."""
         return self.row.speedup[size]
@@ -64,14 +66,14 @@ class Judged:
 
 def judge(run: Run) -> list[Judged]:
     """Return the rows of a run with their verdicts, each family of rows judged as in the tables."""
-    found = []
+    judged = []
     for data in run.data:
         rows = run.rows_of(data.task)
         baselines = {row.model: row for row in rows if row.key == BASELINE}
         speeds = {size: latency_verdicts(rows, size) for size in run.settings.batch_sizes}
         for position, (row, accuracy) in enumerate(zip(rows, accuracy_verdicts(rows), strict=True)):
             speed = {size: given[position] for size, given in speeds.items()}
-            found.append(
+            judged.append(
                 Judged(
                     row,
                     baselines.get(row.model),
@@ -80,20 +82,10 @@ def judge(run: Run) -> list[Judged]:
                     accuracy if accuracy.word != NOT_COMPARABLE else None,
                 )
             )
-    return [each for each in found if each.row.key != BASELINE]
+    return [one for one in judged if one.row.key != BASELINE]
 
 
-def signed(each: Judged) -> str:
-    """Return the difference of its accuracy in points."""
-    return f"{each.points or 0.0:+.2f} points".replace("-", "−")
-
-
-def figures(found: Speedup) -> str:
-    """Return a speed-up with its interval."""
-    return ratio(found.interval)
-
-
-def apart(pairs: Sequence[tuple[LogRatio, LogRatio]]) -> list[bool]:
+def differ(pairs: Sequence[tuple[LogRatio, LogRatio]]) -> list[bool]:
     """Say of each pair of ratios whether they differ, tested at ``ALPHA`` as one family (Holm).
 
     Their errors are added as if of different rounds, which ratios to one baseline do not quite have: that asks more
@@ -103,7 +95,7 @@ def apart(pairs: Sequence[tuple[LogRatio, LogRatio]]) -> list[bool]:
     return [p_value < ALPHA for p_value in holm(p_values)]
 
 
-def log_speedup(found: Speedup) -> LogRatio:
+def log_speedup(speedup: Speedup) -> LogRatio:
     """Return the logarithm of a speed-up, its error read back from the interval, trusted as little as can be."""
-    known = found.log_ratio
+    known = speedup.log_ratio
     return replace(known, freedom=min(known.freedom, LEAST_FREEDOM))

@@ -141,5 +141,5 @@ def test_what_imports_draw_at_random_is_no_matter(tmp_path: Path) -> None:
         "import torch\nEXAMPLE = torch.rand(4)\nimport helper\n" + NET + "assert helper.WHICH == 'model'"
     )
     run = bench.run(models=f"{tmp_path}/model/net.py:build", inputs=f"{tmp_path}/others/data.py:inputs", **QUICK)
-    assert [row.status for row in run.rows] == ["ok"]
+    assert [row.measured for row in run.rows] == [True]
     assert (run.settings.techniques, run.settings.batch_sizes) == (["fp32"], [2])

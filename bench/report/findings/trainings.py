@@ -16,12 +16,12 @@ def of_its_own(run: Run, row: Row) -> bool:
 
 def shared_with_amp(run: Run) -> list[str]:
     """Name the models whose fp32 has the weights that were trained under autocast, in sentences."""
-    found = []
+    sentences = []
     for model in dict.fromkeys(row.full_model for row in run.rows if row.scheme == "AMP"):
         plain = _plain(_of_model(run, model))
         if len(plain) == 1 and (precision := plain.pop()) != "float32":
-            found.append(f"`{model}` was trained once, under {precision} autocast: {BASELINE} has the same weights")
-    return found
+            sentences.append(f"`{model}` was trained once, under {precision} autocast: {BASELINE} has the same weights")
+    return sentences
 
 
 def _of_model(run: Run, model: str) -> list[Training]:
