@@ -1,6 +1,9 @@
-"""Which data may be taken."""
+"""Which data, and which precision of the training, may be asked for."""
 
 from typing import Literal
 
 DataPolicy = Literal["auto", "real", "synthetic"]
 """``auto`` takes real data where they are or can be downloaded, and a synthetic stand-in where not."""
+
+TrainingPrecision = Literal["auto", "float32", "bfloat16"]
+"""What recipes train under bfloat16 autocast is trained so on any CPU, on none, or where the CPU computes bfloat16."""

@@ -145,10 +145,7 @@ def _temporary_folder(root: Path, purpose: str) -> Iterator[Path]:
 def digest(path: Path, algorithm: str) -> str:
     """Return the hex digest of a file."""
     with path.open("rb") as file:
-        hasher = hashlib.new(algorithm, usedforsecurity=False)
-        while chunk := file.read(1 << 20):
-            hasher.update(chunk)
-    return hasher.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
 
 def read_manifest(root: Path, folder: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -26,6 +26,8 @@ Precision = Literal["float32", "bfloat16", "float16"]
 
 CALIBRATION_EXAMPLES = 1024
 """Training examples that a post-training technique may look at."""
+STANDIN_EPOCHS = 3
+"""The most on a stand-in: it shows that everything works, and its accuracy means nothing."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Recipe:
         """Return the fields by name, for hashing and for the checkpoint's header."""
         return asdict(self)
 
+    def for_standin(self) -> Recipe:
+        """Return the recipe for synthetic data: seconds of training, not minutes."""
+        return replace(self, epochs=min(self.epochs, STANDIN_EPOCHS))
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -60,7 +66,7 @@ class ModelSpec:
     hyperparameters: Mapping[str, object]
     """Arguments of the network that do not depend on the data."""
     precision: Precision = "float32"
-    """How it is trained for techniques that leave it open."""
+    """How it is trained for techniques that leave it open; in float32 on a CPU that has no bfloat16 arithmetic."""
     channels_last: bool = False
     """Whether weights and images lie channels-last in memory, for every technique alike."""
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from bench.core.progress import Bars
+from bench.results.run import Machine
+from bench.running import this_machine
 
 # Before anything imports torch, in workers too: networks this small are not faster on several threads, and on a busy
 # machine, where one of a team waits for its turn and the others spin, slower by a factor of fifty.
@@ -34,6 +39,20 @@ if os.environ.get("QUANTBENCH_TEST_WITHOUT_VNNI"):
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache that tests share: stand-ins and checkpoints are made once."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def bfloat16_cpu() -> Iterator[None]:
+    """Let every run find a CPU with bfloat16 arithmetic, whatever it is; tests of the others inject theirs."""
+    describe = this_machine.describe
+
+    def described(bars: Bars) -> Machine:
+        here = describe(bars)
+        return here.model_copy(update={"isa": [*here.isa, *{"AVX512-BF16"}.difference(here.isa)]})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(this_machine, "describe", described)
+        yield
 
 
 @pytest.fixture(autouse=True)

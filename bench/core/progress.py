@@ -1,4 +1,4 @@
-"""Progress bars on a terminal, nothing elsewhere.
+"""Progress: bars on a terminal; elsewhere a line when a stage begins and one when it ends.
 
 Bars are drawn only when something is reported: a thread that redraws them would take time from what is measured.
 """
@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,12 +18,15 @@ from bench.core.report import Report
 
 REDRAW_EVERY_S = 0.1
 
+Shown = Literal["bars", "lines", "nothing"]
+
 
 class Bars:
-    """A set of progress bars; silent unless ``shown``."""
+    """A set of progress bars, or the lines in their place."""
 
-    def __init__(self, shown: bool) -> None:
-        console = Console(stderr=True, quiet=not shown)
+    def __init__(self, shown: Shown) -> None:
+        self._lines = shown == "lines"
+        console = Console(stderr=True, quiet=shown == "nothing")
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -31,7 +35,7 @@ class Bars:
             console=console,
             auto_refresh=False,
             transient=True,
-            disable=not shown,
+            disable=shown != "bars",
         )
         self._drawn = 0.0
 
@@ -51,8 +55,24 @@ class Bars:
 
         return report
 
+    def stage(self, label: str) -> Report:
+        """Add a bar for what takes long; without a terminal its begin and its end are a line each."""
+        if not self._lines:
+            return self.bar(label)
+        started: float | None = None
+
+        def report(done: int, total: int) -> None:
+            nonlocal started
+            if started is None:
+                started = time.monotonic()
+                self.say(f"{label} …")
+            if done == total:
+                self.say(f"{label}: {time.monotonic() - started:.1f} s")
+
+        return report
+
     def say(self, line: str) -> None:
-        """Print a line above the bars."""
+        """Print a line, above the bars where there are any."""
         self._progress.console.print(line, highlight=False, soft_wrap=True)
 
     @contextmanager
@@ -65,6 +85,8 @@ class Bars:
             self._progress.stop()
 
 
-def wanted(progress: bool | None) -> bool:
-    """Return whether to show bars: as asked, else on a terminal only."""
-    return sys.stderr.isatty() if progress is None else progress
+def wanted(progress: bool | None) -> Shown:
+    """Return what to show: bars or nothing as asked, else bars on a terminal and lines elsewhere."""
+    if progress is None:
+        return "bars" if sys.stderr.isatty() else "lines"
+    return "bars" if progress else "nothing"

@@ -9,7 +9,7 @@ from bench.options.checks import at_least, between, one_of, within
 from bench.options.group import Options, option_group
 from bench.options.notations import SHARE
 from bench.options.option import option
-from bench.tasks.policy import DataPolicy
+from bench.tasks.policy import DataPolicy, TrainingPrecision
 
 DEFAULT_ENGINE = "fbgemm"
 """The quantized engine that the lab asks for."""
@@ -62,10 +62,12 @@ class TrainingOptions(DataOptions):
 
 @option_group
 class RetrainOptions(TrainingOptions):
-    """Whether checkpoints are used."""
+    """Whether checkpoints are used, and in which precision those are trained that there are none of."""
 
     retrain: bool = option(default=False)
     """Train anew, checkpoints or not."""
+    training_precision: TrainingPrecision = option(default="auto", check=one_of(get_args(TrainingPrecision)))
+    """Of ResNets, low-bit networks and amp: auto is bfloat16 where the CPU computes in it, else float32."""
 
 
 @option_group

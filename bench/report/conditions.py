@@ -37,6 +37,8 @@ def settings(run: Run) -> Table:
         ["Seed", str(given.seed)],
         ["Data asked for", given.data],
     ]
+    if given.training_precision != "auto":
+        asked.append(["Training precision asked for", given.training_precision])
     return Table(
         ["", ""],
         [

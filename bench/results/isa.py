@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 ISA_FLAGS = {
     "avx2": "AVX2",
@@ -27,6 +27,14 @@ ISA_FLAGS = {
     "sve": "SVE",
 }
 """What operating systems call the flags that decide low-precision speed, and what people do."""
+
+BFLOAT16 = frozenset({"AVX512-BF16", "AMX-BF16", "BF16"})
+"""Each of them multiplies bfloat16 numbers; a CPU that has none of them converts to float32 and back."""
+
+
+def computes_bfloat16(isa: Collection[str]) -> bool:
+    """Return whether a CPU with these instruction sets has bfloat16 arithmetic."""
+    return not BFLOAT16.isdisjoint(isa)
 
 
 def known_isa(flags: Iterable[str]) -> list[str]:

@@ -23,6 +23,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from bench.core.variant_key import EAGER, VariantKey
 from bench.stats.times import Interval, LogRatio, Ratio, half_width, log_ratio_of, quiet_time
+from bench.tasks.policy import TrainingPrecision
 
 SCHEMA_VERSION: Final = 4
 READABLE: Final = (2, 3, 4)
@@ -90,6 +91,7 @@ class Settings(Record):
     """``None`` where weights were given."""
     epochs: int | None = None
     """Of every training, in the place of the recipes'."""
+    training_precision: TrainingPrecision = "auto"
     data: Literal["auto", "real", "synthetic"] | None
     """``None`` where they were given."""
     inputs: str = ""

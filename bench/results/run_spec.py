@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.core.variant_key import VariantKey
 from bench.results.run import Record
 from bench.results.variant_field import VariantField
-from bench.tasks.policy import DataPolicy
+from bench.tasks.policy import DataPolicy, TrainingPrecision
 
 
 class RunSpec(Record):
@@ -31,6 +31,7 @@ class RunSpec(Record):
     seed: int
     epochs: int | None
     """In the place of every recipe's."""
+    training_precision: TrainingPrecision = "auto"
     data: DataPolicy
     inputs: str = ""
     """Of users' models: what gives their inputs, such as ``net.py:inputs``."""

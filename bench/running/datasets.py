@@ -27,7 +27,7 @@ def load_datasets(
         for loader, task in zip(loaders, tasks, strict=True)
     ]
     loaded: dict[Task, DatasetSummary] = {}
-    show = bars.bar("load data")
+    show = bars.stage("load data")
     show(0, len(tasks))
     try:
         for position, outcome in run_calls(calls, machine.usable_cores()):

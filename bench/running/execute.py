@@ -13,6 +13,7 @@ from bench.measuring import machine
 from bench.measuring.latency.affinity import choose_cores
 from bench.results.run import Machine, ReferenceLatency, Run, Settings
 from bench.results.run_spec import RunSpec
+from bench.running import this_machine
 from bench.running.datasets import load_datasets
 from bench.running.prepared import PreparedModel
 from bench.running.reference import ReferenceWorkload
@@ -23,8 +24,6 @@ from bench.running.task_models import prepare_task_models
 from bench.running.user_models import prepare_user_models
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.techniques.base import TECHNIQUES
-from bench.worker.messages import PREPARATION_HOST
-from bench.worker.process import Worker
 from bench.worker.user.model import UserModel
 
 
@@ -54,7 +53,7 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
         Bars(wanted(place.progress)).live() as bars,
         tempfile.TemporaryDirectory(prefix="quantbench-") as shared,
     ):
-        here = describe_machine(bars)
+        here = this_machine.describe(bars)
         machine.require_device(spec.device, here)
         if spec.engine is not None:
             machine.require_engine(spec.engine, here)
@@ -75,19 +74,6 @@ def settings_of(spec: RunSpec) -> Settings:
         pinned_cores=choose_cores(spec.pin, spec.threads),
         engine=spec.engine or machine.DEFAULT_ENGINE,
     )
-
-
-def describe_machine(bars: Bars) -> Machine:
-    """Ask a worker, which has torch imported."""
-    show = bars.bar("import torch")
-    show(0, 1)
-    worker = Worker(PREPARATION_HOST)
-    try:
-        here: Machine = worker.call("describe")
-    finally:
-        worker.close()
-    show(1, 1)
-    return here
 
 
 @dataclass(frozen=True)

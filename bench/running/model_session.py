@@ -17,9 +17,10 @@ from bench.measuring import machine
 from bench.options.studies import ModelOptions
 from bench.results.evaluation import Evaluation
 from bench.results.run import Machine
+from bench.running import this_machine
 from bench.running.datasets import load_datasets
-from bench.running.execute import describe_machine
 from bench.running.suites import Selected, check_layers, select_models
+from bench.running.training_precision import PrecisionPolicy
 from bench.running.weights import load_or_train, training_spec
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
@@ -53,8 +54,9 @@ class ModelSession:
         technique: Technique,
         seed: int = 0,
         distillation_spec: DistillationSpec | None = None,
+        policy: PrecisionPolicy | None = None,
     ) -> TrainingSpec:
-        """Return what must be trained for a technique.
+        """Return what must be trained for a technique; the precision follows the machine without a ``policy``.
 
         Raises ``UnknownNameError`` if it names a layer that is none, and ``RequestError`` if it cannot work here.
         """
@@ -65,7 +67,8 @@ class ModelSession:
             self.selected.spec.name,
             technique,
             seed,
-            self.options.device,
+            policy or PrecisionPolicy(self.options.device, self.machine.isa),
+            self.store,
             self.options.epochs,
             distillation_spec,
         )
@@ -82,7 +85,7 @@ class ModelSession:
     def train(self, trainings: Sequence[TrainingSpec], retrain: bool = False) -> dict[TrainingSpec, Header | Exception]:
         """Return the header of each training, or why it failed; checkpoints that are there are not trained again."""
         cores = 1 if self.options.device == "cuda" else machine.usable_cores()
-        return load_or_train(trainings, self.dataset, self.store, cores, self.bars.bar, retrain=retrain)
+        return load_or_train(trainings, self.dataset, self.store, cores, self.bars.stage, retrain=retrain)
 
     def train_one(self, training: TrainingSpec) -> Header:
         """Return the training's header; raises what it failed of."""
@@ -96,7 +99,7 @@ class ModelSession:
         return VariantRequest(
             key=VariantKey(technique.name),
             workload=TaskModel(
-                self.selected.task.name, self.selected.spec.name, self.dataset.path, self.store.path(training)
+                self.selected.task.name, self.selected.spec.name, self.dataset.path, self.store.source(training)
             ),
             packed=packed,
             device=self.options.device,
@@ -202,7 +205,7 @@ def model_session(options: ModelOptions) -> Iterator[ModelSession]:
     store = CheckpointStore.of_user()
     store.require_writable()
     with Bars(wanted(options.progress)).live() as bars:
-        here = describe_machine(bars)
+        here = this_machine.describe(bars)
         machine.require_device(options.device, here)
         with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
             datasets = load_datasets([selected[0].task], options.data, options.root, Path(folder), bars)

@@ -31,6 +31,8 @@ def measure_model(
     """
     workload = variants[0].request.workload
     parallel = Parallel(f"{workload.task}/{workload.model}", max(1, cores // settings.threads), bars)
+    show = bars.stage(f"measure {workload.task}/{workload.model}")
+    show(0, 1)
     try:
         for variant in variants:
             variant.start(VARIANT_HOST, settings.timeout_s)
@@ -40,6 +42,7 @@ def measure_model(
         _compare_answers(variants)
         measure_latency(variants, settings, parallel, reference)
     finally:
+        show(1, 1)
         if reference is not None:
             reference.close()
         for variant in variants:

@@ -13,6 +13,7 @@ from bench.results.run import Machine, Settings
 from bench.running.prepared import PreparedModel
 from bench.running.provenance import data_of, training_of
 from bench.running.suites import Selected
+from bench.running.training_precision import PrecisionPolicy, preferred_precision
 from bench.running.variant_under_test import VariantUnderTest
 from bench.running.weights import load_or_train, training_spec
 from bench.runtimes.base import RUNTIMES
@@ -63,40 +64,32 @@ def prepare_task_models(
     """Load or train the weights of one task's models, all together, and yield model after model."""
     assert settings.seed is not None  # noqa: S101 — for the type checker
     unsupported = unsupported_reasons(variants, settings, here)
+    policy = PrecisionPolicy(settings.device, here.isa, settings.training_precision, retrain)
     trainings: dict[tuple[str, VariantKey], TrainingSpec] = {
         (entry.name, key): training_spec(
-            dataset,
-            entry.spec.name,
-            TECHNIQUES.get(key.technique),
-            settings.seed,
-            settings.device,
-            settings.epochs,
+            dataset, entry.spec.name, TECHNIQUES.get(key.technique), settings.seed, policy, store, settings.epochs
         )
         for entry in selected
         for key in variants
         if key not in unsupported
     }
-    headers = load_or_train(list(trainings.values()), dataset, store, machine.usable_cores(), bars.bar, retrain=retrain)
+    headers = load_or_train(
+        list(trainings.values()), dataset, store, machine.usable_cores(), bars.stage, retrain=retrain
+    )
     for entry in selected:
         under_test = []
         for position, key in enumerate(variants):
             training = trainings.get((entry.name, key))
             header = headers[training] if training else unsupported[key]
-            checkpoint = store.path(training) if training else dataset.path
+            checkpoint = store.source(training) if training else dataset.path
             workload = TaskModel(dataset.task, entry.spec.name, dataset.path, checkpoint)
             packed = dataset.path.with_name(f"{dataset.task}-{entry.spec.name}-{position}.packed")
-            under_test.append(
-                VariantUnderTest(
-                    TECHNIQUES.get(key.technique),
-                    request_of(key, workload, packed, settings, here),
-                    header if isinstance(header, Exception) else None,
-                )
-            )
+            technique = TECHNIQUES.get(key.technique)
+            preferred = preferred_precision(technique, entry.spec, settings.device)
+            request = request_of(key, workload, packed, settings, here)
+            failure = header if isinstance(header, Exception) else None
+            notes = policy.notes(preferred, training, store) if training else []
+            under_test.append(VariantUnderTest(technique, request, failure, notes=notes))
         of_model = dict.fromkeys(training for (name, _), training in trainings.items() if name == entry.name)
-        trained = [headers[training] for training in of_model]
-        yield PreparedModel(
-            entry.name,
-            data_of(dataset),
-            [training_of(entry, header) for header in trained if isinstance(header, Header)],
-            under_test,
-        )
+        trained = [training_of(entry, header) for key in of_model if isinstance(header := headers[key], Header)]
+        yield PreparedModel(entry.name, data_of(dataset), trained, under_test)

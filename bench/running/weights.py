@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bench.core.report import Report
+from bench.running.training_precision import PrecisionPolicy, preferred_precision
 from bench.storage import checkpoint
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
@@ -19,27 +20,33 @@ def training_spec(
     model: str,
     technique: Technique,
     seed: int,
-    device: str,
+    policy: PrecisionPolicy,
+    store: CheckpointStore,
     epochs: int | None = None,
     distillation_spec: DistillationSpec | None = None,
 ) -> TrainingSpec:
-    """Return what must be trained before ``technique`` can be applied; ``epochs`` take the place of the recipe's."""
+    """Return what must be trained before ``technique`` can be applied; ``epochs`` take the place of the recipe's.
+
+    In which precision, the ``policy`` decides, and what the ``store`` has already.
+    """
     spec = dataset.specs[model]
+    recipe = spec.recipe if dataset.identity.kind == "real" else spec.recipe.for_standin()
     spec = replace(
         spec,
         hyperparameters=technique.hyperparameters(spec.network, spec.hyperparameters),
-        recipe=replace(spec.recipe, epochs=epochs or spec.recipe.epochs),
+        recipe=replace(recipe, epochs=epochs or recipe.epochs),
     )
-    return checkpoint.training_spec(
+    training = checkpoint.training_spec(
         dataset.task,
         spec,
         dataset.identity,
-        technique.training_precision(device) or spec.precision,
+        preferred_precision(technique, spec, policy.device),
         seed,
-        device,
+        policy.device,
         technique.trained_as,
         distillation_spec,
     )
+    return policy.training(training, store)
 
 
 def load_or_train(
@@ -51,7 +58,7 @@ def load_or_train(
     *,
     retrain: bool = False,
 ) -> dict[TrainingSpec, Header | Exception]:
-    """Return the header of each training, whose checkpoint is in the ``store`` then, or why it failed.
+    """Return the header of each training, whose checkpoint the ``store`` has then, or why it failed.
 
     Missing ones are trained side by side, the cores shared out among them.
     Raises ``CheckpointError`` for a file that is there and cannot be used.

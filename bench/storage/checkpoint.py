@@ -85,6 +85,11 @@ class TrainingSpec(Record):
         words = [self.task, self.model, *filter(None, [re.sub("[^a-z0-9]+", "-", self.technique)])]
         return "-".join([*words, self.precision, self.data_kind, f"seed{self.seed}", self.recipe_hash])
 
+    @property
+    def file_name(self) -> str:
+        """The name of its checkpoint, wherever that lies."""
+        return f"{self.name}.safetensors"
+
 
 class EpochRecord(Record):
     """One pass over the training examples."""

@@ -13,6 +13,14 @@ from bench.storage import checkpoint
 from bench.storage.checkpoint import Header, TrainingSpec
 from bench.tasks.source import cache_folder
 
+SHIPPED = Path(__file__).with_name("shipped")
+"""Checkpoints that come with the package; its README.md says how they were trained."""
+
+
+def is_shipped(spec: TrainingSpec) -> bool:
+    """Return whether the checkpoint of a training comes with the package."""
+    return (SHIPPED / spec.file_name).exists()
+
 
 @dataclass(frozen=True)
 class CheckpointStore:
@@ -26,17 +34,26 @@ class CheckpointStore:
         return cls(cache_folder() / "checkpoints")
 
     def path(self, spec: TrainingSpec) -> Path:
-        """Return where the checkpoint of a training lies, or will."""
-        return self.folder / f"{spec.name}.safetensors"
+        """Return where the checkpoint of a training lies that was carried out here, or will."""
+        return self.folder / spec.file_name
+
+    def source(self, spec: TrainingSpec) -> Path:
+        """Return where to read the checkpoint of a training, which may be a shipped one."""
+        return self.locate(spec.file_name) or self.path(spec)
 
     def unfinished(self, spec: TrainingSpec) -> Path:
         """Return where the state of a training lies until it is finished."""
         return self.folder / f"{spec.name}.training"
 
+    def locate(self, file_name: str) -> Path | None:
+        """Return where a checkpoint is: in this folder, else among those that are shipped; ``None`` if in neither."""
+        places = (folder / file_name for folder in (self.folder, SHIPPED))
+        return next((path for path in places if path.exists()), None)
+
     def get(self, spec: TrainingSpec) -> Header | None:
         """Return the header of a training's checkpoint, ``None`` if there is none; raises ``CheckpointError``."""
-        path = self.path(spec)
-        return checkpoint.read_header(path, spec) if path.exists() else None
+        path = self.locate(spec.file_name)
+        return checkpoint.read_header(path, spec) if path is not None else None
 
     def find(self, recipe_hash: str) -> Path | None:
         """Return the checkpoint of that hash, whatever it is called."""

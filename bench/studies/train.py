@@ -13,6 +13,7 @@ from bench.options.studies import TrainOptions
 from bench.report.tables import Table
 from bench.results.run import Accuracy, Record
 from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
+from bench.running.training_precision import PrecisionPolicy
 from bench.storage.checkpoint import EpochRecord, Header, TrainingSpec
 from bench.tasks.dataset import DataKind
 from bench.techniques.base import TECHNIQUES, Technique
@@ -53,7 +54,12 @@ def train(options: TrainOptions) -> list[TrainedModel]:
     """
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(options.techniques)]
     with model_session(options) as session:
-        trainings = [(technique, session.training(technique, seed)) for technique in chosen for seed in options.seeds]
+        policy = PrecisionPolicy(options.device, session.machine.isa, options.training_precision, options.retrain)
+        trainings = [
+            (technique, session.training(technique, seed, policy=policy))
+            for technique in chosen
+            for seed in options.seeds
+        ]
         headers = session.train([training for _, training in trainings], options.retrain)
         evaluated = session.evaluate(trainings, headers)
         return [
@@ -80,7 +86,7 @@ def _record(
         precision=training.precision,
         seconds=trained.seconds if trained else None,
         history=trained.history if trained else [],
-        checkpoint=session.store.path(training),
+        checkpoint=session.store.source(training),
         accuracy=evaluated.evaluation.accuracy if evaluated else None,
         packed_bytes=evaluated.facts.packed_bytes if evaluated else None,
         reason=str(variant) if isinstance(variant, Exception) else "",

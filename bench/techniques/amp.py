@@ -1,4 +1,4 @@
-"""Automatic mixed precision: float32 weights, trained and run under ``torch.autocast``.
+"""Automatic mixed precision: float32 weights, run under ``torch.autocast`` and, where that is quick, trained under it.
 
 bfloat16 on a CPU; float16 with a GradScaler on CUDA (Micikevicius et al. 2018, "Mixed Precision Training").
 """
@@ -24,11 +24,11 @@ def _forward(model: nn.Module, autocast: Callable[[], torch.autocast], *inputs: 
 
 @technique
 class Amp(Technique):
-    """Autocast while training and while running."""
+    """Autocast while running, and while training unless the CPU would have to emulate bfloat16."""
 
     name = "amp"
     scheme = "AMP"
-    summary = "float32 weights, trained and run under autocast (bfloat16 on CPU, float16 on CUDA)"
+    summary = "float32 weights, run under autocast (bfloat16 on CPU, float16 on CUDA)"
 
     def dtype(self, device: str) -> str:
         """Return the type that autocast computes in here."""
@@ -45,5 +45,5 @@ class Amp(Technique):
         device = context.device.type
         dtype = getattr(torch, self.training_precision(device))
         forward = functools.partial(_forward, model, functools.partial(torch.autocast, device, dtype=dtype))
-        origin = "trained under autocast" if context.own_training else "weights as given, not trained under autocast"
+        origin = "trained under autocast" if context.own_training else "not trained under autocast"
         return Artifact(model, forward, notes=(f"{origin}; weights are float32 and cast at each call",))

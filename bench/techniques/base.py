@@ -83,7 +83,10 @@ class Technique(ABC):
         return self.dtype_name
 
     def training_precision(self, device: str) -> Precision | None:
-        """Return how the weights it starts from are trained; ``None`` for as the model's recipe has it."""
+        """Return how the weights it starts from are best trained; ``None`` for as the model's recipe has it.
+
+        Where a CPU has no bfloat16 arithmetic they are trained in float32: ``bench.running.training_precision``.
+        """
         return None
 
     @property

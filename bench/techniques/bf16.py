@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.results.isa import BFLOAT16
 from bench.techniques.base import technique
 from bench.techniques.cast import Cast
 
@@ -13,4 +14,4 @@ class Bf16(Cast):
     name = "bf16"
     dtype_name = "bfloat16"
     summary = "bfloat16 weights, activations and inputs"
-    native = frozenset({"AVX512-BF16", "AMX-BF16", "BF16"})
+    native = BFLOAT16

@@ -46,14 +46,15 @@ def convert(
     place: Place,
     *,
     supplied: bool,
+    own_training: bool = True,
     converted: Callable[[], None] = lambda: None,
 ) -> Conversion:
     """Apply ``technique`` to a float32 model and let the result answer ``example``.
 
-    ``calibration`` returns batches of inputs. A ``supplied`` model is one of a task, known to work and trained as the
-    technique asks; of a user's, any failure that fp32 does not share is the technique's. ``converted`` is called
-    before the answer, when nothing here holds the float32 model any more. Raises ``UnsupportedError`` where the
-    technique cannot treat the model.
+    ``calibration`` returns batches of inputs. A ``supplied`` model is one of a task, known to work; of a user's, any
+    failure that fp32 does not share is the technique's. ``own_training`` says whether it was trained as the technique
+    asks. ``converted`` is called before the answer, when nothing here holds the float32 model any more.
+    Raises ``UnsupportedError`` where the technique cannot treat the model.
     """
     looked_at: list[int] = []
 
@@ -67,7 +68,7 @@ def convert(
             raise UnsupportedError("it is calibrated with one tensor, and this model takes several")
         return torch.cat([batch[0] for batch in given])
 
-    context = Context(place.device, place.engine, place.isa, one_tensor, batches, supplied)
+    context = Context(place.device, place.engine, place.isa, one_tensor, batches, own_training)
     float32 = model()
     layers = params.count_weight_layers(float32)
     with _explained(technique, supplied):

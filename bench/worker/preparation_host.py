@@ -65,6 +65,7 @@ class PreparationHost:
 
     def train(self, training: TrainingSpec, dataset_path: Path, threads: int, store: CheckpointStore) -> Header:
         """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``."""
+        self._report(0, 1)  # it has begun; the loop speaks up after a number of steps
         torch.set_num_threads(threads)
         torch.manual_seed(training.seed)
         task = TASKS.get(training.task)
@@ -100,7 +101,7 @@ def _taught(
     asked = training.distillation_spec
     if asked is None:
         return None
-    teacher, _ = checkpoint.load(store.folder / asked.teacher)
+    teacher, _ = checkpoint.load(store.locate(asked.teacher) or store.folder / asked.teacher)
     teacher = spec.arrange(teacher.to(data.labels.device)).requires_grad_(False)
     if asked.initialise:
         state = student.state_dict()

@@ -15,7 +15,7 @@ from bench.runtimes.base import Executable
 from bench.storage import checkpoint, packed
 from bench.tasks.dataset import Dataset
 from bench.tasks.task import TASKS
-from bench.techniques.base import Artifact
+from bench.techniques.base import TECHNIQUES, Artifact
 from bench.worker.messages import TaskModel, VariantRequest
 from bench.worker.workload import Cast, Workload
 
@@ -36,6 +36,8 @@ class TaskWorkload(Workload):
         self._dataset = Dataset.open(model.dataset)
         spec = next(spec for spec in self._task.models if spec.name == model.model)
         self._spec = self._task.resolve(spec, self._dataset)
+        asked = TECHNIQUES.get(request.key.technique).training_precision(request.device)
+        self.own_training = asked in (None, checkpoint.read_header(model.checkpoint).precision)
 
     def model(self) -> nn.Module:
         """Load the checkpoint."""

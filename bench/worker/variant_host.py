@@ -145,6 +145,7 @@ class VariantHost:
             workload.calibration,
             self._place,
             supplied=workload.supplied,
+            own_training=workload.own_training,
             converted=converted,
         )
         self._compile(conversion.artifact)

@@ -27,7 +27,9 @@ class Workload(ABC):
     """Made in the process of each of its variants, whose request it is given."""
 
     supplied: ClassVar[bool]
-    """Whether it is a model of a task, known to work and trained as a technique asks, and not a user's."""
+    """Whether it is a model of a task, known to work, and not a user's."""
+    own_training: bool = False
+    """Whether it was trained as the technique asks; a user's model is as it is."""
 
     @abstractmethod
     def model(self) -> nn.Module:

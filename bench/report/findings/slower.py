@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.report.findings.finding import Cause, Finding
 from bench.report.findings.judged import Judged
+from bench.results.isa import computes_bfloat16
 from bench.results.run import Run
 from bench.stats.times import mean_std
 
@@ -64,7 +65,7 @@ def _causes(run: Run, one: Judged) -> Iterator[Cause]:
             yield "no VNNI"
         elif row.dtype == "float16" and row.scheme == "--" and not any("FP16" in flag for flag in isa):
             yield "no float16 arithmetic"
-        elif row.dtype == "bfloat16" and not any("BF16" in flag for flag in isa):
+        elif row.dtype == "bfloat16" and not computes_bfloat16(isa):
             yield "no bfloat16 arithmetic"
     if row.scheme == "AMP":
         yield "weights cast"

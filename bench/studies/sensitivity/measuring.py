@@ -53,7 +53,8 @@ class Measuring:
         keys = list(dict.fromkeys([BASELINE, *(VariantKey(technique.name) for technique in techniques)]))
         session, settings = self.session, settings_of(self.spec.with_variants(keys))
         dataset = session.dataset
-        workload = TaskModel(dataset.task, session.selected.spec.name, dataset.path, session.store.path(self.training))
+        weights = session.store.source(self.training)
+        workload = TaskModel(dataset.task, session.selected.spec.name, dataset.path, weights)
         variants = [
             VariantUnderTest(
                 TECHNIQUES.get(key.technique),

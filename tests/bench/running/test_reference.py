@@ -23,7 +23,7 @@ def measure(folder: Path, settings: Settings) -> tuple[dict[str, Row], Reference
         patch.setattr("bench.running.rows.VARIANT_HOST", "tests.bench.hosts:FakeVariant")
         patch.setattr("bench.running.reference.REFERENCE_HOST", "tests.bench.hosts:FakeReference")
         subjects = [variant(folder, FP32), variant(folder, OTHER)]
-        rows = measure_model(subjects, settings, cores=2, bars=Bars(shown=False), reference=reference)
+        rows = measure_model(subjects, settings, cores=2, bars=Bars("nothing"), reference=reference)
     return {row.technique: row for row in rows}, reference
 
 

@@ -60,7 +60,7 @@ def variant(
 def measure(variants: list[VariantUnderTest], settings: Settings = QUICK) -> dict[str, Row]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.running.rows.VARIANT_HOST", "tests.bench.hosts:FakeVariant")
-        measured = measure_model(variants, settings, cores=2, bars=Bars(shown=False))
+        measured = measure_model(variants, settings, cores=2, bars=Bars("nothing"))
     assert [row.technique for row in measured] == [variant.key.technique for variant in variants]
     assert all(variant.worker is None for variant in variants), "no process is left"
     return {row.technique: row for row in measured}

@@ -62,7 +62,7 @@ def test_resnet18_by_the_command(command: Command, by_command: Path) -> None:
     parts = {"model": "resnet18", "inputs": "images", "evaluate": "seven_of_ten", "calibrate": "more_images"}
     named = [f"--{option}={NETS}:{name}" for option, name in parts.items()]
     code, out, err = command("run", *named, *names, *options.split(), str(by_command))
-    assert (code, err) == (0, "")
+    assert code == 0, err
     assert "nets.py, inputs: float32 [batch, 3, 32, 32], as given by images() of nets.py; " in out
     assert "accuracy as nets.py:seven_of_ten returned it; latency of one call on cpu" in out
     run = bench.load_run(by_command / "run.json")
