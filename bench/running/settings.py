@@ -11,7 +11,7 @@ from typing import TypeVar, get_args
 from bench.core.errors import RequestError
 from bench.measuring import machine
 from bench.measuring.latency.affinity import choose_cores
-from bench.results.run import Settings
+from bench.results.run import MAX_BATCH_SIZES, Settings
 from bench.tasks.source import DataPolicy
 
 DEFAULT_BATCH_SIZES = (1, 64)
@@ -80,6 +80,8 @@ def check_counts(batch_sizes: Sequence[int], runs: int) -> None:
     """Raise ``RequestError`` for batch sizes or numbers of runs that measure nothing."""
     if not batch_sizes:
         raise RequestError("there is no batch size to time; give --batch once or more.")
+    if len(set(batch_sizes)) > MAX_BATCH_SIZES:
+        raise RequestError(f"{len(set(batch_sizes))} batch sizes are too many; give --batch at most {MAX_BATCH_SIZES}.")
     for batch_size in batch_sizes:
         if not 1 <= batch_size <= MAX_BATCH_SIZE:
             raise RequestError(f"--batch {batch_size} is not a batch size; give 1 or more, at most {MAX_BATCH_SIZE:,}.")
