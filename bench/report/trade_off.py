@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PER_ROW = 3
 """Panels beside each other at most."""
+MOST_LABELS = 200
+"""Of points in a panel: no place is found for more."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def _panel(axes: Axes, points: Sequence[Point], cost: Cost, family: dict[str, tu
     for at, share, point in placed:
         colour, marker = family[point.family]
         axes.plot(at, share, ls="", marker=marker, color=colour, mec=GREY, mew=0.6, markersize=6.5, zorder=2)
-    _label(axes, placed, corners)
+    if len(placed) <= MOST_LABELS:
+        _label(axes, placed, corners)
 
 
 def _label(axes: Axes, placed: Sequence[tuple[float, float, Point]], corners: Sequence[tuple[float, float]]) -> None:

@@ -51,6 +51,10 @@ Text = Annotated[str, Field(max_length=100_000), AfterValidator(_printable)]
 Word = bool | Annotated[int, Field(ge=-(2**63), lt=2**63)] | Figure | Name
 """A value in a recipe."""
 Recipe = Annotated[dict[Name, Word], Field(max_length=1_000)]
+_Hyperparameter = Annotated[int, Field(ge=0, lt=2**31)]
+Hyperparameters = Annotated[
+    dict[Name, _Hyperparameter | Annotated[list[_Hyperparameter], Field(max_length=1_000)]], Field(max_length=100)
+]
 Names = Annotated[list[Name], Field(max_length=10_000), FailFast()]
 Texts = Annotated[list[Text], Field(max_length=10_000), FailFast()]
 Counts = Annotated[list[Count], Field(max_length=1_000_000), FailFast()]

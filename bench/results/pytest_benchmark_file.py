@@ -74,7 +74,7 @@ def _read(content: Mapping[str, Any], path: Path) -> Run:
     every = [latency for latencies in timed.values() for latency in latencies.values()]
     return Run(
         quantbench=infos[0].quantbench,
-        created=str(content.get("datetime", UNKNOWN)),
+        created=shortened(content.get("datetime", UNKNOWN)),
         finished=True,
         timed_by="pytest-benchmark",
         notes=_notes(len(content["benchmarks"]) - len(entries), every),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from bench.results.bounds import CallSeconds, CallTimes, Name, Names, PositiveCount, Seconds
+from bench.results.bounds import CallSeconds, CallTimes, Label, Name, Names, PositiveCount, Seconds
 from bench.results.extra_info import ExtraInfo
 
 
@@ -45,8 +45,8 @@ class Computer(_Part):
     """What pytest-benchmark says of the machine."""
 
     processor: Name = ""
-    machine: Name = ""
+    machine: Label = ""
     system: Name = ""
-    release: Name = ""
-    python_version: Name = ""
+    release: Label = ""
+    python_version: Label = ""
     cpu: Cpu | None = None

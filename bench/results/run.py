@@ -474,7 +474,7 @@ class Run(Record):
 
     @model_validator(mode="after")
     def _complete(self) -> Run:
-        """Refuse a variant that is there twice, one of unknown data, and figures at batch sizes that nobody asked for."""
+        """Refuse a variant that is there twice, one of unknown data, and batch sizes that nobody asked for."""
         tasks = [data.task for data in self.data]
         if twice := [task for task, count in Counter(tasks).items() if count > 1]:
             raise ValueError(f"data: there are two of {shortened(twice[0])}")

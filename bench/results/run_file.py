@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -27,25 +27,7 @@ def save(run: Run, path: Path) -> None:
 
 def load(path: Path) -> Run:
     """Read a run file, or a file of pytest-benchmark as one; raises ``RunFileError`` saying what is wrong with it."""
-    try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST_FILE + 1)  # no more: a device has no end
-        if len(text) > LARGEST_FILE:
-            raise RunFileError(
-                f"{path} is longer than {LARGEST_FILE >> 20} MiB, and no run file is; name a run.json that 'bench run' "
-                f"wrote."
-            )
-        content = json.loads(text.decode())
-    except IsADirectoryError as error:
-        raise RunFileError(f"{path} is a folder; name the file in it, {path / 'run.json'} say.") from error
-    except OSError as error:
-        raise RunFileError(
-            f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise RunFileError(
-            f"{path} is not a run file, or a truncated one ({shortened(error)}); measure again."
-        ) from error
+    content = _content(path)
     if pytest_benchmark_file.is_benchmark_file(content):
         return pytest_benchmark_file.read(content, path)
     version = content.get("schema_version") if isinstance(content, dict) else None
@@ -60,18 +42,42 @@ def load(path: Path) -> Run:
         )
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise RunFileError(
-            f"{path} has schema version {shortened(version)}, newer than the {SCHEMA_VERSION} that this quantbench reads; "
-            f"update quantbench."
+            f"{path} has schema version {shortened(version)}, newer than the {SCHEMA_VERSION} that this "
+            f"quantbench reads; update quantbench."
         )
     if version not in READABLE:
+        readable = " and ".join(map(str, READABLE))
         raise RunFileError(
-            f"{path} has schema version {shortened(version)} and this quantbench reads {' and '.join(map(str, READABLE))}; "
+            f"{path} has schema version {shortened(version)} and this quantbench reads {readable}; "
             f"render it with the version that wrote it, or measure again."
         )
     try:
         return Run.model_validate(content)
     except ValidationError as error:
         raise RunFileError(f"{path} {_what_is_wrong(error, content)}.") from error
+
+
+def _content(path: Path) -> Any:
+    """Return the JSON of a file, no more of which is read than a run file may have."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST_FILE + 1)  # no more: a device has no end
+        if len(text) > LARGEST_FILE:
+            raise RunFileError(
+                f"{path} is longer than {LARGEST_FILE >> 20} MiB, and no run file is; name a run.json that 'bench run' "
+                f"wrote."
+            )
+        return json.loads(text.decode())
+    except IsADirectoryError as error:
+        raise RunFileError(f"{path} is a folder; name the file in it, {path / 'run.json'} say.") from error
+    except OSError as error:
+        raise RunFileError(
+            f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise RunFileError(
+            f"{path} is not a run file, or a truncated one ({shortened(error)}); measure again."
+        ) from error
 
 
 def _what_is_wrong(error: ValidationError, content: dict[str, object]) -> str:

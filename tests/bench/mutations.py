@@ -1,4 +1,4 @@
-"""What strangers' files may hold: one thing of a valid file replaced, deleted, doubled or exchanged; and flipped bits."""
+"""What strangers' files may hold: things of a valid file replaced, deleted, doubled or exchanged, and flipped bits."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ NASTY: list[Callable[[], Any]] = [
     lambda: "\x1b[31mred\x07",
     lambda: "\ud800",
     lambda: "\uffff模型🦊\u202e",
-    lambda: [],
+    list,
     lambda: [0],
     lambda: [None],
     lambda: ["x"],
     lambda: [[]],
-    lambda: {},
+    dict,
     lambda: {"": None},
     lambda: {"1": 1},
     lambda: {"64": {}},
@@ -93,6 +93,9 @@ def _mutate(whole: list[Any], random: Random) -> None:
     holder, key = whole, 0
     while isinstance(inside := holder[key], dict | list) and inside and random.random() < 0.9:
         holder, key = inside, random.choice(list(inside) if isinstance(inside, dict) else range(len(inside)))
+    if random.random() < 0.5:  # of its own type: such a file is more often accepted, and rendered
+        holder[key] = _alike(holder[key], random)
+        return
     match random.randrange(12):
         case 0 if holder is not whole:
             del holder[key]
@@ -109,6 +112,18 @@ def _mutate(whole: list[Any], random: Random) -> None:
             holder[key] = holder[key] * random.choice([0, 2, 300])
         case _:
             holder[key] = random.choice(NASTY)()
+
+
+def _alike(value: Any, random: Random) -> Any:
+    alike = [found for make in NASTY if type(found := make()) is type(value)]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        alike += [value * factor for factor in (-1, 2, 10, 1_000_000)]
+        alike += [value / factor for factor in (2, 10, 1_000_000)] if isinstance(value, float) else [value // 2]
+    if isinstance(value, list):
+        alike += [value[:1], value[::-1], value[1:], value + value]
+    if isinstance(value, dict):
+        alike += [dict(list(value.items())[:1]), dict(list(value.items())[1:])]
+    return random.choice(alike)
 
 
 def _values(value: Any) -> Any:
