@@ -66,7 +66,7 @@ Limit = Annotated[float, Field(gt=0), BeforeValidator(lambda value: math.inf if 
 
 MOST: Final = 10_000
 """Rows of a run; a report of more would take hours."""
-MAX_BATCH_SIZES: Final = 100
+MAX_BATCH_SIZES: Final = 32
 MIN_FREEDOM: Final = 1e-3
 """Of an error; less is no estimate of anything."""
 

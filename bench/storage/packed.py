@@ -13,12 +13,12 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import safetensors
 import safetensors.torch
 import torch
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from bench.core.errors import CheckpointError, QuantbenchError, UnsupportedError
@@ -39,6 +39,10 @@ LARGEST_EXAMPLE = 2**24
 MESSAGE = 400
 """Characters of another library's message: torch's may name every layer."""
 WAY_OUT = "pack the variant anew"
+
+
+_Versions = TypeAdapter(list[Annotated[int, Field(ge=0, le=1_000)] | None])
+"""Of the code that wrote each module's state."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,9 @@ def load(path: Path, device: str = "cpu") -> PackedModel:
         if form.numel() > LARGEST_EXAMPLE:
             raise TooLargeError
         example = torch.zeros(form.shape, dtype=form.dtype, device=place)
+        if origin.channels_last:
+            network = network.to(memory_format=torch.channels_last)
+            example = example.to(memory_format=torch.channels_last)
     except TooLargeError as error:  # before time and memory are taken
         raise CheckpointError(
             f"the packed file {path} names a network of more values than {path.stat().st_size:,} bytes can hold; "
@@ -121,9 +128,6 @@ def load(path: Path, device: str = "cpu") -> PackedModel:
         raise CheckpointError(
             f"the packed file {path} is of a model that this version cannot build ({_first_line(error)}); {WAY_OUT}."
         ) from error
-    if origin.channels_last:
-        network = network.to(memory_format=torch.channels_last)
-        example = example.to(memory_format=torch.channels_last)
     return _converted(path, origin, technique, network, (example,), place)
 
 
@@ -226,7 +230,7 @@ def unpack(module: nn.Module, path: Path) -> None:
             reader = Reader(tensors)
             values = {name: reader.decode(entry) for name, entry in manifest["entries"].items()}
             reader.finish()
-            versions = list(manifest["modules"])
+            versions = _Versions.validate_python(manifest["modules"])
         except Exception as error:  # torch may raise anything about scales and sizes that are none
             raise CheckpointError(
                 f"the packed file {path} has a manifest that does not match its values ({_line(error)}); {WAY_OUT}."
