@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bench.results.bounds import (
     CallSeconds,
@@ -69,8 +69,8 @@ class Spread(Record):
     """One speed-up, dynamic int8 over fp32, from several fresh starts."""
 
     batch_size: PositiveCount
-    ours: list[Ratio] = Field(max_length=10_000)
-    peers: list[Ratio] = Field(max_length=10_000)
+    ours: list[Ratio] = Field(min_length=1, max_length=10_000)
+    peers: list[Ratio] = Field(min_length=1, max_length=10_000)
     """By medians of ``torch.utils.benchmark``'s ``blocked_autorange``, one model after the other."""
 
 
@@ -97,17 +97,23 @@ class SelfCheck(Record):
     threads: PositiveCount
     pinned_cores: Counts
     plan: Plan
-    alone: list[Try] = Field(max_length=10_000)
+    alone: list[Try] = Field(min_length=1, max_length=10_000)
     """The same model against itself."""
     slowed: list[Try] = Field(max_length=10_000)
     """The same model against itself with the planted slow-down."""
-    truths: list[Truth] = Field(max_length=100)
+    truths: list[Truth] = Field(min_length=1, max_length=100)
     cost_s: Seconds
     """What the harness adds to each call."""
-    spreads: list[Spread] = Field(max_length=100)
+    spreads: list[Spread] = Field(min_length=1, max_length=100)
     blocks: Count
     disturbed_blocks: Count
     """Of these, how many something outside disturbed, as far as this system tells."""
     causes: dict[Name, Count] = Field(max_length=100)
     seconds: Seconds
     """What the check took."""
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> SelfCheck:
+        if self.disturbed_blocks > self.blocks:
+            raise ValueError(f"{self.disturbed_blocks} disturbed of {self.blocks} blocks")
+        return self

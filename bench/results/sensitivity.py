@@ -12,8 +12,8 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from bench.results import bounds
-from bench.results.bounds import Bytes, Count, Name, Names, PositiveCount, Share
-from bench.results.run import MOST, Record, Row, Run
+from bench.results.bounds import Bytes, Count, Name, Names, PositiveCount, Share, shortened
+from bench.results.run import BASELINE, MOST, Record, Row, Run
 from bench.stats.proportions import mcnemar, paired_difference
 
 SCHEMA_VERSION: Final = 1
@@ -39,6 +39,8 @@ class Change(Record):
     def _among_all(self) -> Change:
         if self.lost + self.gained > self.total:
             raise ValueError(f"{self.lost} lost and {self.gained} gained of {self.total}")
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"{self.value} is not between {self.low} and {self.high}")
         return self
 
     @classmethod
@@ -125,6 +127,17 @@ class Sensitivity(Record):
     run: Run
     """fp32, each technique on all layers, and the rows that ``layers`` name, in the same rounds."""
     recommendation: Recommendation | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Sensitivity:
+        if len(self.run.data) != 1:
+            raise ValueError(f"run.data: {len(self.run.data)} data sets, where a study has one")
+        named = [BASELINE, *self.techniques]
+        named += [name for layer in self.layers for name in (layer.only, layer.others) if name is not None]
+        rows = {row.technique for row in self.run.rows}
+        if missing := [name for name in named if name not in rows]:
+            raise ValueError(f"run.rows: no {shortened(missing[0])}, which the study names")
+        return self
 
     def of(self, technique: str) -> list[LayerStudy]:
         """Return the layers under one technique, ranked."""

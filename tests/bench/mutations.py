@@ -7,7 +7,21 @@ import math
 import struct
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, Final
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
+FEW: Final = settings(
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+MANY: Final = settings(FEW, max_examples=3_000)
+RANDOMS: Final = st.integers(min_value=0, max_value=2**64 - 1).map(Random)
 
 NASTY: list[Callable[[], Any]] = [
     lambda: None,
