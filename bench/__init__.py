@@ -59,6 +59,7 @@ _WHERE = {
 _NOTEBOOK = {
     ("bench.results.run", "Run"): lambda run: _render("markdown", [run], pictures=False),
     ("bench.results.sensitivity", "Sensitivity"): lambda study: _render("sensitivity", study, picture=None),
+    ("bench.results.inspection", "Inspection"): lambda inspection: _render("inspection", inspection),
     ("bench.results.selfcheck", "SelfCheck"): lambda check: _render("selfcheck", check),
     ("bench.comparing.comparison", "Comparison"): lambda comparison: _render("machines", comparison),
 }

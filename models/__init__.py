@@ -27,9 +27,9 @@ def example(network: str, hyperparameters: dict[str, object]) -> Tensor:
     """
     if network == "preact_resnet":
         return torch.zeros(1, 3, 32, 32)
-    own = getattr(_network(network), "example", None)
-    found: Tensor = own(hyperparameters) if own else torch.zeros(1, int(str(hyperparameters["inputs"])))
-    return found
+    of_network = getattr(_network(network), "example", None)
+    zeros: Tensor = of_network(hyperparameters) if of_network else torch.zeros(1, int(str(hyperparameters["inputs"])))
+    return zeros
 
 
 def build(network: str, hyperparameters: dict[str, object]) -> nn.Module:

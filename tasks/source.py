@@ -16,15 +16,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import platformdirs
 from filelock import FileLock
 
 from bench.tasks.dataset import DataKind
 from bench.tasks.errors import DataError
+from bench.tasks.policy import DataPolicy as DataPolicy
 
-DataPolicy = Literal["auto", "real", "synthetic"]
 STANDIN_VERSION = 1
 """Raised whenever a generator changes, so that old stand-ins are not taken for new ones."""
 MANIFEST = "CHECKSUMS"
@@ -164,13 +163,13 @@ def _check(files: DataFiles, root: Path, checksums: Mapping[str, str]) -> str:
     for name in files.names:
         path = root / files.folder / name
         algorithm, _, expected = checksums.get(name, "sha256:").partition(":")
-        found = digest(path, algorithm)
-        if expected and found != expected:
+        actual = digest(path, algorithm)
+        if expected and actual != expected:
             raise DataError(
-                f"{path} is damaged or truncated: its {algorithm} is {found}, that of the published file is "
+                f"{path} is damaged or truncated: its {algorithm} is {actual}, that of the published file is "
                 f"{expected}; delete it and run again to download it, or use --data synthetic."
             )
-        combined.update(f"{name} {found}\n".encode())
+        combined.update(f"{name} {actual}\n".encode())
     return combined.hexdigest()[:16]
 
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
 if not entry_points(group="pytest11", name="quantbench"):  # a checkout that is tested without being installed
     pytest_plugins.append("bench.pytest_plugin.plugin")
 
-settings.register_profile("any machine", deadline=None)
+# Neither a deadline nor a limit to how long drawing examples takes: both depend on what else the machine does.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+if os.environ.get("QUANTBENCH_TEST_WITHOUT_VNNI"):
+    # With ONEDNN_MAX_CPU_ISA=AVX2 and ATEN_CPU_CAPABILITY=avx2, which torch reads itself: a CPU of AVX2 alone.
+    import torch
+
+    torch.cpu._is_vnni_supported = lambda: False
 
 
 @pytest.fixture(scope="session")

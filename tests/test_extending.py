@@ -54,6 +54,7 @@ def run(site: Path, *arguments: str, **variables: str) -> subprocess.CompletedPr
     )
 
 
+@pytest.mark.slow
 def test_the_command_lists_what_the_package_brings_without_torch(site: Path) -> None:
     code = "import sys; sys.argv = ['bench', 'list']\nfrom bench.cli.main import main\n"
     done = run(site, "-c", code + "try: main()\nfinally: print('torch' in sys.modules)")
@@ -74,6 +75,7 @@ def measured(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return bench.load_run(folder / "out/run.json")
 
 
+@pytest.mark.slow
 def test_workers_know_the_package_too(measured: Run) -> None:
     """The task is trained and the technique applied in processes that are forked from a server."""
     assert [row.technique for row in measured.rows] == ["fp32", "pruned", "dynamic-qint8"]
@@ -89,9 +91,23 @@ def test_workers_know_the_package_too(measured: Run) -> None:
     assert quantized.params == baseline.params == 2 * 32 + 32 + 32 * 3 + 3
 
 
+@pytest.mark.slow
 def test_a_network_of_another_package_reloads_from_its_packed_file(measured: Run) -> None:
     """Another process has rebuilt it by its name, to the same logits."""
     assert all(row.packed_bytes for row in measured.rows)
+
+
+def test_a_runtime_of_the_package_executes_what_the_plan_names(site: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"^```python\n(from bench.core.variant_key.*?)^```", page, re.DOTALL | re.MULTILINE)
+    done = run(site, "-c", f"{code}print(run.model_dump_json())", QUANTBENCH_CACHE=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    eager, graph = Run.model_validate_json(done.stdout).rows
+    assert (eager.runtime, graph.runtime) == ("eager", "graph")
+    for row in (eager, graph):
+        assert row.status in ("ok", "noisy"), row.reason
+    assert graph.accuracy == eager.accuracy
+    assert graph.packed_bytes == eager.packed_bytes
 
 
 def test_a_network_that_nobody_brings_is_unknown() -> None:
@@ -101,6 +117,7 @@ def test_a_network_that_nobody_brings_is_unknown() -> None:
         models.build("radial", {"inputs": 2, "hidden": 32, "classes": 3})
 
 
+@pytest.mark.slow
 def test_the_example_for_pytest_passes(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     ((name, code),) = blocks("pytest.md").items()
@@ -112,6 +129,7 @@ def test_the_example_for_pytest_passes(pytester: pytest.Pytester, monkeypatch: p
     assert run.settings.batch_sizes == [1, 64]
 
 
+@pytest.mark.slow
 def test_the_supplied_models_are_benchmarked_the_same_way(tmp_path: Path) -> None:
     file = tmp_path / "latency.json"
     options = ["--benchmark-enable", "--benchmark-only", "--benchmark-max-time=0.01", f"--benchmark-json={file}"]

@@ -15,12 +15,14 @@ import pytest
 import bench
 from bench.report import compared, page, selfcheck
 from bench.report import distillation as report_distillation
-from bench.report.comparison import sizes_and_work
+from bench.report.comparison import comparison
 from bench.report.formats import report
 from bench.report.machines import render as render_comparison
 from bench.report.markdown import lab_tables, render
 from bench.report.pictures import Picture, pictures_of
 from bench.report.sensitivity import render as render_study
+from bench.report.sensitivity_picture import draw as draw_study
+from bench.report.sizes import sizes_and_work
 from bench.report.tables import table
 from bench.results.distillation import Distillation
 from bench.results.run import Accuracy, Run
@@ -31,7 +33,7 @@ from bench.storage import checkpoint
 from tests.benchmarks import compression, published, suite_speed, training_speed, trust
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md", ROOT / "docs/techniques.md"]
+PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md", ROOT / "docs/results.md"]
 RUN_FILES = sorted((ROOT / "reports").glob("*/run.json"))
 STUDY_FILES = sorted((ROOT / "reports").glob("*/sensitivity.json"))
 PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
@@ -40,6 +42,7 @@ PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
 def expected() -> dict[str, str]:
     """Return what stands between the pages' marks, by their name."""
     return {
+        "own model table": own_model_tables(),
         "lab tables": lab_tables(bench.load_run(ROOT / "reports/lab/run.json")),
         "selfcheck table": selfcheck.render(self_check()),
         "trust table": written("trust/trust.md"),
@@ -51,6 +54,13 @@ def expected() -> dict[str, str]:
         "distillation table": written("distillation/distillation.md"),
         "longer table": longer_table(),
     }
+
+
+def own_model_tables() -> str:
+    """Return what the README shows of a run of a user's model: the results, and the speed-ups with their verdicts."""
+    run = bench.load_run(ROOT / "reports/own-model/run.json")
+    [data] = run.data
+    return f"{lab_tables(run)}\n\n{comparison(run, data).markdown()}"
 
 
 def written(name: str) -> str:
@@ -125,9 +135,13 @@ def test_a_page_shows_the_committed_figures(page: Path) -> None:
     assert text == filled(text)
 
 
-def test_all_committed_figures_are_shown() -> None:
+def test_each_committed_table_is_shown_once() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    assert all(content in text for content in expected().values())
+    assert {name: text.count(content) for name, content in expected().items()} == dict.fromkeys(expected(), 1)
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
 
 @pytest.mark.parametrize("path", RUN_FILES, ids=lambda path: path.parent.name)
@@ -139,7 +153,7 @@ def test_the_pictures_of_a_committed_report_lie_beside_it(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.parent.name)
 def test_a_committed_page_is_rendered_from_its_run_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the pictures, whose bytes are those of the matplotlib that drew them."""
-    monkeypatch.setattr(page, "_panels", lambda picture: "")
+    monkeypatch.setattr(page, "_source", lambda picture: "")
     figures = re.compile(r"<figure>.*?</figure>", flags=re.DOTALL)
     committed = path.read_text(encoding="utf-8")
     rendered = page.render([bench.load_run(path.with_name("run.json"))])
@@ -224,6 +238,11 @@ if __name__ == "__main__":
         report([path], out=path.with_name("report.md"))
     for path in PAGE_FILES:
         report([path.with_name("run.json")], out=path)
+    for path in STUDY_FILES:
+        study = Sensitivity.model_validate_json(path.read_text(encoding="utf-8"))
+        path.with_suffix(".md").write_text(render_study(study), encoding="utf-8")
+        draw_study(study, path.with_suffix(".svg"))
     compared.write(bench.compare(*threads_runs()), threads_runs(), ROOT / "reports/compare/threads.md")
+    (ROOT / "reports/selfcheck/selfcheck.md").write_text(selfcheck.render(self_check()) + "\n", encoding="utf-8")
     for path in PAGES:
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

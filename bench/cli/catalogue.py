@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.cli.options import show
+from bench.cli.output import show
 
 
 def command() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import show
+from bench.cli.output import show
 
 
 def command(

@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 from bench.cli import catalogue, compare, distill, export, inspect, machine, report, run, selfcheck, sensitivity, train
-from bench.cli.options import show
+from bench.cli.output import show
 from bench.core.errors import QuantbenchError, WorkerError
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import show
+from bench.cli.output import show
 from bench.core.errors import RequestError
 
 

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import Pin, show
+from bench.cli.from_options import from_options
+from bench.cli.output import show
+from bench.options.studies import SelfCheckOptions
 
 
+@from_options
 def command(
-    threads: Annotated[int, typer.Option(help="Threads of the models.")] = 1,
-    pin: Pin = "auto",
+    options: SelfCheckOptions,
     out: Annotated[
         Path | None, typer.Option(help="Folder for selfcheck.json and selfcheck.md.  \\[default: the terminal alone]")
     ] = None,
@@ -29,7 +31,7 @@ def command(
     from bench.report.selfcheck import faults, render
     from bench.studies.selfcheck import self_check
 
-    check = self_check(threads=threads, pin=pin)
+    check = self_check.with_options(options)
     text = render(check)
     if out is not None:
         write_atomically(out / "selfcheck.json", check.model_dump_json(indent=1) + "\n")

@@ -7,21 +7,15 @@ from typing import Annotated
 
 import typer
 
-from bench.cli.options import Data, DataChoice, DataRoot, Device, Epochs, Model, Retrain, show
+from bench.cli.from_options import from_options
+from bench.cli.output import show
+from bench.options.studies import TrainOptions
 
 
+@from_options
 def command(
-    model: Model,
-    technique: Annotated[
-        list[str] | None, typer.Option(help="What takes part, such as dorefa:w2a2; repeatable.  \\[default: fp32]")
-    ] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Repeatable.  \\[default: 0]")] = None,
-    epochs: Epochs = None,
-    device: Device = "cpu",
-    data: Data = DataChoice.auto,
-    data_root: DataRoot = None,
+    options: TrainOptions,
     out: Annotated[Path | None, typer.Option(help="Folder for training.json.  \\[default: the terminal alone]")] = None,
-    retrain: Retrain = False,
 ) -> None:
     """Train a model for some techniques, side by side, and say what accuracy each reached.
 
@@ -33,16 +27,7 @@ def command(
 
     if out is not None:
         require_writable(out)
-    trained = train(
-        model,
-        technique or ("fp32",),
-        seeds=seed or (0,),
-        epochs=epochs,
-        device=device,
-        data=data.value,
-        data_root=data_root,
-        retrain=retrain,
-    )
+    trained = train.with_options(options)
     if out is not None:
         content = ",\n".join(each.model_dump_json(indent=1) for each in trained)
         write_atomically(out / "training.json", f"[{content}]\n")

@@ -1,9 +1,9 @@
 """What became of the accuracies of one model between two runs of one machine.
 
-Both runs answered the same examples, so they are held against each other example by example (McNemar). Where a file
-does not say which were right, equal counts are no difference, and unequal ones are two shares, as if of different
-examples, which errs towards no difference. Where a user's function gave a bare share, of how many examples is not
-known: there is no interval and no verdict, and noise may explain it or not.
+Both runs answered the same examples, so they are compared example by example (McNemar). Where a file does not say
+which were right, equal counts are no difference, and unequal ones are two shares, as if of different examples, which
+errs towards no difference. Where a user's function returned only a fraction, no confidence interval and no verdict can
+be given.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.core.units import percent
+from bench.core.variant_key import VariantKey
 from bench.results.change import Change, ChangeWord
 from bench.results.run import Accuracy, Row
 from bench.results.verdict import p_text
 from bench.stats import proportions
 from bench.stats.times import ALPHA, Interval, holm, holm_levels
 
-ADVICE = "judge both runs on more examples"
+ADVICE = "evaluate both runs on more examples"
 
 
 @dataclass(frozen=True)
 class _Pair:
     """One row's accuracies of known numbers of examples."""
 
-    technique: str
+    variant: VariantKey
     before: Accuracy
     after: Accuracy
     unpaired: tuple[int, int] | None
@@ -42,7 +43,7 @@ class _Pair:
         if self.unpaired is not None:
             return proportions.paired_difference(*self.unpaired, self.before.total)
         return proportions.difference(
-            *(proportions.wilson(each.correct, each.total) for each in (self.before, self.after))
+            *(proportions.wilson(accuracy.correct, accuracy.total) for accuracy in (self.before, self.after))
         )
 
     def least(self, level: float) -> float | None:
@@ -55,7 +56,7 @@ class _Pair:
 def accuracy_changes(model: str, rows: Sequence[tuple[Row, Row]]) -> Iterator[Change]:
     """Judge the accuracies of a model's rows, those of known numbers of examples as one family."""
     pairs = [
-        _Pair(after.technique, before.accuracy, after.accuracy, _unpaired(before, after))
+        _Pair(after.key, before.accuracy, after.accuracy, _unpaired(before, after))
         for before, after in rows
         if before.accuracy is not None and after.accuracy is not None
     ]
@@ -66,7 +67,7 @@ def accuracy_changes(model: str, rows: Sequence[tuple[Row, Row]]) -> Iterator[Ch
         if before_row.accuracy is None or after_row.accuracy is None:
             was, now = before_row.share_right, after_row.share_right
             if was is not None and now is not None:
-                yield _of_shares(model, after_row.technique, was, now)
+                yield _of_shares(model, after_row.key, was, now)
 
 
 def _unpaired(before: Row, after: Row) -> tuple[int, int] | None:
@@ -77,18 +78,18 @@ def _unpaired(before: Row, after: Row) -> tuple[int, int] | None:
 
 
 def _of_counts(model: str, pair: _Pair, adjusted: float, level: float) -> Change:
-    before, after, found = pair.before, pair.after, pair.difference
+    before, after, difference = pair.before, pair.after, pair.difference
     same = (before.correct, before.total) == (after.correct, after.total) and pair.unpaired in (None, (0, 0))
-    word: ChangeWord = "no difference detected" if adjusted >= ALPHA else "better" if found.value > 0 else "worse"
+    word: ChangeWord = "no difference detected" if adjusted >= ALPHA else "better" if difference.value > 0 else "worse"
     change = Change(
         model=model,
-        technique=pair.technique,
+        variant=pair.variant,
         quantity="accuracy",
         before=before.correct / before.total,
         after=after.correct / after.total,
-        value=found.value,
-        low=None if same else found.low,
-        high=None if same else found.high,
+        value=difference.value,
+        low=None if same else difference.low,
+        high=None if same else difference.high,
         p_value=adjusted,
         least=pair.least(level),
         advice=ADVICE,
@@ -110,10 +111,10 @@ def _of_counts(model: str, pair: _Pair, adjusted: float, level: float) -> Change
     return change.model_copy(update={"sentence": sentence})
 
 
-def _of_shares(model: str, technique: str, was: float, now: float) -> Change:
+def _of_shares(model: str, variant: VariantKey, was: float, now: float) -> Change:
     change = Change(
         model=model,
-        technique=technique,
+        variant=variant,
         quantity="accuracy",
         before=was,
         after=now,

@@ -1,4 +1,4 @@
-"""Whether two runs can be held against each other row by row, and what else differs between them.
+"""Whether two runs can be compared row by row, and what else differs between them.
 
 | what differs | consequence |
 |---|---|
@@ -6,8 +6,8 @@
 | threads, pinned cores, device, engine, batch sizes | a column of its own: compared by speed-up alone |
 | seed, epochs, data, recipes | the same: the weights are others, and accuracies of other weights do not compare |
 | what gives a user's model inputs, judges and calibrates it | the same: another task |
-| the rest of a user's model | is what one wants to compare: named, and no unsupported_reason |
-| system, Python, torch, quantbench | is what one may want to compare: named, and no unsupported_reason |
+| the rest of a user's model | is what one wants to compare: named, and compared |
+| system, Python, torch, quantbench | may be what one wants to compare: named, and compared |
 | suite, runs, precision, budget, timeout | nothing: rows that both have compare |
 """
 
@@ -46,11 +46,11 @@ def same_machine(base: Machine, new: Machine) -> bool:
 
 
 def obstacles(base: Run, new: Run) -> list[str]:
-    """Return why the rows of ``new`` cannot be held against those of ``base`` one by one; empty if they can."""
+    """Return why the rows of ``new`` cannot be compared with those of ``base`` one by one; empty if they can."""
     if not same_machine(base.machine, new.machine):
         return [f"another machine ({', '.join(_differing(base.machine, new.machine, _MACHINE))})"]
-    found = _differing(base.settings, new.settings, _SETTINGS)
-    return found + list(other_data(base, new).values()) + _other_recipes(base, new)
+    differing = _differing(base.settings, new.settings, _SETTINGS)
+    return differing + list(other_data(base, new).values()) + _other_recipes(base, new)
 
 
 def other_data(base: Run, new: Run) -> dict[str, str]:
@@ -70,21 +70,21 @@ def other_source(base: Run, new: Run) -> list[str]:
 
 
 def remarks(base: Run, new: Run) -> list[str]:
-    """Return what else differs, which is no unsupported_reason."""
-    found = _differing(base.machine, new.machine, _SOFTWARE)
-    found += [f"the source of {task}" for task in other_source(base, new)]
+    """Return what else differs and does not prevent the comparison."""
+    differing = _differing(base.machine, new.machine, _SOFTWARE)
+    differing += [f"the source of {task}" for task in other_source(base, new)]
     if base.quantbench != new.quantbench:
-        found.append(f"quantbench {base.quantbench} and {new.quantbench}")
-    return found
+        differing.append(f"quantbench {base.quantbench} and {new.quantbench}")
+    return differing
 
 
 def _other_recipes(base: Run, new: Run) -> list[str]:
-    before = {(each.model, each.precision, each.technique): each for each in base.trainings}
+    before = {(training.model, training.precision, training.technique): training for training in base.trainings}
     differing = [
-        each.model
-        for each in new.trainings
-        if (known := before.get((each.model, each.precision, each.technique))) is not None
-        and (known.recipe_hash, known.seed) != (each.recipe_hash, each.seed)
+        training.model
+        for training in new.trainings
+        if (known := before.get((training.model, training.precision, training.technique))) is not None
+        and (known.recipe_hash, known.seed) != (training.recipe_hash, training.seed)
     ]
     return [f"other recipes of {', '.join(dict.fromkeys(differing))}"] if differing else []
 

@@ -15,9 +15,11 @@ from bench.comparing import comparability, row_by_row
 from bench.comparing.statements import ALL_NAMED, Statement, statements
 from bench.core.errors import RequestError
 from bench.core.units import counted
+from bench.core.variant_key import VariantKey
 from bench.results.change import Change, Missing
 from bench.results.run import Machine, Record, Row, Run, Settings, Speedup, Status
 from bench.results.run_file import load
+from bench.results.variant_field import VariantField
 
 PACKED_SLACK = 0.01
 """Packed files may differ by this share: they hold scales as text, and machines round trained weights differently."""
@@ -50,7 +52,7 @@ class Cell(Record):
 class Line(Record):
     """One variant at one batch size."""
 
-    technique: str
+    variant: VariantField
     batch_size: int
     cells: list[Cell | None]
     """As the columns; ``None`` where the run has no such row."""
@@ -108,7 +110,7 @@ def compare(*runs: Run | Path | str, labels: Sequence[str] = (), gated: bool = F
     names = list(labels) or [_letters(position) for position in range(len(runs))]
     if len(set(names)) != len(runs):
         raise RequestError(f"{counted(len(runs), 'run')} need as many labels that differ, not {', '.join(names)}.")
-    loaded = [each if isinstance(each, Run) else load(Path(each)) for each in runs]
+    loaded = [run if isinstance(run, Run) else load(Path(run)) for run in runs]
     by_label = dict(zip(names, loaded, strict=True))
     _refuse_twins(by_label)
     if not gated:
@@ -199,12 +201,12 @@ def _remarks(base: Run, new: Run) -> list[str]:
 
 
 def _tables(runs: Sequence[Run]) -> list[ModelTable]:
-    tables: dict[str, dict[tuple[str, int], list[Cell | None]]] = {}
+    tables: dict[str, dict[tuple[VariantKey, int], list[Cell | None]]] = {}
     for position, run in enumerate(runs):
         for row in run.rows:
             lines = tables.setdefault(row.full_model, {})
             for size in run.settings.batch_sizes:
-                cells = lines.setdefault((row.technique, size), [None] * len(runs))
+                cells = lines.setdefault((row.key, size), [None] * len(runs))
                 cells[position] = Cell(
                     status=row.status,
                     simulated=row.simulated,
@@ -214,18 +216,18 @@ def _tables(runs: Sequence[Run]) -> list[ModelTable]:
     return [
         ModelTable(
             model=model,
-            lines=[Line(technique=name, batch_size=size, cells=cells) for (name, size), cells in lines.items()],
+            lines=[Line(variant=name, batch_size=size, cells=cells) for (name, size), cells in lines.items()],
         )
         for model, lines in tables.items()
     ]
 
 
-def _variants(runs: Mapping[str, Run]) -> dict[tuple[str, str], dict[str, Row]]:
+def _variants(runs: Mapping[str, Run]) -> dict[tuple[str, VariantKey], dict[str, Row]]:
     """Return the rows of each variant, by the label of its run."""
-    variants: dict[tuple[str, str], dict[str, Row]] = {}
+    variants: dict[tuple[str, VariantKey], dict[str, Row]] = {}
     for label, run in runs.items():
         for row in run.rows:
-            variants.setdefault((row.full_model, row.technique), {})[label] = row
+            variants.setdefault((row.full_model, row.key), {})[label] = row
     return variants
 
 
@@ -241,8 +243,8 @@ def _errors(runs: Mapping[str, Run]) -> list[str]:
 
     Other data may make other vocabularies, and a user's model may have been edited.
     """
-    found = []
-    for (model, technique), rows in _variants(runs).items():
+    errors = []
+    for (model, variant), rows in _variants(runs).items():
         base = next(iter(rows))
         alike = {
             label: row
@@ -254,5 +256,5 @@ def _errors(runs: Mapping[str, Run]) -> list[str]:
             known = {label: value for label, row in alike.items() if (value := read(row)) is not None}
             if known and max(known.values()) > (1 + slack) * min(known.values()):
                 figures = ", ".join(f"{value:,} on {label}" for label, value in known.items())
-                found.append(f"`{technique}` of `{model}`: {figures} {name}, which should be the same everywhere")
-    return found
+                errors.append(f"`{variant}` of `{model}`: {figures} {name}, which should be the same everywhere")
+    return errors

@@ -22,7 +22,7 @@ def explanations(runs: Mapping[str, Run], dtype: str) -> list[str]:
     Instruction sets are named where the model ran on the CPU and some machine lacks what another has; a thing that all
     have alike is not named. Where nothing of what kernels depend on differs, the rest of the machines is named.
     """
-    found = [
+    differing = [
         *_lacking(runs, (*BY_DTYPE.get(dtype, ()), *GENERAL)),
         *_differing(runs, "architecture", lambda run: run.machine.architecture),
         *_differing(runs, "device", _device),
@@ -31,8 +31,8 @@ def explanations(runs: Mapping[str, Run], dtype: str) -> list[str]:
         *_differing(runs, "torch", lambda run: run.machine.torch),
     ]
     if dtype == "qint8":
-        found += _differing(runs, "quantized engine", lambda run: run.settings.engine)
-    return found or [
+        differing += _differing(runs, "quantized engine", lambda run: run.settings.engine)
+    return differing or [
         *_differing(runs, "the CPU", lambda run: run.machine.cpu),
         *_differing(runs, "cores", _cores),
         *_differing(runs, "memory", _memory),

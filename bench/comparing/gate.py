@@ -80,8 +80,8 @@ def parse(text: str) -> Rule:
     limit = float(reader.match(r"[+\-−]?[0-9]+(\.[0-9]*)?|[+\-−]?\.[0-9]+", "a number is expected").replace("−", "-"))
     if limit < 0 if sign == ">" else limit > 0:
         reader.position = position
-        wanted = "0 or more" if sign == ">" else "0 or less"
-        raise reader.error(f"{sign} asks for a limit of {wanted}")
+        bound = "0 or more" if sign == ">" else "0 or less"
+        raise reader.error(f"{sign} asks for a limit of {bound}")
     unit = _unit(quantity)
     if not reader.accept(unit):
         raise reader.error(
@@ -101,25 +101,28 @@ def check(comparison: Comparison, rules: Sequence[Rule]) -> Outcome:
     for column in others:
         if column.label not in pairs:
             raise RequestError(
-                f"--fail-if holds run {column.label} against run {base.label}, and they do not compare: "
+                f"--fail-if compares run {column.label} with run {base.label}, which do not compare: "
                 f"{'; '.join(reasons[column.label])}; measure both on one machine with the same settings."
             )
     changes = [(pair, change) for pair in pairs.values() for change in pair.changes]
-    lost = [(pair, each) for pair in pairs.values() for each in pair.missing if each.lost]
+    lost = [(pair, gap) for pair in pairs.values() for gap in pair.missing if gap.lost]
     broken = []
     for rule in rules:
         covered = [(pair, change) for pair, change in changes if rule.covers(change)]
         if not covered and not lost:
-            raise RequestError(f"--fail-if '{rule}' checks nothing: no row has such a figure in both runs.")
+            raise RequestError(
+                f"--fail-if '{rule}' checks nothing: no row has such a figure in both runs; measure it in both, or "
+                f"leave the rule out."
+            )
         broken += [
             f"{change.row} of {pair.new} against {pair.base}: {change.sentence}: breaks '{rule}'"
             for pair, change in covered
             if rule.broken_by(change)
         ]
     broken += [
-        f"`{each.model}` `{each.technique}` of {pair.new} against {pair.base}: missing, {each.sentence}"
-        for pair, each in lost
-        if each.quantity is None or any(rule.covers(each) for rule in rules)
+        f"`{gap.model}` `{gap.variant}` of {pair.new} against {pair.base}: missing, {gap.sentence}"
+        for pair, gap in lost
+        if gap.quantity is None or any(rule.covers(gap) for rule in rules)
     ]
     return Outcome(broken, _checked([change for _, change in changes], rules))
 
@@ -134,10 +137,10 @@ def words(outcome: Outcome) -> str:
 
 def _checked(changes: Sequence[Change], rules: Sequence[Rule]) -> str:
     checked = [change for change in changes if any(rule.covers(change) for rule in rules)]
-    rows = len({(change.model, change.technique) for change in checked})
+    rows = len({(change.model, change.variant) for change in checked})
     named = " and ".join(f"'{rule}'" for rule in rules)
     notes = "".join(note for rule in rules for note in _vague(changes, rule))
-    return f"{counted(len(checked), 'figure')} of {counted(rows, 'row')} held against {named}{notes}"
+    return f"{counted(len(checked), 'figure')} of {counted(rows, 'row')} checked by {named}{notes}"
 
 
 def _vague(changes: Sequence[Change], rule: Rule) -> Iterator[str]:
@@ -147,10 +150,10 @@ def _vague(changes: Sequence[Change], rule: Rule) -> Iterator[str]:
         if rule.covers(change) and not rule.broken_by(change) and not _tells(change, rule):
             by_advice.setdefault(change.advice, []).append(change)
     for advice, vague in by_advice.items():
-        told = [change.least for change in vague if change.least is not None]
-        allowed = f", or ask for '{_wider(rule, max(told))}'" if len(told) == len(vague) else ""
+        detectable = [change.least for change in vague if change.least is not None]
+        allowed = f", or ask for '{_wider(rule, max(detectable))}'" if len(detectable) == len(vague) else ""
         yield (
-            f"; {counted(len(vague), 'figure')} known too vaguely to tell a change of that size from noise "
+            f"; {counted(len(vague), 'figure')} not precise enough to tell a change of that size from noise "
             f"('{rule}'): {advice}{allowed}"
         )
 
@@ -187,19 +190,19 @@ class _Reader:
     def back(self, characters: int) -> None:
         self.position -= characters
 
-    def accept(self, wanted: str) -> bool:
+    def accept(self, token: str) -> bool:
         self.skip()
-        found = self._text.startswith(wanted, self.position)
-        self.position += len(wanted) * found
-        return found
+        accepted = self._text.startswith(token, self.position)
+        self.position += len(token) * accepted
+        return accepted
 
     def match(self, pattern: str, expected: str) -> str:
         self.skip()
-        found = re.compile(pattern).match(self._text, self.position)
-        if found is None:
+        matched = re.compile(pattern).match(self._text, self.position)
+        if matched is None:
             raise self.error(expected)
-        self.position = found.end()
-        return found.group()
+        self.position = matched.end()
+        return matched.group()
 
     def one_of(self, names: Sequence[Quantity]) -> Quantity:
         self.skip()
@@ -213,9 +216,9 @@ class _Reader:
     def error(self, cause: str) -> RequestError:
         """Return the error that points at the present character; the text is shown with a caret below it."""
         at = f"at character {self.position + 1}" if self.position < len(self._text) else "at its end"
-        shown = "".join(" " if each.isspace() else each for each in self._text)
+        shown = "".join(" " if character.isspace() else character for character in self._text)
         return RequestError(
-            f"--fail-if '{shown}' cannot be read {at}: {cause}; write {EXAMPLES}, say.\n"
+            f"--fail-if '{shown}' cannot be read {at}: {cause}; write for example {EXAMPLES}.\n"
             f"  {shown}\n"
             f"  {' ' * self.position}^"
         )

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.core.units import counted, seconds
+from bench.core.variant_key import VariantKey
 from bench.results.change import Change, ChangeWord
 from bench.results.run import Latency, Row
 from bench.results.verdict import p_text
@@ -55,7 +56,7 @@ UNKEPT = Way(
 class _Pair:
     """One row's latency in two runs."""
 
-    technique: str
+    variant: VariantKey
     was_s: float
     now_s: float
     before: LogRatio
@@ -76,7 +77,7 @@ def latency_changes(
             word = "no difference detected" if adjusted >= ALPHA else "slower" if ratio.value > 1 else "faster"
         change = Change(
             model=model,
-            technique=pair.technique,
+            variant=pair.variant,
             quantity="latency",
             batch_size=size,
             before=pair.was_s,
@@ -117,7 +118,7 @@ def _pair(before: Row, after: Row, size: int, references: Sequence[Latency]) -> 
     else:
         was, now = _in_seconds(times[0], was_s), _in_seconds(times[1], now_s)
         way = PLAIN if was.n and now.n else UNKEPT
-    return _Pair(after.technique, was_s, now_s, was, now, way)
+    return _Pair(after.key, was_s, now_s, was, now, way)
 
 
 def _in_seconds(latency: Latency, call: float) -> LogRatio:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from bench.comparing.accuracy_change import accuracy_changes
 from bench.comparing.latency_change import call_s, latency_changes
 from bench.core.units import percent
+from bench.core.variant_key import VariantKey
 from bench.results.change import Change, ChangeWord, Missing, Quantity, signed
 from bench.results.run import Latency, Row, Run
 from bench.stats.times import CONFIDENCE
@@ -28,15 +29,15 @@ _EXACT: dict[Quantity, tuple[str, Callable[[Row], int | None]]] = {
 
 def changes(base: Run, new: Run) -> list[Change]:
     """Return what became of each figure that both runs have, model by model."""
-    found: list[Change] = []
+    judged: list[Change] = []
     for model, pairs in _models(base, new).items():
         for size in new.settings.batch_sizes:
             beside = [reference for run in (base, new) if (reference := _reference(run, model, size)) is not None]
-            found += latency_changes(model, pairs, size, beside)
-        found += accuracy_changes(model, pairs)
+            judged += latency_changes(model, pairs, size, beside)
+        judged += accuracy_changes(model, pairs)
         for before, after in pairs:
-            found += _sizes(model, before, after)
-    return found
+            judged += _sizes(model, before, after)
+    return judged
 
 
 def missing(base: Run, new: Run) -> list[Missing]:
@@ -44,9 +45,9 @@ def missing(base: Run, new: Run) -> list[Missing]:
     return [*_missing(base, new, lost=True), *_missing(new, base, lost=False)]
 
 
-def key(row: Row) -> tuple[str, str, str, str]:
+def key(row: Row) -> tuple[str, str, VariantKey]:
     """Return what a row of one run and a row of another have in common if they are of one variant."""
-    return row.task, row.model, row.technique, row.runtime
+    return row.task, row.model, row.key
 
 
 def _missing(has: Run, lacks: Run, lost: bool) -> Iterator[Missing]:
@@ -58,17 +59,17 @@ def _missing(has: Run, lacks: Run, lost: bool) -> Iterator[Missing]:
         other = others.get(key(row))
         model = row.full_model
         if other is None:
-            yield Missing(model=model, technique=row.technique, lost=lost, sentence=f"the {side} has no such row")
+            yield Missing(model=model, variant=row.key, lost=lost, sentence=f"the {side} has no such row")
         elif not other.measured:
             sentence = f"in the {side} it is {other.status}: {other.reason}"
-            yield Missing(model=model, technique=row.technique, lost=lost, sentence=sentence)
+            yield Missing(model=model, variant=row.key, lost=lost, sentence=sentence)
         elif lost:
             there = _figures(other)
             for (quantity, size), name in _figures(row).items():
                 if (quantity, size) not in there:
                     yield Missing(
                         model=model,
-                        technique=row.technique,
+                        variant=row.key,
                         quantity=quantity,
                         batch_size=size,
                         lost=True,
@@ -78,12 +79,12 @@ def _missing(has: Run, lacks: Run, lost: bool) -> Iterator[Missing]:
 
 def _figures(row: Row) -> dict[tuple[Quantity, int | None], str]:
     """Return what a sentence calls each figure that can be compared, by quantity and batch size."""
-    found: dict[tuple[Quantity, int | None], str] = {
+    names: dict[tuple[Quantity, int | None], str] = {
         ("latency", size): f"latency at batch {size}" for size in row.latency if call_s(row, size) is not None
     }
     if row.share_right is not None:
-        found["accuracy", None] = "accuracy"
-    return found | {(quantity, None): name for quantity, (name, read) in _EXACT.items() if read(row) is not None}
+        names["accuracy", None] = "accuracy"
+    return names | {(quantity, None): name for quantity, (name, read) in _EXACT.items() if read(row) is not None}
 
 
 def _models(base: Run, new: Run) -> dict[str, list[tuple[Row, Row]]]:
@@ -96,7 +97,7 @@ def _models(base: Run, new: Run) -> dict[str, list[tuple[Row, Row]]]:
 
 
 def _reference(run: Run, model: str, size: int) -> Latency | None:
-    return next((each.latency.get(size) for each in run.references if each.model == model), None)
+    return next((reference.latency.get(size) for reference in run.references if reference.model == model), None)
 
 
 def _sizes(model: str, before: Row, after: Row) -> Iterator[Change]:
@@ -112,7 +113,7 @@ def _sizes(model: str, before: Row, after: Row) -> Iterator[Change]:
         figures = f"{was:,} {unit}" if now == was else f"{was:,} and {now:,} {unit}, {signed(share)} %"
         yield Change(
             model=model,
-            technique=after.technique,
+            variant=after.key,
             quantity=quantity,
             before=was,
             after=now,
@@ -127,21 +128,23 @@ def how_it_was_done(base: Run, new: Run) -> list[str]:
     said = []
     if base.references and new.references:
         said.append(
-            "A latency is held against the reference of its own rounds, a fixed computation, so that a machine that "
-            f"was slower altogether changes nothing; with its {percent(CONFIDENCE, 0)} interval over both runs."
+            "Latencies are compared relative to the reference workload of their own rounds, a fixed computation, so a "
+            f"machine that was slower overall changes nothing; intervals are {percent(CONFIDENCE, 0)} over both runs."
         )
     else:
         said.append(
-            "**Without a reference workload** in both files latencies are compared in seconds: a machine may be "
-            "a third slower for some minutes, so that differences below some 2× are not told; measure again to have one."
+            "**Without a reference workload** in both files, latencies are compared in seconds. A machine may be a "
+            "third slower for minutes, so differences below about 2× are not detected. Measure both runs again with "
+            "'bench run' to have a reference."
         )
     if all(row.right is not None for run in (base, new) for row in run.rows if row.accuracy is not None):
         said.append(
-            "Accuracies are compared example by example (McNemar); lost are those that only the base has right."
+            "Accuracies are compared example by example (McNemar); lost examples are those that only the base answers "
+            "right."
         )
     else:
         said.append(
-            "Where a file does not hold which answers were right, unequal counts of them are compared as two "
-            "independent samples, which errs towards no difference."
+            "Where a file does not record which answers were right, unequal counts are compared as two independent "
+            "samples, which errs towards no difference."
         )
     return said

@@ -13,12 +13,10 @@ import psutil
 
 from bench.core.errors import RequestError
 from bench.measuring.latency.affinity import allowed_cores
+from bench.options.shared import DEFAULT_ENGINE as DEFAULT_ENGINE
 from bench.results.isa import known_isa
 from bench.results.run import Machine
 from bench.techniques.torch_quantization import quiet
-
-DEFAULT_ENGINE = "fbgemm"
-"""The engine that the lab asks for."""
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,12 @@ Their references and units differ: a score is only to be held against others of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Final, Literal, get_args
 
-from bench.core.errors import UnknownNameError
-
 FULL: Final = 32
 """Bits of what counts as one parameter, or as one operation."""
-FREE: Final = 16
-"""Bits that an entry to MicroNet without quantization may assume."""
 
 Kind = Literal["convolution", "linear", "norm", "relu", "pool", "sum"]
 """``norm`` is a BatchNorm, ``sum`` an elementwise addition of two branches."""
@@ -57,10 +53,6 @@ class LayerWork:
     """Float32 multiplications beside the products: outputs brought back to scale."""
     float_adds: int = 0
     """Float32 additions beside those of products and biases: XNOR-Net's K."""
-    structured: float = 0.0
-    """p_s: the share of the layer that is pruned as whole filters."""
-    unstructured: float = 0.0
-    """p_u: the share of the layer's parameters that are pruned one by one."""
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -71,8 +63,6 @@ class LayerWork:
                 raise ValueError(f"{self.name}: {field.name} is 1 to 64, not {value}")
             if isinstance(value, int | float) and not 0 <= value < math.inf:
                 raise ValueError(f"{self.name}: {field.name} is not negative, and finite; it cannot be {value}")
-        if self.structured + self.unstructured > 1:
-            raise ValueError(f"{self.name}: {self.structured} + {self.unstructured} is more than all of it pruned")
         if self.multiplies_weights and self.outputs and not self.fan_in:
             raise ValueError(f"{self.name}: outputs that are the sum of no products")
 
@@ -83,23 +73,18 @@ class LayerWork:
 
     @property
     def params(self) -> int:
-        """Parameters of any width, none pruned."""
+        """Parameters of any width."""
         return self.weights + self.others
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one example, none pruned."""
+        """Multiply-accumulates of one example."""
         return self.outputs * self.fan_in if self.multiplies_weights else 0
 
     @property
     def parameter_bits(self) -> int:
-        """What the parameters take in storage, none pruned."""
+        """What the parameters take in storage."""
         return self.weights * self.weight_bits + self.others * self.rest_bits
-
-    @property
-    def kept(self) -> float:
-        """The share of the parameters that is not pruned."""
-        return 1 - (self.structured + self.unstructured)
 
     @property
     def widest_input(self) -> int:
@@ -136,47 +121,39 @@ class Score:
 
 COURSE_2025 = Reference(5.6e6, 2.8e8)
 """ResNet-18 in half precision, rounded: 11,173,962 / 2 parameters and 555,422,720 / 2 multiply-accumulates."""
-COURSE_PROFILE: Mapping[str, Reference] = {
-    "cifar10": Reference(5_586_981, 834_362_880),  # ResNet-18 in half precision, summed up in float32
-    "cifar100": Reference(36.5e6, 10.49e9),  # WRN-28-10 in float32, from MicroNet
-}
-MICRONET_2019: Mapping[str, Reference] = {
-    "cifar100": Reference(36.5e6, 10.49e9),  # WRN-28-10
-    "imagenet": Reference(6.9e6, 1170e6),  # MobileNetV2-1.4
-    "wikitext103": Reference(159e6, 318e6),
-}
-"""The challenge had no CIFAR-10."""
+COURSE_PROFILE = Reference(5_586_981, 834_362_880)
+"""The same, summed up in float32 by the script."""
+MICRONET_2019 = Reference(36.5e6, 10.49e9)
+"""WRN-28-10 on CIFAR-100; the challenge had no CIFAR-10."""
 
 
 def course_2025(layers: Sequence[LayerWork]) -> Score:
-    """Return ``[1 − (p_s + p_u)] (q_w/32) w / 5.6e6 + (1 − p_s) (max(q_w, q_a)/32) f / 2.8e8``, layer by layer.
+    """Return ``(q_w/32) w / 5.6e6 + (max(q_w, q_a)/32) f / 2.8e8``, layer by layer.
 
-    w are parameters, f multiply-accumulates. The rule is written for one width a network; summed over layers, those
-    that stay in full precision count in full. Source: lab4.md of 2025, brain-bzh/efficient-deep-learning 1d41652.
-    Raises ``ValueError`` for no layers.
+    w are parameters, f multiply-accumulates; the rule's terms for pruning are left out, as nothing here prunes. It is
+    written for one width a network; summed over layers, those that stay in full precision count in full. Source:
+    lab4.md of 2025, brain-bzh/efficient-deep-learning 1d41652. Raises ``ValueError`` for no layers.
     """
     _require(layers)
-    bits = sum(layer.kept * layer.parameter_bits for layer in layers)
-    work = sum((1 - layer.structured) * layer.widest_input * layer.macs for layer in layers)
+    bits = sum(layer.parameter_bits for layer in layers)
+    work = sum(layer.widest_input * layer.macs for layer in layers)
     return Score("course-2025", bits / FULL / COURSE_2025.parameters, work / FULL / COURSE_2025.operations)
 
 
-def course_profile(layers: Sequence[LayerWork], reference: str = "cifar10") -> Score:
-    """Return ``params / qf`` and ``multiplies / qf + additions`` over a key of ``COURSE_PROFILE``; qf is 32 / bits.
+def course_profile(layers: Sequence[LayerWork]) -> Score:
+    """Return ``params / qf`` and ``multiplies / qf + additions`` over those of ResNet-18; qf is 32 / bits.
 
     An output of a convolution or Linear is n multiplies and n − 1 additions, of full width whatever is added; a
     convolution's bias is one more. BatchNorm is 3 operations an element, ReLU 1, a pool of k × k is k²; sums of
-    branches and what is not a module are not counted. A multiply has the width of its wider factor. Pruned parameters
-    do not count, nor the operations of pruned filters (micronet-ressources/readme_score.md).
+    branches and what is not a module are not counted. A multiply has the width of its wider factor.
 
     Source: micronet-ressources/profile.py, brain-bzh/efficient-deep-learning 0ab757d~1; there qf is one for the
-    network. Raises ``ValueError`` for no layers and ``UnknownNameError`` for another reference.
+    network. Raises ``ValueError`` for no layers.
     """
     _require(layers)
-    base = _reference(COURSE_PROFILE, reference)
-    bits = sum(layer.kept * layer.parameter_bits for layer in layers)
-    work = sum((1 - layer.structured) * _profiled(layer) for layer in layers)
-    return Score(f"course-profile, {reference}", bits / FULL / base.parameters, work / base.operations)
+    bits = sum(layer.parameter_bits for layer in layers)
+    work = sum(_profiled(layer) for layer in layers)
+    return Score("course-profile, cifar10", bits / FULL / COURSE_PROFILE.parameters, work / COURSE_PROFILE.operations)
 
 
 def _profiled(layer: LayerWork) -> float:
@@ -186,107 +163,71 @@ def _profiled(layer: LayerWork) -> float:
     return layer.outputs * {"norm": 3, "relu": 1, "pool": layer.fan_in}.get(layer.kind, 0)
 
 
-def micronet_2019(
-    layers: Sequence[LayerWork],
-    reference: str = "cifar100",
-    accumulator: Accumulator = "fp32",
-    freebie: bool = True,
-) -> Score:
-    """Return storage and operations of the MicroNet challenge over a key of ``MICRONET_2019``.
+def micronet_2019(layers: Sequence[LayerWork], accumulator: Accumulator = "fp32") -> Score:
+    """Return storage and operations of the MicroNet challenge over those of WRN-28-10.
 
-    A parameter counts bits / 32, and so does every value that inference needs; where weights are pruned one by one, a
-    bit a position says which are left. Multiplies and additions count apart, each the bits of its widest input / 32; a
-    weight of ±1 times a float is a sign bit, 1 / 32. BatchNorm counts as its fold, one multiply and one addition an
-    element; ReLU one multiply (google-research/micronet_challenge/counting.py); conversions to fewer bits are not
-    tallied.
+    A parameter counts bits / 32, and so does every value that inference needs. Multiplies and additions count apart,
+    each the bits of its widest input / 32; a weight of ±1 times a float is a sign bit, 1 / 32. BatchNorm counts as its
+    fold, one multiply and one addition an element; ReLU one multiply
+    (google-research/micronet_challenge/counting.py); conversions to fewer bits are not tallied.
 
     ``accumulator`` is what adds up products of integers of ``w + a`` bits, and decides much of the score: ``fp32``;
     ``int``, as wide as the whole sum can get; ``tree``, whose levels widen by a bit each (peiswang/MicroNetChallenge,
     flops_utils_final.py). None is charged more than 32 bits. What is not an integer is added up in fp32.
 
-    With ``freebie``, a network without parts below 16 bits counts its parameters, and one without any quantization its
-    multiplies, at 16 bits; the rule's two texts differ in this. Source: micronet-challenge.github.io,
-    scoring_and_submission. Raises ``ValueError`` for no layers and ``UnknownNameError`` for another reference or
-    accumulator.
+    The challenge's freebie, 16 bits for whatever is not quantized, is left out: it would make a float network's score
+    one of another rule than those it stands beside. Source: micronet-challenge.github.io, scoring_and_submission.
+    Raises ``ValueError`` for no layers.
     """
     _require(layers)
-    base = _reference(MICRONET_2019, reference)
-    if accumulator not in get_args(Accumulator):
-        raise UnknownNameError("accumulator", accumulator, get_args(Accumulator))
-    narrowest = min(min(layer.weight_bits, layer.activation_bits, layer.rest_bits) for layer in layers)
-    storage = FREE if freebie and narrowest >= FREE else math.inf
-    multiply = FREE if freebie and narrowest >= FULL else math.inf
-    bits = sum(_stored_bits(layer, storage) for layer in layers)
-    work = sum(_operation_bits(layer, accumulator, multiply) for layer in layers)
-    rule = f"micronet-2019, {reference}, {accumulator}" + (", freebie" if storage == FREE else "")
-    return Score(rule, bits / FULL / base.parameters, work / FULL / base.operations)
+    bits = sum(_stored_bits(layer) for layer in layers)
+    work = sum(_operation_bits(layer, accumulator) for layer in layers)
+    rule = f"micronet-2019, cifar100, {accumulator}"
+    return Score(rule, bits / FULL / MICRONET_2019.parameters, work / FULL / MICRONET_2019.operations)
 
 
 def every_rule(layers: Sequence[LayerWork]) -> list[Score]:
-    """Return a network's scores under all rules, MicroNet's with each accumulator; none for no layers.
-
-    Without the freebie, which would make a float network's score one of another rule than those it stands beside.
-    """
+    """Return a network's scores under all rules, MicroNet's with each accumulator; none for no layers."""
     if not layers:
         return []
-    micronet = [micronet_2019(layers, accumulator=each, freebie=False) for each in get_args(Accumulator)]
-    return [course_2025(layers), course_profile(layers), *micronet]
+    return [
+        course_2025(layers),
+        course_profile(layers),
+        *(micronet_2019(layers, accumulator) for accumulator in get_args(Accumulator)),
+    ]
 
 
-def _stored_bits(layer: LayerWork, most: float) -> float:
-    left = 1 - layer.structured
-    bits = layer.kept * layer.weights * min(layer.weight_bits, most) + left * layer.others * min(layer.rest_bits, most)
-    mask = left * layer.weights if layer.unstructured else 0
-    return bits + mask + FULL * layer.scales
+def _stored_bits(layer: LayerWork) -> int:
+    return layer.parameter_bits + FULL * layer.scales
 
 
-def _operation_bits(layer: LayerWork, accumulator: Accumulator, most: float) -> float:
-    """Return the operations, each times the bits it counts; multiplies count ``most`` at most."""
-    outputs = (1 - layer.structured) * layer.outputs
-    bits = min(layer.activation_bits, most)
+def _operation_bits(layer: LayerWork, accumulator: Accumulator) -> int:
+    """Return the operations, each times the bits it counts."""
     beside = FULL * (layer.float_multiplies + layer.float_adds)
     if layer.multiplies_weights:
-        fan_in = layer.fan_in * layer.kept / (1 - layer.structured) if outputs else 0.0
         sign_alone = layer.weight_bits == 1 and not layer.integer
-        multiplies = fan_in * (1 if sign_alone else min(layer.widest_input, most))
-        return outputs * (multiplies + _sum_bits(layer, fan_in, accumulator) + FULL * layer.biased) + beside
-    if layer.kind == "relu":
-        return outputs * bits + beside
-    if layer.kind == "sum":
-        return outputs * layer.activation_bits + beside
-    additions = 1 if layer.kind == "norm" else layer.fan_in - 1
-    return outputs * (bits + additions * layer.activation_bits) + beside
+        multiplies = layer.fan_in * (1 if sign_alone else layer.widest_input)
+        return layer.outputs * (multiplies + _sum_bits(layer, accumulator) + FULL * layer.biased) + beside
+    operations = {"relu": 1, "sum": 1, "norm": 2}.get(layer.kind, layer.fan_in)  # a pool adds and divides
+    return layer.outputs * operations * layer.activation_bits + beside
 
 
-def _sum_bits(layer: LayerWork, products: float, accumulator: Accumulator) -> float:
+def _sum_bits(layer: LayerWork, accumulator: Accumulator) -> int:
     """Return the additions behind one output, each times the bits it counts."""
-    additions = max(products - 1, 0.0)
+    products = layer.fan_in
+    additions = max(products - 1, 0)
     if accumulator == "fp32" or not layer.integer:
         return additions * FULL
-    width, left = layer.weight_bits + layer.activation_bits, math.ceil(products)
+    width = layer.weight_bits + layer.activation_bits
     if accumulator == "int":
-        return additions * min(FULL, width + math.ceil(math.log2(max(left, 1))))
+        return additions * min(FULL, width + math.ceil(math.log2(max(products, 1))))
     bits = 0
-    while left > 1:
-        bits += left // 2 * min(FULL, width)
-        left, width = math.ceil(left / 2), width + 1
+    while products > 1:
+        bits += products // 2 * min(FULL, width)
+        products, width = math.ceil(products / 2), width + 1
     return bits
 
 
 def _require(layers: Sequence[LayerWork]) -> None:
     if not layers:
         raise ValueError("no layers to score")
-
-
-def _reference(known: Mapping[str, Reference], name: str) -> Reference:
-    if name not in known:
-        raise UnknownNameError("reference", name, known)
-    return known[name]
-
-
-RULES: Mapping[str, Callable[[Sequence[LayerWork]], Score]] = {
-    "course-2025": course_2025,
-    "course-profile": course_profile,
-    "micronet-2019": micronet_2019,
-}
-"""The rules by name, each with its defaults."""

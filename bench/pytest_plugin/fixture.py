@@ -17,17 +17,19 @@ from torch import Tensor, nn
 
 from bench.core.errors import CheckpointError, QuantbenchError, RequestError, UnsupportedError, UserModelError
 from bench.core.tensors import Inputs, cast
+from bench.core.variant_key import BASELINE
 from bench.measuring import machine, params, size
 from bench.measuring.latency import blocks
 from bench.results.extra_info import OWN, ExtraInfo
-from bench.results.run import BASELINE, Layers
-from bench.runtimes.convert import convert
+from bench.results.run import Layers
+from bench.runtimes.eager import EagerExecutable
 from bench.storage import packed
-from bench.techniques.base import TECHNIQUES, Technique, Variant
+from bench.techniques.base import TECHNIQUES, Technique
+from bench.worker.convert import Conversion, Place, convert
 from bench.worker.user.build import require_float32
 from bench.worker.user.evaluate import CallableLikeTheModel, accuracy_in
 from bench.worker.user.examples import Examples, calibration_in, inputs_in, repeated
-from bench.worker.user.material import UserMaterial
+from bench.worker.user.workload import notes
 
 CPU = torch.device("cpu")
 Example = Tensor | tuple[Tensor, ...]
@@ -49,7 +51,7 @@ class QuantBench:
         model: nn.Module,
         inputs: Example,
         *,
-        technique: str = BASELINE,
+        technique: str = BASELINE.technique,
         batch_size: int | None = None,
         evaluate: Callable[[Predict], Answers] | None = None,
         calibrate: Example | Iterable[Example] | None = None,
@@ -78,9 +80,9 @@ class QuantBench:
             with _torch_set(threads, engine or _default_engine()):
                 chosen = _technique(technique)
                 batch = _batch(model, inputs, batch_size)
-                material = UserMaterial(chosen.name, Examples({len(batch[0]): batch}, _calibration(calibrate)))
-                variant, layers = _variant(chosen, model, material, batch)
-                return self._measure(variant, chosen, layers, batch, evaluate, name or type(model).__name__, material)
+                examples = Examples({len(batch[0]): batch}, _calibration(calibrate))
+                conversion = _converted(chosen, model, examples, batch)
+                return self._measure(conversion, chosen, batch, evaluate, name or type(model).__name__, examples)
         except QuantbenchError as error:
             refusal = error
         if isinstance(refusal, UnsupportedError):  # here, where pytest shows no exception before it
@@ -89,19 +91,19 @@ class QuantBench:
 
     def _measure(
         self,
-        variant: Variant,
+        conversion: Conversion,
         technique: Technique,
-        layers: int,
         batch: Inputs,
         evaluate: Callable[[Predict], Answers] | None,
         name: str,
-        material: UserMaterial,
+        examples: Examples,
     ) -> ExtraInfo:
+        artifact, layers = conversion.artifact, conversion.layers
         threads, engine = torch.get_num_threads(), torch.backends.quantized.engine
         accuracy, share = None, None
         if evaluate is not None:
             with torch.no_grad():
-                accuracy, share = accuracy_in(evaluate(CallableLikeTheModel(variant, CPU)), "evaluate")
+                accuracy, share = accuracy_in(evaluate(CallableLikeTheModel(artifact, CPU)), "evaluate")
             _set(threads, engine)
         task, _, own_name = name.rpartition("/")
         info = ExtraInfo(
@@ -115,26 +117,27 @@ class QuantBench:
             threads=threads,
             device="cpu",
             engine=engine,
-            size_bytes=size.state_dict_bytes(variant.module),
-            packed_bytes=_packed_bytes(variant.module),
-            params=params.count_parameters(variant.module),
-            layers=Layers(changed=layers - params.count_plain_layers(variant.module), total=layers),
+            size_bytes=size.state_dict_bytes(artifact.module),
+            packed_bytes=_packed_bytes(artifact.module),
+            params=params.count_parameters(artifact.module),
+            layers=Layers(changed=layers - params.count_plain_layers(artifact.module), total=layers),
             accuracy=accuracy.correct / accuracy.total if accuracy else share,
             correct=accuracy.correct if accuracy else None,
             total=accuracy.total if accuracy else None,
-            simulated=variant.simulated,
-            notes=[*variant.notes, *material.notes(variant)],
+            simulated=artifact.simulated,
+            notes=[*artifact.notes, *notes(examples, conversion)],
             warm_up_s=[],
             warm=False,
         )
-        batch = _cast(batch, variant)
+        batch = cast(batch, CPU, getattr(torch, artifact.input_dtype))
+        call = EagerExecutable(artifact).bind(batch)
         with torch.inference_mode():
             if self._benchmark.enabled:
-                warmed = blocks.warm_up(_Calls(functools.partial(variant.forward, *batch)))
+                warmed = blocks.warm_up(_Calls(call))
                 info = info.model_copy(update={"warm_up_s": warmed.blocks_s, "warm": warmed.warm})
             self._benchmark.extra_info.update(info.model_dump())
             self._used = True
-            self._benchmark(variant.forward, *batch)
+            self._benchmark(artifact.forward, *batch)
         return info
 
 
@@ -201,10 +204,10 @@ def _batch(model: nn.Module, inputs: Example, batch_size: int | None) -> Inputs:
             f"the model or its inputs are on {', '.join(sorted(elsewhere))} and quantbench(…) times on the CPU; "
             f"move both with .cpu(), or use 'bench run --device cuda'."
         )
-    wanted = len(examples[0]) if batch_size is None else batch_size
-    if wanted < 1:
-        raise RequestError(f"batch_size={wanted} is no batch; give 1 or more.")
-    return repeated(examples, wanted)
+    rows = len(examples[0]) if batch_size is None else batch_size
+    if rows < 1:
+        raise RequestError(f"batch_size={rows} is no batch; give 1 or more.")
+    return repeated(examples, rows)
 
 
 def _calibration(given: Example | Iterable[Example] | None) -> list[Inputs]:
@@ -214,18 +217,14 @@ def _calibration(given: Example | Iterable[Example] | None) -> list[Inputs]:
     return calibration_in([given] if isinstance(given, Tensor | tuple) else given, "the argument calibrate")
 
 
-def _variant(technique: Technique, model: nn.Module, material: UserMaterial, batch: Inputs) -> tuple[Variant, int]:
-    """Return the variant of a copy, and how many weight layers the model has."""
+def _converted(technique: Technique, model: nn.Module, examples: Examples, batch: Inputs) -> Conversion:
+    """Apply the technique to a copy."""
     copied = copy.deepcopy(model).eval()
-    if technique.name != BASELINE:
+    if technique.name != BASELINE.technique:
         with torch.inference_mode():
             copied(*batch)  # what fails here is the test's matter, and what fails only afterwards the technique's
-    engine = torch.backends.quantized.engine
-    return convert(technique.name, lambda: copied, material, batch, device=CPU, engine=engine, isa=_isa())
-
-
-def _cast(inputs: Inputs, variant: Variant) -> Inputs:
-    return cast(inputs, CPU, getattr(torch, variant.input_dtype))
+    place = Place(CPU, torch.backends.quantized.engine, _isa())
+    return convert(technique.name, lambda: copied, batch, examples.to_calibrate_with, place, supplied=False)
 
 
 @functools.cache

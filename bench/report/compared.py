@@ -44,9 +44,9 @@ def pictures_of(runs: Mapping[str, Run], stem: str) -> list[Picture]:
             label: [row for row in run.rows if row.full_model == model and row.speedup and not row.simulated]
             for label, run in runs.items()
         }
-        known = {label: found for label, found in rows.items() if found}
+        known = {label: speedups for label, speedups in rows.items() if speedups}
         if len(known) > 1:
-            sizes = sorted({size for found in known.values() for row in found for size in row.speedup})
+            sizes = sorted({size for speedups in known.values() for row in speedups for size in row.speedup})
             title = f"{model}: speed-up over each run's own fp32, with its 95 % interval"
             ending = re.sub(r"[^\w.-]+", "-", model) + ".svg"
             pictures.append(of_speedups(model, f"{stem}-speed-up-{ending}", title, known, sizes, order))

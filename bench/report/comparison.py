@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
-from bench.core.units import MISSING, counted, megabytes, percent, ratio, seconds
+from bench.core.units import MISSING, percent, ratio
+from bench.core.variant_key import BASELINE
 from bench.report.lab import caption
 from bench.report.tables import Figure, Table
-from bench.report.times import times
-from bench.results.run import BASELINE, Data, Row, Run
-from bench.results.verdict import NOT_COMPARABLE, UNDECIDED, Verdict, accuracy_verdicts, latency_verdicts
+from bench.results.run import Data, Row, Run
+from bench.results.verdict import accuracy_verdicts, cell, latency_verdicts
 from bench.stats.proportions import wilson
 from bench.stats.times import ALPHA
 
 HOW_TO_READ = (
-    "Speed-up: fp32's time / the variant's, each the mean of the fastest quarter of the paired rounds, with its 95 % "
-    "interval. Accuracy: 95 % Wilson interval. Verdict: a word is given only where at most one column of equals in "
-    f"{1 / ALPHA:,.0f} would get one (Holm); = is no difference detected."
-)
-SIZES = (
-    "Packed: the smallest file of ours that reloads, in a fresh process, to the same logits to the bit, verified in "
-    "this run. × smaller: fp32's packed file / the variant's. MACs: multiply-accumulates of one "
-    "example. Memory: growth of the variant's process from before loading to the peak of one batch of {batch}. Layers: "
-    "Linear and convolution layers that the technique changed."
+    "Speed-up: fp32's time divided by the variant's, each the mean of the fastest quarter of the paired rounds, with "
+    "its 95 % interval. Accuracy: 95 % Wilson interval. Verdict: blank where no difference was detected. Verdicts "
+    f"control the family-wise error rate of each column at {100 * ALPHA:g} % (Holm)."
 )
 
 
@@ -43,14 +35,14 @@ def comparison(run: Run, data: Data) -> Table:
     cells = [
         [
             row.model,
-            row.technique,
+            row.key,
             *(
                 text
                 for size, verdicts in zip(sizes, speeds, strict=True)
-                for text in (_speedup(row, size), _word(verdicts[position]))
+                for text in (_speedup(row, size), cell(verdicts[position].word))
             ),
             _accuracy(row),
-            _word(accuracies[position]),
+            cell(accuracies[position].word),
             _agreement(row),
         ]
         for position, row in enumerate(rows)
@@ -58,130 +50,30 @@ def comparison(run: Run, data: Data) -> Table:
     return Table(header, cells, f"{data.title}: against fp32", caption(run, data))
 
 
-def _word(verdict: Verdict) -> str:
-    return {UNDECIDED: "=", NOT_COMPARABLE: ""}.get(verdict.word, verdict.word)
-
-
-def sizes_and_work(run: Run, data: Data) -> Table:
-    """Return one task's packed sizes, multiply-accumulates and memory."""
-    header = ["Model", "Technique", "Packed (MB)", "× smaller", "By dtype (bytes)", "MACs", "Memory (MB)", "Layers"]
-    rows = run.rows_of(data.task)
-    baselines = {row.model: row.packed_bytes for row in rows if row.technique == BASELINE}
-    cells = [
-        [
-            row.model,
-            row.technique,
-            Figure(megabytes(row.packed_bytes), row.packed_bytes) if row.packed_bytes is not None else MISSING,
-            _smaller(row.packed_bytes, baselines.get(row.model)),
-            ", ".join(f"{dtype} {count:,}" for dtype, count in row.bytes_by_dtype.items()) or MISSING,
-            Figure(f"{row.macs:,}", row.macs) if row.macs is not None else MISSING,
-            _memory(row),
-            Figure(f"{row.layers.changed} of {row.layers.total}", row.layers.changed) if row.layers else MISSING,
-        ]
-        for row in rows
-    ]
-    return Table(header, cells, f"{data.title}: size and work")
-
-
-def scores(run: Run, data: Data) -> Table | None:
-    """Return one task's scores by rule; nothing where no technique is a low-bit one."""
-    rows = [row for row in run.rows_of(data.task) if row.scores]
-    if not any(row.simulated for row in rows):
-        return None
-    rules = list(rows[0].scores)
-    header = ["Model", "Technique", "MACs × bits / 32 (M)", *rules]
-    cells = [
-        [
-            row.model,
-            row.technique,
-            _operations(row),
-            *(Figure(f"{row.scores[rule]:.4f}", row.scores[rule]) for rule in rules),
-        ]
-        for row in rows
-    ]
-    return Table(header, cells, f"{data.title}: scores")
-
-
-def _smaller(packed_bytes: int | None, baseline_bytes: int | None) -> str:
-    if not packed_bytes or not baseline_bytes:
-        return MISSING
-    return Figure(f"{baseline_bytes / packed_bytes:.2f}×", baseline_bytes / packed_bytes)
-
-
-def _memory(row: Row) -> str:
-    grown = row.peak_memory_bytes
-    return Figure(megabytes(grown), grown) if grown is not None else MISSING
-
-
-def _operations(row: Row) -> str:
-    count = row.bit_operations
-    return Figure(f"{count / 1e6:,.3f}", count) if count is not None else MISSING
-
-
-def latency_details(run: Run, data: Data) -> Table:
-    """Return one task's latencies over all rounds, and how many blocks were repeated."""
-    header = ["Model", "Technique", "Batch", "Mean", "Std", "Median", "p95", "p99", "Rounds", "Starts", "Repeated"]
-    cells = []
-    for row in run.rows_of(data.task):
-        for size, latency in row.latency.items():
-            found = times(latency)
-            cells.append(
-                [
-                    row.model,
-                    row.technique,
-                    size,
-                    *(
-                        Figure(seconds(value), value) if value is not None else MISSING
-                        for value in (found.mean, found.std, found.median, found.p95, found.p99)
-                    ),
-                    found.rounds,
-                    len(latency.starts),
-                    len(latency.repeated_s),
-                ]
-            )
-    return Table(header, cells, f"{data.title}: latency of all rounds")
-
-
 def verdicts(run: Run) -> dict[str, list[str]]:
     """Return the sentences on each row that is not the baseline, by its name in markdown."""
-    found = {}
+    given = {}
     for data in run.data:
         rows = run.rows_of(data.task)
         families = [latency_verdicts(rows, size) for size in run.settings.batch_sizes] + [accuracy_verdicts(rows)]
         for position, row in enumerate(rows):
-            if row.technique != BASELINE:
+            if row.key != BASELINE:
                 sentences = list(dict.fromkeys(family[position].sentence for family in families))
                 if row.output_error is not None:
                     sentences.append(
                         f"outputs: {percent(row.output_error)} off fp32's on the example inputs (root mean square)"
                     )
-                found[f"`{row.full_model}` `{row.technique}`"] = sentences
-    return found
-
-
-def quiet(run: Run) -> str:
-    """Return how many blocks were disturbed, and by what."""
-    timed = [latency for row in run.rows for latency in row.latency.values()]
-    blocks = sum(len(latency.rounds_s) + len(latency.repeated_s) for latency in timed)
-    repeated = sum(len(latency.repeated_s) for latency in timed)
-    kept = sum(len(latency.disturbed) for latency in timed)
-    causes: Counter[str] = Counter()
-    for latency in timed:
-        causes.update(latency.causes)
-    named = ", ".join(f"{count:,} × {cause}" for cause, count in causes.most_common()) or "none known"
-    return (
-        f"Of {counted(blocks, 'block')} timed, {repeated:,} were disturbed from outside and repeated, {kept:,} were "
-        f"still disturbed at the last repetition (causes: {named}). `run.json` has all of them."
-    )
+                given[f"`{row.full_model}` `{row.key}`"] = sentences
+    return given
 
 
 def _speedup(row: Row, size: int) -> str:
-    if row.technique == BASELINE and size in row.latency:
+    if row.key == BASELINE and size in row.latency:
         return Figure("1", 1)
-    found = row.speedup.get(size)
-    if found is None:
+    speedup = row.speedup.get(size)
+    if speedup is None:
         return MISSING
-    return Figure(ratio(found.interval), found.value)
+    return Figure(ratio(speedup.interval), speedup.value)
 
 
 def _accuracy(row: Row) -> str:

@@ -21,21 +21,21 @@ def render(result: Distillation) -> str:
     rows = []
     for bits in result.chain:
         of_width = [student for student in result.students if student.bits == bits]
-        cells = [_cell([each for each in of_width if (each.route, each.source) == way]) for way in ways]
+        cells = [_cell([student for student in of_width if (student.route, student.source) == way]) for way in ways]
         sizes = [student.packed_bytes for student in of_width if student.packed_bytes is not None]
         rows.append([str(bits), kilobytes(sizes[0]) if sizes else MISSING, *cells])
     failures = [
-        f"{each.bits} bits, {_title(each.route, each.source)}, seed {each.seed}: {each.reason}"
-        for each in result.students
-        if each.reason
+        f"{student.bits} bits, {_title(student.route, student.source)}, seed {student.seed}: {student.reason}"
+        for student in result.students
+        if student.reason
     ]
     kind = "real data" if result.data == "real" else "**SYNTHETIC data**"
     teacher = f"taught by {result.teacher}, " if result.teacher else ""
     caption = (
         f"{result.model}, {kind}, {teacher}{result.family} with chain {' → '.join(map(str, result.chain))}, "
         f"{result.recipe.get('epochs', MISSING)} epochs each, λ = {result.weight:g}, τ = {result.temperature:g}. "
-        f"Accuracy on the test set after the last epoch, mean ± sample std over {len(result.seeds)} seeds. *Start*: the student "
-        f"begins with its teacher's weights and statistics; *loss*: the teacher has a part in its loss."
+        f"Accuracy on the test set after the last epoch, mean ± sample std over {len(result.seeds)} seeds. *Start*: "
+        f"the student begins with its teacher's weights and statistics; *loss*: the teacher has a part in its loss."
     )
     return f"{Table(header, rows, remarks=failures).markdown()}\n\n{caption}"
 

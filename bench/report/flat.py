@@ -40,13 +40,13 @@ Record: TypeAlias = dict[str, str | int | float | bool | None]
 
 def records(runs: Sequence[Run]) -> list[Record]:
     """Return a record for each row of each run; all have the same keys in the same order."""
-    found = [
+    rows = [
         _where(run, number, row) | _figures(row) | _timings(run, row) | _scores(row)
         for number, run in enumerate(runs, start=1)
         for row in run.rows
     ]
-    columns = dict.fromkeys(column for record in found for column in record)
-    return [{column: record.get(column) for column in columns} for record in found]
+    columns = dict.fromkeys(column for record in rows for column in record)
+    return [{column: record.get(column) for column in columns} for record in rows]
 
 
 def as_csv(runs: Sequence[Run]) -> str:
@@ -112,13 +112,13 @@ def _figures(row: Row) -> Record:
 
 
 def _timings(run: Run, row: Row) -> Record:
-    found: Record = {}
+    timings: Record = {}
     for size in run.settings.batch_sizes:
         latency, speedup = row.latency.get(size), row.speedup.get(size)
         runs = mean_std(latency.runs_s) if latency else None
         rounds = times(latency) if latency else None
         known = speedup is not None and speedup.confidence > 0
-        found |= {
+        timings |= {
             f"latency_b{size}_mean_s": runs.mean if runs else None,
             f"latency_b{size}_std_s": runs.std if runs else None,
             f"latency_b{size}_median_s": rounds.median if rounds else None,
@@ -129,7 +129,7 @@ def _timings(run: Run, row: Row) -> Record:
             f"speedup_b{size}_high": speedup.high if speedup and known else None,
             f"speedup_b{size}_p": speedup.p_value if speedup and known else None,
         }
-    return found
+    return timings
 
 
 def _scores(row: Row) -> Record:

@@ -33,7 +33,7 @@ def lab_table(run: Run, data: Data) -> Table:
         for row in rows
     ]
     remarks = [
-        f"`{row.model}` {row.scheme} {row.dtype} (`{row.technique}`) **{row.status}**: {row.reason}"
+        f"`{row.model}` {row.scheme} {row.dtype} (`{row.key}`) **{row.status}**: {row.reason}"
         for row in rows
         if row.status != "ok"
     ]

@@ -9,24 +9,24 @@ from bench.comparing.comparability import same_machine
 from bench.comparing.comparison import Cell, Column, Comparison, ModelTable, Pair
 from bench.comparing.statements import Statement
 from bench.core.units import MISSING, counted, duration, ratio
+from bench.core.variant_key import BASELINE, VariantKey
 from bench.report.pictures import Picture
 from bench.report.tables import table
 from bench.results.change import NO_DIFFERENCE, Change
-from bench.results.run import BASELINE
+from bench.results.verdict import cell
 from bench.stats.times import mean_std
 
 _HOW_TO_READ = (
-    "Cells: mean ± std of a call over the runs, and × the speed-up over the same {one}'s own fp32 with its 95 % "
-    "interval. Latencies of different {one}s are only shown; what is compared is the speed-up."
+    "Cells: latency of a call, mean ± std over the runs, and its speed-up over the same {one}'s own fp32 with its 95 % "
+    "interval. Compare speed-ups between {one}s; latencies of different {one}s are shown, not compared."
 )
 _HEADINGS = {
-    "differs": "What differs between {one}s",
-    "agrees": "The same verdict everywhere",
-    "cannot tell": "What cannot be told",
+    "differs": "Speed-ups that differ between {one}s",
+    "agrees": "Same verdict on every {one}",
+    "cannot tell": "No verdict on some {one}s",
 }
 _SIZES = ("size", "packed", "params", "memory")
 """Exact, so that the figure says all."""
-_WORDS = {"no difference detected": "=", "the same": "=", "not comparable": ""}
 
 
 def render(comparison: Comparison, pictures: Sequence[Picture] = ()) -> str:
@@ -41,21 +41,21 @@ def render(comparison: Comparison, pictures: Sequence[Picture] = ()) -> str:
     parts += [f"> **Unfinished.** {column.label} was interrupted." for column in columns if not column.finished]
     if comparison.errors:
         errors = "\n".join(f"- **Error**: {error}." for error in comparison.errors)
-        parts += ["## Errors: sizes that differ", errors]
+        parts += ["## Errors: sizes differ", errors]
     one = "run" if _of_one_machine(columns) else "machine"
     how_to_read = _HOW_TO_READ.format(one=one)
-    parts += ["## Latency and speed-up", how_to_read, *(_model(each, columns, pictures) for each in comparison.tables)]
+    parts += ["## Latency and speed-up", how_to_read]
+    parts += [_model(model, columns, pictures) for model in comparison.tables]
     for kind, heading in _HEADINGS.items():
-        if said := [each for each in comparison.statements if each.kind == kind]:
+        if said := [statement for statement in comparison.statements if statement.kind == kind]:
             parts += [f"## {heading.format(one=one)}", *_statements(said)]
     apart = [
-        f"- {each.base} and {each.new} are one machine and are not held against each other row by row: "
-        f"{'; '.join(each.reasons)}."
-        for each in comparison.apart
-        if each.same_machine
+        f"- {runs.base} and {runs.new} are of one machine and are not compared row by row: {'; '.join(runs.reasons)}."
+        for runs in comparison.apart
+        if runs.same_machine
     ]
     if apart:
-        parts += ["## Set apart", "\n".join(apart)]
+        parts += ["## Not compared row by row", "\n".join(apart)]
     for pair in comparison.pairs:
         parts += _pair(pair)
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -69,18 +69,20 @@ def _of_one_machine(columns: list[Column]) -> bool:
 def _statements(statements: list[Statement]) -> list[str]:
     """Return them as a list, below what could explain all of them where there are several."""
     shared = [
-        could for could in statements[0].could_explain if all(could in each.could_explain for each in statements[1:])
+        could
+        for could in statements[0].could_explain
+        if all(could in statement.could_explain for statement in statements[1:])
     ]
     if len(statements) == 1:
         shared = []
     lines = []
-    for each in statements:
-        rest = [could for could in each.could_explain if could not in shared]
-        why = f"; what could explain it{' too' if shared else ''}: {'; '.join(rest)}" if rest else ""
-        if each.kind == "differs" and not rest and not shared:
-            why = "; nothing that is recorded explains it"
-        lines.append(f"- {each.sentence}{why}.")
-    above = [f"What could explain each: {'; '.join(shared)}."] if shared else []
+    for statement in statements:
+        rest = [could for could in statement.could_explain if could not in shared]
+        why = f"; possible explanation{' as well' if shared else ''}: {'; '.join(rest)}" if rest else ""
+        if statement.kind == "differs" and not rest and not shared:
+            why = "; no recorded difference explains it"
+        lines.append(f"- {statement.sentence}{why}.")
+    above = [f"Possible explanation of each: {'; '.join(shared)}."] if shared else []
     return [*above, "\n".join(lines)]
 
 
@@ -110,14 +112,15 @@ def _device(column: Column) -> str:
 
 def _model(model: ModelTable, columns: list[Column], pictures: Sequence[Picture]) -> str:
     rows = [
-        [line.technique, line.batch_size, *(_cell(cell, line.technique) for cell in line.cells)] for line in model.lines
+        [str(line.variant), line.batch_size, *(_cell(cell, line.variant) for cell in line.cells)]
+        for line in model.lines
     ]
     cells = table(rows, ["Technique", "Batch", *(column.label for column in columns)])
-    images = [f"![{each.title}]({each.name})" for each in pictures if each.model == model.model]
+    images = [f"![{picture.title}]({picture.name})" for picture in pictures if picture.model == model.model]
     return "\n\n".join([f"### {model.model}", cells, *images])
 
 
-def _cell(cell: Cell | None, technique: str) -> str:
+def _cell(cell: Cell | None, variant: VariantKey) -> str:
     if cell is None:
         return MISSING
     if not cell.runs_s:
@@ -125,10 +128,10 @@ def _cell(cell: Cell | None, technique: str) -> str:
     time = duration(mean_std(cell.runs_s))
     if cell.simulated:
         return f"{time} (simulated)"
-    found = cell.speedup
-    if technique == BASELINE or found is None:
+    speedup = cell.speedup
+    if variant == BASELINE or speedup is None:
         return time
-    return f"{time}, {ratio(found.interval)}"
+    return f"{time}, {ratio(speedup.interval)}"
 
 
 def _pair(pair: Pair) -> list[str]:
@@ -141,24 +144,24 @@ def _pair(pair: Pair) -> list[str]:
 
 
 def _changes(pair: Pair) -> str:
-    sizes = list(dict.fromkeys(each.batch_size for each in pair.changes if each.batch_size is not None))
+    sizes = list(dict.fromkeys(change.batch_size for change in pair.changes if change.batch_size is not None))
     header = ["Model", "Technique"]
     for name in [*(f"Latency B{size}" for size in sizes), "Accuracy"]:
         header += [name, "Verdict"]
     header += [quantity.capitalize() for quantity in _SIZES]
-    rows: dict[tuple[str, str], dict[tuple[str, int | None], Change]] = {}
-    for each in pair.changes:
-        rows.setdefault((each.model, each.technique), {})[each.quantity, each.batch_size] = each
+    rows: dict[tuple[str, VariantKey], dict[tuple[str, int | None], Change]] = {}
+    for change in pair.changes:
+        rows.setdefault((change.model, change.variant), {})[change.quantity, change.batch_size] = change
     keys: list[tuple[str, int | None]] = [("latency", size) for size in sizes]
     keys.append(("accuracy", None))
     cells = [
         [
             model,
-            technique,
-            *(text for key in keys for text in _figure(found.get(key))),
-            *(_figure(found.get((quantity, None)))[0] for quantity in _SIZES),
+            str(variant),
+            *(text for key in keys for text in _figure(by_quantity.get(key))),
+            *(_figure(by_quantity.get((quantity, None)))[0] for quantity in _SIZES),
         ]
-        for (model, technique), found in rows.items()
+        for (model, variant), by_quantity in rows.items()
     ]
     return table(cells, header)
 
@@ -166,20 +169,20 @@ def _changes(pair: Pair) -> str:
 def _figure(change: Change | None) -> tuple[str, str]:
     if change is None:
         return MISSING, ""
-    return ("0" if change.word == "the same" else change.figure), _WORDS.get(change.word, change.word)
+    return ("0" if change.word == "the same" else change.figure), cell(change.word)
 
 
 def _sentences(pair: Pair) -> list[str]:
-    too_few = [each for each in pair.changes if each.uncertain and each.word == "not comparable"]
-    told = [each for each in pair.changes if each.word not in NO_DIFFERENCE and each not in too_few]
-    lines = [f"- {each.row}: {each.sentence}." for each in told]
+    too_few = [change for change in pair.changes if change.uncertain and change.word == "not comparable"]
+    decided = [change for change in pair.changes if change.word not in NO_DIFFERENCE and change not in too_few]
+    lines = [f"- {change.row}: {change.sentence}." for change in decided]
     lines += [
-        f"- `{each.model}` `{each.technique}`: **{'missing' if each.lost else 'new'}**, {each.sentence}."
-        for each in pair.missing
+        f"- `{gap.model}` `{gap.variant}`: **{'missing' if gap.lost else 'new'}**, {gap.sentence}."
+        for gap in pair.missing
     ]
     if too_few:
         lines.append(f"- Not comparable: {counted(len(too_few), 'figure')} of too few rounds.")
-    rest = len(pair.changes) - len(told) - len(too_few)
+    rest = len(pair.changes) - len(decided) - len(too_few)
     if rest:
-        lines.append(f"- No difference in the {'other ' if told or too_few else ''}{counted(rest, 'figure')}.")
+        lines.append(f"- No difference in the {'other ' if decided or too_few else ''}{counted(rest, 'figure')}.")
     return lines

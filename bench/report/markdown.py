@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.document import Block, Document, Gallery, Listing, document, hardware
+from bench.report.blocks import Block, Document, Gallery, Listing
+from bench.report.conditions import hardware
+from bench.report.document import document
 from bench.report.lab import lab_tables
 from bench.report.tables import Table
 from bench.results.run import Machine, Run
@@ -37,7 +39,7 @@ def _block(block: Block) -> str:
     if isinstance(block, Table):
         return block.markdown()
     if isinstance(block, Listing):
-        lines = [line for item, below in block.items for line in (f"- {item}", *(f"  - {each}" for each in below))]
+        lines = [line for item, below in block.items for line in (f"- {item}", *(f"  - {point}" for point in below))]
         return "\n\n".join(part for part in (f"**{block.title}**" if block.title else "", "\n".join(lines)) if part)
     if isinstance(block, Gallery):
         images = [f"![{picture.title}]({picture.name})" for picture in block.pictures]

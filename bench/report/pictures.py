@@ -37,8 +37,6 @@ class Picture:
     """What it shows, for those who cannot see it too."""
     draw: Callable[[], str]
     """Returns the SVG."""
-    draw_panels: Callable[[], dict[str, str]]
-    """Returns the SVG of each panel alone, narrow enough for a phone, by what it shows."""
 
 
 def pictures_of(run: Run, number: int = 1) -> list[Picture]:
@@ -48,16 +46,12 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
     order = list(dict.fromkeys(row.technique.partition(":")[0] for row in run.rows))
     for model in dict.fromkeys(row.full_model for row in run.rows):
         rows = [row for row in run.rows if row.full_model == model]
-        timed = [row for row in rows if not row.simulated and any(each.rounds_s for each in row.latency.values())]
+        timed = [row for row in rows if not row.simulated and any(latency.rounds_s for latency in row.latency.values())]
         ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
         if any(_has_cost(row) for row in rows):
             title = f"{model}: accuracy against size and latency"
-            asked = (rows, sizes, title, order)
-            pictures.append(
-                Picture(
-                    model, f"trade-off-{ending}", title, partial(_trade_off, *asked), partial(_trade_off_panels, *asked)
-                )
-            )
+            draw_trade_off = partial(_trade_off, rows, sizes, title, order)
+            pictures.append(Picture(model, f"trade-off-{ending}", title, draw_trade_off))
         if timed:
             title = f"{model}: latency of one call and its spread"
             panels = partial(_latencies, timed, sizes)
@@ -77,17 +71,7 @@ def _of_spans(
     reference: float | None,
     order: Sequence[str],
 ) -> Picture:
-    def whole() -> str:
-        return draw_spans(panels(), show, title, reference, order)
-
-    def alone() -> dict[str, str]:
-        return {
-            panel.title: draw_spans([panel], show, f"{title}, {panel.title.lower()}", reference, order, narrow=True)
-            for panel in panels()
-            if any(series.spans for series in panel.series)
-        }
-
-    return Picture(model, name, title, whole, alone)
+    return Picture(model, name, title, lambda: draw_spans(panels(), show, title, reference, order))
 
 
 def draw(pictures: Sequence[Picture], folder: Path) -> None:
@@ -119,9 +103,9 @@ def _speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[i
                 Series(
                     name,
                     [
-                        Span(row.technique, found.value, found.low, found.high)
+                        Span(str(row.key), speedup.value, speedup.low, speedup.high)
                         for row in rows
-                        if (found := row.speedup.get(size)) is not None and not row.simulated
+                        if (speedup := row.speedup.get(size)) is not None and not row.simulated
                     ],
                 )
                 for name, rows in rows_by_name.items()
@@ -139,7 +123,7 @@ def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int]) -> list[Panel]:
     return [
         Panel(
             f"Batch {size}",
-            [Series("", [_spread(row.technique, row.latency[size]) for row in rows if _has_rounds(row, size)])],
+            [Series("", [_spread(str(row.key), row.latency[size]) for row in rows if _has_rounds(row, size)])],
         )
         for size in batch_sizes
     ]
@@ -165,17 +149,6 @@ def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, orde
     return trade_off(points, costs, title, order)
 
 
-def _trade_off_panels(
-    rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]
-) -> dict[str, str]:
-    points, costs = _points(rows, batch_sizes)
-    return {
-        cost.name: trade_off(points, [cost], f"{title}: {cost.name}", order, narrow=True)
-        for cost in costs
-        if any(cost.name in point.costs for point in points)
-    }
-
-
 def _points(rows: Sequence[Row], batch_sizes: Sequence[int]) -> tuple[list[Point], list[Cost]]:
     """Return accuracy against size and latency; against operations too, where low precision is only simulated."""
     latencies = {size: Cost(f"Latency at batch {size}, median", short_seconds) for size in batch_sizes}
@@ -183,12 +156,12 @@ def _points(rows: Sequence[Row], batch_sizes: Sequence[int]) -> tuple[list[Point
     costs = [SIZE, *operations, *latencies.values()]
     points = []
     for row in filter(_has_cost, rows):
-        known = {latencies[size].name: times(each).median for size, each in row.latency.items()}
+        known = {latencies[size].name: times(latency).median for size, latency in row.latency.items()}
         if row.simulated:
             known = {}
         if row.packed_bytes is not None:
             known[SIZE.name] = row.packed_bytes / 1e6
-        if (row.bit_operations or 0) >= LEAST_OPERATIONS:
+        if row.bit_operations is not None and row.bit_operations >= LEAST_OPERATIONS:
             known[OPERATIONS.name] = row.bit_operations / 1e6
         if (share := row.share_right) is not None:
             points.append(Point(row.technique, share, known, row.technique.partition(":")[0]))

@@ -1,4 +1,4 @@
-"""The self-check for people: a table, and a plain sentence on what it means."""
+"""A self-check in markdown: a table, and a sentence on what it means."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ DISTURBED_SHARE = 0.1
 
 def false_alarms(check: SelfCheck) -> list[Try]:
     """Return the tries in which a model was called different from itself."""
-    return [each for each in check.alone if each.word != UNDECIDED]
+    return [one for one in check.alone if one.word != UNDECIDED]
 
 
-def found(check: SelfCheck) -> list[Try]:
+def detected(check: SelfCheck) -> list[Try]:
     """Return the tries in which the planted slow-down was found."""
-    return [each for each in check.slowed if each.word == "slower"]
+    return [one for one in check.slowed if one.word == "slower"]
 
 
 def truth_error(check: SelfCheck) -> float:
@@ -45,7 +45,7 @@ def variation(values: Sequence[float]) -> float:
 
 def resolution(check: SelfCheck) -> float:
     """Return the median half-width of the tries' intervals, as a share."""
-    return statistics.median(each.half_width for each in check.alone)
+    return statistics.median(one.half_width for one in check.alone)
 
 
 def render(check: SelfCheck) -> str:
@@ -74,7 +74,7 @@ def _rows(check: SelfCheck) -> list[list[str]]:
         [
             f"Power: {percent(plan.slow_down, 0)} longer calls planted",
             tries,
-            f"{len(found(check))} of {plan.tries} called slower",
+            f"{len(detected(check))} of {plan.tries} called slower",
         ],
         [
             "Resolution: half of the 95 % interval",
@@ -100,17 +100,17 @@ def _rows(check: SelfCheck) -> list[list[str]]:
 
 def sentence(check: SelfCheck) -> str:
     """Return how far this machine's figures can be trusted, and what would help."""
-    wanting = faults(check)
+    wrong = faults(check)
     worst = max(check.spreads, key=lambda spread: variation(spread.ours))
-    told = (
+    precision = (
         f"In {check.plan.try_s:g} s this machine finds differences of {percent(_detectable(check), 0)} nine times in "
         f"ten, and a speed-up repeats within {percent(variation(worst.ours), 1)} from start to start "
         f"(one standard deviation, batch {worst.batch_size})"
     )
-    verdict = f"{told}." if not wanting else f"{told}, but do not trust it yet: {'; '.join(wanting)}."
+    verdict = f"{precision}." if not wrong else f"{precision}, but do not trust it yet: {'; '.join(wrong)}."
     help_ = _help(check)
     return (
-        f"{verdict} {'What would help: ' + '; '.join(help_) + '.' if help_ else 'Nothing stands out that would help.'}"
+        f"{verdict} {'What would help: ' + '; '.join(help_) + '.' if help_ else 'No condition stands out to improve.'}"
     )
 
 
@@ -119,7 +119,7 @@ def _detectable(check: SelfCheck) -> float:
     from scipy import special
 
     # Intervals and verdicts use Student's t with groups - 1 degrees of freedom; the tries' median stands for all.
-    rounds = round(statistics.median(each.n for each in check.alone))
+    rounds = round(statistics.median(one.n for one in check.alone))
     freedom = max(1, min(rounds, 20) - 1)
     verdict, power, interval = (
         float(special.stdtrit(freedom, share)) for share in (1 - ALPHA / 2, POWER, (1 + CONFIDENCE) / 2)
@@ -129,22 +129,20 @@ def _detectable(check: SelfCheck) -> float:
 
 def faults(check: SelfCheck) -> list[str]:
     """Return why this machine's figures are not to be trusted; empty if they are."""
-    found_wanting = []
+    wrong = []
     # One false alarm in so few tries would already be more than ALPHA promises.
     if false_alarms(check):
-        found_wanting.append(
-            f"{len(false_alarms(check))} of {check.plan.tries} times a model was called different from itself"
-        )
+        wrong.append(f"{len(false_alarms(check))} of {check.plan.tries} times a model was called different from itself")
     if truth_error(check) > TRUTH_TOLERANCE:
-        found_wanting.append(f"a known time was read {percent(truth_error(check), 1)} wrong")
+        wrong.append(f"a known time was read {percent(truth_error(check), 1)} wrong")
     if check.cost_s > COST_TOLERANCE * SHORTEST_CALL_S:
-        found_wanting.append(f"the harness adds {check.cost_s * 1e9:.0f} ns to each call")
-    if len(found(check)) < 0.9 * check.plan.tries:
-        found_wanting.append(
-            f"a slow-down of {percent(check.plan.slow_down, 0)} was found in {len(found(check))} of {check.plan.tries} "
-            f"tries only, so give runs a longer --budget"
+        wrong.append(f"the harness adds {check.cost_s * 1e9:.0f} ns to each call")
+    if len(detected(check)) < 0.9 * check.plan.tries:
+        wrong.append(
+            f"a slow-down of {percent(check.plan.slow_down, 0)} was found in {len(detected(check))} of "
+            f"{check.plan.tries} tries only, so give runs a longer --budget"
         )
-    return found_wanting
+    return wrong
 
 
 def _help(check: SelfCheck) -> list[str]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from bench.report.drawing import (
     GREY,
     LABEL_POINTS,
-    NARROW_INCHES,
     TICK_POINTS,
     figure_of,
     logarithmic,
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 LINE_INCHES = 0.2
 """The height of one span."""
-AXIS_INCHES = 1.9
-"""The width of a narrow panel's axis at least."""
 
 
 @dataclass(frozen=True)
@@ -66,24 +63,22 @@ def draw_spans(
     title: str,
     reference: float | None = None,
     order: Sequence[str] = (),
-    narrow: bool = False,
 ) -> str:
     """Draw panels beside each other with the same rows, as SVG; a vertical line at ``reference``.
 
-    ``show`` makes a value's label; ``narrow`` is for a phone, as far as the rows' labels let it. With one series each
-    row has its look, which ``order`` keeps the same in every picture, whichever of its labels there are. Raises
-    ``ValueError`` for nothing to draw and for values that are not positive: the axes are logarithmic.
+    ``show`` makes a value's label. With one series each row has its look, which ``order`` keeps the same in every
+    picture, whichever of its labels there are. Raises ``ValueError`` for nothing to draw and for values that are not
+    positive: the axes are logarithmic.
     """
-    labels = list(dict.fromkeys(span.label for panel in panels for each in panel.series for span in each.spans))
-    names = list(dict.fromkeys(each.name for panel in panels for each in panel.series))
+    labels = list(dict.fromkeys(span.label for panel in panels for series in panel.series for span in series.spans))
+    names = list(dict.fromkeys(series.name for panel in panels for series in panel.series))
     if not labels:
         raise ValueError("no values to draw")
     rows = LINE_INCHES * len(labels) * max(len(names), 1.3)
     legend = 0.3 if len(names) > 1 else 0.0
     shown = [short(label) for label in labels]
     longest = (max(width_of(label, TICK_POINTS) for label in shown) + 8) / 72
-    across = max(NARROW_INCHES, longest + AXIS_INCHES) if narrow else 1.3 + 3.9 * len(panels)
-    with figure_of(across, rows + 0.75 + legend) as figure:
+    with figure_of(1.3 + 3.9 * len(panels), rows + 0.75 + legend) as figure:
         every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         width, height = figure.get_size_inches()
         figure.subplots_adjust(
@@ -111,7 +106,7 @@ def _panel(
     show: Callable[[float], str],
     reference: float | None,
 ) -> None:
-    spans = [(each.name, span) for each in panel.series for span in each.spans]
+    spans = [(series.name, span) for series in panel.series for span in series.spans]
     ends = [end for _, span in spans for end in (span.low, span.high)] + [span.value for _, span in spans]
     if reference is not None:
         ends.append(reference)

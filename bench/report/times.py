@@ -16,13 +16,12 @@ class Times:
     std: float | None
     median: float
     p95: float | None
-    p99: float | None
     rounds: int
 
 
 def times(latency: Latency) -> Times:
     """Return what the rounds say, or what is left of them."""
     if (left := latency.summary) is not None:
-        return Times(left.mean_s, left.std_s, left.median_s, None, None, left.rounds)
+        return Times(left.mean_s, left.std_s, left.median_s, None, left.rounds)
     whole = describe(latency.rounds_s)
-    return Times(whole.mean, whole.std, whole.median, whole.p95, whole.p99, whole.n)
+    return Times(whole.mean, whole.std, whole.median, whole.p95, whole.n)

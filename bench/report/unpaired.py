@@ -6,11 +6,11 @@ from bench.core.units import counted
 from bench.results.run import Data, Run
 
 HOW_TO_READ = (
-    "Speed-up: fp32's time / the variant's, each the mean of its fastest quarter of the rounds. pytest-benchmark times "
-    "one test after the other, so the rounds are not paired with fp32's: a speed-up has neither interval nor verdict "
-    "here, and `bench run` measures one with both. Accuracy: 95 % Wilson interval."
+    "Speed-up: fp32's time divided by the variant's, each the mean of its fastest quarter of the rounds. "
+    "pytest-benchmark times one test after the other, so the rounds are not paired with fp32's and a speed-up has "
+    "neither interval nor verdict; `bench run` measures both. Accuracy: 95 % Wilson interval."
 )
-QUIET = "pytest-benchmark does not tell which rounds were disturbed from outside."
+QUIET = "pytest-benchmark does not record which rounds were disturbed from outside."
 
 
 def caption(run: Run, data: Data) -> str:

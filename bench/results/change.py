@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from bench.results.run import Record
+from bench.results.variant_field import VariantField
 
 Quantity = Literal["latency", "accuracy", "size", "packed", "params", "memory"]
 ChangeWord = Literal[
@@ -26,7 +27,7 @@ class Change(Record):
 
     model: str
     """As ``task/model``."""
-    technique: str
+    variant: VariantField
     quantity: Quantity
     batch_size: int | None = None
     """Of a latency."""
@@ -36,7 +37,7 @@ class Change(Record):
     value: float
     """The change: of accuracy as a difference of shares, of everything else as a share of ``before``.
 
-    That of a latency is of its relative_latency, where both runs have a reference workload.
+    That of a latency is of its relative latency, where both runs have a reference workload.
     """
     low: float | None = None
     high: float | None = None
@@ -52,13 +53,13 @@ class Change(Record):
 
     @property
     def uncertain(self) -> bool:
-        """Whether noise is allowed for: it is not in sizes, nor in a share of nobody knows how many examples."""
+        """Whether noise is allowed for: not in sizes, nor in a fraction of an unknown number of examples."""
         return self.quantity == "latency" or (self.quantity == "accuracy" and self.p_value is not None)
 
     @property
     def row(self) -> str:
         """The row's name."""
-        return f"`{self.model}` `{self.technique}`"
+        return f"`{self.model}` `{self.variant}`"
 
     @property
     def figure(self) -> str:
@@ -74,7 +75,7 @@ class Missing(Record):
     """A row, or one figure of a row, that only one of two runs has."""
 
     model: str
-    technique: str
+    variant: VariantField
     quantity: Quantity | None = None
     """``None`` for the whole row."""
     batch_size: int | None = None

@@ -1,8 +1,8 @@
-"""What a variant answers to the test set of a task."""
+"""How a variant was judged: what it answers, and how much of it is right."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.results.run import Accuracy
@@ -14,16 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The answers to the whole test set, in its order."""
+    """What is not known of a workload is ``None``: a user's function tells no single answers."""
 
-    accuracy: Accuracy
-    answers: NDArray[np.int16]
-    """The class with the largest logit."""
-    right: NDArray[np.bool_]
+    accuracy: Accuracy | None = None
+    share: float | None = None
+    """The accuracy where a user's function returned a fraction alone."""
+    answers: NDArray[np.int16] | None = field(default=None, repr=False)
+    """The class with the largest logit for each example of the test set, in its order."""
+    right: NDArray[np.bool_] | None = field(default=None, repr=False)
+    """Whether each of these answers is right."""
+    outputs: NDArray[np.float32] | None = field(default=None, repr=False)
+    """What the variant puts out for some example inputs, one value after the other."""
 
     @property
-    def right_bits(self) -> bytes:
-        """Which are right, eight to a byte."""
+    def right_bits(self) -> bytes | None:
+        """``right``, eight to a byte."""
         import numpy as np
 
-        return np.packbits(self.right).tobytes()
+        return None if self.right is None else np.packbits(self.right).tobytes()

@@ -35,16 +35,16 @@ def noisy(
 
 
 def _cause(involved: list[Latency]) -> str:
-    blocks = sum(len(each.rounds_s) + len(each.repeated_s) for each in involved)
+    blocks = sum(len(latency.rounds_s) + len(latency.repeated_s) for latency in involved)
     causes: Counter[str] = Counter()
-    for each in involved:
-        causes.update(each.causes)
+    for latency in involved:
+        causes.update(latency.causes)
     cause, count = max(causes.items(), key=lambda item: item[1], default=("", 0))
     if count > DISTURBED_SHARE * blocks:
         return _CAUSES[cause].format(share=percent(count / blocks, 0))
-    if not all(each.warm for each in involved):
+    if not all(latency.warm for latency in involved):
         return "the warm-up did not settle, so model or machine still change; give a longer --budget"
-    if min(len(each.rounds_s) for each in involved) < 20:
+    if min(len(latency.rounds_s) for latency in involved) < 20:
         return "its rounds differ and are few; give a longer --budget"
     return (
         "no counter of this system shows why (a neighbour on the same cache or memory would not); "

@@ -16,10 +16,11 @@ from pydantic import ValidationError
 
 from bench.core.errors import RunFileError
 from bench.core.units import counted
+from bench.core.variant_key import BASELINE
 from bench.results.bounds import first_fault, shortened
 from bench.results.extra_info import MACHINE_KEY, OWN, ExtraInfo
 from bench.results.pytest_benchmark_schema import Benchmark, Computer, Cpu, Stats
-from bench.results.run import BASELINE, Accuracy, Data, Latency, Machine, Row, Run, Settings, Speedup, Summary
+from bench.results.run import Accuracy, Data, Latency, Machine, Row, Run, Settings, Speedup, Summary
 from bench.stats.times import quiet_time, run_means
 
 RUNS = 5
@@ -150,7 +151,9 @@ def _row(
     accuracy = None
     if first.correct is not None and first.total is not None:
         accuracy = Accuracy(correct=first.correct, total=first.total)
-    baseline = {} if first.technique == BASELINE else timed.get((first.task, first.model, BASELINE), {})
+    baseline = (
+        {} if first.technique == BASELINE.technique else timed.get((first.task, first.model, BASELINE.technique), {})
+    )
     return Row(
         task=first.task,
         model=first.model,

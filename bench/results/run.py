@@ -22,8 +22,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from bench.core.variant_key import EAGER, VariantKey
 from bench.results.bounds import (
     LARGEST,
+    MAX_BATCH_SIZES,
     Bytes,
     CallSeconds,
     CallTimes,
@@ -53,9 +55,6 @@ Status = Literal["ok", "unsupported", "failed", "noisy"]
 """``noisy``: measured, but a speed-up is not known as precisely as was asked; ``unsupported``: cannot be had here, for
 a stated reason."""
 
-BASELINE = "fp32"
-"""The technique that speed-ups and sizes are held against."""
-
 
 Version = Annotated[Literal[4], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
 """Runs of versions that can be read are of this one from then on, those within studies too."""
@@ -66,7 +65,6 @@ Limit = Annotated[float, Field(gt=0), BeforeValidator(lambda value: math.inf if 
 
 MOST: Final = 10_000
 """Rows of a run; a report of more would take hours."""
-MAX_BATCH_SIZES: Final = 32
 MIN_FREEDOM: Final = 1e-3
 """Of an error; less is no estimate of anything."""
 
@@ -354,7 +352,7 @@ class Row(Record):
     task: Name
     model: Name
     technique: Name
-    runtime: Label = "eager"
+    runtime: Label = EAGER
     scheme: Label
     """The lab's Q: how it was quantized."""
     dtype: Label
@@ -416,6 +414,11 @@ class Row(Record):
         if most > self.accuracy.total:
             raise ValueError(f"agreement counts {most} answers, accuracy {self.accuracy.total}")
         return self
+
+    @property
+    def key(self) -> VariantKey:
+        """What tells the row from the others of its model."""
+        return VariantKey(self.technique, self.runtime)
 
     @property
     def full_model(self) -> str:

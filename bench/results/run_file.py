@@ -46,10 +46,9 @@ def load(path: Path) -> Run:
             f"quantbench reads; update quantbench."
         )
     if version not in READABLE:
-        readable = " and ".join(map(str, READABLE))
         raise RunFileError(
-            f"{path} has schema version {shortened(version)} and this quantbench reads {readable}; "
-            f"render it with the version that wrote it, or measure again."
+            f"{path} has schema version {shortened(version)} and this quantbench reads {READABLE[0]} to "
+            f"{READABLE[-1]}; render it with the version that wrote it, or measure again."
         )
     try:
         return Run.model_validate(content)

@@ -11,9 +11,10 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
+from bench.core.variant_key import BASELINE
 from bench.results import bounds
 from bench.results.bounds import Bytes, Count, Name, Names, PositiveCount, Share, shortened
-from bench.results.run import BASELINE, MOST, Record, Row, Run
+from bench.results.run import MOST, Record, Row, Run
 from bench.stats.proportions import mcnemar, paired_difference
 
 SCHEMA_VERSION: Final = 1
@@ -132,7 +133,7 @@ class Sensitivity(Record):
     def _complete(self) -> Sensitivity:
         if len(self.run.data) != 1:
             raise ValueError(f"run.data: {len(self.run.data)} data sets, where a study has one")
-        named = [BASELINE, *self.techniques]
+        named = [BASELINE.technique, *self.techniques]
         named += [name for layer in self.layers for name in (layer.only, layer.others) if name is not None]
         rows = {row.technique for row in self.run.rows}
         if missing := [name for name in named if name not in rows]:

@@ -1,8 +1,7 @@
 """What the figures allow to be said: one of a few words, and one sentence with the figures behind it.
 
-Many verdicts are given at once, so their p-values are adjusted (Holm 1979) before they are held against
-``bench.stats.times.ALPHA``: among all rows of a table that are truly equal to fp32, the chance that even one is called
-otherwise is at most that.
+Many verdicts are given at once, so their p-values are adjusted (Holm 1979) before they are compared with
+``bench.stats.times.ALPHA``: verdicts control the family-wise error rate of each table column at that level.
 """
 
 from __future__ import annotations
@@ -11,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.core.units import percent
-from bench.results.run import BASELINE, Row, Speedup
+from bench.core.units import MISSING, percent
+from bench.core.variant_key import BASELINE
+from bench.results.run import Row, Speedup
 from bench.stats.times import ALPHA, holm
 
 Word = Literal["faster", "slower", "better", "worse", "no difference detected", "not comparable"]
@@ -33,13 +33,13 @@ def latency_verdicts(rows: Sequence[Row], batch_size: int) -> list[Verdict]:
 
     The baseline is not comparable, nor is what only simulates low precision.
     """
-    found = [None if row.simulated else row.speedup.get(batch_size) for row in rows]
-    adjusted = iter(holm([value.p_value for value in found if value is not None and value.confidence]))
+    speedups = [None if row.simulated else row.speedup.get(batch_size) for row in rows]
+    adjusted = iter(holm([value.p_value for value in speedups if value is not None and value.confidence]))
     return [
         speed(value, next(adjusted), f"at batch {batch_size}")
         if value is not None and value.confidence
         else Verdict(NOT_COMPARABLE, _why_not(row, rows, value, batch_size))
-        for row, value in zip(rows, found, strict=True)
+        for row, value in zip(rows, speedups, strict=True)
     ]
 
 
@@ -74,7 +74,7 @@ def _accuracy(row: Row, adjusted_p: float) -> Verdict:
 
 
 def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_size: int | None = None) -> str:
-    if row.technique == BASELINE:
+    if row.key == BASELINE:
         return f"it is {BASELINE} itself"
     if value is not None and not value.n:
         return f"at batch {batch_size}: not comparable, its rounds are not paired with {BASELINE}'s"
@@ -85,7 +85,7 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
     if row.simulated and batch_size is not None:
         return "latency: not comparable, float32 kernels simulate what low precision would compute"
     for other in rows:
-        of_baseline = (other.task, other.model, other.technique) == (row.task, row.model, BASELINE)
+        of_baseline = (other.task, other.model, other.key) == (row.task, row.model, BASELINE)
         if of_baseline and batch_size in other.latency:
             return f"at batch {batch_size}: not comparable, its rounds were not kept"
     return f"not comparable, {BASELINE} was not measured"
@@ -93,12 +93,17 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
 
 def _why_unjudged(row: Row, rows: Sequence[Row]) -> str | None:
     """Return why nothing is said of the accuracy, though both rows were measured: single answers are not known."""
-    measured = {each.technique for each in rows if each.model == row.model and each.measured}
-    if row.technique == BASELINE or not {row.technique, BASELINE} <= measured:
+    measured = {other.key for other in rows if other.model == row.model and other.measured}
+    if row.key == BASELINE or not {row.key, BASELINE} <= measured:
         return None
     if row.share_right is None:
         return "accuracy: not comparable, nothing was given to evaluate it with"
     return "accuracy: not comparable, how many examples were answered right is known, and not which"
+
+
+def cell(word: str) -> str:
+    """Return a word as a table has it: blank for no difference, a dash where nothing could be compared."""
+    return {UNDECIDED: "", NOT_COMPARABLE: MISSING, "the same": ""}.get(word, word)
 
 
 def p_text(p_value: float) -> str:

@@ -14,7 +14,7 @@ from bench.measuring import machine
 from bench.tasks.source import DataPolicy
 from bench.tasks.task import Task
 from bench.worker.messages import PREPARATION_HOST, DatasetSummary
-from bench.worker.process import Job, Worker, run_jobs
+from bench.worker.process import Call, Worker, run_calls
 
 
 def load_datasets(
@@ -22,15 +22,15 @@ def load_datasets(
 ) -> dict[Task, DatasetSummary]:
     """Load every task's data into files in ``folder``; raises ``DataError``, and says where data are synthetic."""
     loaders = [Worker(PREPARATION_HOST) for _ in tasks]
-    jobs = [
-        Job(loader, "load", (task.name, policy, data_root, folder / f"{task.name}.safetensors"))
+    calls = [
+        Call(loader, "load", (task.name, policy, data_root, folder / f"{task.name}.safetensors"))
         for loader, task in zip(loaders, tasks, strict=True)
     ]
     loaded: dict[Task, DatasetSummary] = {}
     show = bars.bar("load data")
     show(0, len(tasks))
     try:
-        for position, outcome in run_jobs(jobs, machine.usable_cores()):
+        for position, outcome in run_calls(calls, machine.usable_cores()):
             if isinstance(outcome, QuantbenchError):
                 raise outcome
             if isinstance(outcome, Exception):

@@ -12,14 +12,16 @@ import time
 from collections.abc import Collection, Sequence
 
 from bench.core.errors import RequestError
+from bench.core.variant_key import BASELINE
 from bench.measuring.latency.blocks import LEAD_IN, WarmUp
-from bench.measuring.latency.rounds import BASE_ROUNDS, Participant, Rounds, spend
+from bench.measuring.latency.rounds import BASE_ROUNDS, Name, Participant, Rounds, spend
 from bench.results import noise
-from bench.results.run import BASELINE, Latency, RelativeLatency, Settings, Speedup
-from bench.running.measurement import RemoteParticipant, VariantUnderTest, settling
-from bench.running.parallel import Stage
+from bench.results.run import Latency, RelativeLatency, Settings, Speedup
+from bench.running.parallel import Parallel
+from bench.running.participant import RemoteParticipant, settling
 from bench.running.reference import NAME as REFERENCE
 from bench.running.reference import ReferenceWorkload
+from bench.running.variant_under_test import VariantUnderTest
 from bench.stats import times
 
 EXTRA_S = 0.25
@@ -27,26 +29,29 @@ EXTRA_S = 0.25
 
 
 def measure_latency(
-    subjects: Sequence[VariantUnderTest], settings: Settings, stage: Stage, reference: ReferenceWorkload | None = None
+    variants: Sequence[VariantUnderTest],
+    settings: Settings,
+    parallel: Parallel,
+    reference: ReferenceWorkload | None = None,
 ) -> None:
     """Fill in latency, speed-up and, where that stayed vague, the status ``noisy``; raises ``RequestError``.
 
     A reference workload is timed in every round beside the variants, and told its own latencies.
     """
     start = time.monotonic()
-    warm_ups = _warm_up(subjects, settings, stage)
+    warm_ups = _warm_up(variants, settings, parallel)
     if reference is not None:
         for batch_size, warm_up in reference.start().items():
             warm_ups[batch_size][REFERENCE] = warm_up
     schedules = {
-        batch_size: _rounds(subjects, batch_size, warm_ups[batch_size], settings, stage, reference)
+        batch_size: _rounds(variants, batch_size, warm_ups[batch_size], settings, parallel, reference)
         for batch_size in warm_ups
     }
 
-    def restart(names: Collection[str]) -> None:
-        among = [subject for subject in subjects if subject.name in names]
-        _start_again(among, stage)
-        for batch_size, later in _warm_up(among, settings, stage).items():
+    def restart(names: Collection[Name]) -> None:
+        among = [variant for variant in variants if variant.key in names]
+        _start_again(among, parallel)
+        for batch_size, later in _warm_up(among, settings, parallel).items():
             for name, warm_up in later.items():
                 warm_ups[batch_size][name] = warm_ups[batch_size][name].then(warm_up)
             schedules[batch_size].enter(_participants(among, batch_size))
@@ -55,69 +60,71 @@ def measure_latency(
                 warm_ups[batch_size][REFERENCE] = warm_ups[batch_size][REFERENCE].then(warm_up)
                 schedules[batch_size].enter(reference.participants(batch_size))
 
-    least = _least_rounds(warm_ups, settings, start, stage.name)
+    least = _least_rounds(warm_ups, settings, start, parallel.model)
     for schedule in schedules.values():
         schedule.make(least, list(schedule.series))
     deadline = time.monotonic() + EXTRA_S if settings.budget_s is None else start + settings.budget_s
     spend(
         list(schedules.values()),
         BASELINE,
-        living=lambda: [subject.name for subject in subjects if subject.worker is not None and not subject.simulated],
+        living=lambda: [variant.key for variant in variants if variant.worker is not None and not variant.simulated],
         precision=settings.precision,
         deadline=deadline,
         restart=restart,
     )
     for batch_size, schedule in schedules.items():
-        for subject in subjects:
-            if found := _latency(schedule, subject.name, warm_ups[batch_size], settings):
-                subject.latency[batch_size] = found
-        if reference is not None and (found := _latency(schedule, REFERENCE, warm_ups[batch_size], settings)):
-            reference.latency[batch_size] = found
-            _record_relative_latencies(subjects, batch_size, schedule)
+        for variant in variants:
+            if latency := _latency(schedule, variant.key, warm_ups[batch_size], settings):
+                variant.latency[batch_size] = latency
+        if reference is not None and (latency := _latency(schedule, REFERENCE, warm_ups[batch_size], settings)):
+            reference.latency[batch_size] = latency
+            _record_relative_latencies(variants, batch_size, schedule)
     for batch_size, schedule in schedules.items():
-        _record_speedups(subjects, batch_size, schedule)
-    _mark_noisy(subjects, settings)
+        _record_speedups(variants, batch_size, schedule)
+    _mark_noisy(variants, settings)
 
 
-def _warm_up(subjects: Sequence[VariantUnderTest], settings: Settings, stage: Stage) -> dict[int, dict[str, WarmUp]]:
+def _warm_up(
+    variants: Sequence[VariantUnderTest], settings: Settings, parallel: Parallel
+) -> dict[int, dict[Name, WarmUp]]:
     """Warm up side by side: that is no measurement, and the last windows must agree whoever runs beside."""
     arguments = (settings.batch_sizes, settings.pinned_cores)
-    by_name = {subject.name: warm_ups for subject, warm_ups in stage.call("warm_up", subjects, lambda _: arguments)}
-    return {size: {name: each[size] for name, each in by_name.items()} for size in settings.batch_sizes}
+    by_name = {variant.key: warm_ups for variant, warm_ups in parallel.call("warm_up", variants, lambda _: arguments)}
+    return {size: {name: warm_ups_of[size] for name, warm_ups_of in by_name.items()} for size in settings.batch_sizes}
 
 
-def _start_again(subjects: Sequence[VariantUnderTest], stage: Stage) -> None:
+def _start_again(variants: Sequence[VariantUnderTest], parallel: Parallel) -> None:
     """Let fresh processes take over: from the packed file, which was verified to be the same, else built anew."""
-    for subject in subjects:
-        subject.start_again()
+    for variant in variants:
+        variant.start_again()
     for method, verified in (("reload", True), ("build", False)):
-        among = [subject for subject in subjects if subject.verified == verified]
-        for _ in stage.call(method, among, lambda subject: (subject.request,)):
+        among = [variant for variant in variants if variant.verified == verified]
+        for _ in parallel.call(method, among, lambda variant: (variant.request,)):
             pass
 
 
-def _participants(subjects: Sequence[VariantUnderTest], batch_size: int) -> dict[str, Participant]:
+def _participants(variants: Sequence[VariantUnderTest], batch_size: int) -> dict[Name, Participant]:
     return {
-        subject.name: RemoteParticipant(subject.worker, batch_size, subject.fail)
-        for subject in subjects
-        if subject.worker is not None
+        variant.key: RemoteParticipant(variant.worker, batch_size, variant.fail)
+        for variant in variants
+        if variant.worker is not None
     }
 
 
 def _rounds(
-    subjects: Sequence[VariantUnderTest],
+    variants: Sequence[VariantUnderTest],
     batch_size: int,
-    warm_ups: dict[str, WarmUp],
+    warm_ups: dict[Name, WarmUp],
     settings: Settings,
-    stage: Stage,
+    parallel: Parallel,
     reference: ReferenceWorkload | None,
 ) -> Rounds:
-    show = stage.bars.bar(f"time {stage.name}, batch {batch_size}")
+    show = parallel.bars.bar(f"time {parallel.model}, batch {batch_size}")
     return Rounds(
-        participants=_participants(subjects, batch_size)
+        participants=_participants(variants, batch_size)
         | dict(reference.participants(batch_size) if reference else {}),
         calls={technique: warm_up.calls_per_block for technique, warm_up in warm_ups.items()},
-        rng=random.Random(f"{settings.seed} {stage.name} {batch_size}"),
+        rng=random.Random(f"{settings.seed} {parallel.model} {batch_size}"),
         after_round=lambda done: show(done, max(done, BASE_ROUNDS)),
         settle=settling(settings.threads),
         prior=times.between_processes(settings.threads),
@@ -125,31 +132,31 @@ def _rounds(
     )
 
 
-def _least_rounds(warm_ups: dict[int, dict[str, WarmUp]], settings: Settings, start: float, name: str) -> int:
+def _least_rounds(warm_ups: dict[int, dict[Name, WarmUp]], settings: Settings, start: float, name: str) -> int:
     """Return how many rounds to make at each batch size whatever the precision.
 
     Raises ``RequestError`` if the budget does not last for a round of each run.
     """
-    wanted = max(BASE_ROUNDS, settings.runs)
+    rounds = max(BASE_ROUNDS, settings.runs)
     if settings.budget_s is None:
-        return wanted
+        return rounds
     round_s = sum(
         (warm_up.calls_per_block + math.ceil(LEAD_IN * warm_up.calls_per_block)) * warm_up.blocks_s[-1]
-        for each in warm_ups.values()
-        for warm_up in each.values()
+        for by_name in warm_ups.values()
+        for warm_up in by_name.values()
     )
     spent_s = time.monotonic() - start
-    affordable = int((settings.budget_s - spent_s) / round_s) if round_s else wanted
+    affordable = int((settings.budget_s - spent_s) / round_s) if round_s else rounds
     if affordable < settings.runs:
         raise RequestError(
             f"--budget {settings.budget_s:g} is too short for {name}: warming up took {spent_s:.1f} s, a round takes "
             f"{round_s:.2f} s, of which each of the {settings.runs} runs needs one; "
-            f"give {spent_s + 1.5 * round_s * wanted:.1f} or more."
+            f"give {spent_s + 1.5 * round_s * rounds:.1f} or more."
         )
-    return min(wanted, affordable)
+    return min(rounds, affordable)
 
 
-def _latency(schedule: Rounds, name: str, warm_ups: dict[str, WarmUp], settings: Settings) -> Latency | None:
+def _latency(schedule: Rounds, name: Name, warm_ups: dict[Name, WarmUp], settings: Settings) -> Latency | None:
     """Return what was measured of a participant; ``None`` if it failed."""
     if name not in schedule.series:
         return None
@@ -171,24 +178,24 @@ def _latency(schedule: Rounds, name: str, warm_ups: dict[str, WarmUp], settings:
     )
 
 
-def _record_speedups(subjects: Sequence[VariantUnderTest], batch_size: int, schedule: Rounds) -> None:
-    timed = [subject for subject in subjects if batch_size in subject.latency]
-    if not any(subject.name == BASELINE for subject in timed):
+def _record_speedups(variants: Sequence[VariantUnderTest], batch_size: int, schedule: Rounds) -> None:
+    timed = [variant for variant in variants if batch_size in variant.latency]
+    if not any(variant.key == BASELINE for variant in timed):
         return
-    for subject in timed:
-        if subject.name != BASELINE:
-            subject.speedup[batch_size] = Speedup.of(schedule.speedup(BASELINE, subject.name))
+    for variant in timed:
+        if variant.key != BASELINE:
+            variant.speedup[batch_size] = Speedup.of(schedule.speedup(BASELINE, variant.key))
 
 
-def _record_relative_latencies(subjects: Sequence[VariantUnderTest], batch_size: int, schedule: Rounds) -> None:
-    for subject in subjects:
-        if batch_size in subject.latency:
-            subject.relative_latency[batch_size] = RelativeLatency.of(schedule.log_ratio(subject.name, to=REFERENCE))
+def _record_relative_latencies(variants: Sequence[VariantUnderTest], batch_size: int, schedule: Rounds) -> None:
+    for variant in variants:
+        if batch_size in variant.latency:
+            variant.relative_latency[batch_size] = RelativeLatency.of(schedule.log_ratio(variant.key, to=REFERENCE))
 
 
-def _mark_noisy(subjects: Sequence[VariantUnderTest], settings: Settings) -> None:
-    baseline = next((subject.latency for subject in subjects if subject.name == BASELINE), {})
-    for subject in subjects:
-        reason = noise.noisy(subject.speedup, subject.latency, baseline, settings.precision)
-        if subject.status == "ok" and reason is not None and not subject.simulated:
-            subject.status, subject.reason = "noisy", reason
+def _mark_noisy(variants: Sequence[VariantUnderTest], settings: Settings) -> None:
+    baseline = next((variant.latency for variant in variants if variant.key == BASELINE), {})
+    for variant in variants:
+        reason = noise.noisy(variant.speedup, variant.latency, baseline, settings.precision)
+        if variant.status == "ok" and reason is not None and not variant.simulated:
+            variant.status, variant.reason = "noisy", reason

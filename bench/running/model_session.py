@@ -1,29 +1,31 @@
-"""One model with its data: trains what is ordered, makes variants of it, lets them answer the test set."""
+"""One model of a task with its data: trains, makes variants of it, lets them answer the test set."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.core.errors import CheckpointError, RequestError
 from bench.core.progress import Bars, wanted
+from bench.core.variant_key import VariantKey
 from bench.measuring import machine
+from bench.options.studies import ModelOptions
 from bench.results.evaluation import Evaluation
 from bench.results.run import Machine
 from bench.running.datasets import load_datasets
-from bench.running.settings import check_data
+from bench.running.execute import describe_machine
 from bench.running.suites import Selected, check_layers, select_models
-from bench.running.weights import load_or_train, require_cache, training_order
+from bench.running.weights import load_or_train, training_spec
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
-from bench.tasks.source import DataPolicy
+from bench.storage.checkpoint_store import CheckpointStore
 from bench.techniques.base import Technique
-from bench.worker.messages import PREPARATION_HOST, VARIANT_HOST, DatasetSummary, VariantFacts, VariantRequest
-from bench.worker.process import Job, Worker, run_jobs
+from bench.worker.messages import VARIANT_HOST, DatasetSummary, TaskModel, VariantFacts, VariantRequest
+from bench.worker.process import Call, Worker, run_calls
 from bench.worker.user.model import require_supplied
 
 
@@ -35,21 +37,21 @@ class EvaluatedVariant:
     evaluation: Evaluation
 
 
+@dataclass(frozen=True)
 class ModelSession:
     """Works on one model; see ``model_session``."""
 
-    def __init__(self, selected: Selected, dataset: DatasetSummary, here: Machine, device: str, bars: Bars) -> None:
-        self.selected = selected
-        self.dataset = dataset
-        self.machine = here
-        self.device = device
-        self.bars = bars
+    selected: Selected
+    dataset: DatasetSummary
+    machine: Machine
+    options: ModelOptions
+    store: CheckpointStore
+    bars: Bars
 
-    def order(
+    def training(
         self,
         technique: Technique,
         seed: int = 0,
-        epochs: int | None = None,
         distillation_spec: DistillationSpec | None = None,
     ) -> TrainingSpec:
         """Return what must be trained for a technique.
@@ -58,106 +60,107 @@ class ModelSession:
         """
         check_layers([technique], self.dataset.layers[self.selected.spec.name])
         self.require_possible(technique)
-        return training_order(
-            self.dataset, self.selected.spec.name, technique, seed, self.device, epochs, distillation_spec
+        return training_spec(
+            self.dataset,
+            self.selected.spec.name,
+            technique,
+            seed,
+            self.options.device,
+            self.options.epochs,
+            distillation_spec,
         )
 
     def require_possible(self, technique: Technique, engine: str | None = None) -> None:
         """Raise ``RequestError`` if the technique cannot work on this device, or with the ``engine`` chosen."""
-        reason = technique.unsupported_reason(
-            self.device, engine or machine.DEFAULT_ENGINE, self.machine.quantized_engines
-        )
+        engines = self.machine.quantized_engines
+        reason = technique.unsupported_reason(self.options.device, engine or machine.DEFAULT_ENGINE, engines)
         if reason and engine is None:  # most commands have no --engine to try
             reason = f"{reason.partition(';')[0]}; choose another technique, or another --device"
         if reason:
             raise RequestError(f"{technique.name} cannot be had here: {reason}.")
 
-    def train(self, orders: Sequence[TrainingSpec], retrain: bool = False) -> list[Header | Exception]:
-        """Return each order's header, or why its training failed; checkpoints that are there are not trained again."""
-        wanted = list({order.path: order for order in orders}.values())
-        cores = 1 if self.device == "cuda" else machine.usable_cores()
-        headers = load_or_train(wanted, self.dataset, retrain, cores, self.bars.bar)
-        by_path = {order.path: header for order, header in zip(wanted, headers, strict=True)}
-        return [by_path[order.path] for order in orders]
+    def train(self, trainings: Sequence[TrainingSpec], retrain: bool = False) -> dict[TrainingSpec, Header | Exception]:
+        """Return the header of each training, or why it failed; checkpoints that are there are not trained again."""
+        cores = 1 if self.options.device == "cuda" else machine.usable_cores()
+        return load_or_train(trainings, self.dataset, self.store, cores, self.bars.bar, retrain=retrain)
 
-    def train_one(self, order: TrainingSpec) -> Header:
-        """Return the order's header; raises what its training failed of."""
-        [header] = self.train([order])
+    def train_one(self, training: TrainingSpec) -> Header:
+        """Return the training's header; raises what it failed of."""
+        header = self.train([training])[training]
         if isinstance(header, Exception):
             raise header
         return header
 
-    def request(self, technique: Technique, order: TrainingSpec, packed: Path) -> VariantRequest:
+    def request(self, technique: Technique, training: TrainingSpec, packed: Path) -> VariantRequest:
         """Return the request for a variant of trained weights, packed into the file ``packed``."""
         return VariantRequest(
-            task=self.selected.task.name,
-            model=self.selected.spec.name,
-            technique=technique.name,
-            dataset=self.dataset.path,
-            checkpoint=order.path,
+            key=VariantKey(technique.name),
+            workload=TaskModel(
+                self.selected.task.name, self.selected.spec.name, self.dataset.path, self.store.path(training)
+            ),
             packed=packed,
-            device=self.device,
+            device=self.options.device,
             engine=machine.DEFAULT_ENGINE,
             isa=frozenset(self.machine.isa),
             threads=1,
             largest_batch=1,
         )
 
-    def make(self, variants: Sequence[tuple[Technique, TrainingSpec]]) -> list[EvaluatedVariant | Exception]:
-        """Make variants, as many at once as there are cores, and let each answer the whole test set."""
-        at_once = machine.usable_cores()
-        show = self.bars.bar(f"evaluate {self.selected.name}")
-        made: list[EvaluatedVariant | Exception] = []
-        for first in range(0, len(variants), at_once):
-            show(first, len(variants))
-            made += self._make(variants[first : first + at_once])
-        show(len(variants), len(variants))
-        return made
-
-    def make_trained(
-        self, variants: Sequence[tuple[Technique, TrainingSpec]], headers: Sequence[Header | Exception]
+    def evaluate(
+        self,
+        variants: Sequence[tuple[Technique, TrainingSpec]],
+        headers: Mapping[TrainingSpec, Header | Exception],
     ) -> list[EvaluatedVariant | Exception]:
-        """Make the variants whose weights were trained, as ``make`` does; for the others return why they were not."""
-        trained = [isinstance(header, Header) for header in headers]
-        made = iter(self.make(list(itertools.compress(variants, trained))))
-        return [header if isinstance(header, Exception) else next(made) for header in headers]
+        """Make variants, as many at once as there are cores, and let each answer the whole test set.
 
-    def _make(self, variants: Sequence[tuple[Technique, TrainingSpec]]) -> list[EvaluatedVariant | Exception]:
-        workers = [Worker(VARIANT_HOST) for _ in variants]
-        requests = [
-            self.request(technique, order, self.dataset.path.with_name(f"{position}.packed"))
-            for position, (technique, order) in enumerate(variants)
-        ]
-        made: dict[int, EvaluatedVariant | Exception] = {}
+        Where a training failed, the reason takes the variant's place.
+        """
+        at_once = machine.usable_cores()
+        trained = [(*variant, headers[variant[1]]) for variant in variants]
+        show = self.bars.bar(f"evaluate {self.selected.name}")
+        evaluated: list[EvaluatedVariant | Exception] = []
+        for first in range(0, len(trained), at_once):
+            show(first, len(trained))
+            evaluated += self._evaluate(trained[first : first + at_once])
+        show(len(trained), len(trained))
+        return evaluated
+
+    def _evaluate(
+        self, variants: Sequence[tuple[Technique, TrainingSpec, Header | Exception]]
+    ) -> list[EvaluatedVariant | Exception]:
+        outcomes: dict[int, EvaluatedVariant | Exception] = {}
+        requests: dict[int, VariantRequest] = {}
+        for position, (technique, training, header) in enumerate(variants):
+            if isinstance(header, Exception):
+                outcomes[position] = header
+            else:
+                packed = self.dataset.path.with_name(f"{position}.packed")
+                requests[position] = self.request(technique, training, packed)
+        workers = {position: Worker(VARIANT_HOST) for position in requests}
         facts: dict[int, VariantFacts] = {}
         try:
-            builds = [Job(worker, "build", (request,)) for worker, request in zip(workers, requests, strict=True)]
-            for position, outcome in run_jobs(builds, len(workers)):
+            for position, outcome in _call_all(workers, "build", {at: (one,) for at, one in requests.items()}):
                 if isinstance(outcome, Exception):
-                    made[position] = outcome
+                    outcomes[position] = outcome
                 else:
                     facts[position] = outcome
-            positions = sorted(facts)
-            answers = [Job(workers[position], "evaluate", ()) for position in positions]
-            for index, outcome in run_jobs(answers, len(workers)):
-                position = positions[index]
-                made[position] = (
-                    outcome if isinstance(outcome, Exception) else EvaluatedVariant(facts[position], outcome)
-                )
+            for position, outcome in _call_all(workers, "evaluate", dict.fromkeys(facts, ())):
+                evaluated = isinstance(outcome, Evaluation)
+                outcomes[position] = EvaluatedVariant(facts[position], outcome) if evaluated else outcome
         finally:
-            for worker in workers:
+            for worker in workers.values():
                 worker.close()
-            for request in requests:
+            for request in requests.values():
                 request.packed.unlink(missing_ok=True)
-        return [made[position] for position in range(len(variants))]
+        return [outcomes[position] for position in range(len(variants))]
 
-    def export(self, technique: Technique, order: TrainingSpec, path: Path) -> VariantFacts:
+    def export(self, technique: Technique, training: TrainingSpec, path: Path) -> VariantFacts:
         """Write the packed file of a variant to ``path``, once another process has rebuilt it to the same logits.
 
         Raises ``CheckpointError`` if it does not give the same.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        request = self.request(technique, order, path.with_name(f".{path.name}.{os.getpid()}.tmp"))
+        request = self.request(technique, training, path.with_name(f".{path.name}.{os.getpid()}.tmp"))
         maker, reader = Worker(VARIANT_HOST), Worker(VARIANT_HOST)
         try:
             facts: VariantFacts = maker.call("build", request)
@@ -177,31 +180,30 @@ class ModelSession:
         return facts
 
 
+def _call_all(
+    workers: Mapping[int, Worker], method: str, arguments: Mapping[int, tuple[object, ...]]
+) -> Iterator[tuple[int, Any]]:
+    positions = sorted(arguments)
+    calls = [Call(workers[position], method, arguments[position]) for position in positions]
+    for index, outcome in run_calls(calls, len(calls)):
+        yield positions[index], outcome
+
+
 @contextmanager
-def model_session(
-    model: str,
-    *,
-    device: str = "cpu",
-    data: DataPolicy = "auto",
-    data_root: Path | str | None = None,
-    progress: bool | None = None,
-) -> Iterator[ModelSession]:
-    """Load the data of ``model`` (``task/model``); raises ``bench.QuantbenchError``."""
+def model_session(options: ModelOptions) -> Iterator[ModelSession]:
+    """Load the data of ``options.model``; raises ``bench.QuantbenchError``."""
+    model = options.model
     require_supplied(model)
-    root = check_data(data, data_root)
     selected = select_models("lab", (), [model])
     if len(selected) > 1:
         raise RequestError(
-            f"{model} is a model of several tasks; say which: {', '.join(each.name for each in selected)}."
+            f"{model} is a model of several tasks; say which: {', '.join(entry.name for entry in selected)}."
         )
-    require_cache()
-    with Bars(wanted(progress)).live() as bars:
-        worker = Worker(PREPARATION_HOST)
-        try:
-            here: Machine = worker.call("describe")
-        finally:
-            worker.close()
-        machine.require_device(device, here)
+    store = CheckpointStore.of_user()
+    store.require_writable()
+    with Bars(wanted(options.progress)).live() as bars:
+        here = describe_machine(bars)
+        machine.require_device(options.device, here)
         with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
-            datasets = load_datasets([selected[0].task], data, root, Path(folder), bars)
-            yield ModelSession(selected[0], datasets[selected[0].task], here, device, bars)
+            datasets = load_datasets([selected[0].task], options.data, options.root, Path(folder), bars)
+            yield ModelSession(selected[0], datasets[selected[0].task], here, options, store, bars)

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 
 from bench.core.errors import QuantbenchError, WorkerError
 from bench.measuring.latency.blocks import WarmUp
-from bench.measuring.latency.rounds import Participant
+from bench.measuring.latency.rounds import Name, Participant
 from bench.results.run import Latency, Settings
-from bench.running.measurement import RemoteParticipant
+from bench.running.participant import RemoteParticipant
 from bench.worker.process import Worker
 
 NAME = "the reference workload"
 """Among the participants; no technique is called so."""
-REFERENCE_HOST = "bench.worker.reference_host:YardstickHost"
+REFERENCE_HOST = "bench.worker.reference_host:ReferenceHost"
 
 
 class ReferenceWorkload:
@@ -49,7 +49,7 @@ class ReferenceWorkload:
             return {}
         return warm_ups
 
-    def participants(self, batch_size: int) -> Mapping[str, Participant]:
+    def participants(self, batch_size: int) -> Mapping[Name, Participant]:
         """Return its part in the rounds of one batch size; nothing where it failed."""
         if self._worker is None:
             return {}

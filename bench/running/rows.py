@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.core.progress import Bars
+from bench.core.variant_key import BASELINE
 from bench.results.evaluation import Evaluation
-from bench.results.run import BASELINE, Agreement, Row, Settings
+from bench.results.run import Agreement, Row, Settings
 from bench.running.latency import measure_latency
-from bench.running.measurement import VariantUnderTest
-from bench.running.parallel import Call, Stage
+from bench.running.parallel import Parallel, VariantCall
 from bench.running.reference import ReferenceWorkload
+from bench.running.variant_under_test import VariantUnderTest
 from bench.stats import proportions, times
 from bench.worker.messages import VARIANT_HOST
 from bench.worker.process import Worker
-from bench.worker.user.model import UserEvaluation
 
 
 def measure_model(
-    subjects: Sequence[VariantUnderTest],
+    variants: Sequence[VariantUnderTest],
     settings: Settings,
     cores: int,
     bars: Bars,
@@ -29,22 +29,23 @@ def measure_model(
     Conversion and accuracy use all ``cores`` at once; latency has the machine to itself, but for the ``reference``.
     Raises ``CheckpointError``, and ``RequestError`` if the budget is too short; any other failure is a row.
     """
-    stage = Stage(subjects, cores, bars, f"{subjects[0].request.task}/{subjects[0].request.model}")
+    workload = variants[0].request.workload
+    parallel = Parallel(f"{workload.task}/{workload.model}", max(1, cores // settings.threads), bars)
     try:
-        for subject in subjects:
-            subject.start(VARIANT_HOST, settings.timeout_s)
-        for subject, facts in stage.call("build", subjects, lambda subject: (subject.request,)):
-            subject.facts = facts
-        _answer_and_verify(subjects, settings, stage)
-        _compare_answers(subjects)
-        measure_latency(subjects, settings, stage, reference)
+        for variant in variants:
+            variant.start(VARIANT_HOST, settings.timeout_s)
+        for variant, facts in parallel.call("build", variants, lambda variant: (variant.request,)):
+            variant.facts = facts
+        _answer_and_verify(variants, settings, parallel)
+        _compare_answers(variants)
+        measure_latency(variants, settings, parallel, reference)
     finally:
         if reference is not None:
             reference.close()
-        for subject in subjects:
-            subject.close()
-            subject.request.packed.unlink(missing_ok=True)
-    return [subject.row() for subject in subjects]
+        for variant in variants:
+            variant.close()
+            variant.request.packed.unlink(missing_ok=True)
+    return [variant.row() for variant in variants]
 
 
 def tally(rows: Sequence[Row]) -> str:
@@ -53,50 +54,51 @@ def tally(rows: Sequence[Row]) -> str:
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
 
 
-def _answer_and_verify(subjects: Sequence[VariantUnderTest], settings: Settings, stage: Stage) -> None:
+def _answer_and_verify(variants: Sequence[VariantUnderTest], settings: Settings, parallel: Parallel) -> None:
     """Answer the test set; beside that rebuild every packed file in a fresh process and compare the logits."""
-    living = [(subject, subject.worker) for subject in subjects if subject.worker is not None]
-    packed = [subject for subject, _ in living if subject.facts is not None and subject.facts.packed_bytes]
+    living = [(variant, variant.worker) for variant in variants if variant.worker is not None]
+    packed = [variant for variant, _ in living if variant.facts is not None and variant.facts.packed_bytes]
     fresh = [Worker(VARIANT_HOST, settings.timeout_s) for _ in packed]
-    evaluations = [Call(subject, worker, "evaluate") for subject, worker in living]
+    evaluations = [VariantCall(variant, worker, "evaluate") for variant, worker in living]
     reloads = [
-        Call(subject, worker, "reload", (subject.request,)) for subject, worker in zip(packed, fresh, strict=True)
+        VariantCall(variant, worker, "reload", (variant.request,))
+        for variant, worker in zip(packed, fresh, strict=True)
     ]
     try:
-        for call, outcome in stage.outcomes(evaluations + reloads):
+        for call, outcome in parallel.outcomes(evaluations + reloads):
             if call.method == "reload":
                 call.worker.close()
-                _note_reload(call.subject, outcome)
+                _note_reload(call.variant, outcome)
             elif isinstance(outcome, Exception):
-                call.subject.fail(outcome)
-            elif isinstance(outcome, UserEvaluation):
-                call.subject.user_evaluation = outcome
+                call.variant.fail(outcome)
             else:
-                call.subject.evaluation = outcome
+                call.variant.evaluation = outcome
     finally:
         for worker in fresh:
             worker.close()
 
 
-def _note_reload(subject: VariantUnderTest, outcome: object) -> None:
-    subject.verified = subject.facts is not None and outcome == subject.facts.fingerprint
+def _note_reload(variant: VariantUnderTest, outcome: object) -> None:
+    variant.verified = variant.facts is not None and outcome == variant.facts.fingerprint
     if isinstance(outcome, Exception):
-        subject.notes.append(f"no packed size: its file cannot be reloaded ({outcome})")
-    elif not subject.verified:
-        subject.notes.append("no packed size: its file reloads to other logits")
+        variant.notes.append(f"no packed size: its file cannot be reloaded ({outcome})")
+    elif not variant.verified:
+        variant.notes.append("no packed size: its file reloads to other logits")
 
 
-def _compare_answers(subjects: Sequence[VariantUnderTest]) -> None:
-    baseline = next((subject.evaluation for subject in subjects if subject.name == BASELINE), None)
-    own = next((subject.user_evaluation for subject in subjects if subject.name == BASELINE), None)
-    for subject in subjects:
-        if own is not None and subject.name != BASELINE and subject.user_evaluation is not None:
-            subject.output_error = times.relative_error(own.outputs, subject.user_evaluation.outputs)
-        if baseline is not None and subject.name != BASELINE and subject.evaluation is not None:
-            subject.agreement = _agreement(baseline, subject.evaluation)
+def _compare_answers(variants: Sequence[VariantUnderTest]) -> None:
+    baseline = next((variant.evaluation for variant in variants if variant.key == BASELINE), None)
+    for variant in variants:
+        if baseline is not None and variant.evaluation is not None and variant.key != BASELINE:
+            variant.agreement = _agreement(baseline, variant.evaluation)
+            if baseline.outputs is not None and variant.evaluation.outputs is not None:
+                variant.output_error = times.relative_error(baseline.outputs, variant.evaluation.outputs)
 
 
-def _agreement(baseline: Evaluation, variant: Evaluation) -> Agreement:
+def _agreement(baseline: Evaluation, variant: Evaluation) -> Agreement | None:
+    """Compare answers example by example; ``None`` where single answers are not known."""
+    if baseline.right is None or variant.right is None or baseline.answers is None:
+        return None
     lost, gained = int((baseline.right & ~variant.right).sum()), int((~baseline.right & variant.right).sum())
     return Agreement(
         same=int((baseline.answers == variant.answers).sum()),

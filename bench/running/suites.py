@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.core.errors import RequestError, UnknownNameError
-from bench.results.run import BASELINE
+from bench.core.variant_key import BASELINE
 from bench.tasks.task import TASKS, ModelSpec, Task
 from bench.techniques.base import TECHNIQUES, Technique
 
@@ -74,14 +74,14 @@ def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> li
 
 def select_techniques(names: Sequence[str]) -> list[Technique]:
     """Return the techniques named, or the lab's; the baseline comes first, asked for or not."""
-    return [TECHNIQUES.get(name) for name in dict.fromkeys((BASELINE, *(names or LAB_TECHNIQUES)))]
+    return [TECHNIQUES.get(name) for name in dict.fromkeys((BASELINE.technique, *(names or LAB_TECHNIQUES)))]
 
 
 def check_layers(techniques: Sequence[Technique], layers: Iterable[str]) -> None:
     """Raise ``UnknownNameError`` for a layer that a technique's name mentions and that is none of ``layers``."""
     known = set(layers)
-    for each in techniques:
-        for layer in each.named_layers:
+    for technique in techniques:
+        for layer in technique.named_layers:
             if layer not in known:
                 raise UnknownNameError("layer", layer, known)
 
@@ -105,10 +105,10 @@ def _named(name: str, tasks: Sequence[Task], in_suite: Sequence[Selected]) -> li
     if not tasks and (of_suite := [entry for entry in in_suite if entry.spec.name == name]):
         return of_suite
     among = list(tasks or TASKS)
-    found = [Selected(task, spec) for task in among for spec in task.models if spec.name == name]
-    if not found:
+    named = [Selected(task, spec) for task in among for spec in task.models if spec.name == name]
+    if not named:
         raise UnknownNameError("model", name, {spec.name for task in among for spec in task.models})
-    return found
+    return named
 
 
 def _unique(selected: Sequence[Selected]) -> list[Selected]:

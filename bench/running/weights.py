@@ -1,21 +1,20 @@
-"""The weights that a model's variants start from: reloaded where a checkpoint is, trained where none is."""
+"""The weights that a model's variants start from: loaded where a checkpoint is, trained where none is."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from bench.core.errors import RequestError
 from bench.core.report import Report
 from bench.storage import checkpoint
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
+from bench.storage.checkpoint_store import CheckpointStore
 from bench.techniques.base import Technique
 from bench.worker.messages import PREPARATION_HOST, DatasetSummary
-from bench.worker.process import Job, Worker, run_jobs
+from bench.worker.process import Call, Worker, run_calls
 
 
-def training_order(
+def training_spec(
     dataset: DatasetSummary,
     model: str,
     technique: Technique,
@@ -31,7 +30,7 @@ def training_order(
         hyperparameters=technique.hyperparameters(spec.network, spec.hyperparameters),
         recipe=replace(spec.recipe, epochs=epochs or spec.recipe.epochs),
     )
-    return checkpoint.order(
+    return checkpoint.training_spec(
         dataset.task,
         spec,
         dataset.identity,
@@ -44,67 +43,51 @@ def training_order(
 
 
 def load_or_train(
-    orders: Sequence[TrainingSpec],
+    trainings: Sequence[TrainingSpec],
     dataset: DatasetSummary,
-    retrain: bool,
+    store: CheckpointStore,
     cores: int,
     reporter: Callable[[str], Report],
-) -> list[Header | Exception]:
-    """Return each order's header, whose checkpoint is at ``order.path`` then, or why its training failed.
+    *,
+    retrain: bool = False,
+) -> dict[TrainingSpec, Header | Exception]:
+    """Return the header of each training, whose checkpoint is in the ``store`` then, or why it failed.
 
     Missing ones are trained side by side, the cores shared out among them.
     Raises ``CheckpointError`` for a file that is there and cannot be used.
     """
-    headers: dict[int, Header | Exception] = {}
+    headers: dict[TrainingSpec, Header | Exception] = {}
     missing = []
-    for position, order in enumerate(orders):
-        if order.path.exists() and not retrain:
-            headers[position] = checkpoint.read_header(order.path, order)
+    for training in dict.fromkeys(trainings):  # techniques share trainings
+        header = None if retrain else store.get(training)
+        if header is not None:
+            headers[training] = header
         else:
-            missing.append(position)
+            missing.append(training)
             if retrain:
-                order.unfinished.unlink(missing_ok=True)
-    if not missing:
-        return [headers[position] for position in range(len(orders))]
-    missing.sort(
-        key=lambda position: _work(orders[position], dataset), reverse=True
-    )  # the longest first: no idle core at the end
-    at_once = min(len(missing), cores)
-    threads = cores // at_once
+                store.unfinished(training).unlink(missing_ok=True)
+    missing.sort(key=lambda training: _work(training, dataset), reverse=True)  # no idle core at the end
+    at_once = min(len(missing), cores) or 1
     workers = [Worker(PREPARATION_HOST) for _ in missing]
-    jobs = [
-        Job(worker, "train", (orders[position], dataset.path, threads), reporter(_label(orders[position])))
-        for worker, position in zip(workers, missing, strict=True)
+    calls = [
+        Call(worker, "train", (training, dataset.path, cores // at_once, store), reporter(_label(training)))
+        for worker, training in zip(workers, missing, strict=True)
     ]
     try:
-        for index, outcome in run_jobs(jobs, at_once):
-            workers[index].close()
-            headers[missing[index]] = outcome
+        for position, outcome in run_calls(calls, at_once):
+            workers[position].close()
+            headers[missing[position]] = outcome
     finally:
         for worker in workers:
             worker.close()
-    return [headers[position] for position in range(len(orders))]
+    return headers
 
 
-def _label(order: TrainingSpec) -> str:
-    return f"train {order.task}/{order.model} ({order.technique or order.precision})"
+def _label(training: TrainingSpec) -> str:
+    return f"train {training.task}/{training.model} ({training.technique or training.precision})"
 
 
-def _work(order: TrainingSpec, dataset: DatasetSummary) -> float:
-    """Guess how long a training takes, to order trainings of one task: weights times epochs, float32 before half."""
-    return (
-        dataset.parameters[order.model] * int(order.recipe["epochs"]) * (2.0 if order.precision == "float32" else 1.0)
-    )
-
-
-def require_cache() -> None:
-    """Raise ``RequestError`` at once, and not after minutes of training, if their result could not be kept."""
-    folder = checkpoint.checkpoint_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise RequestError(
-            f"the cache {folder} cannot be written ({error.strerror}); name another with $QUANTBENCH_CACHE."
-        ) from error
+def _work(training: TrainingSpec, dataset: DatasetSummary) -> float:
+    """Guess how long a training takes, to order those of one task: weights times epochs, float32 before half."""
+    slower = 2.0 if training.precision == "float32" else 1.0
+    return dataset.parameters[training.model] * int(training.recipe["epochs"]) * slower

@@ -1,65 +1,61 @@
-"""Eager PyTorch: a variant is called as a module, in inference mode."""
+"""Eager PyTorch: the artifact's module is called as it is."""
 
 from __future__ import annotations
 
 import copy
 import functools
-import itertools
-import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+from bench.core.variant_key import EAGER
+from bench.results.run import Machine
+from bench.runtimes.base import RUNTIMES
+from bench.techniques.base import Artifact, Technique
 
-from bench.core.tensors import Inputs
-from bench.measuring.latency import blocks, cuda, disturbance
-from bench.measuring.latency.rounds import Block
-from bench.techniques.base import Variant
+if TYPE_CHECKING:
+    from bench.core.tensors import Inputs
 
 
-class VariantTimer:
-    """Times forward passes in inference mode on inputs made beforehand."""
+class EagerExecutable:
+    """An artifact that calls itself."""
 
-    def __init__(self, variant: Variant, *inputs: Tensor) -> None:
-        self._variant = variant
-        self._inputs = inputs
-        self._watch = disturbance.Watch()
-        self._copies = _rotation(inputs)
-        self._rest = 0
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
+
+    def outputs(self, inputs: Inputs) -> Any:
+        """Return what the forward pass returns."""
+        return self.artifact.forward(*inputs)
+
+    def bind(self, inputs: Inputs) -> Callable[[], object]:
+        """Return the forward pass with its arguments."""
+        return functools.partial(self.artifact.forward, *inputs)
 
     def reallocate(self) -> None:
-        """Copy model and inputs to new places and forget the old ones.
+        """Copy the artifact; both copies exist for a moment, so the new one cannot lie where the old one did."""
+        self.artifact = copy.deepcopy(self.artifact)
 
-        Where that takes longer than a block, every second call does nothing, or more of them: laying out takes
-        about as long as measuring at most, and a large model's bias averages out over its many pages.
-        """
-        if self._rest:
-            self._rest -= 1
-            return
-        start = time.perf_counter()
-        # On the cores it is timed on: copied from elsewhere, a process kept some of its bias (false alarms showed it).
-        # Both copies exist for a moment, so the new one cannot lie where the old one did.
-        self._variant, self._inputs = copy.deepcopy((self._variant, self._inputs))
-        self._copies = _rotation(self._inputs)
-        self._rest = int((time.perf_counter() - start) / blocks.BLOCK_S)
+    def save(self, folder: Path) -> int:
+        """Write ``torch.save(state_dict)``."""
+        import torch
 
-    def time(self, calls: int) -> float:
-        """Return the seconds of ``calls`` calls."""
-        with torch.inference_mode():
-            if self._copies:
-                forward, following = self._variant.forward, itertools.cycle(self._copies)
-                return cuda.time_calls(lambda: forward(*next(following)), calls)
-            lead_in = blocks.LEAD_IN if torch.get_num_threads() == 1 else blocks.THREADED_LEAD_IN
-            return blocks.time_calls(functools.partial(self._variant.forward, *self._inputs), calls, lead_in)
-
-    def block(self, calls: int) -> Block:
-        """Return the seconds of ``calls`` calls, and what disturbed them."""
-        before = self._watch.read()
-        elapsed_s = self.time(calls)
-        return Block(elapsed_s, disturbance.causes(before, self._watch.read(), elapsed_s))
+        path = folder / "state_dict.pt"
+        torch.save(self.artifact.module.state_dict(), path)
+        return path.stat().st_size
 
 
-def _rotation(inputs: Inputs) -> list[Inputs]:
-    if not inputs[0].is_cuda:
-        return []
-    # As many as the largest tensor has: together they are beyond the cache, too.
-    return list(zip(*(cuda.copies_beyond_cache(value) for value in inputs), strict=False))
+class Eager:
+    """PyTorch without a compiler; the default."""
+
+    name = EAGER
+
+    def unsupported_reason(self, technique: Technique, machine: Machine, device: str, engine: str) -> str | None:
+        """Return what keeps torch's own kernels from executing it here."""
+        return technique.unsupported_reason(device, engine, machine.quantized_engines)
+
+    def compile(self, artifact: Artifact, example: Inputs, threads: int) -> EagerExecutable:
+        """Return the artifact as it is: torch's threads are set for the whole process."""
+        return EagerExecutable(artifact)
+
+
+RUNTIMES.add(Eager())

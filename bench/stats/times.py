@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 import statistics
@@ -97,16 +96,13 @@ class Description:
     std: float | None
     median: float
     p95: float
-    p99: float
     n: int
 
 
 def describe(values: Sequence[float]) -> Description:
-    """Return mean, sample standard deviation, median and upper percentiles; raises ``ValueError`` for no values."""
+    """Return mean, sample standard deviation, median and 95th percentile; raises ``ValueError`` for no values."""
     whole = mean_std(values)
-    return Description(
-        whole.mean, whole.std, statistics.median(values), percentile(values, 0.95), percentile(values, 0.99), whole.n
-    )
+    return Description(whole.mean, whole.std, statistics.median(values), percentile(values, 0.95), whole.n)
 
 
 def run_means(rounds: Sequence[float], runs: int) -> list[float]:
@@ -170,18 +166,18 @@ def speedup(
     """
     from scipy import special  # scipy.stats would take ten times as long to import
 
-    found = log_ratio(baseline, variant, starts, prior)
-    if found.error is None:
-        value = _exp(found.value)
-        return Ratio(value, value, value, 0.0, p_value=1.0, n=found.n)
-    margin = float(special.stdtrit(found.freedom, (1 + CONFIDENCE) / 2)) * found.error
+    ratio = log_ratio(baseline, variant, starts, prior)
+    if ratio.error is None:
+        value = _exp(ratio.value)
+        return Ratio(value, value, value, 0.0, p_value=1.0, n=ratio.n)
+    margin = float(special.stdtrit(ratio.freedom, (1 + CONFIDENCE) / 2)) * ratio.error
     return Ratio(
-        _exp(found.value),
-        _exp(found.value - margin),
-        _exp(found.value + margin),
+        _exp(ratio.value),
+        _exp(ratio.value - margin),
+        _exp(ratio.value + margin),
         CONFIDENCE,
-        p_value=min(1.0, 2 * float(special.stdtr(found.freedom, -abs(found.value) / found.error))),
-        n=found.n,
+        p_value=min(1.0, 2 * float(special.stdtr(ratio.freedom, -abs(ratio.value) / ratio.error))),
+        n=ratio.n,
     )
 
 
@@ -318,38 +314,21 @@ def in_seconds(rounds_s: Sequence[float]) -> LogRatio:
 
 
 def student_p(t: float, freedom: float) -> float:
-    """Return the two-sided p-value of Student's t, with ``freedom`` rounded down.
+    """Return the two-sided p-value of Student's t, with ``freedom`` rounded down."""
+    from scipy import special  # scipy.stats would take ten times as long to import
 
-    The finite series of Abramowitz and Stegun 1964, 26.7.3 and 26.7.4: scipy's function would take as long to import
-    as the command may take in all.
-    """
-    whole = max(1, min(int(freedom), MAX_FREEDOM))
-    angle = math.atan(abs(t) / math.sqrt(whole))
-    cosine2 = math.cos(angle) ** 2
-    odd = whole % 2
-    term = math.cos(angle) if odd else 1.0
-    total = 0.0 if whole == 1 else term
-    for k in range(3 if odd else 2, whole - 1, 2):
-        term *= cosine2 * (k - 1) / k
-        total += term
-    inside = 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
-    return max(0.0, 1 - inside)
+    return 2 * float(special.stdtr(_whole(freedom), -abs(t)))
 
 
 def student_quantile(p_value: float, freedom: float) -> float:
-    """Return the t of which ``p_value`` is the two-sided p-value, by bisection; ``freedom`` is rounded down."""
-    return _quantile(p_value, min(int(freedom), MAX_FREEDOM))
+    """Return the t of which ``p_value`` is the two-sided p-value; ``freedom`` is rounded down."""
+    from scipy import special
+
+    return -float(special.stdtrit(_whole(freedom), p_value / 2))
 
 
-@functools.cache
-def _quantile(p_value: float, freedom: int) -> float:
-    low, high = 0.0, 1.0
-    while student_p(high, freedom) > p_value:
-        low, high = high, 2 * high
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if student_p(middle, freedom) > p_value else (low, middle)
-    return high
+def _whole(freedom: float) -> int:
+    return max(1, min(int(freedom), MAX_FREEDOM))
 
 
 def quiet_time(values: Sequence[float]) -> float:

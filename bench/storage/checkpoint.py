@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import safetensors
-from pydantic import FailFast, Field, ValidationError
+from pydantic import ConfigDict, FailFast, Field, ValidationError
 
 from bench.core.errors import CheckpointError
 from bench.results.bounds import (
@@ -29,7 +29,6 @@ from bench.results.bounds import (
 )
 from bench.results.run import Record
 from bench.tasks.dataset import DataKind
-from bench.tasks.source import cache_folder
 from bench.tasks.task import ModelSpec, Precision
 from bench.techniques.base import TECHNIQUES
 
@@ -64,7 +63,7 @@ class DistillationSpec(Record):
 
 
 class TrainingSpec(Record):
-    """A checkpoint that is wanted: what decides its weights, up to the order of sums that threads change."""
+    """A training: what decides the weights, up to the order of sums, which threads change."""
 
     task: Name
     model: Name
@@ -78,27 +77,26 @@ class TrainingSpec(Record):
     data_fingerprint: Name
     technique: Name = ""
     """What took part in the training, such as ``dorefa:w2a2``; empty for a plain one."""
-    distillation_spec: DistillationSpec | None = None
+    distillation_spec: DistillationSpec | None = Field(default=None, alias="teaching")
+    """What a teacher had a part in it; the alias is the name that the hash is made with."""
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    def __hash__(self) -> int:
+        return hash(self.recipe_hash)
 
     @property
     def recipe_hash(self) -> str:
-        """SHA-256 over the fields of an order, first 12 hex digits."""
+        """SHA-256 over the fields that decide the weights, first 12 hex digits."""
         # Without defaults: fields that came later do not rename what was trained before.
-        fields = self.model_dump(include=set(TrainingSpec.model_fields), exclude_defaults=True)
+        fields = self.model_dump(include=set(TrainingSpec.model_fields), exclude_defaults=True, by_alias=True)
         canonical = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     @property
-    def path(self) -> Path:
-        """Where such a checkpoint lies in the cache."""
+    def name(self) -> str:
+        """What its checkpoint is called; the hash at its end decides."""
         words = [self.task, self.model, *filter(None, [re.sub("[^a-z0-9]+", "-", self.technique)])]
-        name = "-".join([*words, self.precision, self.data_kind, f"seed{self.seed}", self.recipe_hash])
-        return checkpoint_folder() / f"{name}.safetensors"
-
-    @property
-    def unfinished(self) -> Path:
-        """Where the state of its training lies until it is finished."""
-        return self.path.with_suffix(".training")
+        return "-".join([*words, self.precision, self.data_kind, f"seed{self.seed}", self.recipe_hash])
 
 
 class EpochRecord(Record):
@@ -111,7 +109,7 @@ class EpochRecord(Record):
 
 
 class Header(TrainingSpec):
-    """The order that was carried out, and what came of it."""
+    """The training that was carried out, and what came of it."""
 
     format: Literal[1] = 1
     vocabulary: Annotated[list[Name], Field(max_length=10_000_000), FailFast()]
@@ -124,12 +122,7 @@ class Header(TrainingSpec):
     torch: Label
 
 
-def checkpoint_folder() -> Path:
-    """Return where checkpoints are kept."""
-    return cache_folder() / "checkpoints"
-
-
-def order(
+def training_spec(
     task: str,
     spec: ModelSpec,
     data: DataIdentity,
@@ -139,7 +132,7 @@ def order(
     technique: str = "",
     distillation_spec: DistillationSpec | None = None,
 ) -> TrainingSpec:
-    """Return the order for the weights of a resolved ``spec``, trained with ``technique`` and a teacher taking part."""
+    """Return what decides the weights of a resolved ``spec``, trained with ``technique`` and a teacher taking part."""
     return TrainingSpec.model_validate(
         {
             "task": task,
@@ -167,7 +160,7 @@ def save(path: Path, network: nn.Module, header: Header) -> None:
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         safetensors.torch.save_file(
-            tensors, temporary, metadata={KEY: header.model_dump_json(), DIGEST: digest(tensors)}
+            tensors, temporary, metadata={KEY: header.model_dump_json(by_alias=True), DIGEST: digest(tensors)}
         )
         temporary.replace(path)
     finally:
@@ -183,7 +176,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return hasher.hexdigest()
 
 
-def read_header(path: Path, wanted: TrainingSpec | None = None, way_out: str = WAY_OUT) -> Header:
+def read_header(path: Path, asked: TrainingSpec | None = None, way_out: str = WAY_OUT) -> Header:
     """Read the header alone; raises ``CheckpointError`` if the file is damaged, foreign or not what is ``wanted``."""
     try:
         with path.open("rb"):  # safetensors gives no true cause where this fails
@@ -202,13 +195,13 @@ def read_header(path: Path, wanted: TrainingSpec | None = None, way_out: str = W
         raise CheckpointError(
             f"the checkpoint {path} has a header this version cannot read ({first_fault(error)}); {way_out}."
         ) from error
-    if wanted is not None:
+    if asked is not None:
         for name in TrainingSpec.model_fields:
-            found, expected = getattr(header, name), getattr(wanted, name)
-            if found != expected:
+            stored, expected = getattr(header, name), getattr(asked, name)
+            if stored != expected:
                 raise CheckpointError(
                     f"the checkpoint {path} is of another {name.replace('_', ' ')} "
-                    f"({shortened(repr(found), 200)}, not {shortened(repr(expected), 200)}); "
+                    f"({shortened(repr(stored), 200)}, not {shortened(repr(expected), 200)}); "
                     f"{way_out}."
                 )
     return header

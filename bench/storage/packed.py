@@ -26,7 +26,7 @@ from bench.results.bounds import Hyperparameters, Label, Name, first_fault, shor
 from bench.results.run import Record
 from bench.storage.size_limit import TooLargeError, within
 from bench.storage.state_codec import Reader, Writer, form
-from bench.techniques.base import TECHNIQUES, Context, Technique, Variant
+from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique
 from bench.techniques.torch_quantization import quiet
 
 KEY = "quantbench-packed"
@@ -75,14 +75,14 @@ class Origin(Record):
 class PackedModel:
     """A variant that was rebuilt from its packed file alone."""
 
-    variant: Variant
+    artifact: Artifact
     origin: Origin
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Return logits, ``(batch, classes)``, of float32 inputs as the model takes them, batch first."""
-        inputs = inputs.to(getattr(torch, self.variant.input_dtype))
+        inputs = inputs.to(getattr(torch, self.artifact.input_dtype))
         with torch.inference_mode():
-            logits: Tensor = self.variant.forward(
+            logits: Tensor = self.artifact.forward(
                 inputs.to(memory_format=torch.channels_last) if self.origin.channels_last else inputs
             )
         return logits
@@ -176,7 +176,7 @@ def _converted(
                 tensor.zero_()
     context = Context(place, origin.engine, frozenset(), lambda: example[0], lambda: [example])
     try:
-        variant = technique.convert(network, context)
+        artifact = technique.convert(network, context)
     except QuantbenchError:
         raise
     except Exception as error:  # a network of nonsense, which could yet be built, may raise anything
@@ -184,8 +184,8 @@ def _converted(
             f"the packed file {path} is of a network that {technique.name} cannot convert ({_first_line(error)}); "
             f"{WAY_OUT}."
         ) from error
-    unpack(variant.module, path)
-    return PackedModel(variant, origin)
+    unpack(artifact.module, path)
+    return PackedModel(artifact, origin)
 
 
 def pack(module: nn.Module, path: Path, origin: Origin | None = None) -> Packed:
@@ -265,9 +265,9 @@ def _modules(state: dict[str, Any]) -> list[dict[str, Any]]:
     return list(state._metadata.values())  # type: ignore[attr-defined]
 
 
-def _require_same(name: str, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _require_same(name: str, stored: dict[str, Any], expected: dict[str, Any]) -> None:
     # torch would cast another type silently, and asks nothing at all of the shape of a packed weight.
-    forms = [form(values[name]) if name in values else "nothing" for values in (found, wanted)]
+    forms = [form(values[name]) if name in values else "nothing" for values in (stored, expected)]
     if forms[0] != forms[1]:
         raise ValueError(f"{name} is {forms[0]} in the file and {forms[1]} in the module")
 

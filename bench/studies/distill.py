@@ -8,28 +8,24 @@ one before. A teacher of one's own, a larger network say, can stand before the w
 from __future__ import annotations
 
 import datetime
-import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 from bench.core.errors import RequestError, TrainingError
+from bench.options.signature import from_options
+from bench.options.studies import DistillOptions
 from bench.results.distillation import Distillation, Route, Source, Student
 from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
-from bench.running.settings import check_epochs, check_seed
 from bench.storage import checkpoint
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
-from bench.tasks.source import DataPolicy
+from bench.storage.checkpoint_store import CheckpointStore
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.codes import FULL
 
-DEFAULT_CHAIN = (32, 16, 8, 4, 2, 1)
 ROUTES: tuple[Route, ...] = ("one step", "chain")
-SOURCES: tuple[Source, ...] = ("start", "loss", "both")
 
 
 @dataclass(frozen=True)
@@ -38,23 +34,8 @@ class _Way:
     source: Source
 
 
-def distill(
-    model: str,
-    *,
-    family: str = "dorefa",
-    chain: Sequence[int] = DEFAULT_CHAIN,
-    activations: Literal["same", "full"] = "same",
-    sources: Sequence[Source] = SOURCES,
-    weight: float = 0.5,
-    temperature: float = 1.0,
-    seeds: Sequence[int] = (0, 1, 2),
-    teacher: Path | str | None = None,
-    epochs: int | None = None,
-    device: str = "cpu",
-    data: DataPolicy = "auto",
-    data_root: Path | str | None = None,
-    progress: bool | None = None,
-) -> Distillation:
+@from_options(DistillOptions)
+def distill(options: DistillOptions) -> Distillation:
     """Train ``model`` at each width of ``chain`` alone, in one step and along the chain, for each seed.
 
     ``weight`` and ``temperature`` are λ and τ of ``bench.tasks.training.distillation``. ``teacher`` is a checkpoint of
@@ -62,29 +43,29 @@ def distill(
     an interrupted command goes on. A student that fails says so in its record, as do those that it would have taught.
     Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
-    check_epochs(epochs)
-    _require(chain, sources, weight, temperature, seeds)
-    techniques = {bits: _technique(family, bits, activations) for bits in chain}
+    chain, sources = options.chain, options.sources
+    techniques = {bits: _technique(options.family, bits, options.activations) for bits in chain}
     ways = [_Way("alone", "")] + [_Way(route, source) for route in ROUTES for source in sources]
-    with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
-        orders: dict[tuple[int, _Way, int], TrainingSpec] = {}
-        outcomes: dict[str, Header | Exception] = {}  # by the name of the checkpoint
-        own = _own_teacher(Path(teacher), session.order(techniques[chain[0]]), sources) if teacher else None
-        first = own.checkpoint if own else ""
+    with model_session(options) as session:
+        trainings: dict[tuple[int, _Way, int], TrainingSpec] = {}
+        outcomes: dict[TrainingSpec, Header | Exception] = {}
+        widest = session.training(techniques[chain[0]])
+        given = _given_teacher(Path(options.teacher), widest, sources, session.store) if options.teacher else None
+        first = given.checkpoint if given else ""
         for rung, bits in enumerate(chain):  # a rung's teachers are the rungs before it
-            for seed in seeds:
+            for seed in options.seeds:
                 for way in ways[: None if rung or first else 1]:
-                    taught_by = _teacher(orders, chain, rung, way, seed, first)
-                    distillation_spec = _teaching(taught_by, way, weight, temperature) if taught_by else None
-                    order = orders[bits, way, seed] = session.order(techniques[bits], seed, epochs, distillation_spec)
-                    if isinstance(cause := outcomes.get(taught_by), Exception):
-                        outcomes[order.path.name] = _UntaughtError(cause)
-            of_width = [order for (width, _, _), order in orders.items() if width == bits]
-            wanted = [order for order in of_width if order.path.name not in outcomes]
-            for order, header in zip(wanted, session.train(wanted), strict=True):
-                outcomes[order.path.name] = header
-        students = list(_students(session, orders, techniques, outcomes))
-        some = next(iter(orders.values()))
+                    taught_by = _teacher(trainings, chain, rung, way, seed, first)
+                    spec = _distillation_spec(taught_by, way, options) if taught_by else None
+                    training = session.training(techniques[bits], seed, spec)
+                    trainings[bits, way, seed] = training
+                    by_file = {f"{other.name}.safetensors": header for other, header in outcomes.items()}
+                    if isinstance(cause := by_file.get(taught_by), Exception):
+                        outcomes[training] = _UntaughtError(cause)
+            of_width = [training for (width, _, _), training in trainings.items() if width == bits]
+            outcomes |= session.train([training for training in of_width if training not in outcomes])
+        students = list(_students(session, trainings, techniques, outcomes))
+        some = next(iter(trainings.values()))
         return Distillation(
             quantbench=version("quantbench"),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -92,37 +73,14 @@ def distill(
             model=session.selected.name,
             data=some.data_kind,
             recipe=some.recipe,
-            family=family,
+            family=options.family,
             chain=list(chain),
-            weight=weight,
-            temperature=temperature,
-            seeds=list(seeds),
-            teacher=own.model if own else "",
+            weight=options.weight,
+            temperature=options.temperature,
+            seeds=list(options.seeds),
+            teacher=given.model if given else "",
             students=students,
         )
-
-
-def _require(
-    chain: Sequence[int], sources: Sequence[Source], weight: float, temperature: float, seeds: Sequence[int]
-) -> None:
-    if len(chain) < 2 or len(set(chain)) < len(chain):
-        raise RequestError(
-            f"--chain {','.join(map(str, chain))} is no chain; give two different widths or more, as in 32,8,1."
-        )
-    if list(chain) != sorted(chain, reverse=True):
-        raise RequestError(
-            f"--chain {','.join(map(str, chain))} does not descend; give widths from wide to narrow, as in 32,8,1."
-        )
-    if not 0 < weight <= 1:
-        raise RequestError(f"--weight {weight:g} is not a share of the loss above 0 and up to 1; give 0.5, say.")
-    if not 0 < temperature <= 100:
-        raise RequestError(f"--temperature {temperature:g} is not a temperature; give 1 to 4, say.")
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise RequestError("--seed must be given once or more, each time another.")
-    for seed in seeds:
-        check_seed(seed)
-    if not sources or any(source not in SOURCES for source in sources):
-        raise RequestError(f"what students take is one or more of {', '.join(SOURCES)}.")
 
 
 def _technique(family: str, bits: int, activations: str) -> LowBit:
@@ -134,7 +92,7 @@ def _technique(family: str, bits: int, activations: str) -> LowBit:
 
 
 @dataclass(frozen=True)
-class _OwnTeacher:
+class _GivenTeacher:
     checkpoint: str
     """The name of its copy in the cache."""
     model: str
@@ -148,38 +106,41 @@ class _UntaughtError(TrainingError):
         super().__init__(str(cause) if isinstance(cause, _UntaughtError) else f"its teacher failed: {cause}")
 
 
-def _own_teacher(path: Path, order: TrainingSpec, sources: Sequence[Source]) -> _OwnTeacher:
-    """Copy the checkpoint of a teacher of the user's into the cache, named by its content."""
+def _given_teacher(
+    path: Path, training: TrainingSpec, sources: Sequence[Source], store: CheckpointStore
+) -> _GivenTeacher:
+    """Copy the checkpoint of a teacher of the user's into the store, named by its content."""
     header = checkpoint.read_header(path, way_out="name another with --teacher")
     if (header.task, header.data_kind, header.data_fingerprint) != (
-        order.task,
-        order.data_kind,
-        order.data_fingerprint,
+        training.task,
+        training.data_kind,
+        training.data_fingerprint,
     ):
         raise RequestError(
             f"the teacher {path} was trained on {header.data_kind} data of {header.task} ({header.data_fingerprint}), "
-            f"not on {order.data_kind} data of {order.task} ({order.data_fingerprint}); give one of the same data."
+            f"not on {training.data_kind} data of {training.task} ({training.data_fingerprint}); "
+            f"give one of the same data."
         )
-    same = (header.network, header.hyperparameters) == (order.network, order.hyperparameters)
-    if header.hyperparameters.get("inputs") != order.hyperparameters.get("inputs"):
-        raise RequestError(f"the teacher {path} takes other inputs than {order.model}; give one that takes the same.")
+    same = (header.network, header.hyperparameters) == (training.network, training.hyperparameters)
+    if header.hyperparameters.get("inputs") != training.hyperparameters.get("inputs"):
+        raise RequestError(
+            f"the teacher {path} takes other inputs than {training.model}; give one that takes the same."
+        )
     if not same and any(source != "loss" for source in sources):
         raise RequestError(
-            f"the teacher {path} is a {header.model}, whose weights do not fit {order.model}; learn from its answers "
-            f"alone, with --source loss."
+            f"the teacher {path} is a {header.model}, whose weights do not fit {training.model}; learn from its "
+            f"answers alone, with --source loss."
         )
-    content = path.read_bytes()
-    name = f"teacher-{hashlib.sha256(content).hexdigest()[:12]}.safetensors"
-    copy = checkpoint.checkpoint_folder() / name
-    if not copy.exists():
-        temporary = copy.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_bytes(content)
-        temporary.replace(copy)
-    return _OwnTeacher(name, f"{header.task}/{header.model}")
+    return _GivenTeacher(store.put(path.read_bytes()).name, f"{header.task}/{header.model}")
 
 
 def _teacher(
-    orders: dict[tuple[int, _Way, int], TrainingSpec], chain: Sequence[int], rung: int, way: _Way, seed: int, first: str
+    trainings: dict[tuple[int, _Way, int], TrainingSpec],
+    chain: Sequence[int],
+    rung: int,
+    way: _Way,
+    seed: int,
+    first: str,
 ) -> str:
     """Return the name of a student's teacher; ``first`` is that of the user's own."""
     if way.route == "alone":
@@ -187,29 +148,30 @@ def _teacher(
     if first and (rung == 0 or way.route == "one step"):
         return first
     before = chain[0] if way.route == "one step" else chain[rung - 1]
-    order = orders.get((before, way, seed)) or orders[before, _Way("alone", ""), seed]
-    return order.path.name
+    training = trainings.get((before, way, seed)) or trainings[before, _Way("alone", ""), seed]
+    return f"{training.name}.safetensors"
 
 
-def _teaching(teacher: str, way: _Way, weight: float, temperature: float) -> DistillationSpec:
+def _distillation_spec(teacher: str, way: _Way, options: DistillOptions) -> DistillationSpec:
     learns = way.source in ("loss", "both")
     return DistillationSpec(
         teacher=teacher,
-        weight=weight if learns else 0.0,
-        temperature=temperature if learns else 1.0,
+        weight=options.weight if learns else 0.0,
+        temperature=options.temperature if learns else 1.0,
         initialise=way.source in ("start", "both"),
     )
 
 
 def _students(
     session: ModelSession,
-    orders: dict[tuple[int, _Way, int], TrainingSpec],
+    trainings: dict[tuple[int, _Way, int], TrainingSpec],
     techniques: dict[int, LowBit],
-    outcomes: dict[str, Header | Exception],
+    outcomes: dict[TrainingSpec, Header | Exception],
 ) -> Iterator[Student]:
-    headers = [outcomes[order.path.name] for order in orders.values()]
-    made = session.make_trained([(techniques[bits], order) for (bits, _, _), order in orders.items()], headers)
-    for (bits, way, seed), header, variant in zip(orders, headers, made, strict=True):
+    variants = [(techniques[bits], training) for (bits, _, _), training in trainings.items()]
+    evaluated = session.evaluate(variants, outcomes)
+    for ((bits, way, seed), training), variant in zip(trainings.items(), evaluated, strict=True):
+        header = outcomes[training]
         right = variant if isinstance(variant, EvaluatedVariant) else None
         yield Student(
             bits=bits,

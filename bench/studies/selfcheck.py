@@ -19,10 +19,12 @@ from bench.core.progress import Bars, wanted
 from bench.measuring import machine
 from bench.measuring.latency.affinity import choose_cores
 from bench.measuring.latency.rounds import START_S, Rounds
+from bench.options.signature import from_options
+from bench.options.studies import SelfCheckOptions
 from bench.results import verdict
 from bench.results.run import Speedup
 from bench.results.selfcheck import Conditions, Plan, SelfCheck, Spread, Truth, Try
-from bench.running.measurement import RemoteParticipant, settling
+from bench.running.participant import RemoteParticipant, settling
 from bench.stats.times import MIN_ROUNDS, Ratio, between_processes
 from bench.worker.messages import PREPARATION_HOST
 from bench.worker.process import Worker
@@ -35,16 +37,15 @@ Models = dict[str, tuple[str, float]]
 MODEL, AGAIN, SLOWED, INT8 = "fp32", "fp32 again", "fp32 slowed", "dynamic-qint8"
 
 
-def self_check(
-    threads: int = 1, pin: str = "auto", plan: Plan | None = None, progress: bool | None = None
-) -> SelfCheck:
+@from_options(SelfCheckOptions)
+def self_check(options: SelfCheckOptions) -> SelfCheck:
     """Find out how far this machine's latencies can be trusted; raises ``RequestError``."""
-    plan = plan or Plan()
+    threads, plan = options.threads, options.plan or Plan()
     machine.require_threads(threads)
-    cores = choose_cores(pin, threads)
+    cores = choose_cores(options.pin, threads)
     start = time.monotonic()
     conditions = _conditions()
-    with Bars(wanted(progress)).live() as bars:
+    with Bars(wanted(options.progress)).live() as bars:
         with _worker(PREPARATION_HOST) as worker:
             here = worker.call("describe")
         if not here.quantized_engines:

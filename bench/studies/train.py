@@ -8,13 +8,13 @@ from pathlib import Path
 from pydantic import field_serializer
 
 from bench.core.units import MISSING, kilobytes, percent
+from bench.options.signature import from_options
+from bench.options.studies import TrainOptions
 from bench.report.tables import Table
-from bench.results.run import BASELINE, Accuracy, Record
-from bench.running.model_session import EvaluatedVariant, model_session
-from bench.running.settings import check_epochs, check_seed
+from bench.results.run import Accuracy, Record
+from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
 from bench.storage.checkpoint import EpochRecord, Header, TrainingSpec
 from bench.tasks.dataset import DataKind
-from bench.tasks.source import DataPolicy
 from bench.techniques.base import TECHNIQUES, Technique
 
 
@@ -44,58 +44,45 @@ class TrainedModel(Record):
         return checkpoint.name
 
 
-def train(
-    model: str,
-    techniques: Sequence[str] = (BASELINE,),
-    *,
-    seeds: Sequence[int] = (0,),
-    epochs: int | None = None,
-    device: str = "cpu",
-    data: DataPolicy = "auto",
-    data_root: Path | str | None = None,
-    retrain: bool = False,
-    progress: bool | None = None,
-) -> list[TrainedModel]:
+@from_options(TrainOptions)
+def train(options: TrainOptions) -> list[TrainedModel]:
     """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training goes on.
 
     ``epochs`` takes the place of the recipe's. A training that fails says so in its record, and the others go on.
     Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
-    check_epochs(epochs)
-    for seed in seeds:
-        check_seed(seed)
-    chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(techniques)]
-    with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
-        wanted = [(technique, session.order(technique, seed, epochs)) for technique in chosen for seed in seeds]
-        headers = session.train([order for _, order in wanted], retrain)
-        made = session.make_trained(wanted, headers)
+    chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(options.techniques)]
+    with model_session(options) as session:
+        trainings = [(technique, session.training(technique, seed)) for technique in chosen for seed in options.seeds]
+        headers = session.train([training for _, training in trainings], options.retrain)
+        evaluated = session.evaluate(trainings, headers)
         return [
-            _record(session.selected.name, technique, order, header, variant)
-            for (technique, order), header, variant in zip(wanted, headers, made, strict=True)
+            _record(session, technique, training, headers[training], variant)
+            for (technique, training), variant in zip(trainings, evaluated, strict=True)
         ]
 
 
 def _record(
-    model: str,
+    session: ModelSession,
     technique: Technique,
-    order: TrainingSpec,
+    training: TrainingSpec,
     header: Header | Exception,
     variant: EvaluatedVariant | Exception,
 ) -> TrainedModel:
     trained = header if isinstance(header, Header) else None
-    made = variant if isinstance(variant, EvaluatedVariant) else None
+    evaluated = variant if isinstance(variant, EvaluatedVariant) else None
     return TrainedModel(
-        model=model,
+        model=session.selected.name,
         technique=technique.name,
-        data=order.data_kind,
-        seed=order.seed,
-        recipe=order.recipe,
-        precision=order.precision,
+        data=training.data_kind,
+        seed=training.seed,
+        recipe=training.recipe,
+        precision=training.precision,
         seconds=trained.seconds if trained else None,
         history=trained.history if trained else [],
-        checkpoint=order.path,
-        accuracy=made.evaluation.accuracy if made else None,
-        packed_bytes=made.facts.packed_bytes if made else None,
+        checkpoint=session.store.path(training),
+        accuracy=evaluated.evaluation.accuracy if evaluated else None,
+        packed_bytes=evaluated.facts.packed_bytes if evaluated else None,
         reason=str(variant) if isinstance(variant, Exception) else "",
     )
 
@@ -105,17 +92,17 @@ def render(trained: Sequence[TrainedModel]) -> str:
     header = ["Model", "Technique", "Seed", "Epochs", "Accuracy", "Packed (kB)", "Trained in (s)"]
     rows = [
         [
-            each.model,
-            each.technique,
-            each.seed,
-            each.recipe["epochs"],
-            percent(each.accuracy.correct / each.accuracy.total) if each.accuracy else "failed",
-            kilobytes(each.packed_bytes) if each.packed_bytes is not None else MISSING,
-            f"{each.seconds:.0f}" if each.seconds is not None else MISSING,
+            model.model,
+            model.technique,
+            model.seed,
+            model.recipe["epochs"],
+            percent(model.accuracy.correct / model.accuracy.total) if model.accuracy else "failed",
+            kilobytes(model.packed_bytes) if model.packed_bytes is not None else MISSING,
+            f"{model.seconds:.0f}" if model.seconds is not None else MISSING,
         ]
-        for each in trained
+        for model in trained
     ]
-    failures = [f"`{each.technique}`, seed {each.seed}: {each.reason}" for each in trained if each.reason]
-    synthetic = any(each.data == "synthetic" for each in trained)
+    failures = [f"`{model.technique}`, seed {model.seed}: {model.reason}" for model in trained if model.reason]
+    synthetic = any(model.data == "synthetic" for model in trained)
     text = Table(header, rows, remarks=failures).markdown()
     return text + ("\n\n**SYNTHETIC data.**" if synthetic else "")

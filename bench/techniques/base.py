@@ -45,7 +45,7 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Variant:
+class Artifact:
     """A model after a technique."""
 
     module: nn.Module
@@ -132,7 +132,7 @@ class Technique(ABC):
         return None
 
     @abstractmethod
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Return the variant of a trained float32 model, which may be changed in place.
 
         Raises ``UnsupportedError`` where it cannot treat this model.
@@ -145,8 +145,8 @@ class Techniques(Registry[Technique]):
     def get(self, name: str) -> Technique:
         """Return the technique called ``name``; raises ``UnknownNameError``, or ``RequestError`` for its options."""
         family, colon, options = name.partition(":")
-        found = super().get(family)
-        return found.with_options(options) if colon or found.needs_options else found
+        technique = super().get(family)
+        return technique.with_options(options) if colon or technique.needs_options else technique
 
 
 TECHNIQUES = Techniques("technique", "bench.techniques", "quantbench.techniques")

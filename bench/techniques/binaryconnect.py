@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.techniques import options
-from bench.techniques.base import Context, Variant, technique
+from bench.techniques.base import Artifact, Context, technique
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.codes import FULL, Encoded
 
@@ -74,14 +74,14 @@ class BinaryConnect(LowBit):
         """Clip."""
         weight.clamp_(-1, 1)
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Fix the signs; the stochastic form keeps the real weights."""
         if self.rounding == "deterministic":
             return super().convert(model, context)
         from bench.techniques.lowbit import layers
 
         layers.round_rest(model, self)
-        return Variant(
+        return Artifact(
             model,
             model,
             notes=("stochastic BinaryConnect runs with the real weights it was trained with: not a 1-bit model",),

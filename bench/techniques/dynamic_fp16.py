@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.techniques.base import Context, Technique, Variant, quantized_engine_obstacle, technique
+from bench.techniques.base import Artifact, Context, Technique, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import convert_linears, linears
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ class DynamicFp16(Technique):
             return f"the {engine} engine has no packed float16 Linear; try --engine {usable[0]}"
         return quantized_engine_obstacle(device, engine, engines)
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Pack every Linear."""
         module = convert_linears(model, "float16", context)
         note = "half the weights' size in memory, but state_dict saves them as float32: no gain in the lab's size"
-        return Variant(module, module, notes=(note,))
+        return Artifact(module, module, notes=(note,))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.techniques.base import Context, Technique, Variant, quantized_engine_obstacle, technique
+from bench.techniques.base import Artifact, Context, Technique, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import convert_linears, linears, range_notes
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class DynamicQint8(Technique):
         """Require a CPU and the engine."""
         return quantized_engine_obstacle(device, engine, engines)
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Pack every Linear."""
         module = convert_linears(model, "qint8", context)
         # torch's dynamic Linear asks for reduce_range always, and qnnpack has none.
-        return Variant(module, module, notes=range_notes(context, reduce_range=context.engine != "qnnpack"))
+        return Artifact(module, module, notes=range_notes(context, reduce_range=context.engine != "qnnpack"))

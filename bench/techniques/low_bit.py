@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bench.core.errors import UnsupportedError
 from bench.tasks.task import Precision
 from bench.techniques import options
-from bench.techniques.base import Context, Technique, Variant
+from bench.techniques.base import Artifact, Context, Technique
 from bench.techniques.lowbit.codes import FULL, Encoded
 
 if TYPE_CHECKING:
@@ -124,12 +124,12 @@ class LowBit(Technique):
             raise UnsupportedError(f"{self.family} treats Linear and convolution layers, and this model has none")
         return network
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Fix the weights of a trained, prepared network to what their codes stand for."""
         from bench.techniques.lowbit import layers
 
         layers.freeze(model, self)
-        return Variant(model, model, notes=self.notes(), simulated=self.quantizes)
+        return Artifact(model, model, notes=self.notes(), simulated=self.quantizes)
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader must know."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from bench.core.errors import RequestError, UnknownNameError, UnsupportedError
-from bench.techniques.base import TECHNIQUES, Context, Technique, Variant, technique
+from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique, technique
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,12 +47,12 @@ class Mixed(Technique):
     def name(self) -> str:  # type: ignore[override]
         """All that it assigns, ``*`` first."""
         rest = [(REST, self.rest)] if self.rest else []
-        return f"{self.family}:" + "+".join(f"{layer}={each.name}" for layer, each in (*rest, *self.layers))
+        return f"{self.family}:" + "+".join(f"{layer}={part.name}" for layer, part in (*rest, *self.layers))
 
     @property
     def dtype_name(self) -> str:  # type: ignore[override]
         """Those of its techniques."""
-        return " + ".join(dict.fromkeys(each.dtype_name for each in self._techniques() if each.name != FLOAT))
+        return " + ".join(dict.fromkeys(part.dtype_name for part in self._techniques() if part.name != FLOAT))
 
     @property
     def grammar(self) -> str:
@@ -79,36 +79,36 @@ class Mixed(Technique):
 
     def unsupported_reason(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Return the first of its techniques' reasons."""
-        reasons = (each.unsupported_reason(device, engine, engines) for each in self._techniques())
+        reasons = (technique.unsupported_reason(device, engine, engines) for technique in self._techniques())
         return next(filter(None, reasons), None)
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Apply each technique to its layers; raises ``UnsupportedError`` for layers that it cannot have."""
         groups = self._groups(model)
         variants = []
-        for each in sorted(groups, key=lambda each: each.name):
-            variants.append(each.convert(model, dataclasses.replace(context, layers=frozenset(groups[each]))))
+        for part in sorted(groups, key=lambda part: part.name):
+            variants.append(part.convert(model, dataclasses.replace(context, layers=frozenset(groups[part]))))
             model = variants[-1].module
         notes = dict.fromkeys(note for variant in variants for note in variant.notes)
-        return Variant(model, model, notes=tuple(notes), simulated=any(variant.simulated for variant in variants))
+        return Artifact(model, model, notes=tuple(notes), simulated=any(variant.simulated for variant in variants))
 
     def _groups(self, model: nn.Module) -> dict[Technique, list[str]]:
         """Return the names of the layers that each technique is to treat."""
         modules = dict(model.named_modules())
-        can = {each: each.quantizable_layers(model) for each in self._techniques() if each.name != FLOAT}
+        can = {part: part.quantizable_layers(model) for part in self._techniques() if part.name != FLOAT}
         groups: dict[Technique, list[str]] = {}
-        for layer, each in self.layers:
+        for layer, part in self.layers:
             if layer not in modules:
                 known = {name for names in can.values() for name in names}
                 raise UnsupportedError(str(UnknownNameError("layer", layer, known)))
-            if each.name == FLOAT:
+            if part.name == FLOAT:
                 continue
-            if layer not in can[each]:
+            if layer not in can[part]:
                 raise UnsupportedError(
-                    f"{each.name} does not treat {layer}, a {type(modules[layer]).__name__}; "
-                    f"of this model it treats {', '.join(can[each]) or 'nothing'}"
+                    f"{part.name} does not treat {layer}, a {type(modules[layer]).__name__}; "
+                    f"of this model it treats {', '.join(can[part]) or 'nothing'}"
                 )
-            groups.setdefault(each, []).append(layer)
+            groups.setdefault(part, []).append(layer)
         if self.rest is not None:
             others = [layer for layer in can[self.rest] if layer not in self.named_layers]
             if others:
@@ -118,23 +118,23 @@ class Mixed(Technique):
         return groups
 
     def _techniques(self) -> list[Technique]:
-        every = [each for _, each in self.layers] + ([self.rest] if self.rest else [])
+        every = [technique for _, technique in self.layers] + ([self.rest] if self.rest else [])
         return list(dict.fromkeys(every))
 
 
 def of(assigned: Mapping[str, Technique]) -> Mixed:
     """Return the technique that treats layers so, ``*`` being those not named; raises ``RequestError``."""
-    for each in assigned.values():
-        require_confinable(each)
+    for part in assigned.values():
+        require_confinable(part)
     require_together(list(assigned.values()))
     rest = assigned.get(REST)
     usual = rest.name if rest else FLOAT
     if usual == FLOAT:
         rest = None
-    layers = {layer: each for layer, each in assigned.items() if layer != REST}
-    for layer, each in layers.items():
-        if each.name == usual:
-            raise RequestError(f"{layer} would be {usual} without being named; leave {layer}={each.name} out.")
+    layers = {layer: part for layer, part in assigned.items() if layer != REST}
+    for layer, part in layers.items():
+        if part.name == usual:
+            raise RequestError(f"{layer} would be {usual} without being named; leave {layer}={part.name} out.")
     if not layers and rest is None:
         raise RequestError(f"mixed assigns no layer anything but {FLOAT}; name one, as in {EXAMPLE}.")
     return Mixed(tuple(sorted(layers.items(), key=lambda item: natural(item[0]))), rest)
@@ -160,7 +160,7 @@ def short(assigned: Mapping[str, Technique], layers: Sequence[str]) -> Technique
 
 def supports_layer_subset() -> list[str]:
     """Return the names of the families that can be confined to layers."""
-    return sorted(each.name.partition(":")[0] for each in TECHNIQUES if each.supports_layer_subset)
+    return sorted(technique.name.partition(":")[0] for technique in TECHNIQUES if technique.supports_layer_subset)
 
 
 def require_confinable(chosen: Technique) -> None:
@@ -174,7 +174,7 @@ def require_confinable(chosen: Technique) -> None:
 
 def require_together(chosen: Sequence[Technique]) -> None:
     """Raise ``RequestError`` for techniques that cannot share a model."""
-    names = {each.name for each in chosen} - {FLOAT}
+    names = {technique.name for technique in chosen} - {FLOAT}
     if ALONE in names and len(names) > 1:
         raise RequestError(
             f"{ALONE} rewrites the whole model as a graph, in which {', '.join(sorted(names - {ALONE}))} cannot take "

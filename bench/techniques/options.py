@@ -52,13 +52,13 @@ def parse(technique: T, text: str) -> T:
 
 def _require_meaning(technique: Any) -> None:
     """Raise ``RequestError`` for an option that does nothing at the technique's widths."""
-    for each in dataclasses.fields(technique):
-        for width, allowed in each.metadata.get("widths", {}).items():
+    for field in dataclasses.fields(technique):
+        for width, allowed in field.metadata.get("widths", {}).items():
             bits = getattr(technique, width)
-            if getattr(technique, each.name) != each.default and bits not in allowed:
+            if getattr(technique, field.name) != field.default and bits not in allowed:
                 what = f"{width.removesuffix('_bits')}s of {bits} bit{'s' * (bits > 1)}"
                 raise RequestError(
-                    f"{technique.family}'s {_token(technique, each)} does nothing to {what}; leave it out."
+                    f"{technique.family}'s {_token(technique, field)} does nothing to {what}; leave it out."
                 )
 
 
@@ -66,12 +66,12 @@ def canonical(technique: object) -> str:
     """Return the options of ``technique`` as they are written, defaults left out; bit widths are always there."""
     fields = dataclasses.fields(technique)  # type: ignore[arg-type]
     widths = "".join(
-        f"{each.metadata['letter']}{getattr(technique, each.name)}" for each in fields if "letter" in each.metadata
+        f"{field.metadata['letter']}{getattr(technique, field.name)}" for field in fields if "letter" in field.metadata
     )
     tokens = [widths] if widths else []
-    for each in fields:
-        if "letter" not in each.metadata and getattr(technique, each.name) != each.default:
-            tokens.append(_token(technique, each))
+    for field in fields:
+        if "letter" not in field.metadata and getattr(technique, field.name) != field.default:
+            tokens.append(_token(technique, field))
     return ",".join(tokens)
 
 
@@ -83,29 +83,29 @@ def _token(technique: object, field: Any) -> str:
 def grammar(technique: object) -> str:
     """Return in one line what may stand behind the colon."""
     parts, widths = [], ""
-    for each in dataclasses.fields(technique):  # type: ignore[arg-type]
-        if "letter" in each.metadata:
-            widths += f"{each.metadata['letter']}{{{'|'.join(map(str, each.metadata['allowed']))}}}"
-        elif "words" in each.metadata:
-            parts.append("|".join(each.metadata["words"]))
-        elif "least" in each.metadata:
-            parts.append(f"{_dashed(each.name)}={each.default:g}")
+    for field in dataclasses.fields(technique):  # type: ignore[arg-type]
+        if "letter" in field.metadata:
+            widths += f"{field.metadata['letter']}{{{'|'.join(map(str, field.metadata['allowed']))}}}"
+        elif "words" in field.metadata:
+            parts.append("|".join(field.metadata["words"]))
+        elif "least" in field.metadata:
+            parts.append(f"{_dashed(field.name)}={field.default:g}")
     return ", ".join([widths, *parts] if widths else parts)
 
 
 def _values(technique: Any, token: str) -> dict[str, Any]:
     fields = dataclasses.fields(technique)
-    letters = {each.metadata["letter"]: each for each in fields if "letter" in each.metadata}
+    letters = {field.metadata["letter"]: field for field in fields if "letter" in field.metadata}
     if letters and token and (match := BITS.fullmatch(token)):
         widths = {letter: int(width) for letter, width in zip("wa", match.groups(), strict=True) if width}
         if widths.keys() <= letters.keys():
             return {letters[letter].name: _width(technique, letters[letter], width) for letter, width in widths.items()}
-    for each in fields:
-        if token in each.metadata.get("words", ()):
-            return {each.name: token}
+    for field in fields:
+        if token in field.metadata.get("words", ()):
+            return {field.name: token}
         name, equals, value = token.partition("=")
-        if "least" in each.metadata and equals and name == _dashed(each.name):
-            return {each.name: _number(technique, each, value)}
+        if "least" in field.metadata and equals and name == _dashed(field.name):
+            return {field.name: _number(technique, field, value)}
     raise RequestError(
         f"{technique.family} has no option {token!r}; it takes {grammar(technique) or 'none'} ({ADVICE})."
     )

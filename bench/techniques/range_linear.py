@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bench.core.errors import RequestError, UnsupportedError
 from bench.tasks.task import Precision
 from bench.techniques import options
-from bench.techniques.base import Context, Variant, technique
+from bench.techniques.base import Artifact, Context, technique
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.codes import FULL, Encoded
 
@@ -121,7 +121,7 @@ class RangeLinear(LowBit):
         exact = Scale(scale, zero, *limits(self.activation_bits, self.mode))
         return exact.reals(exact.integers(inputs))
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Replace layers, observe their inputs on calibration examples, fix scales and codes."""
         from bench.techniques.lowbit import layers
 
@@ -134,7 +134,7 @@ class RangeLinear(LowBit):
         for layer in ours:
             layer.freeze()
         layers.round_rest(model, self)
-        return Variant(model, model, notes=self.notes(), simulated=True)
+        return Artifact(model, model, notes=self.notes(), simulated=True)
 
     def _own(self, model: nn.Module) -> list[LowBitLayer]:
         """Return the layers that are ours: beside them may be others, of another width, say."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.core.errors import UnsupportedError
 from bench.core.tracebacks import describe_exception
-from bench.techniques.base import Context, Technique, Variant, quantized_engine_obstacle, technique
+from bench.techniques.base import Artifact, Context, Technique, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import conversion, range_notes
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class StaticQint8(Technique):
         """Require a CPU and the engine."""
         return quantized_engine_obstacle(device, engine, engines)
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Trace, observe, convert."""
         import torch
         from torch.ao.quantization import QConfigMapping, get_default_qconfig, get_default_qconfig_mapping
@@ -72,7 +72,7 @@ class StaticQint8(Technique):
         )
         if folded:
             notes += (f"{folded} BatchNorms are folded into the convolutions before them, so it has fewer parameters",)
-        return Variant(module, module, notes=notes)
+        return Artifact(module, module, notes=notes)
 
 
 def _count(model: nn.Module, *kinds: str) -> int:

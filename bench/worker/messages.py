@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from bench.core.variant_key import VariantKey
 from bench.results.run import Layers
 from bench.storage.checkpoint import DataIdentity
 from bench.tasks.task import ModelSpec
-
-if TYPE_CHECKING:
-    from bench.worker.user.model import UserRequest
+from bench.worker.user.model import BuiltModel
 
 VARIANT_HOST = "bench.worker.variant_host:VariantHost"
+
+
+@dataclass(frozen=True)
+class TaskModel:
+    """A trained model of a task."""
+
+    task: str
+    model: str
+    dataset: Path
+    """The shared file."""
+    checkpoint: Path
 
 
 @dataclass(frozen=True)
 class VariantRequest:
     """Which variant to make, and of what."""
 
-    task: str
-    model: str
-    technique: str
-    dataset: Path
-    checkpoint: Path
+    key: VariantKey
+    workload: TaskModel | BuiltModel
     packed: Path
     """Where its packed file goes."""
     device: str
@@ -33,8 +39,6 @@ class VariantRequest:
     threads: int
     largest_batch: int
     """Of the batches that will be timed; peak memory is that of one of them."""
-    own: UserRequest | None = None
-    """For a model of the user's own: where it comes from, in the place of ``dataset`` and ``checkpoint``."""
 
 
 @dataclass(frozen=True)

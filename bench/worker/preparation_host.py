@@ -14,7 +14,8 @@ from bench.measuring import machine
 from bench.measuring.params import WEIGHT_LAYERS, count_parameters
 from bench.results.run import Machine
 from bench.storage import checkpoint
-from bench.storage.checkpoint import DataIdentity, DistillationSpec, EpochRecord, Header, TrainingSpec
+from bench.storage.checkpoint import DataIdentity, EpochRecord, Header, TrainingSpec
+from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.dataset import Dataset, Split
 from bench.tasks.source import DataPolicy
 from bench.tasks.task import TASKS, ModelSpec, Recipe, Task
@@ -57,67 +58,72 @@ class PreparationHost:
         )
 
     def quantizable_layers(self, spec: ModelSpec, technique: str) -> list[QuantizableLayer]:
-        """Return the layers of a resolved model that a technique would change, in the model's order."""
+        """Return the layers of a resolved model that a technique would change, in the model's training."""
         model = _structure(spec)
         modules = {name: model.get_submodule(name) for name in TECHNIQUES.get(technique).quantizable_layers(model)}
         return [QuantizableLayer(name, type(part).__name__, count_parameters(part)) for name, part in modules.items()]
 
-    def train(self, order: TrainingSpec, dataset_path: Path, threads: int) -> Header:
+    def train(self, training: TrainingSpec, dataset_path: Path, threads: int, store: CheckpointStore) -> Header:
         """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``."""
         torch.set_num_threads(threads)
-        torch.manual_seed(order.seed)
-        task = TASKS.get(order.task)
+        torch.manual_seed(training.seed)
+        task = TASKS.get(training.task)
         dataset = Dataset.open(dataset_path)
-        spec = task.resolve(next(spec for spec in task.models if spec.name == order.model), dataset)
-        device = torch.device(order.device)
-        network = _built(spec, order).to(device)
-        spec = replace(spec, hyperparameters=order.hyperparameters, recipe=Recipe(**order.recipe))  # type: ignore[arg-type]
-        if order.technique:
-            network = TECHNIQUES.get(order.technique).prepare(network)
+        spec = task.resolve(next(spec for spec in task.models if spec.name == training.model), dataset)
+        device = torch.device(training.device)
+        network = _built(spec, training).to(device)
+        spec = replace(spec, hyperparameters=training.hyperparameters, recipe=Recipe(**training.recipe))  # type: ignore[arg-type]
+        if training.technique:
+            network = TECHNIQUES.get(training.technique).prepare(network)
         data = dataset.train.to(device)
-        distillation = _taught(order.distillation_spec, network, task, spec, data) if order.distillation_spec else None
+        distillation = _taught(training, network, task, spec, data, store)
         form = task.training_form(spec, network, data)
-        trained = train(form, order.precision, order.seed, device, self._report, distillation, order.unfinished)
+        trained = train(
+            form, training.precision, training.seed, device, self._report, distillation, store.unfinished(training)
+        )
         header = Header(
-            **order.model_dump(),
+            **training.model_dump(),
             vocabulary=task.vocabulary(spec, dataset),
             seconds=round(trained.seconds, 3),
-            history=[EpochRecord(loss=each.loss, seconds=round(each.seconds, 3)) for each in trained.history],
+            history=[EpochRecord(loss=epoch.loss, seconds=round(epoch.seconds, 3)) for epoch in trained.history],
             threads=threads,
             torch=str(torch.__version__),
         )
-        checkpoint.save(order.path, trained.network, header)
+        checkpoint.save(store.path(training), trained.network, header)
         return header
 
 
 def _taught(
-    distillation_spec: DistillationSpec, student: nn.Module, task: Task, spec: ModelSpec, data: Split
+    training: TrainingSpec, student: nn.Module, task: Task, spec: ModelSpec, data: Split, store: CheckpointStore
 ) -> Distillation | None:
     """Start the student with its teacher's weights if asked to; return the loss if the teacher has a part in it."""
-    teacher, _ = checkpoint.load(checkpoint.checkpoint_folder() / distillation_spec.teacher)
+    asked = training.distillation_spec
+    if asked is None:
+        return None
+    teacher, _ = checkpoint.load(store.folder / asked.teacher)
     teacher = spec.arrange(teacher.to(data.labels.device)).requires_grad_(False)
-    if distillation_spec.initialise:
-        own = student.state_dict()
-        shared = {name: value for name, value in teacher.state_dict().items() if name in own}
+    if asked.initialise:
+        state = student.state_dict()
+        shared = {name: value for name, value in teacher.state_dict().items() if name in state}
         student.load_state_dict(shared, strict=False)
         for layer in low_bit_layers(student).values():
             layer.technique.start(layer)
-    if not distillation_spec.weight:
+    if not asked.weight:
         return None
     module = task.training_form(spec, teacher, data).module.eval()  # it is given what the student is given
-    return Distillation(module, distillation_spec.weight, distillation_spec.temperature)
+    return Distillation(module, asked.weight, asked.temperature)
 
 
-def _built(spec: ModelSpec, order: TrainingSpec) -> nn.Module:
+def _built(spec: ModelSpec, training: TrainingSpec) -> nn.Module:
     """Build the network; raises ``UnsupportedError`` if it does not take what a technique adds to ``spec``."""
     try:
-        return replace(spec, hyperparameters=order.hyperparameters).build()
+        return replace(spec, hyperparameters=training.hyperparameters).build()
     except TypeError as error:
-        added = order.hyperparameters.keys() - spec.hyperparameters.keys()
+        added = training.hyperparameters.keys() - spec.hyperparameters.keys()
         if not added:
             raise
         raise UnsupportedError(
-            f"the network {order.network} takes no {', '.join(sorted(added))}, which the technique asks for; "
+            f"the network {training.network} takes no {', '.join(sorted(added))}, which the technique asks for; "
             f"leave that option out"
         ) from error
 

@@ -166,7 +166,7 @@ class Worker:
 
 
 @dataclass
-class Job:
+class Call:
     """One call of one worker, to be made beside others."""
 
     worker: Worker
@@ -175,37 +175,37 @@ class Job:
     report: Report = field(default=lambda done, total: None)
 
 
-def run_jobs(jobs: Sequence[Job], at_once: int) -> Iterator[tuple[int, Any]]:
+def run_calls(calls: Sequence[Call], at_once: int) -> Iterator[tuple[int, Any]]:
     """Make the calls, ``at_once`` at a time and in order; yield (position, result or exception) as they end."""
-    waiting = list(enumerate(jobs))[::-1]
-    running: dict[Any, tuple[int, Job]] = {}  # by connection
+    waiting = list(enumerate(calls))[::-1]
+    running: dict[Any, tuple[int, Call]] = {}  # by connection
     silent_until: dict[Any, float] = {}
     while waiting or running:
         while waiting and len(running) < at_once:
-            position, job = waiting.pop()
+            position, call = waiting.pop()
             try:
-                job.worker.send(job.method, *job.args)
+                call.worker.send(call.method, *call.args)
             except WorkerError as error:
                 yield position, error
                 continue
-            running[job.worker.connection] = (position, job)
-            silent_until[job.worker.connection] = time.monotonic() + job.worker.timeout_s
-        patience_s = min((silent_until[each] for each in running), default=0.0) - time.monotonic()
+            running[call.worker.connection] = (position, call)
+            silent_until[call.worker.connection] = time.monotonic() + call.worker.timeout_s
+        patience_s = min((silent_until[other] for other in running), default=0.0) - time.monotonic()
         for connection in wait(list(running), timeout=max(0.0, patience_s)):
-            position, job = running[connection]
-            silent_until[connection] = time.monotonic() + job.worker.timeout_s
+            position, call = running[connection]
+            silent_until[connection] = time.monotonic() + call.worker.timeout_s
             try:
-                outcome = job.worker.receive_one(job.report)
+                outcome = call.worker.receive_one(call.report)
             except (WorkerError, QuantbenchError) as error:
                 outcome = error
-                job.report(1, 1)  # ends its progress bar
+                call.report(1, 1)  # ends its progress bar
             if outcome is not STILL_RUNNING:
                 del running[connection]
                 yield position, outcome
-        for connection in [each for each in running if time.monotonic() >= silent_until[each]]:
-            position, job = running.pop(connection)
-            job.report(1, 1)
-            yield position, job.worker.hung()
+        for connection in [other for other in running if time.monotonic() >= silent_until[other]]:
+            position, call = running.pop(connection)
+            call.report(1, 1)
+            yield position, call.worker.hung()
 
 
 def _described(error: Exception) -> tuple[str, str]:

@@ -10,15 +10,16 @@ from torch import Tensor, nn
 from bench.core.report import Report
 from bench.measuring.latency import affinity, blocks, cuda
 from bench.measuring.latency.rounds import Block
-from bench.runtimes.eager import VariantTimer
-from bench.techniques.base import Variant
+from bench.measuring.latency.timer import Timer
+from bench.runtimes.eager import EagerExecutable
+from bench.techniques.base import Artifact
 
 WIDTH = 512
 LAYERS = 3
 MAX_ROWS = 64
 
 
-class YardstickHost:
+class ReferenceHost:
     """Holds the computation: float32 Linear layers with ReLUs, of as many examples as the batch beside it, 64 at most.
 
     At batch 1 it is bound by memory and by torch's dispatch and takes some 0.1 ms, at batch 64 by arithmetic and takes
@@ -26,7 +27,7 @@ class YardstickHost:
     """
 
     def __init__(self, report: Report) -> None:
-        self._timers: dict[int, VariantTimer] = {}
+        self._timers: dict[int, Timer] = {}
 
     def build(self, threads: int, device: str) -> None:
         """Make the layers, always of the same weights."""
@@ -41,13 +42,13 @@ class YardstickHost:
                 linear.bias.zero_()
             layers += [linear, nn.ReLU()]
         module = nn.Sequential(*layers).eval().to(self._device)
-        self._variant = Variant(module, module)
+        self._executable = EagerExecutable(Artifact(module, module))
 
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, blocks.WarmUp]:
         """Warm up at each batch size and size the block; then tie the process to ``cores``."""
         warm_ups = {}
         for batch_size in batch_sizes:
-            timer = self._timers[batch_size] = VariantTimer(self._variant, self._inputs(batch_size))
+            timer = self._timers[batch_size] = Timer(self._executable, (self._inputs(batch_size),))
             warm_ups[batch_size] = blocks.warm_up(
                 timer, least_s=cuda.WARM_CLOCKS_S if self._device.type == "cuda" else 0.0
             )
@@ -56,7 +57,7 @@ class YardstickHost:
         return warm_ups
 
     def reallocate(self, batch_size: int) -> None:
-        """Lay layers and inputs out anew in memory."""
+        """Move layers and inputs to new places in memory."""
         self._timers[batch_size].reallocate()
 
     def time(self, batch_size: int, calls: int) -> Block:

@@ -14,11 +14,12 @@ from torch import Tensor
 from bench.core.report import Report
 from bench.measuring.latency import affinity, blocks
 from bench.measuring.latency.rounds import Block
+from bench.measuring.latency.timer import Timer
 from bench.measuring.machine import DEFAULT_ENGINE, supported_engines
-from bench.runtimes.eager import VariantTimer
+from bench.runtimes.eager import EagerExecutable
 from bench.stats.times import quiet_time
 from bench.tasks.task import TASKS
-from bench.techniques.base import TECHNIQUES, Context, Variant
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 
 MODEL = ("mnist", "lab2")
 """An MLP of 1.5 million weights; here with random ones, which take as long as trained ones."""
@@ -31,30 +32,28 @@ class SelfCheckHost:
     """Holds one model of known speed."""
 
     def __init__(self, report: Report) -> None:
-        self._timers: dict[int, VariantTimer] = {}
+        self._timers: dict[int, Timer] = {}
         self._extra = 0.0
 
     def build(self, technique: str, threads: int, extra: float = 0.0) -> None:
         """Make the model with ``technique``; each of its calls then takes ``extra`` (a share) longer."""
         torch.set_num_threads(threads)
         self._extra = extra
-        self._variant = _variant(technique)
+        self._artifact = _variant(technique)
 
     def warm_up(self, batch_size: int, cores: Sequence[int]) -> blocks.WarmUp:
         """Warm up; then tie the process to ``cores``, and slow the model down if that is asked for."""
-        self._timers[batch_size] = VariantTimer(self._variant, _inputs(batch_size))
+        self._timers[batch_size] = _timer(self._artifact, batch_size)
         done = blocks.warm_up(self._timers[batch_size])
         if cores:
             affinity.pin(cores)
         if self._extra:
-            forward = functools.partial(_slowed, self._variant.forward, _Stub(self._extra * min(done.blocks_s)))
-            self._timers[batch_size] = VariantTimer(
-                dataclasses.replace(self._variant, forward=forward), _inputs(batch_size)
-            )
+            forward = functools.partial(_slowed, self._artifact.forward, _Stub(self._extra * min(done.blocks_s)))
+            self._timers[batch_size] = _timer(dataclasses.replace(self._artifact, forward=forward), batch_size)
         return done
 
     def reallocate(self, batch_size: int) -> None:
-        """Lay model and inputs out anew in memory."""
+        """Move model and inputs to new places in memory."""
         self._timers[batch_size].reallocate()
 
     def time(self, batch_size: int, calls: int) -> Block:
@@ -89,6 +88,10 @@ class SelfCheckHost:
         return float(medians[0] / medians[1])
 
 
+def _timer(artifact: Artifact, batch_size: int) -> Timer:
+    return Timer(EagerExecutable(artifact), (_inputs(batch_size),))
+
+
 class _Stub:
     """Calls that take a known time: a spin on the clock, less what a spin of no length takes."""
 
@@ -114,7 +117,7 @@ def _slowed(forward: Callable[[Tensor], Tensor], delay: Callable[[], None], inpu
     return outputs
 
 
-def _variant(technique: str) -> Variant:
+def _variant(technique: str) -> Artifact:
     task = TASKS.get(MODEL[0])
     spec = next(spec for spec in task.models if spec.name == MODEL[1])
     torch.manual_seed(0)

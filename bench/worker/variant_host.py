@@ -1,36 +1,35 @@
-"""The worker's side of a variant: converts it, then measures it when told to."""
+"""The worker's side of a variant: makes it, then judges and times it when asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from bench.core.errors import CheckpointError
-from bench.core.files import write_atomically
 from bench.core.report import Report
 from bench.core.tensors import Inputs, cast, digest, tensors_in
 from bench.measuring import params, scores, size
 from bench.measuring.latency import affinity, blocks, cuda
 from bench.measuring.latency.rounds import Block
+from bench.measuring.latency.timer import Timer
+from bench.measuring.layer_outputs import output_statistics, record_outputs
+from bench.measuring.layer_weights import inspect_layers
 from bench.measuring.memory import MemoryProbe
 from bench.measuring.params import WEIGHT_LAYERS
 from bench.measuring.scores import LayerWork
-from bench.report import inspection
-from bench.report.bars import histograms
-from bench.report.tables import table
 from bench.results.evaluation import Evaluation
+from bench.results.inspection import Inspection
 from bench.results.run import Layers
-from bench.runtimes.convert import convert
-from bench.runtimes.eager import VariantTimer
-from bench.storage import packed as packing
-from bench.techniques.base import Variant
-from bench.worker.messages import VariantFacts, VariantRequest
-from bench.worker.supplied import Source, Supplied
-from bench.worker.user.model import UserEvaluation
-from bench.worker.user.source import Own
+from bench.runtimes.base import RUNTIMES, Executable
+from bench.storage import packed
+from bench.techniques.base import Artifact
+from bench.worker.convert import Conversion, Place, convert
+from bench.worker.messages import TaskModel, VariantFacts, VariantRequest
+from bench.worker.task_workload import TaskWorkload
+from bench.worker.user.workload import UserWorkload
+from bench.worker.workload import Workload
 
 
 class VariantHost:
@@ -38,34 +37,33 @@ class VariantHost:
 
     def __init__(self, report: Report) -> None:
         self._report = report
-        self._variant: Variant
-        self._timers: dict[int, VariantTimer] = {}
+        self._timers: dict[int, Timer] = {}
 
     def build(self, request: VariantRequest) -> VariantFacts:
         """Load, convert and describe; raises ``UnsupportedError``, ``CheckpointError`` or ``UserModelError``."""
         self._open(request)
-        products = self._source.macs()
-        probe = MemoryProbe(self._device)
-        layers = self._convert(self._model, request.largest_batch, probe.loaded)
+        products = self._workload.macs()
+        probe = MemoryProbe(self._place.device)
+        conversion = self._convert(self._model, request.largest_batch, probe.loaded)
         peak_bytes = probe.peak_bytes()
-        module = self._variant.module
-        notes = (*self._variant.notes, *self._source.notes(self._variant))
+        module, layers = self._artifact.module, conversion.layers
+        notes = (*self._artifact.notes, *self._workload.notes(conversion))
         work = self._work()
-        packed: packing.Packed | None = None
+        smallest: packed.Packed | None = None
         try:
-            packed = packing.pack(module, request.packed, self._source.origin())
+            smallest = packed.pack(module, request.packed, self._workload.origin())
         except CheckpointError as error:
             notes += (f"no packed file: {error}",)
         return VariantFacts(
             size_bytes=size.state_dict_bytes(module),
-            packed_bytes=packed.file_bytes if packed else None,
-            bytes_by_dtype=packed.bytes_by_dtype if packed else {},
+            packed_bytes=smallest.file_bytes if smallest else None,
+            bytes_by_dtype=smallest.bytes_by_dtype if smallest else {},
             params=params.count_parameters(module),
             layers=Layers(changed=layers - params.count_plain_layers(module), total=layers),
             macs=products,
             peak_memory_bytes=peak_bytes,
             fingerprint=self._fingerprint(),
-            simulated=self._variant.simulated,
+            simulated=self._artifact.simulated,
             bit_operations=sum(layer.macs * layer.widest_input for layer in work) / 32 if work else None,
             scores={score.rule: score.value for score in scores.every_rule(work)} if work else {},
             notes=notes,
@@ -74,13 +72,13 @@ class VariantHost:
     def reload(self, request: VariantRequest) -> str:
         """Rebuild the variant from its packed file alone and return its fingerprint; raises ``CheckpointError``."""
         self._open(request)
-        self._variant = self._source.rebuild()
+        self._compile(self._workload.rebuild())
         self._set_torch()
         return self._fingerprint()
 
-    def evaluate(self) -> Evaluation | UserEvaluation:
+    def evaluate(self) -> Evaluation:
         """Answer the whole test set, or whatever the user's function asks."""
-        evaluation = self._source.evaluate(self._variant, self._cast, self._report)
+        evaluation = self._workload.judge(self._executable, self._artifact, self._cast, self._report)
         self._set_torch()
         return evaluation
 
@@ -89,18 +87,15 @@ class VariantHost:
         self._set_torch()
         warm_ups = {}
         for batch_size in batch_sizes:
-            inputs = self._cast(self._source.inputs(batch_size))
-            timer = self._timers[batch_size] = VariantTimer(self._variant, *inputs)
+            inputs = self._cast(self._workload.inputs(batch_size))
+            timer = self._timers[batch_size] = Timer(self._executable, inputs)
             warm_ups[batch_size] = blocks.warm_up(timer, least_s=cuda.WARM_CLOCKS_S if inputs[0].is_cuda else 0.0)
         if cores:
             affinity.pin(cores)
         return warm_ups
 
-    def inspect(self, request: VariantRequest, layers: Sequence[str], folder: Path | None) -> str:
-        """Return, as markdown, what the technique made of each layer's weights; the values and outputs of ``layers``.
-
-        With a folder, the histograms are drawn into it as ``weights.svg``.
-        """
+    def inspect(self, request: VariantRequest, described: Sequence[str]) -> Inspection:
+        """Return what the technique made of each layer's weights, and the outputs of the ``described`` layers."""
         self._open(request)
         model = self._model()
         before = {
@@ -109,19 +104,16 @@ class VariantHost:
             if isinstance(part, WEIGHT_LAYERS)
         }
         self._convert(lambda: model, 1)
-        [inputs] = self._cast(self._source.probe())
-        inspected = inspection.inspect_layers(self._variant.module, before)
-        outputs = inspection.record_outputs(self._variant.module, inputs, layers)
-        values = [inspection.levels(each) for each in inspected if each.name in layers]
-        parts = [inspection.table(inspected), *values, inspection.outputs_table(outputs)]
-        every = scores.every_rule(self._work())
-        parts.append(table([[score.rule, f"{score.value:.4f}"] for score in every], ["Rule", "Score"]))
-        if folder is not None:
-            write_atomically(folder / "weights.svg", histograms(inspected))
-        return "\n\n".join(filter(None, parts))
+        [inputs] = self._cast(self._workload.probe())
+        return Inspection(
+            layers=inspect_layers(self._artifact.module, before),
+            described=described,
+            outputs=output_statistics(record_outputs(self._artifact.module, inputs, described)),
+            scores={score.rule: score.value for score in scores.every_rule(self._work())},
+        )
 
     def reallocate(self, batch_size: int) -> None:
-        """Lay model and inputs out anew in memory."""
+        """Move model and inputs to new places in memory."""
         self._timers[batch_size].reallocate()
 
     def time(self, batch_size: int, calls: int) -> Block:
@@ -129,33 +121,43 @@ class VariantHost:
         return self._timers[batch_size].block(calls)
 
     def _work(self) -> list[LayerWork]:
-        return self._source.work(self._variant.module, self._cast(self._source.inputs(1)))
+        return self._workload.work(self._artifact.module, self._cast(self._workload.inputs(1)))
 
     def _open(self, request: VariantRequest) -> None:
         self._request = request
         self._set_torch()
-        self._device = torch.device(request.device)
-        self._source: Source = Supplied(request) if request.own is None else Own(request, request.own)
+        self._place = Place(torch.device(request.device), request.engine, request.isa)
+        self._workload: Workload = (
+            TaskWorkload(request, request.workload)
+            if isinstance(request.workload, TaskModel)
+            else UserWorkload(request, request.workload)
+        )
 
     def _convert(
         self, model: Callable[[], nn.Module], batch_size: int, converted: Callable[[], None] = lambda: None
-    ) -> int:
-        """Make the variant of ``model``, try it on a batch, and return the number of its weight layers."""
-        request, source = self._request, self._source
-        self._variant, layers = convert(
-            request.technique,
+    ) -> Conversion:
+        """Make the variant of ``model`` and let it answer a batch."""
+        workload = self._workload
+        conversion = convert(
+            self._request.key.technique,
             model,
-            source,
-            source.inputs(batch_size),
-            device=self._device,
-            engine=request.engine,
-            isa=request.isa,
+            workload.inputs(batch_size),
+            workload.calibration,
+            self._place,
+            supplied=workload.supplied,
             converted=converted,
         )
-        return layers
+        self._compile(conversion.artifact)
+        return conversion
+
+    def _compile(self, artifact: Artifact) -> None:
+        self._artifact = artifact
+        runtime = RUNTIMES.get(self._request.key.runtime)
+        example = self._cast(self._workload.inputs(1))
+        self._executable: Executable = runtime.compile(artifact, example, self._request.threads)
 
     def _model(self) -> nn.Module:
-        model = self._source.model()
+        model = self._workload.model()
         self._set_torch()
         return model
 
@@ -167,8 +169,8 @@ class VariantHost:
 
     def _fingerprint(self) -> str:
         with torch.inference_mode():
-            outputs = self._variant.forward(*self._cast(self._source.probe()))
+            outputs = self._executable.outputs(self._cast(self._workload.probe()))
         return digest(tensors_in(outputs))
 
     def _cast(self, inputs: Inputs) -> Inputs:
-        return cast(inputs, self._device, getattr(torch, self._variant.input_dtype))
+        return cast(inputs, self._place.device, getattr(torch, self._artifact.input_dtype))

@@ -83,11 +83,11 @@ class Trainee:
         if metadata.get(DIGEST) != _digest(text, tensors):
             return []
         content = json.loads(text)
-        found, own = _below(tensors, "module"), self.module.state_dict()
-        shapes = {name: value.shape for name, value in own.items()}
-        if content["format"] != FORMAT or {name: value.shape for name, value in found.items()} != shapes:
+        stored, expected = _below(tensors, "module"), self.module.state_dict()
+        shapes = {name: value.shape for name, value in expected.items()}
+        if content["format"] != FORMAT or {name: value.shape for name, value in stored.items()} != shapes:
             return []
-        self.module.load_state_dict(found)
+        self.module.load_state_dict(stored)
         slots: dict[int, dict[str, Any]] = {}
         for name, value in [*_below(tensors, "optimizer").items(), *content["numbers"].items()]:
             index, _, slot = name.partition(".")

@@ -42,12 +42,6 @@ class Host:
             self._report(done, total)
         return "counted"
 
-    def count_slowly(self, total: str) -> str:
-        for done in range(1, int(total) + 1):
-            FOREVER.wait(0.11)
-            self._report(done, int(total))
-        return "counted"
-
     def refuse(self) -> None:
         raise UnsupportedError("this model has no Linear layers")
 
@@ -85,9 +79,9 @@ class FakeVariant:
         self._blocks = 0
 
     def build(self, request: VariantRequest) -> VariantFacts:
-        self._plant, self._technique = request.engine, request.technique
+        self._plant, self._technique = request.engine, request.key.technique
         self._go_wrong("build")
-        marker = request.packed.with_name(f"{request.technique} was built")
+        marker = request.packed.with_name(f"{request.key.technique} was built")
         if self._plant.startswith("build again"):
             self._go_wrong("build again" if marker.exists() else "")
             marker.touch()
@@ -107,7 +101,7 @@ class FakeVariant:
         )
 
     def reload(self, request: VariantRequest) -> str:
-        self._plant, self._technique = request.engine, request.technique
+        self._plant, self._technique = request.engine, request.key.technique
         self._go_wrong("reload")
         if self._plant == "reload: damaged":
             raise CheckpointError("the packed file is damaged; pack the variant anew")
@@ -155,7 +149,7 @@ class FakeVariant:
 
 
 class FakeReference:
-    """Stands in for ``bench.worker.reference_host.YardstickHost``; takes half a millisecond a call.
+    """Stands in for ``bench.worker.reference_host.ReferenceHost``; takes half a millisecond a call.
 
     What its device is called goes wrong: the step in which its process dies; ``once FILE``, the first time alone.
     """
@@ -183,3 +177,31 @@ class FakeReference:
     def _die_in(self, step: str) -> None:
         if self._plant == step:
             os._exit(3)
+
+
+class FakeSelfCheck:
+    """Stands in for ``bench.worker.selfcheck_host.SelfCheckHost``: a call takes 1 ms, and int8's half of it."""
+
+    def __init__(self, report: Report) -> None:
+        self._call_s = 1e-3
+
+    def build(self, technique: str, threads: int, extra: float = 0.0) -> None:
+        self._call_s = 1e-3 * (1 + extra) / (1 if technique == "fp32" else 2)
+
+    def warm_up(self, batch_size: int, cores: Sequence[int]) -> WarmUp:
+        return WarmUp(calls_per_block=10, blocks_s=[self._call_s], warm=True)
+
+    def reallocate(self, batch_size: int) -> None:
+        pass
+
+    def time(self, batch_size: int, calls: int) -> Block:
+        return Block(self._call_s * calls)
+
+    def truth(self, seconds: float, cores: Sequence[int]) -> float:
+        return 1.01 * seconds
+
+    def cost(self) -> float:
+        return 3e-8
+
+    def peer(self, batch_size: int, threads: int, seconds: float) -> float:
+        return 1.9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.techniques.base import TECHNIQUES, Context, Variant
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.layers import LowBitLayer, low_bit_layers
 
@@ -65,5 +65,5 @@ def weight_gradient(name: str, weight: Tensor, upstream: Tensor) -> Tensor:
     return gradient_of(source)
 
 
-def convert(name: str, network: nn.Module, calibration: Tensor) -> Variant:
+def convert(name: str, network: nn.Module, calibration: Tensor) -> Artifact:
     return low_bit(name).convert(network, Context(torch.device("cpu"), "fbgemm", frozenset(), lambda: calibration))

@@ -104,7 +104,8 @@ def mutated(content: Any, random: Random) -> Any:
 
 def _mutate(whole: list[Any], random: Random) -> None:
     """Walk down to some place, and change what lies there."""
-    holder, key = whole, 0
+    holder: Any = whole
+    key: Any = 0
     while isinstance(inside := holder[key], dict | list) and inside and random.random() < 0.9:
         holder, key = inside, random.choice(list(inside) if isinstance(inside, dict) else range(len(inside)))
     if random.random() < 0.5:  # of its own type: such a file is more often accepted, and rendered

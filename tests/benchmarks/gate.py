@@ -69,7 +69,7 @@ class PlantedHost(VariantHost):
     def evaluate(self) -> Evaluation:
         """Answer, and if that is planted make the first right answers wrong."""
         found = super().evaluate()
-        if not isinstance(found, Evaluation):
+        if found.right is None or found.answers is None or found.accuracy is None:
             raise TypeError("the experiment is on models that tasks supply")
         if not self._wrong:
             return found
@@ -83,13 +83,13 @@ class PlantedHost(VariantHost):
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, WarmUp]:
         """Warm up, each call delayed if that is planted."""
         if self._slow:
-            forward = functools.partial(delayed, self._variant.forward)
-            self._variant = dataclasses.replace(self._variant, forward=forward)
+            forward = functools.partial(delayed, self._artifact.forward)
+            self._compile(dataclasses.replace(self._artifact, forward=forward))
         return super().warm_up(batch_sizes, cores)
 
     def _note(self, request: VariantRequest) -> None:
         planted = os.environ.get(PLANTED, "")
-        self._slow, self._wrong = planted == request.technique, bool(planted)
+        self._slow, self._wrong = planted == request.key.technique, bool(planted)
 
 
 def delayed(forward: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
@@ -214,14 +214,14 @@ def judge(base: Run, same: Run, slowed: Run, planted: str) -> Try:
 
 def broken(comparison: Comparison, rule: gate.Rule) -> set[str]:
     """Return the techniques whose rows break the rule."""
-    return {each.technique for each in comparison.pairs[0].changes if rule.broken_by(each)}
+    return {str(each.variant) for each in comparison.pairs[0].changes if rule.broken_by(each)}
 
 
 def figures(comparison: Comparison) -> list[Figure]:
     """Return the changes of latency."""
     return [
         Figure(
-            technique=each.technique,
+            technique=str(each.variant),
             batch_size=each.batch_size or 0,
             value=each.value,
             low=each.low,

@@ -1,4 +1,4 @@
-"""Published CIFAR-10 accuracies beside ours, for docs/techniques.md; ours come from committed run files.
+"""Published CIFAR-10 accuracies beside ours, for docs/results.md; ours come from committed run files.
 
 No published figure is of ResNet-8 after 20 epochs, so what is held against each other is what a technique loses of its
 own float network. Where a paper does not give that, accuracies are shown and not judged beyond above or below.
@@ -10,8 +10,9 @@ import json
 from dataclasses import dataclass
 
 from bench.core.units import MISSING, percent
+from bench.core.variant_key import BASELINE
 from bench.report.tables import table
-from bench.results.run import BASELINE, Run
+from bench.results.run import Run
 from bench.results.run_file import load
 from tests.repository import ROOT
 
@@ -57,7 +58,7 @@ def render(run: Run) -> str:
         if each.technique not in reached:
             continue
         ours = reached[each.technique]
-        ours_lost = reached[BASELINE] - ours if each.technique != BASELINE else None
+        ours_lost = reached[BASELINE.technique] - ours if each.technique != BASELINE.technique else None
         lost = each.float_accuracy - each.accuracy if each.float_accuracy is not None else None
         rows.append(
             [
@@ -97,5 +98,5 @@ def resnet20() -> str:
 
 
 def text() -> str:
-    """Return what docs/techniques.md shows."""
+    """Return what docs/results.md shows."""
     return f"{render(load(REPORTS / 'lowbit/run.json'))}\n\n{resnet20()}"

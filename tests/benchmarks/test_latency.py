@@ -32,6 +32,7 @@ def test_latency(quantbench: QuantBench, benchmark: Any, model: str, technique: 
         test = dataset.test
         parts = [test[index] for index in torch.split(torch.arange(len(test)), EVALUATION_BATCH)]
         found = accuracy.evaluate(predict, ((task.inputs(spec, part), part.labels) for part in parts)).accuracy
+        assert found is not None
         return found.correct, found.total
 
     info = quantbench(

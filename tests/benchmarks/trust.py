@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.core.files import write_atomically
 from bench.core.units import counted, percent
-from bench.report.selfcheck import false_alarms, found, truth_error, variation
+from bench.report.selfcheck import detected, false_alarms, truth_error, variation
 from bench.report.tables import table
 from bench.results.selfcheck import Plan, SelfCheck
 from bench.studies.selfcheck import self_check
@@ -58,9 +58,9 @@ def render(checks: list[SelfCheck]) -> str:
         ),
         _row(
             f"Planted {percent(plan.slow_down, 0)} slow-down found",
-            f"{len(found(full))} of {plan.tries}",
+            f"{len(detected(full))} of {plan.tries}",
             f"≥ {FOUND}",
-            len(found(full)) >= FOUND,
+            len(detected(full)) >= FOUND,
         ),
         _row(
             "Stubs of known time, 20 µs to 20 ms, read within",

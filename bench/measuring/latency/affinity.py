@@ -22,33 +22,33 @@ def allowed_cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def choose_cores(wanted: str, threads: int) -> list[int]:
+def choose_cores(pin: str, threads: int) -> list[int]:
     """Return the cores for ``--pin``: ``auto``, ``none``, or numbers such as ``1`` or ``2,3``.
 
     ``auto`` takes the last ``threads`` cores, because systems serve most interrupts on the first; where it cannot
     choose, because all cores are needed or the system cannot pin, it returns none. Raises ``RequestError``.
     """
     allowed = allowed_cores()
-    if wanted == "none":
+    if pin == "none":
         return []
-    if wanted == "auto":
+    if pin == "auto":
         return allowed[-threads:] if can_pin() and threads < len(allowed) else []
     try:
-        cores = sorted({int(part) for part in wanted.split(",")})
+        cores = sorted({int(part) for part in pin.split(",")})
     except ValueError:
         raise RequestError(
-            f"--pin {wanted!r} is not a list of cores; give auto, none, or numbers like 1 or 2,3."
+            f"--pin {pin!r} is not a list of cores; give auto, none, or numbers like 1 or 2,3."
         ) from None
     if not can_pin():
         raise RequestError("this system does not let a process choose its cores; leave --pin out.")
     if absent := [core for core in cores if core not in allowed]:
         raise RequestError(
-            f"--pin {wanted}: core {absent[0]} does not exist here or this process may not use it; "
+            f"--pin {pin}: core {absent[0]} does not exist here or this process may not use it; "
             f"it may use {', '.join(map(str, allowed))}."
         )
     if len(cores) < threads:
         raise RequestError(
-            f"--pin {wanted} names {len(cores)} of the {threads} cores that --threads {threads} needs; name more."
+            f"--pin {pin} names {len(cores)} of the {threads} cores that --threads {threads} needs; name more."
         )
     return cores
 

@@ -22,8 +22,8 @@ def copies_beyond_cache(inputs: Tensor, cache_bytes: int | None = None) -> list[
     """
     if cache_bytes is None:
         cache_bytes = torch.cuda.get_device_properties(inputs.device).L2_cache_size
-    wanted = math.ceil(2 * cache_bytes / max(1, inputs.nbytes))
-    return [inputs.clone() for _ in range(min(MAX_COPIES, max(2, wanted)))]
+    copies = math.ceil(2 * cache_bytes / max(1, inputs.nbytes))
+    return [inputs.clone() for _ in range(min(MAX_COPIES, max(2, copies)))]
 
 
 def time_calls(call: Callable[[], object], calls: int) -> float:

@@ -75,20 +75,20 @@ class Watch:
 
 def causes(before: Reading, after: Reading, elapsed_s: float) -> tuple[Cause, ...]:
     """Return what disturbed the ``elapsed_s`` between two readings; empty if nothing is known to have."""
-    found: list[Cause] = []
+    causes_seen: list[Cause] = []
     if before.waited_ns is None or after.waited_ns is None:
         if after.switches > before.switches:
-            found.append("switch")
+            causes_seen.append("switch")
     elif after.waited_ns - before.waited_ns > WAITED * elapsed_s * 1e9:
-        found.append("switch")
+        causes_seen.append("switch")
     if after.steal_ticks > before.steal_ticks:
-        found.append("steal")
+        causes_seen.append("steal")
     if any(
         abs(now - then) > FREQUENCY_STEP * then and then and now  # 0 could not be read
         for then, now in zip(before.frequencies_khz, after.frequencies_khz, strict=True)
     ):
-        found.append("frequency")
-    return tuple(found)
+        causes_seen.append("frequency")
+    return tuple(causes_seen)
 
 
 def _switches() -> int:

@@ -15,9 +15,9 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bench.measuring.latency.disturbance import Cause
 from bench.stats import times
@@ -33,6 +33,10 @@ START_SHARE = 0.25
 """Of a measurement, the most that starting processes may take."""
 REPEATS = 2
 """A block that is disturbed so many times more is taken as it is, and said to be disturbed."""
+
+
+Name = Hashable
+"""What a participant is known by, such as the key of a variant."""
 
 
 class Block(NamedTuple):
@@ -83,13 +87,13 @@ class Rounds:
 
     def __init__(
         self,
-        participants: Mapping[str, Participant],
-        calls: Mapping[str, int],
+        participants: Mapping[Any, Participant],
+        calls: Mapping[Any, int],
         rng: random.Random,
         after_round: Callable[[int], None] = lambda done: None,
         settle: Callable[[], None] = lambda: None,
         prior: float = times.BETWEEN_PROCESSES,
-        always_included: Collection[str] = (),
+        always_included: Collection[Name] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take ``calls`` for each block, by name; ``after_round`` hears of each round made.
@@ -107,14 +111,14 @@ class Rounds:
         self._always_included = always_included
         self.clock = clock
 
-    def enter(self, participants: Mapping[str, Participant]) -> None:
+    def enter(self, participants: Mapping[Any, Participant]) -> None:
         """Let participants of the same names in fresh processes take the place of those before them."""
         self._participants |= participants
         for name in participants:
             starts = self.series[name].starts
             starts[:] = [*(number for number in starts if number != self.made), self.made]
 
-    def make(self, number: int, among: Collection[str], deadline: float = math.inf) -> None:
+    def make(self, number: int, among: Collection[Name], deadline: float = math.inf) -> None:
         """Make ``number`` rounds of the participants ``among``, or fewer if the clock passes ``deadline``."""
         order = [name for name in self._participants if name in among or name in self._always_included]
         for _ in range(number):
@@ -131,7 +135,7 @@ class Rounds:
             self.made += 1
             self._after_round(self.made)
 
-    def _time(self, name: str) -> None:
+    def _time(self, name: Name) -> None:
         series = self.series[name]
         for attempt in range(1 + REPEATS):
             block = self._participants[name].time(series.calls)
@@ -145,15 +149,15 @@ class Rounds:
                 series.disturbed.append(self.made)
         series.rounds_s[self.made] = block.elapsed_s / series.calls
 
-    def speedup(self, baseline: str, name: str) -> Ratio:
+    def speedup(self, baseline: Name, name: Name) -> Ratio:
         """Return how many times faster than ``baseline`` a participant is, over the rounds that both were in."""
         return times.speedup(*self._paired(baseline, name), self._prior)
 
-    def log_ratio(self, name: str, to: str) -> LogRatio:
+    def log_ratio(self, name: Name, to: Name) -> LogRatio:
         """Return how a participant's time stands to another's, over the rounds that both were in."""
         return times.log_ratio(*self._paired(name, to), self._prior)
 
-    def _paired(self, baseline: str, name: str) -> tuple[list[float], list[float], list[int]]:
+    def _paired(self, baseline: Name, name: Name) -> tuple[list[float], list[float], list[int]]:
         """Return the times of both in common rounds, and which of these were the first of a process."""
         ours, theirs = self.series[name].rounds_s, self.series[baseline].rounds_s
         common = [number for number in ours if number in theirs]
@@ -164,11 +168,11 @@ class Rounds:
 
 def spend(
     schedules: Sequence[Rounds],
-    baseline: str,
-    living: Callable[[], Collection[str]],
+    baseline: Name,
+    living: Callable[[], Collection[Name]],
     precision: float,
     deadline: float,
-    restart: Callable[[Collection[str]], None],
+    restart: Callable[[Collection[Name]], None],
 ) -> None:
     """Make more rounds, where a speed-up's interval is widest, until all are within ±``precision`` or time is over.
 
@@ -198,7 +202,7 @@ def spend(
         spent_s[widest] = widest.clock() - now
 
 
-def _vague(schedule: Rounds, baseline: str, names: Collection[str], precision: float) -> dict[str, float]:
+def _vague(schedule: Rounds, baseline: Name, names: Collection[Name], precision: float) -> dict[Name, float]:
     """Return the relative half-widths that exceed the precision."""
     if baseline not in schedule.series:
         return {}

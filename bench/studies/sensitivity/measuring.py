@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from bench.core.variant_key import BASELINE, VariantKey
 from bench.measuring import machine
-from bench.results.run import BASELINE, Run, Settings
-from bench.running.measurement import VariantUnderTest
+from bench.results.run import Run
+from bench.results.run_spec import RunSpec
+from bench.running.execute import settings_of
 from bench.running.model_session import ModelSession
 from bench.running.provenance import data_of, training_of
 from bench.running.rows import measure_model
+from bench.running.task_models import request_of
+from bench.running.variant_under_test import VariantUnderTest
 from bench.storage.checkpoint import Header, TrainingSpec
 from bench.techniques.base import TECHNIQUES, Technique
+from bench.worker.messages import TaskModel
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,10 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Measured:
-    """A run, and what each technique has right."""
+    """A run, and what each variant has right."""
 
     run: Run
-    right: dict[str, Right]
+    right: dict[VariantKey, Right]
 
 
 @dataclass(frozen=True)
@@ -38,35 +43,37 @@ class Measuring:
     """Measures variants of one model."""
 
     session: ModelSession
-    settings: Settings
-    order: TrainingSpec
+    spec: RunSpec
+    training: TrainingSpec
     """Of the weights that all of them start from."""
     header: Header
 
     def measure(self, techniques: Sequence[Technique]) -> Measured:
         """Return the rows of fp32 and ``techniques``, all in the same rounds."""
-        every = list(dict.fromkeys([TECHNIQUES.get(BASELINE), *techniques]))
-        settings = self.settings.model_copy(update={"techniques": [each.name for each in every]})
-        subjects = []
-        for position, each in enumerate(every):
-            packed = self.session.dataset.path.with_name(f"layers-{position}.packed")
-            request = self.session.request(each, self.order, packed)
-            request = replace(
-                request,
-                engine=settings.engine,
-                threads=settings.threads,
-                largest_batch=max(settings.batch_sizes),
+        keys = list(dict.fromkeys([BASELINE, *(VariantKey(technique.name) for technique in techniques)]))
+        session, settings = self.session, settings_of(self.spec.with_variants(keys))
+        dataset = session.dataset
+        workload = TaskModel(dataset.task, session.selected.spec.name, dataset.path, session.store.path(self.training))
+        variants = [
+            VariantUnderTest(
+                TECHNIQUES.get(key.technique),
+                request_of(
+                    key, workload, dataset.path.with_name(f"layers-{position}.packed"), settings, session.machine
+                ),
+                None,
             )
-            subjects.append(VariantUnderTest(each, request, None))
-        rows = measure_model(subjects, settings, machine.usable_cores(), self.session.bars)
+            for position, key in enumerate(keys)
+        ]
+        rows = measure_model(variants, settings, machine.usable_cores(), session.bars)
         run = Run(
             quantbench=version("quantbench"),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             finished=True,
-            machine=self.session.machine,
+            machine=session.machine,
             settings=settings,
-            data=[data_of(self.session.dataset)],
-            trainings=[training_of(self.session.selected, self.header)],
+            data=[data_of(dataset)],
+            trainings=[training_of(session.selected, self.header)],
             rows=rows,
         )
-        return Measured(run, {each.name: each.evaluation.right for each in subjects if each.evaluation is not None})
+        answered = {variant.key: variant.evaluation for variant in variants if variant.evaluation is not None}
+        return Measured(run, {key: one.right for key, one in answered.items() if one.right is not None})

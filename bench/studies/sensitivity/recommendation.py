@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.core.errors import RequestError
-from bench.results.run import BASELINE
+from bench.core.variant_key import BASELINE, VariantKey
 from bench.results.sensitivity import Change, LayerStudy, Recommendation, Step
 from bench.studies.sensitivity.measuring import Measured, Measuring
 from bench.studies.sensitivity.search import Option, Rung, climb, ladder
@@ -25,12 +24,6 @@ if TYPE_CHECKING:
 SEARCH = slice(0, None, 2)
 """The test examples that the search looks at: neighbours in a file may be alike, so halves alternate."""
 HELD_BACK = slice(1, None, 2)
-
-
-def require_allowance(max_drop_pp: float) -> None:
-    """Raise ``RequestError`` for a loss that cannot be allowed."""
-    if not 0 <= max_drop_pp < 100:
-        raise RequestError(f"--max-drop {max_drop_pp:g}pp is no loss to allow; give 0pp or more, 0.5pp say.")
 
 
 def recommend(
@@ -48,11 +41,11 @@ def recommend(
     best = climb(ladder(search.options()), search.allowed, search.lost)
     name, assigned = search.smallest({search.mixture(best).name: best.layers, **search.rows()})
     final = measuring.measure([*chosen, TECHNIQUES.get(name)])
-    float32, answers = search.right[BASELINE], search.right[name]
+    float32, answers = search.right[BASELINE], search.right[VariantKey(name)]
     return Recommendation(
         max_drop=max_drop,
         technique=name,
-        layers={layer: assigned.get(layer, BASELINE) for layer in search.names},
+        layers={layer: assigned.get(layer, BASELINE.technique) for layer in search.names},
         steps=search.steps,
         search=_change(float32[SEARCH], answers[SEARCH]),
         held_back=_change(float32[HELD_BACK], answers[HELD_BACK]),
@@ -72,8 +65,8 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.right = dict(self.measured.right)
-        self.packed_bytes = {row.technique: row.packed_bytes for row in self.measured.run.rows}
-        self.names = list(dict.fromkeys(each.layer for each in self.layers))
+        self.packed_bytes = {row.key: row.packed_bytes for row in self.measured.run.rows}
+        self.names = list(dict.fromkeys(study.layer for study in self.layers))
         self.examples = len(self.right[BASELINE][SEARCH])
         self.allowed = math.floor(self.max_drop * self.examples + 1e-9)  # 0.5 % of 5,000 is 25, also in binary
 
@@ -81,11 +74,12 @@ class _Search:
         """Return what each technique does to each layer alone; gains are chance and count as no loss."""
         options: dict[str, list[Option]] = {}
         whole = self.packed_bytes[BASELINE]
-        for each in self.layers:
-            change, size = self._change(each.only), self.packed_bytes[each.only]
+        for study in self.layers:
+            only = VariantKey(study.only)
+            change, size = self._change(only), self.packed_bytes[only]
             if change is not None and size is not None and whole is not None:
-                option = Option(each.technique, max(0, change.lost - change.gained), whole - size)
-                options.setdefault(each.layer, []).append(option)
+                option = Option(study.technique, max(0, change.lost - change.gained), whole - size)
+                options.setdefault(study.layer, []).append(option)
         return options
 
     def mixture(self, rung: Rung) -> Technique:
@@ -94,20 +88,22 @@ class _Search:
 
     def lost(self, rung: Rung) -> int | None:
         """Return how many examples a mixture loses, net; ``None`` if it cannot be made."""
-        made = self.mixture(rung)
-        if made.name not in self.packed_bytes:
-            [outcome] = self.measuring.session.make([(made, self.measuring.order)])
-            self.packed_bytes[made.name] = None
-            if not isinstance(outcome, Exception):
-                self.right[made.name] = outcome.evaluation.right
-                self.packed_bytes[made.name] = outcome.facts.packed_bytes
-        change = self._change(made.name)
+        technique = self.mixture(rung)
+        key = VariantKey(technique.name)
+        if key not in self.packed_bytes:
+            training, header = self.measuring.training, self.measuring.header
+            [outcome] = self.measuring.session.evaluate([(technique, training)], {training: header})
+            self.packed_bytes[key] = None
+            if not isinstance(outcome, Exception) and outcome.evaluation.right is not None:
+                self.right[key] = outcome.evaluation.right
+                self.packed_bytes[key] = outcome.facts.packed_bytes
+        change = self._change(key)
         lost = change.lost - change.gained if change else None
         step = Step(
-            technique=made.name,
+            technique=technique.name,
             predicted=-rung.lost / self.examples,
             change=change,
-            packed_bytes=self.packed_bytes[made.name],
+            packed_bytes=self.packed_bytes[key],
             fits=lost is not None and lost <= self.allowed,
         )
         self.steps.append(step)
@@ -115,14 +111,14 @@ class _Search:
 
     def rows(self) -> dict[str, Mapping[str, str]]:
         """Return, by the technique of each row of the study, what it assigns."""
-        found: dict[str, Mapping[str, str]] = {}
-        for each in self.layers:
-            alike = {other.layer: each.technique for other in self.layers if other.technique == each.technique}
-            found[each.technique] = alike
-            found[each.only] = {each.layer: each.technique}
-            if each.others is not None:
-                found[each.others] = {layer: name for layer, name in alike.items() if layer != each.layer}
-        return found
+        assigned: dict[str, Mapping[str, str]] = {}
+        for study in self.layers:
+            alike = {other.layer: study.technique for other in self.layers if other.technique == study.technique}
+            assigned[study.technique] = alike
+            assigned[study.only] = {study.layer: study.technique}
+            if study.others is not None:
+                assigned[study.others] = {layer: name for layer, name in alike.items() if layer != study.layer}
+        return assigned
 
     def smallest(self, assignments: Mapping[str, Mapping[str, str]]) -> tuple[str, Mapping[str, str]]:
         """Return the technique with the smallest file of those measured that fit, and what it assigns.
@@ -131,17 +127,18 @@ class _Search:
         """
 
         def size(name: str) -> float:
-            change, packed = self._change(name), self.packed_bytes[name]
+            key = VariantKey(name)
+            change, packed = self._change(key), self.packed_bytes[key]
             fits = change is not None and change.lost - change.gained <= self.allowed
             return packed if fits and packed is not None else math.inf
 
         name = min(assignments, key=size)
         return name, assignments[name]
 
-    def _change(self, technique: str) -> Change | None:
-        if technique not in self.right:
+    def _change(self, key: VariantKey) -> Change | None:
+        if key not in self.right:
             return None
-        return _change(self.right[BASELINE][SEARCH], self.right[technique][SEARCH])
+        return _change(self.right[BASELINE][SEARCH], self.right[key][SEARCH])
 
 
 def _change(float32: Right, variant: Right) -> Change:

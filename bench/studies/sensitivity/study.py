@@ -5,50 +5,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench.core.errors import RequestError
+from bench.core.variant_key import BASELINE
 from bench.measuring import machine
-from bench.results.run import BASELINE, Run
+from bench.options.option import several
+from bench.options.signature import from_options
+from bench.options.studies import SensitivityOptions
+from bench.results.run import Run
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
+from bench.running.execute import settings_of
 from bench.running.model_session import ModelSession, model_session
-from bench.running.settings import (
-    DEFAULT_BATCH_SIZES,
-    DEFAULT_PRECISION,
-    DEFAULT_RUNS,
-    DEFAULT_TIMEOUT_S,
-    settings_of,
-    several,
-)
+from bench.running.plan import spec_of
 from bench.studies.sensitivity.measuring import Measuring
-from bench.studies.sensitivity.recommendation import recommend, require_allowance
-from bench.tasks.source import DataPolicy
+from bench.studies.sensitivity.recommendation import recommend
 from bench.techniques import mixed
 from bench.techniques.base import TECHNIQUES, Technique
 from bench.worker.messages import PREPARATION_HOST, QuantizableLayer
 from bench.worker.process import Worker
 
 
-def sensitivity(
-    model: str,
-    technique: str | Sequence[str] = "dynamic-qint8",
-    *,
-    max_drop_pp: float | None = None,
-    batch_sizes: int | Sequence[int] = DEFAULT_BATCH_SIZES,
-    runs: int = DEFAULT_RUNS,
-    precision: float = DEFAULT_PRECISION,
-    budget_s: float | None = None,
-    timeout_s: float = DEFAULT_TIMEOUT_S,
-    threads: int = 1,
-    pin: str = "auto",
-    engine: str | None = None,
-    seed: int = 0,
-    epochs: int | None = None,
-    device: str = "cpu",
-    data: DataPolicy = "auto",
-    data_root: Path | str | None = None,
-    progress: bool | None = None,
-) -> Sensitivity:
+@from_options(SensitivityOptions)
+def sensitivity(options: SensitivityOptions) -> Sensitivity:
     """Quantize each layer of ``model`` (``task/model``) alone, then all but that one; measure all beside each other.
 
     ``technique`` is one or several that can be confined to layers. With ``max_drop_pp``, percentage points of accuracy,
@@ -56,49 +34,34 @@ def sensitivity(
     layers; see docs/sensitivity.md. The other arguments are those of ``bench.run``. Raises
     ``bench.QuantbenchError``.
     """
-    settings = settings_of(
-        suite="sensitivity",
-        models=[model],
-        techniques=[],
-        batch_sizes=several(batch_sizes),
-        runs=runs,
-        precision=precision,
-        budget_s=budget_s,
-        timeout_s=timeout_s,
-        threads=threads,
-        pin=pin,
-        engine=engine,
-        device=device,
-        seed=seed,
-        epochs=epochs,
-        data=data,
-    )
-    chosen = _techniques(several(technique))
+    spec = spec_of(options, suite="sensitivity", models=[options.model], variants=[])
+    settings = settings_of(spec)
+    chosen = _techniques(several(options.technique))
+    max_drop_pp = options.max_drop_pp
     if max_drop_pp is not None:
-        require_allowance(max_drop_pp)
         mixed.require_together(chosen)
-    with model_session(model, device=device, data=data, data_root=data_root, progress=progress) as session:
-        if engine is not None:
-            machine.require_engine(engine, session.machine)
-        settings = settings.model_copy(update={"models": [session.selected.name]})
-        for each in chosen:
-            session.require_possible(each, settings.engine)
-        plans = [plan for each in chosen for plan in _plans(each, _quantizable_layers(session, each))]
-        order = session.order(TECHNIQUES.get(BASELINE), seed, epochs)
-        measuring = Measuring(session, settings, order, session.train_one(order))
+    with model_session(options) as session:
+        if options.engine is not None:
+            machine.require_engine(options.engine, session.machine)
+        spec = spec.model_copy(update={"models": [session.selected.name]})
+        for technique in chosen:
+            session.require_possible(technique, settings.engine)
+        plans = [plan for technique in chosen for plan in _plans(technique, _quantizable_layers(session, technique))]
+        training = session.training(TECHNIQUES.get(BASELINE.technique), options.seed)
+        measuring = Measuring(session, spec, training, session.train_one(training))
         in_rounds = [variant for plan in plans for variant in (plan.only, plan.others) if variant]
         measured = measuring.measure([*chosen, *in_rounds])
-        names = [each.name for each in chosen]
+        names = [technique.name for technique in chosen]
         layers = [plan.record(measured.run) for plan in plans]
-        found = None
+        recommendation = None
         if max_drop_pp is not None and BASELINE in measured.right:
-            found = recommend(measuring, chosen, layers, measured, max_drop_pp / 100)
+            recommendation = recommend(measuring, chosen, layers, measured, max_drop_pp / 100)
         return Sensitivity(
             model=session.selected.name,
             techniques=names,
             layers=_ranked(layers, names),
             run=measured.run,
-            recommendation=found,
+            recommendation=recommendation,
         )
 
 
@@ -127,12 +90,10 @@ class _Plan:
 
 def _techniques(names: Sequence[str]) -> list[Technique]:
     chosen = list(dict.fromkeys(TECHNIQUES.get(name) for name in names))
-    if not chosen:
-        raise RequestError("there is no technique to study; give --technique once or more.")
-    for each in chosen:
-        if each.name == BASELINE:
+    for technique in chosen:
+        if technique.name == BASELINE.technique:
             raise RequestError(f"{BASELINE} changes no layer; choose among {', '.join(mixed.supports_layer_subset())}.")
-        mixed.require_confinable(each)
+        mixed.require_confinable(technique)
     return chosen
 
 
@@ -140,17 +101,17 @@ def _quantizable_layers(session: ModelSession, technique: Technique) -> list[Qua
     """Ask a worker, which has torch imported, for the layers that a technique would change."""
     worker = Worker(PREPARATION_HOST)
     try:
-        found: list[QuantizableLayer] = worker.call(
+        layers: list[QuantizableLayer] = worker.call(
             "quantizable_layers", session.dataset.specs[session.selected.spec.name], technique.name
         )
     finally:
         worker.close()
-    if not found:
+    if not layers:
         raise RequestError(
             f"{technique.name} changes no layer of {session.selected.name}; "
             f"choose among {', '.join(mixed.supports_layer_subset())}."
         )
-    return found
+    return layers
 
 
 def _plans(technique: Technique, layers: Sequence[QuantizableLayer]) -> list[_Plan]:
@@ -166,9 +127,9 @@ def _plans(technique: Technique, layers: Sequence[QuantizableLayer]) -> list[_Pl
 def _ranked(layers: Sequence[LayerStudy], techniques: Sequence[str]) -> list[LayerStudy]:
     """Return the layers by technique, the most sensitive first; those that failed last, equals in the model's order."""
 
-    def rank(each: LayerStudy) -> tuple[int, float, float]:
-        alone = each.only_change.value if each.only_change else math.inf
-        spared = each.others_change.value if each.others_change else -math.inf
-        return techniques.index(each.technique), alone, -spared
+    def rank(study: LayerStudy) -> tuple[int, float, float]:
+        alone = study.only_change.value if study.only_change else math.inf
+        spared = study.others_change.value if study.others_change else -math.inf
+        return techniques.index(study.technique), alone, -spared
 
     return sorted(layers, key=rank)

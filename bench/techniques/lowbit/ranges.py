@@ -18,7 +18,6 @@ GAUSS_HALF = {1: 1.71, 2: 2.15, 3: 2.55, 4: 2.93, 5: 3.28, 6: 3.61, 7: 3.92, 8: 
 LAPLACE = {1: 1.86, 2: 2.83, 3: 3.89, 4: 5.03, 5: 6.2, 6: 7.41, 7: 8.64, 8: 9.89}
 """ACIQ's clipping in mean absolute deviations."""
 LAPLACE_HALF = {1: 2.83, 2: 3.89, 3: 5.02, 4: 6.2, 5: 7.41, 6: 8.64, 7: 9.89, 8: 11.16}
-ACIQ_BITS = range(1, 9)
 
 
 class Scale(NamedTuple):

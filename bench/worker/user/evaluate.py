@@ -14,7 +14,7 @@ from bench.core.errors import UserModelError
 from bench.core.report import Report
 from bench.core.tensors import changed, tensors_in
 from bench.results.run import Accuracy
-from bench.techniques.base import Variant
+from bench.techniques.base import Artifact
 from bench.worker.user.callables import Part, called
 
 
@@ -24,7 +24,7 @@ class CallableLikeTheModel(nn.Module):
     It is a copy, in eval mode: what the user's function does to it, such as ``model.train()``, is not timed.
     """
 
-    def __init__(self, variant: Variant, device: torch.device, report: Report = lambda done, total: None) -> None:
+    def __init__(self, variant: Artifact, device: torch.device, report: Report = lambda done, total: None) -> None:
         """``report`` is told of each call: the process is alive."""
         super().__init__()
         copied = copy.deepcopy(variant)
@@ -51,7 +51,7 @@ class CallableLikeTheModel(nn.Module):
         return changed(self._forward(*inputs, **named), back)
 
 
-def judge(part: Part, variant: Variant, device: torch.device, report: Report) -> tuple[Accuracy | None, float | None]:
+def judge(part: Part, variant: Artifact, device: torch.device, report: Report) -> tuple[Accuracy | None, float | None]:
     """Return the accuracy of a variant as (correct, total), or as a bare share where the function returns one.
 
     Raises ``UserModelError`` if it raises, or returns neither.

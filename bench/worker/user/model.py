@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.core.errors import RequestError
 from bench.worker.user.callables import FilePart, Part
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from bench.results.run import Accuracy
 
 USER_HOST = "bench.worker.user_host:UserHost"
 SUITE = "own"
@@ -74,24 +67,23 @@ class UserFacts:
 
 
 @dataclass(frozen=True)
-class UserRequest:
-    """What a variant of it starts from."""
+class BuiltModel:
+    """A user's model that was built and tried: what its variants start from."""
 
-    model: UserModel
+    definition: UserModel
     facts: UserFacts
     seed: int
     """Of all that is random in building it, in making its inputs, and in judging it."""
 
+    @property
+    def task(self) -> str:
+        """What the table is called."""
+        return self.definition.task
 
-@dataclass(frozen=True)
-class UserEvaluation:
-    """What the user's function said of a variant, and what it puts out; of single answers nothing is known."""
-
-    accuracy: Accuracy | None
-    share: float | None
-    """The accuracy where only a share was returned."""
-    outputs: NDArray[np.float32] = field(repr=False)
-    """All its outputs for some example inputs, one after the other."""
+    @property
+    def model(self) -> str:
+        """What the row is called."""
+        return self.definition.name_in_task
 
 
 def user_models(
@@ -103,22 +95,22 @@ def user_models(
     make sense for supplied models alone. Raises ``RequestError`` for what does not go together.
     """
     given = [f"--{option}" for option, text in parts.items() if text is not None]
-    own = [model for model in models if isinstance(model, UserModel) or is_own(model)]
-    if not own:
+    of_user = [model for model in models if isinstance(model, UserModel) or is_own(model)]
+    if not of_user:
         if given:
             raise RequestError(
                 f"{given[0]} belongs to a model of your own; name that with --model path/to/file.py:callable, "
                 f"or leave {given[0]} out."
             )
         return []
-    if len(own) < len(models):
-        supplied = next(model for model in models if model not in own)
+    if len(of_user) < len(models):
+        supplied = next(model for model in models if model not in of_user)
         raise RequestError(f"--model {supplied} is a supplied model, and a run is of those or of your own; make two.")
     if others:
         raise RequestError(f"{others[0]} is for supplied models, and this one is your own; leave {others[0]} out.")
-    found = [model if isinstance(model, UserModel) else _parsed(model, parts) for model in dict.fromkeys(own)]
-    _refuse_namesakes(found)
-    return found
+    definitions = [model if isinstance(model, UserModel) else _parsed(model, parts) for model in dict.fromkeys(of_user)]
+    _refuse_namesakes(definitions)
+    return definitions
 
 
 def is_own(name: str) -> bool:
@@ -142,8 +134,8 @@ def _parsed(name: str, parts: Mapping[str, str | None]) -> UserModel:
             f"--model {name} is a model of your own, and what goes into it is not known; "
             f"name a callable that returns it with --inputs path/to/file.py:callable."
         )
-    found = {option: FilePart.parse(f"--{option}", text) for option, text in parts.items() if text is not None}
-    return UserModel(model.path.stem, model.name, model, **found)
+    callables = {option: FilePart.parse(f"--{option}", text) for option, text in parts.items() if text is not None}
+    return UserModel(model.path.stem, model.name, model, **callables)
 
 
 def _refuse_namesakes(models: Sequence[UserModel]) -> None:

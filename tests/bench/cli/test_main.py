@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.options.run import RunOptions
+from bench.options.signature import from_options
 from bench.results import run_file
 from bench.results.run import Run
 from tests.bench.conftest import Command
@@ -22,26 +24,26 @@ from tests.bench.sessions import session
         ("--task mnits", "there is no task 'mnits'; did you mean 'mnist'?"),
         ("--model mnist/lab3", "there is no mnist model 'lab3'; did you mean 'lab2'?"),
         ("--technique fp61", "there is no technique 'fp61'; did you mean 'fp16'?"),
-        ("--batch 0", "--batch 0 is not a batch size; give 1 or more"),
-        ("--batch -4", "--batch -4 is not a batch size; give 1 or more"),
+        ("--batch 0", "--batch 0 must be between 1 and 65,536"),
+        ("--batch -4", "--batch -4 must be between 1 and 65,536"),
         ("--batch many", "Invalid value for '--batch'"),
-        ("--runs 0", "--runs 0 measures nothing; give 1 or more"),
+        ("--runs 0", "--runs 0 must be 1 or more"),
         ("--threads 0", "--threads 0 is not between 1 and"),
         ("--threads 9999", "--threads 9999 is not between 1 and"),
-        ("--precision 0", "--precision 0 is not a share above 0 and below 1; give 2% or 0.02, say."),
-        ("--precision -1", "--precision -1 is not a share above 0 and below 1"),
-        ("--precision 2", "--precision 2 is not a share above 0 and below 1"),
-        ("--precision 100%", "--precision 1 is not a share above 0 and below 1"),
-        ("--precision nan", "--precision nan is not a share above 0 and below 1"),
-        ("--precision abc", "--precision 'abc' is not a share; give 2% or 0.02, say."),
-        ("--precision %", "--precision '%' is not a share"),
-        ("--precision 5%%", "--precision '5%%' is not a share"),
-        ("--budget 0", "--budget 0 is no time to measure in; give seconds for one model, 10 say."),
-        ("--budget -3", "--budget -3 is no time to measure in"),
-        ("--budget inf", "--budget inf is no time to measure in"),
+        ("--precision 0", "--precision 0% must be above 0% and below 100%; for example 2%."),
+        ("--precision -1", "--precision -100% must be above 0%"),
+        ("--precision 2", "--precision 200% must be above 0%"),
+        ("--precision 100%", "--precision 100% must be above 0%"),
+        ("--precision nan", "--precision nan% must be above 0%"),
+        ("--precision abc", "--precision 'abc' must be a share, such as 2% or 0.02."),
+        ("--precision %", "--precision '%' must be a share"),
+        ("--precision 5%%", "--precision '5%%' must be a share"),
+        ("--budget 0", "--budget 0 must be a positive number of seconds; for example 10."),
+        ("--budget -3", "--budget -3 must be a positive number"),
+        ("--budget inf", "--budget inf must be a positive number"),
         ("--budget soon", "Invalid value for '--budget'"),
-        ("--timeout 0", "--timeout 0 is no time to wait; give the seconds after which a variant is hung."),
-        ("--timeout nan", "--timeout nan is no time to wait"),
+        ("--timeout 0", "--timeout 0 must be a positive number of seconds; for example 600."),
+        ("--timeout nan", "--timeout nan must be a positive number"),
         ("--pin 99999", "--pin 99999"),
         ("--pin x", "--pin 'x'"),
         ("--engine abacus", "this torch has no quantized engine 'abacus'; choose from"),
@@ -68,8 +70,9 @@ def test_a_share_may_be_said_in_percent(
 ) -> None:
     asked: list[float] = []
 
-    def run(*args: object, precision: float, **kwargs: object) -> Run:
-        asked.append(precision)
+    @from_options(RunOptions)
+    def run(options: RunOptions) -> Run:
+        asked.append(options.precision)
         return RUN.model_copy(update={"rows": [FP32]})
 
     monkeypatch.setattr("bench.running.runner.run", run)
@@ -324,7 +327,8 @@ def test_machine_answers_the_labs_question(command: Command) -> None:
 def test_a_failed_row_is_exit_code_1(
     command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: str, code: int
 ) -> None:
-    def run(*args: object, **kwargs: object) -> Run:
+    @from_options(RunOptions)
+    def run(options: RunOptions) -> Run:
         return RUN.model_copy(update={"rows": [FP32, FP32.model_copy(update={"status": status})]})
 
     monkeypatch.setattr("bench.running.runner.run", run)

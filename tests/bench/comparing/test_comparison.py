@@ -10,6 +10,7 @@ import pytest
 
 from bench.comparing.comparison import Comparison, compare
 from bench.core.errors import RequestError, RunFileError
+from bench.core.variant_key import VariantKey
 from bench.report.machines import render
 from bench.results import run_file
 from bench.results.run import Accuracy, ReferenceLatency, RelativeLatency, Row, Run
@@ -82,13 +83,13 @@ def test_a_notebook_and_json_have_the_same_facts() -> None:
 def test_each_model_has_a_table_of_techniques_and_machines() -> None:
     [table] = compare(RUN, elsewhere()).tables
     assert table.model == "mnist/lab1"
-    assert [(line.technique, line.batch_size) for line in table.lines[:4]] == [
+    assert [(str(line.variant), line.batch_size) for line in table.lines[:4]] == [
         ("fp32", 1),
         ("fp32", 64),
         ("fp16", 1),
         ("fp16", 64),
     ]
-    static = next(line for line in table.lines if line.technique == "static-qint8")
+    static = next(line for line in table.lines if line.variant == VariantKey("static-qint8"))
     assert static.cells[0] is not None
     assert static.cells[0].status == "unsupported"
     assert static.cells[1] is None, "that run has no such row"

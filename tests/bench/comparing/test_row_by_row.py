@@ -19,7 +19,9 @@ from tests.bench.sessions import session
 def changes(base: Run, new: Run, quantity: str = "latency") -> dict[tuple[str, int | None], Change]:
     """Return the changes of one quantity by technique and batch size."""
     return {
-        (each.technique, each.batch_size): each for each in row_by_row.changes(base, new) if each.quantity == quantity
+        (str(each.variant), each.batch_size): each
+        for each in row_by_row.changes(base, new)
+        if each.quantity == quantity
     }
 
 
@@ -64,7 +66,7 @@ def test_equals_are_hardly_ever_told_apart_and_a_tenth_always_is() -> None:
     assert sum(each.word == "slower" and each.value > 0.05 for each in found) >= 0.98 * len(found)
 
 
-def test_without_a_yardstick_only_a_factor_is_told() -> None:
+def test_without_a_reference_only_a_factor_is_told() -> None:
     def plain(run: Run) -> Run:
         rows = [row.model_copy(update={"relative_latency": {}}) for row in run.rows]
         return run.model_copy(update={"rows": rows, "references": []})
@@ -282,7 +284,7 @@ def test_what_was_not_measured_is_no_change() -> None:
 
 def missing(base: Sequence[Row], new: Sequence[Row]) -> list[tuple[str, bool, str]]:
     runs = [RUN.model_copy(update={"rows": list(rows)}) for rows in (base, new)]
-    return [(each.technique, each.lost, each.sentence) for each in row_by_row.missing(*runs)]
+    return [(str(each.variant), each.lost, each.sentence) for each in row_by_row.missing(*runs)]
 
 
 def test_a_row_of_one_side_is_named() -> None:

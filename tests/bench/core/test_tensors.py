@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.core.tensors import cast, changed, digest, tensors_in
 from bench.stats.times import relative_error
-from bench.techniques.base import Variant
+from bench.techniques.base import Artifact
 from bench.worker.user.evaluate import CallableLikeTheModel
 
 ONE, TWO, THREE = torch.ones(1), torch.full((2,), 2.0), torch.full((3,), 3.0)
@@ -65,7 +65,7 @@ def test_a_digest_is_of_bytes_and_their_order() -> None:
 
 def test_an_evaluate_function_meets_float32_whatever_the_variant_computes_in() -> None:
     linear = torch.nn.Linear(4, 3).bfloat16()
-    model = CallableLikeTheModel(Variant(linear, linear, "bfloat16"), torch.device("cpu"))
+    model = CallableLikeTheModel(Artifact(linear, linear, "bfloat16"), torch.device("cpu"))
     with torch.no_grad():
         outputs = model(torch.rand(2, 4))
     assert outputs.dtype == torch.float32

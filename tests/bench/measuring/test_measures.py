@@ -13,6 +13,7 @@ from bench.measuring.latency.cuda import MAX_COPIES, copies_beyond_cache
 from bench.measuring.params import count_parameters, count_plain_layers, count_weight_layers
 from bench.measuring.size import state_dict_bytes
 from bench.models import MLP, PreActResNet
+from bench.results.run import Accuracy
 from bench.techniques.base import TECHNIQUES, Context
 from bench.techniques.torch_quantization import quiet
 
@@ -70,15 +71,17 @@ def test_right_answers_are_counted_over_all_batches_and_kept_in_order() -> None:
     labels = torch.tensor([0, 1, 1])
     batches = [(torch.eye(2)[[0, 1, 0]], labels), (torch.eye(2)[[1, 1, 1]], labels)]
     done = evaluate(lambda inputs: inputs, batches)
-    assert (done.accuracy.correct, done.accuracy.total) == (4, 6)
+    assert done.accuracy == Accuracy(correct=4, total=6)
+    assert done.answers is not None
     assert done.answers.tolist() == [0, 1, 0, 1, 1, 1]
+    assert done.right is not None
     assert done.right.tolist() == [True, True, False, False, True, True]
 
 
 def test_logits_of_any_floating_type_are_answers() -> None:
     for dtype in (torch.float16, torch.bfloat16, torch.float64):
         done = evaluate(lambda inputs, dtype=dtype: inputs.to(dtype), [(torch.eye(3), torch.arange(3))])  # type: ignore[misc]
-        assert done.accuracy.correct == 3
+        assert done.accuracy == Accuracy(correct=3, total=3)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_a_c_library_without_malloc_trim_does_without(monkeypatch: pytest.Monkey
 
 MEASURE = """
 import sys, torch
-from bench.measure.memory import MemoryProbe
+from bench.measuring.memory import MemoryProbe
 probe = MemoryProbe(torch.device("cpu"))
 keep = torch.ones(16_000_000) if sys.argv[1] == "model" else None
 probe.loaded()

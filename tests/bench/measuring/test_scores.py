@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.core.errors import UnknownNameError
-from bench.measuring.scores import RULES, LayerWork, course_2025, course_profile, micronet_2019
+from bench.measuring.scores import Accumulator, LayerWork, course_2025, course_profile, every_rule, micronet_2019
 from tests.bench.test_import_cost import modules_after
 
 CONVOLUTION = LayerWork(
@@ -24,6 +23,7 @@ CONVOLUTION = LayerWork(
     integer=True,
 )
 FLOAT = LayerWork("conv", "convolution", weights=1000, outputs=50, fan_in=4)
+ORDER: tuple[Accumulator, ...] = ("tree", "int", "fp32")
 widths = st.integers(min_value=1, max_value=32)
 
 
@@ -48,10 +48,10 @@ def test_resnet18_scores_4_in_single_and_2_in_half_precision() -> None:
 
 
 def test_course_2025_by_hand() -> None:
-    layer = dataclasses.replace(CONVOLUTION, others=10, activation_bits=8, structured=0.5, unstructured=0.25)
+    layer = dataclasses.replace(CONVOLUTION, others=10, activation_bits=8)
     score = course_2025([layer])
-    assert score.parameters == pytest.approx(0.25 * (1000 * 4 + 10 * 32) / 32 / 5.6e6)
-    assert score.operations == pytest.approx(0.5 * 8 / 32 * 50 * 4 / 2.8e8)
+    assert score.parameters == pytest.approx((1000 * 4 + 10 * 32) / 32 / 5.6e6)
+    assert score.operations == pytest.approx(8 / 32 * 50 * 4 / 2.8e8)
 
 
 def test_layers_in_full_precision_count_in_full() -> None:
@@ -84,25 +84,18 @@ def test_course_profile_by_hand() -> None:
     assert score.operations == pytest.approx((convolution + 3 * 50 + 50 + 10 * 4 + linear) / 834_362_880)
 
 
-def test_the_course_has_another_reference_for_cifar100() -> None:
-    score = course_profile([FLOAT], "cifar100")
-    assert score.parameters == pytest.approx(1000 / 36.5e6)
-    assert score.operations == pytest.approx(50 * 7 / 10.49e9)
-    assert score.rule == "course-profile, cifar100"
-
-
 # micronet-2019
 
 
-def micronet_operations(layer: LayerWork, **arguments: object) -> float:
-    return micronet_2019([layer], **arguments).operations * 10.49e9  # type: ignore[arg-type]
+def micronet_operations(layer: LayerWork, accumulator: Accumulator = "fp32") -> float:
+    return micronet_2019([layer], accumulator).operations * 10.49e9
 
 
 @pytest.mark.parametrize(
     ("accumulator", "bits_of_additions"),
     [("fp32", 3 * 32), ("int", 3 * (8 + 2)), ("tree", 2 * 8 + 9)],
 )
-def test_the_accumulator_decides_what_additions_count(accumulator: str, bits_of_additions: int) -> None:
+def test_the_accumulator_decides_what_additions_count(accumulator: Accumulator, bits_of_additions: int) -> None:
     # Four products of 4-bit values: 8 bits each, so 10 bits for their sum, or two sums of 8 bits and one of 9.
     operations = micronet_operations(CONVOLUTION, accumulator=accumulator)
     assert operations == pytest.approx(50 * (4 * 4 + bits_of_additions) / 32)
@@ -119,14 +112,14 @@ def test_a_tree_counts_no_more_than_an_int_and_that_no_more_than_fp32(
     weight_bits: int, activation_bits: int, fan_in: int
 ) -> None:
     layer = dataclasses.replace(CONVOLUTION, fan_in=fan_in, weight_bits=weight_bits, activation_bits=activation_bits)
-    tree, integer, floating = (micronet_operations(layer, accumulator=name) for name in ("tree", "int", "fp32"))
+    tree, integer, floating = (micronet_operations(layer, name) for name in ORDER)
     assert tree <= integer * (1 + 1e-12)
     assert integer <= floating * (1 + 1e-12)
 
 
 def test_floats_are_added_up_in_fp32_whatever_the_accumulator() -> None:
-    for accumulator in ("tree", "int", "fp32"):
-        operations = micronet_operations(FLOAT, accumulator=accumulator, freebie=False)
+    for accumulator in ORDER:
+        operations = micronet_operations(FLOAT, accumulator=accumulator)
         assert operations == pytest.approx(50 * (4 + 3))
 
 
@@ -146,40 +139,6 @@ def test_a_binary_weight_times_an_integer_is_not() -> None:
     assert micronet_operations(binary) == pytest.approx(50 * 8 / 32)
 
 
-def test_the_freebie_halves_parameters_and_multiplies_but_no_additions() -> None:
-    paid, free = (micronet_2019([FLOAT], freebie=freebie) for freebie in (False, True))
-    assert (paid.parameters * 36.5e6, free.parameters * 36.5e6) == pytest.approx((1000, 500))
-    assert (paid.operations * 10.49e9, free.operations * 10.49e9) == pytest.approx((50 * (4 + 3), 50 * (2 + 3)))
-    assert (paid.rule, free.rule) == ("micronet-2019, cifar100, fp32", "micronet-2019, cifar100, fp32, freebie")
-
-
-def test_one_part_below_16_bits_forfeits_the_freebie_for_all() -> None:
-    both = [FLOAT, dataclasses.replace(FLOAT, weight_bits=8)]
-    assert micronet_2019(both) == micronet_2019(both, freebie=False)
-
-
-def test_16_bit_weights_keep_the_freebie_for_parameters_alone() -> None:
-    half = [FLOAT, dataclasses.replace(FLOAT, weight_bits=16)]
-    paid, free = (micronet_2019(half, freebie=freebie) for freebie in (False, True))
-    assert free.parameters < paid.parameters
-    assert free.operations == paid.operations
-
-
-def test_pruned_weights_leave_a_bit_a_position_and_no_operations() -> None:
-    sparse = dataclasses.replace(CONVOLUTION, weights=1000, unstructured=0.75)
-    score = micronet_2019([sparse])
-    assert score.parameters * 36.5e6 == pytest.approx((250 * 4 + 1000) / 32)
-    assert score.operations * 10.49e9 == pytest.approx(50 * (1 * 4 + 0) / 32)
-
-
-def test_pruned_filters_leave_nothing() -> None:
-    sparse = dataclasses.replace(CONVOLUTION, structured=0.5)
-    whole = micronet_2019([CONVOLUTION])
-    half = micronet_2019([sparse])
-    assert (half.parameters, half.operations) == pytest.approx((whole.parameters / 2, whole.operations / 2))
-    assert micronet_2019([dataclasses.replace(CONVOLUTION, structured=1.0)]).value == 0
-
-
 def test_everything_that_inference_needs_counts() -> None:
     scaled = dataclasses.replace(CONVOLUTION, others=8, biased=True, scales=8, float_multiplies=50, float_adds=7)
     more, less = micronet_2019([scaled]), micronet_2019([CONVOLUTION])
@@ -194,10 +153,8 @@ def test_layers_without_products() -> None:
         LayerWork("pool", "pool", outputs=10, fan_in=4),
         LayerWork("sum 1", "sum", outputs=50),
     ]
-    score = micronet_2019(layers, freebie=False)
+    score = micronet_2019(layers)
     assert score.operations * 10.49e9 == pytest.approx(2 * 50 + 50 + 10 * 4 + 50)
-    free = micronet_2019(layers)
-    assert free.operations * 10.49e9 == pytest.approx(1.5 * 50 + 0.5 * 50 + 10 * 3.5 + 50)
 
 
 # All rules
@@ -206,21 +163,22 @@ def test_layers_without_products() -> None:
 @given(narrow=widths, wide=widths)
 def test_fewer_bits_never_score_worse(narrow: int, wide: int) -> None:
     narrow, wide = sorted((narrow, wide))
-    for name, rule in RULES.items():
-        less, more = (
-            rule([FLOAT, dataclasses.replace(CONVOLUTION, weight_bits=bits, activation_bits=bits)])
-            for bits in (narrow, wide)
-        )
-        # In MicroNet quantization forfeits the freebie, and can cost more than it saves.
-        forfeited = name == "micronet-2019" and (narrow < 16 <= wide or narrow < 32 == wide)
-        assert forfeited or less.value <= more.value * (1 + 1e-12)
+    less, more = (
+        every_rule([FLOAT, dataclasses.replace(CONVOLUTION, weight_bits=bits, activation_bits=bits)])
+        for bits in (narrow, wide)
+    )
+    for one, other in zip(less, more, strict=True):
+        assert one.value <= other.value * (1 + 1e-12)
 
 
 def test_a_score_is_the_sum_of_its_parts_and_knows_its_rule() -> None:
-    for name, rule in RULES.items():
-        score = rule([CONVOLUTION])
-        assert score.value == score.parameters + score.operations
-        assert score.rule.startswith(name)
+    scores = every_rule([CONVOLUTION])
+    assert all(score.value == score.parameters + score.operations for score in scores)
+    assert [score.rule for score in scores] == [
+        "course-2025",
+        "course-profile, cifar10",
+        *(f"micronet-2019, cifar100, {accumulator}" for accumulator in ("fp32", "int", "tree")),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -232,9 +190,7 @@ def test_a_score_is_the_sum_of_its_parts_and_knows_its_rule() -> None:
         ({"weights": -1}, "weights is not negative"),
         ({"outputs": -5}, "outputs is not negative"),
         ({"fan_in": 0}, "the sum of no products"),
-        ({"structured": -0.1}, "structured is not negative"),
-        ({"unstructured": math.nan}, "unstructured is not negative, and finite"),
-        ({"structured": 0.6, "unstructured": 0.6}, "more than all of it pruned"),
+        ({"scales": math.inf}, "scales is not negative, and finite"),
         ({"kind": "attention"}, "no kind of layer 'attention'"),
     ],
 )
@@ -244,18 +200,10 @@ def test_nonsense_is_refused(change: dict[str, object], message: str) -> None:
 
 
 def test_no_layers_have_no_score() -> None:
-    for rule in RULES.values():
+    assert every_rule([]) == []
+    for rule in (course_2025, course_profile, micronet_2019):
         with pytest.raises(ValueError, match="no layers"):
             rule([])
-
-
-def test_an_unknown_reference_or_accumulator_is_answered_with_a_suggestion() -> None:
-    with pytest.raises(UnknownNameError, match="did you mean 'cifar100'"):
-        micronet_2019([FLOAT], "cifar1000")
-    with pytest.raises(UnknownNameError, match="there is no reference 'imagenet'"):
-        course_profile([FLOAT], "imagenet")
-    with pytest.raises(UnknownNameError, match="did you mean 'tree'"):
-        micronet_2019([FLOAT], accumulator="trees")  # type: ignore[arg-type]
 
 
 def test_scores_need_no_torch() -> None:

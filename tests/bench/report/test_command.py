@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-
 import pytest
 
-import bench
-from bench.measuring.machine import DEFAULT_ENGINE
-from bench.report.command import DEFAULTS, command
-from bench.results.run import Run
+from bench.options.run import RunOptions
+from bench.report.command import OF_A_ROW, OPTIONS, command
+from bench.results.run import Run, Settings
+from bench.running.execute import settings_of
+from bench.running.plan import plan
 from tests.bench.examples import DATA, QINT8, RUN
 
 OWN = DATA.model_copy(update={"task": "net", "kind": "own", "title": "net.py"})
@@ -20,11 +19,15 @@ def run_with(**settings: object) -> Run:
     return RUN.model_copy(update={"data": [DATA, OWN], "settings": RUN.settings.model_copy(update=settings)})
 
 
-def test_what_is_left_out_is_what_the_command_takes_anyhow() -> None:
-    taken = {name: parameter.default for name, parameter in inspect.signature(bench.run).parameters.items()}
-    taken |= {"engine": DEFAULT_ENGINE, "batch_sizes": list(taken["batch_sizes"])}
-    taken |= dict.fromkeys(("inputs", "evaluate", "calibrate"), "")  # as settings have it where none is named
-    assert {name: taken[name] for name in DEFAULTS} == DEFAULTS
+def test_a_run_at_the_options_defaults_is_asked_for_without_options() -> None:
+    settings = settings_of(plan(RunOptions(models="mnist/lab1")))
+    run = RUN.model_copy(update={"settings": settings})
+    assert command(run, QINT8) == "`bench run --model mnist/lab1 --technique dynamic-qint8`"
+
+
+def test_every_option_that_decides_a_row_is_asked_for_again() -> None:
+    known = {option.name for option in RunOptions.declared}
+    assert known & Settings.model_fields.keys() == OPTIONS.keys() | OF_A_ROW
 
 
 def test_a_run_of_defaults_needs_no_options() -> None:
@@ -34,8 +37,8 @@ def test_a_run_of_defaults_needs_no_options() -> None:
 @pytest.mark.parametrize(
     ("settings", "options"),
     [
-        ({"device": "cuda", "seed": 3, "engine": "x86"}, "--engine x86 --device cuda --seed 3"),
-        ({"threads": 2, "data": "synthetic", "epochs": 1}, "--threads 2 --data synthetic --epochs 1"),
+        ({"device": "cuda", "seed": 3, "engine": "x86"}, "--seed 3 --engine x86 --device cuda"),
+        ({"threads": 2, "data": "synthetic", "epochs": 1}, "--threads 2 --epochs 1 --data synthetic"),
         ({"batch_sizes": [8, 16], "runs": 3}, "--batch 8 --batch 16 --runs 3"),
         ({"precision": 0.02, "budget_s": 30.0, "timeout_s": 60.0}, "--precision 0.02 --budget 30 --timeout 60"),
         ({"data": None, "seed": None}, ""),

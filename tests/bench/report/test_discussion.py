@@ -182,7 +182,7 @@ def test_intervals_that_are_apart_may_still_be_chance() -> None:
     ]
 
 
-def test_the_yardstick_tells_them_apart_where_both_were_held_against_it() -> None:
+def test_the_reference_tells_them_apart_where_both_were_held_against_it() -> None:
     """Over fp32 little is known; 1.2 ± 1 % and 1.0 ± 1 % of the reference workload are 13 standard errors apart."""
     dynamic = QINT8.model_copy(update={"speedup": {64: speedup(1.0, 0.3, 0.9)}})
     static = STATIC_OK.model_copy(update={"speedup": {64: speedup(1.2, 0.3, 0.2)}})

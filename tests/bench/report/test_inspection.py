@@ -1,205 +1,52 @@
+"""An inspection in markdown: the golden page, and how a layer's values are put."""
+
 from __future__ import annotations
 
 import math
-import re
+from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
-from torch import Tensor, nn
 
-from bench.core.errors import UnknownNameError
-from bench.models import MLP
-from bench.report.inspection import Histogram, inspect_layers, levels, record_outputs, sqnr_db, table
-from bench.techniques.base import TECHNIQUES
-from bench.techniques.low_bit import LowBit
-from bench.techniques.lowbit import layers as lowbit
+from bench.report.inspection import levels, render
+from bench.results.inspection import Histogram, Inspection, LayerInspection, OutputStatistics
+from tests.bench.test_import_cost import modules_after
+
+GOLDEN = Path(__file__).with_name("golden_inspection.md")
+COUNTS = Histogram([2, 4], [-1.0, 0.0, 1.0])
 
 
-def technique(name: str) -> LowBit:
-    found = TECHNIQUES.get(name)
-    assert isinstance(found, LowBit)
-    return found
+def layer(name: str, values: list[float], sqnr_db: float = 12.34) -> LayerInspection:
+    return LayerInspection(name, 1200, values, 2, sqnr_db, math.inf, COUNTS, COUNTS)
 
 
-def prepared(name: str) -> nn.Module:
-    torch.manual_seed(0)
-    return technique(name).prepare(MLP(40, [30, 20], 5)).eval()
+INSPECTION = Inspection(
+    layers=[layer("layers.0", [-1.0, -1 / 3, 1 / 3, 1.0]), layer("layers.2", [-1.0, 1.0], -math.inf)],
+    described=["layers.0"],
+    outputs=[OutputStatistics("layers.0", (4, 512), -1.25, 0.1, 0.5, 2.0, 1234)],
+    scores={"course-2025": 0.12345, "course-profile, cifar10": 1.5},
+)
 
 
-def weights_of(network: nn.Module) -> dict[str, Tensor]:
-    return {name: layer.weight.detach().clone() for name, layer in lowbit.low_bit_layers(network).items()}
-
-
-# Signal and noise
-
-
-def test_the_ratio_by_hand() -> None:
-    values, quantized = torch.tensor([3.0, 4.0]), torch.tensor([3.0, 3.0])
-    assert sqnr_db(values, quantized) == pytest.approx(10 * math.log10(25))
-    # 21 / 18 of the quantized values leaves errors of a half each.
-    assert sqnr_db(values, quantized, fitted=True) == pytest.approx(10 * math.log10(25 / 0.5))
-
-
-def test_exact_values_have_no_noise() -> None:
-    assert sqnr_db(torch.ones(3), torch.ones(3)) == math.inf
-    assert sqnr_db(torch.ones(3), 2 * torch.ones(3)) == pytest.approx(0)
-    assert sqnr_db(torch.ones(3), 2 * torch.ones(3), fitted=True) == math.inf
-    assert sqnr_db(torch.zeros(3), torch.zeros(3), fitted=True) == math.inf
-
-
-def test_zeros_that_became_something_are_all_noise() -> None:
-    assert sqnr_db(torch.zeros(3), torch.ones(3)) == -math.inf
-
-
-def test_a_bit_is_worth_six_decibels() -> None:
-    # A uniform distribution in steps of 1 / (2^k − 1) of its range: 20 log10(2^k − 1), 48.1 dB at 8 bits.
-    for bits in (4, 6, 8):
-        linear = nn.Linear(500, 400)
-        nn.init.uniform_(linear.weight, -1, 1, generator=torch.Generator().manual_seed(0))
-        [found] = inspect_layers(technique(f"range-linear:w{bits},asym-unsigned").prepare(nn.Sequential(linear)))
-        assert found.sqnr_db == pytest.approx(20 * math.log10(2**bits - 1), abs=0.4)
-
-
-# Layers
+def test_the_page_is_the_golden_one() -> None:
+    """After an intended change: write ``render(INSPECTION)`` to the golden file and read the difference."""
+    assert render(INSPECTION) + "\n" == GOLDEN.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("name", "bits", "distinct"),
+    ("values", "figures"),
     [
-        ("dorefa:w1a1", 1, 2),
-        ("dorefa:w2a2", 2, 4),
-        ("wrpn:w2a2", 2, 3),
-        ("binaryconnect", 1, 2),
-        ("range-linear:w3", 3, 8),
+        ([-1.0, 1.0], "2 different weights: -1, 1."),
+        ([number / 4 for number in range(20)], "20 different weights: 0 to 4.75 in steps of 0.25."),
+        ([number**2 / 4 for number in range(20)], "20 different weights: 0, 0.25, 1, …, 90.25."),
     ],
 )
-def test_a_layer_has_as_many_values_as_its_bits_allow(name: str, bits: int, distinct: int) -> None:
-    inspections = inspect_layers(prepared(name))
-    assert [each.name for each in inspections] == ["layers.0", "layers.2", "layers.4"]
-    assert [each.weights for each in inspections] == [1200, 600, 100]
-    assert {each.bits for each in inspections} == {bits}
-    assert inspections[0].distinct <= distinct
+def test_few_values_are_listed_and_many_summed_up(values: list[float], figures: str) -> None:
+    assert levels(layer("fc", values)).endswith(figures)
 
 
-def test_full_precision_changes_nothing() -> None:
-    for each in inspect_layers(prepared("dorefa:w32a8")):
-        assert (each.bits, each.sqnr_db) == (32, math.inf)
-        np.testing.assert_array_equal(each.before.counts, each.after.counts)
+def test_nothing_found_is_nothing_said() -> None:
+    assert render(Inspection([], [], [], {})) == ""
 
 
-def test_more_bits_are_less_noise() -> None:
-    ratios = [inspect_layers(prepared(f"range-linear:w{bits}"))[0].sqnr_db for bits in (2, 4, 8, 16)]
-    assert ratios == sorted(ratios)
-
-
-def test_dorefas_range_of_its_own_is_no_noise_once_fitted() -> None:
-    # Weights of a tenth become values up to 1, which the next BatchNorm takes back.
-    first = inspect_layers(prepared("dorefa:w8a8"))[0]
-    assert first.sqnr_db < 0 < 30 < first.fitted_sqnr_db
-
-
-def test_a_frozen_network_is_held_against_what_it_was() -> None:
-    network = prepared("dorefa:w2a2")
-    expected, before = inspect_layers(network), weights_of(network)
-    lowbit.freeze(network, technique("dorefa:w2a2"))
-    found = inspect_layers(network, before)
-    assert table(found) == table(expected)
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(one.before.counts, other.before.counts)
-        np.testing.assert_array_equal(one.after.counts, other.after.counts)
-
-
-def test_a_frozen_network_alone_has_no_weights_from_before() -> None:
-    network = prepared("bwn")
-    lowbit.freeze(network, technique("bwn"))
-    with pytest.raises(ValueError, match=r"layers\.0 is frozen, and its full-precision weights are gone"):
-        inspect_layers(network)
-
-
-def test_weights_from_before_must_be_there_and_fit() -> None:
-    network = prepared("bwn")
-    with pytest.raises(ValueError, match=r"no weights of layers\.0 from before"):
-        inspect_layers(network, {})
-    with pytest.raises(ValueError, match=r"layers\.0 has weights \[30, 40\] and had \[3\] before"):
-        inspect_layers(network, {"layers.0": torch.ones(3)})
-
-
-def test_histograms_count_every_weight() -> None:
-    for each in inspect_layers(prepared("dorefa:w2a2"), bins=16):
-        for histogram in (each.before, each.after):
-            assert histogram.counts.sum() == each.weights
-            assert len(histogram.edges) == 17
-
-
-def test_weights_that_diverged_are_refused() -> None:
-    with pytest.raises(ValueError, match="not finite"):
-        Histogram.of(torch.tensor([1.0, math.nan]))
-
-
-def test_the_table_says_where_nothing_was_lost() -> None:
-    lines = table(inspect_layers(prepared("dorefa:w32a8"))).splitlines()
-    assert [cell.strip() for cell in lines[0].strip("|").split("|")] == [
-        "Layer",
-        "Weights",
-        "Distinct",
-        "Bits",
-        "SQNR (dB)",
-        "SQNR fitted (dB)",
-    ]
-    assert [cell.strip() for cell in lines[2].strip("|").split("|")] == ["layers.0", "1,200", "1,200", "32", "∞", "∞"]
-    assert table([]) == ""
-
-
-def test_a_few_values_are_listed_and_many_told_by_their_steps_or_their_ends() -> None:
-    assert levels(inspect_layers(prepared("dorefa:w2a2"))[1]) == (
-        "`layers.2` has 4 different weights: -1, -0.3333, 0.3333, 1."
-    )
-    many = levels(inspect_layers(prepared("bwn"))[1])
-    assert re.fullmatch(r"`layers\.2` has 40 different weights: (-0\.\d+, ){3}…, 0\.\d+\.", many), many
-
-
-def test_values_in_equal_steps_are_told_by_their_step() -> None:
-    layer = nn.Linear(20, 1)
-    with torch.no_grad():
-        layer.weight.copy_(torch.arange(20) * 0.25)
-    [found] = inspect_layers(technique("dorefa:w32a8").prepare(nn.Sequential(layer)))
-    assert levels(found) == "`0` has 20 different weights: 0 to 4.75 in steps of 0.25."
-
-
-# Outputs
-
-
-def test_outputs_of_named_layers() -> None:
-    network, inputs = prepared("dorefa:w2a2"), torch.rand(3, 40)
-    first, last = record_outputs(network, inputs, ["layers.0", "layers.4"])
-    with torch.no_grad():
-        assert torch.equal(last.calls[0], network(inputs))
-        assert torch.equal(first.calls[0], network.get_submodule("layers.0")(inputs))
-    assert first.calls[0].shape == (3, 30)
-    assert all(not module._forward_hooks for module in network.modules())
-
-
-def test_outputs_are_those_before_the_next_layer_overwrites_them() -> None:
-    network = nn.Sequential(nn.Linear(4, 4), nn.ReLU(inplace=True))
-    [linear] = record_outputs(network, torch.rand(50, 4) - 0.5, ["0"])
-    assert (linear.calls[0] < 0).any()
-
-
-def test_each_call_is_recorded() -> None:
-    layer = nn.Linear(4, 4)
-    [twice] = record_outputs(nn.Sequential(layer, layer), torch.rand(2, 4), ["0"])
-    assert len(twice.calls) == 2
-    assert not torch.equal(*twice.calls)
-
-
-def test_a_name_that_no_layer_has_is_answered_with_a_suggestion() -> None:
-    with pytest.raises(UnknownNameError, match=r"did you mean 'layers\.0'"):
-        record_outputs(prepared("bwn"), torch.rand(1, 40), ["layers.00"])
-
-
-def test_a_module_that_returns_no_tensor_is_refused() -> None:
-    network = nn.Sequential(nn.LSTM(4, 4))
-    with pytest.raises(ValueError, match="0 returns a tuple, not a tensor"):
-        record_outputs(network, torch.rand(1, 2, 4), ["0"])
-    assert not network[0]._forward_hooks
+def test_the_page_needs_no_torch() -> None:
+    assert not {"torch", "numpy"} & modules_after("import bench.report.inspection")

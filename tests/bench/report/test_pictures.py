@@ -8,7 +8,6 @@ import pytest
 
 import bench
 from bench.core.errors import RequestError
-from bench.report.drawing import NARROW_INCHES
 from bench.report.pictures import Picture, draw, of_speedups, pictures_of
 from bench.results.run import Row, Run
 from tests.bench.drawn_text import boxes, size_of
@@ -80,36 +79,19 @@ LAB = bench.load_run(ROOT / "reports/lab/run.json")
 
 @pytest.mark.parametrize("picture", pictures_of(LAB), ids=lambda picture: picture.name)
 def test_texts_are_within_the_picture_and_beside_each_other(picture: Picture) -> None:
-    for svg in (picture.draw(), *picture.draw_panels().values()):
-        width, height = size_of(svg)
-        found = boxes(svg)
-        assert len(found) > 5
-        outside = [box for box in found if box.left < 0 or box.top < 0 or box.right > width or box.bottom > height]
-        assert outside == []
-        assert [(one, other) for one, other in combinations(found, 2) if one.touches(other)] == []
+    svg = picture.draw()
+    width, height = size_of(svg)
+    found = boxes(svg)
+    assert len(found) > 5
+    outside = [box for box in found if box.left < 0 or box.top < 0 or box.right > width or box.bottom > height]
+    assert outside == []
+    assert [(one, other) for one, other in combinations(found, 2) if one.touches(other)] == []
 
 
-def test_each_panel_can_be_had_alone_and_narrow() -> None:
-    expected = [["Packed size (MB)", "Latency at batch 1, median", "Latency at batch 64, median"]]
-    expected += [["Batch 1", "Batch 64"]] * 2
-    assert [list(picture.draw_panels()) for picture in pictures_of(RUN)] == expected
-    for picture in pictures_of(RUN):
-        for svg in picture.draw_panels().values():
-            assert size_of(svg)[0] <= 72 * NARROW_INCHES
-
-
-def test_a_panel_is_as_narrow_as_its_labels_let_it() -> None:
+def test_labels_of_any_length_are_within_the_picture() -> None:
     long = QINT8.model_copy(update={"technique": "range-linear:w4a8,per-channel,and,more"})
     [_, latency, _] = pictures_of(run_of(FP32, long))
-    for svg in latency.draw_panels().values():
-        assert size_of(svg)[0] > 72 * NARROW_INCHES
-        assert min(box.left for box in boxes(svg)) >= 0
-
-
-def test_a_panel_that_has_nothing_to_show_is_left_out() -> None:
-    alone = FP32.model_copy(update={"latency": {1: FP32.latency[1]}})
-    latency = pictures_of(run_of(alone))[-1]
-    assert list(latency.draw_panels()) == ["Batch 1"]
+    assert min(box.left for box in boxes(latency.draw())) >= 0
 
 
 def test_machines_can_be_held_against_each_other() -> None:
@@ -131,4 +113,4 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_the_request(tmp_path: Pa
 
 
 def test_nothing_is_imported_until_something_is_drawn() -> None:
-    assert not {"matplotlib", "torch", "numpy"} & modules_after("import bench.report.pictures, bench.report.bars")
+    assert not {"matplotlib", "torch", "numpy"} & modules_after("import bench.report.pictures, bench.report.histograms")

@@ -1,23 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tabulate import tabulate
 
 from bench.report.tables import Figure, Table, read_from_left, table
-
-cells = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="|"), max_size=12)
-
-
-figures = st.integers(min_value=-999, max_value=10**9).map("{:,} B".format)
-
-
-@given(st.lists(st.tuples(cells, figures, cells), min_size=1, max_size=5))
-def test_a_table_is_what_tabulate_makes_of_it(rows: list[tuple[str, str, str]]) -> None:
-    header = ["Model", "Size (MB)", "Found"]
-    align = ["left", "right", "left"]
-    assert table(rows, header) == tabulate(rows, header, tablefmt="pipe", colalign=align, disable_numparse=True)
 
 
 def test_a_table_by_hand() -> None:

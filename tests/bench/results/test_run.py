@@ -45,7 +45,7 @@ def test_what_was_not_measured_is_none_and_never_zero(tmp_path: Path) -> None:
         assert row[name] is None
 
 
-def test_a_file_from_before_the_yardstick_is_read(tmp_path: Path) -> None:
+def test_a_file_without_references_is_read(tmp_path: Path) -> None:
     content = json.loads(RUN.model_dump_json()) | {"schema_version": 2}
     del content["references"]
     for row in content["rows"]:
@@ -54,7 +54,7 @@ def test_a_file_from_before_the_yardstick_is_read(tmp_path: Path) -> None:
     assert run_file.load(tmp_path / "run.json") == RUN
 
 
-def test_a_yardstick_and_paces_survive_the_file(tmp_path: Path) -> None:
+def test_references_and_relative_latencies_survive_the_file(tmp_path: Path) -> None:
     run = session(seed=1)
     run_file.save(run, tmp_path / "run.json")
     assert run_file.load(tmp_path / "run.json") == run
@@ -85,8 +85,8 @@ def change(**changes: object) -> str:
         ('{"benchmarks": []}', "it has no schema_version"),
         ("[" * 200_000, "not a run file, or a truncated one"),
         ('{"schema_version": 1, "layers": []}', r"is a study .*; its page lies beside it, run\.md\.$"),
-        (change(schema_version=1), "has schema version 1 and this quantbench reads 2 and 3; render it"),
-        (change(schema_version=4), r"has schema version 4, newer than the 3 that .* reads; update quantbench\.$"),
+        (change(schema_version=1), "has schema version 1 and this quantbench reads 2 to 4; render it"),
+        (change(schema_version=5), r"has schema version 5, newer than the 4 that .* reads; update quantbench\.$"),
         (change(surprise=1, quantbench="9.9.9", rows=3), r"quantbench 9\.9\.9 and has .* know, surprise; update"),
         (change(rows=[{"surprise": 1}]), r"does not know, rows\.0\.surprise; update quantbench\.$"),
         (change(rows=[{"task": "mnist"}]), r"rows\.0\.model: Field required"),

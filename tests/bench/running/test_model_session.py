@@ -13,6 +13,7 @@ import torch
 import bench
 from bench.core.errors import CheckpointError, RequestError, TrainingError, UnknownNameError, WorkerError
 from bench.measuring import machine
+from bench.report import inspection as report_inspection
 from bench.report.distillation import render
 from bench.results.distillation import Distillation
 from bench.running import model_session, weights
@@ -46,6 +47,7 @@ def test_a_training_says_what_it_reached_and_where_its_weights_are() -> None:
     assert checkpoint.read_header(low_bit.checkpoint).technique == "dorefa:w1a32"
 
 
+@pytest.mark.slow
 def test_what_is_trained_already_is_found() -> None:
     [first] = train(MODEL, ["bwn"], **QUICK)
     before = first.checkpoint.stat().st_mtime_ns
@@ -63,6 +65,7 @@ def test_techniques_that_differ_afterwards_only_share_a_training(techniques: lis
     assert len(paths) == 1
 
 
+@pytest.mark.slow
 def test_a_training_keeps_its_history() -> None:
     [trained] = train(MODEL, ["fp32"], **(QUICK | {"epochs": 3}))
     first, _, last = trained.history
@@ -77,12 +80,14 @@ def test_residual_networks_are_trained_under_autocast() -> None:
     assert specs["cifar10/resnet8"].precision == "bfloat16"
 
 
+@pytest.mark.slow
 def test_another_seed_or_length_is_another_training() -> None:
     trained = train(MODEL, ["fp32"], seeds=[0, 1], **QUICK)
     [longer] = train(MODEL, ["fp32"], **(QUICK | {"epochs": 2}))
     assert len({each.checkpoint for each in [*trained, longer]}) == 3
 
 
+@pytest.mark.slow
 def test_a_run_finds_the_weights_of_a_training() -> None:
     [trained] = train(MODEL, ["dorefa:w2a2"], **QUICK)
     done = bench.run(
@@ -97,6 +102,7 @@ def test_a_run_finds_the_weights_of_a_training() -> None:
     assert "(simulated)" in shown(done)
 
 
+Outcomes = dict[TrainingSpec, Header | Exception]
 FAILED = TrainingError("the training diverged; try another --seed.")
 
 
@@ -105,11 +111,12 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[TrainingSpec
     """Let trainings fail, those that are chosen."""
 
     def choose(fails: Callable[[TrainingSpec], bool]) -> None:
-        def provide_some(orders: Sequence[TrainingSpec], *rest: Any) -> list[Header | Exception]:
-            trained = iter(weights.load_or_train([order for order in orders if not fails(order)], *rest))
-            return [FAILED if fails(order) else next(trained) for order in orders]
+        def train_some(trainings: Sequence[TrainingSpec], *rest: Any, **options: Any) -> Outcomes:
+            trained = [training for training in trainings if not fails(training)]
+            failed: Outcomes = {training: FAILED for training in trainings if fails(training)}
+            return weights.load_or_train(trained, *rest, **options) | failed
 
-        monkeypatch.setattr(model_session, "load_or_train", provide_some)
+        monkeypatch.setattr(model_session, "load_or_train", train_some)
 
     return choose
 
@@ -127,10 +134,12 @@ def test_a_training_that_fails_leaves_the_others_as_they_are(failing: Failing) -
 
 
 def test_a_variant_that_fails_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    make = model_session.ModelSession.make
+    evaluate = model_session.ModelSession.evaluate
     lost = WorkerError("the process died of SIGKILL")
     monkeypatch.setattr(
-        model_session.ModelSession, "make", lambda session, variants: [*make(session, variants[:-1]), lost]
+        model_session.ModelSession,
+        "evaluate",
+        lambda session, variants, headers: [*evaluate(session, variants[:-1], headers), lost],
     )
     plain, failed = train(MODEL, ["fp32", "dorefa:w1"], **QUICK)
     assert (plain.reason, failed.reason) == ("", str(lost))
@@ -216,6 +225,7 @@ def test_a_width_that_fails_is_a_row_of_failures(failing: Failing) -> None:
     assert [cell.strip() for cell in render(done).splitlines()[4].strip("|").split("|")] == ["2", "–", *["failed"] * 3]
 
 
+@pytest.mark.slow
 def test_a_teacher_of_ones_own_teaches_the_widest_too(tmp_path: Path) -> None:
     [larger] = train("mnist/mlp3x1024", ["fp32"], **QUICK)
     own = larger.checkpoint.rename(tmp_path / "larger.safetensors")
@@ -227,6 +237,7 @@ def test_a_teacher_of_ones_own_teaches_the_widest_too(tmp_path: Path) -> None:
     assert "taught by mnist/mlp3x1024" in render(done)
 
 
+@pytest.mark.slow
 def test_a_teacher_that_does_not_fit_is_refused() -> None:
     [larger] = train("mnist/mlp3x1024", ["fp32"], **QUICK)
     with pytest.raises(RequestError, match="whose weights do not fit lab1; learn from its answers alone"):
@@ -255,13 +266,13 @@ def test_what_was_distilled_is_not_trained_again(distilled: Distillation, monkey
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"chain": [32]}, "--chain 32 is no chain"),
-        ({"chain": [32, 8, 32]}, "--chain 32,8,32 is no chain"),
-        ({"chain": [8, 32]}, "--chain 8,32 does not descend"),
-        ({"weight": 0.0}, "--weight 0 is not a share of the loss"),
-        ({"temperature": 0.0}, "--temperature 0 is not a temperature"),
+        ({"chain": [32]}, "--chain 32 must have at least two widths"),
+        ({"chain": [32, 8, 32]}, "--chain 32,8,32 must have at least two widths"),
+        ({"chain": [8, 32]}, "--chain 8,32 must go from wide to narrow"),
+        ({"weight": 0.0}, "--weight 0 must be above 0 and up to 1"),
+        ({"temperature": 0.0}, "--temperature 0 must be above 0"),
         ({"seeds": []}, "--seed must be given once or more"),
-        ({"sources": ["nothing"]}, "one or more of start, loss, both"),
+        ({"sources": ["nothing"]}, "--source nothing must be start, loss or both"),
         ({"family": "bwn"}, "bwn has no w32"),
         ({"family": "range-linear", "chain": [8, 4]}, "range-linear is not trained at a width"),
     ],
@@ -320,13 +331,14 @@ def test_a_folder_that_cannot_be_written_is_refused_before_any_training(tmp_path
 
 
 def test_an_inspection_has_levels_outputs_and_scores(tmp_path: Path) -> None:
-    text = inspect(MODEL, "dorefa:w2a2", ["layers.0"], out=tmp_path, **QUICK)
-    assert "`layers.0` has 4 different weights: -1, -0.3333, 0.3333, 1." in text.splitlines()
-    assert "`layers.2` has" not in text
-    [row] = [line for line in text.splitlines() if line.startswith("| layers.2 ")]
-    assert [cell.strip() for cell in row.strip("|").split("|")][1:4] == ["5,120", "4", "2"]
-    assert "| `layers.0` |" in text
-    assert "course-2025" in text
+    found = inspect(MODEL, "dorefa:w2a2", ["layers.0"], out=tmp_path, **QUICK)
+    assert found.described == ["layers.0"]
+    first, last = found.layers
+    assert first.values == pytest.approx([-1, -1 / 3, 1 / 3, 1])
+    assert (last.name, last.weights, last.distinct, last.bits) == ("layers.2", 5120, 4, 2)
+    assert [layer.name for layer in found.outputs] == ["layers.0"]
+    assert "course-2025" in found.scores
+    assert shown(found) == report_inspection.render(found)
     assert (tmp_path / "weights.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
 
 
@@ -359,7 +371,7 @@ REQUESTS: dict[str, Callable[..., object]] = {
 @pytest.mark.parametrize("seed", [-1, 2**63])
 @pytest.mark.parametrize("name", REQUESTS)
 def test_a_seed_that_is_none_is_refused(name: str, seed: int) -> None:
-    with pytest.raises(RequestError, match=f"--seed {seed} is not between 0 and"):
+    with pytest.raises(RequestError, match=f"--seed {seed} must be between 0 and"):
         REQUESTS[name]("bwn", seed=seed)
 
 
@@ -415,10 +427,10 @@ def test_bench_inspect_writes_what_it_prints(command: Command, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("train", MODEL, "--epochs", "0"), "--epochs 0 is no length of a training; give 1 to 10,000."),
+        (("train", MODEL, "--epochs", "0"), "--epochs 0 must be between 1 and 10,000; for example 5."),
         (
             ("distill", MODEL, "--chain", "32,x"),
-            "--chain '32,x' is not a list of bit widths; give numbers like 32,8,1.",
+            "--chain '32,x' must be bit widths, such as 32,8,1.",
         ),
         (("run", "--technique", "fp32:w2"), "the technique fp32 takes no options"),
         (("run", "--technique", "pact:alpha=0"), "pact's alpha=0 is not a number of 0.001 or more."),

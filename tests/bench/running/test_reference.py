@@ -11,8 +11,8 @@ from bench.core.progress import Bars
 from bench.results.run import Row, Settings
 from bench.running.reference import ReferenceWorkload
 from bench.running.rows import measure_model
-from bench.worker.reference_host import YardstickHost
-from tests.bench.running.test_rows import FP32, OTHER, QUICK, subject
+from bench.worker.reference_host import ReferenceHost
+from tests.bench.running.test_rows import FP32, OTHER, QUICK, tick, variant
 
 SIZES = [1, 64]
 
@@ -22,7 +22,7 @@ def measure(folder: Path, settings: Settings) -> tuple[dict[str, Row], Reference
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.running.rows.VARIANT_HOST", "tests.bench.hosts:FakeVariant")
         patch.setattr("bench.running.reference.REFERENCE_HOST", "tests.bench.hosts:FakeReference")
-        subjects = [subject(folder, FP32), subject(folder, OTHER)]
+        subjects = [variant(folder, FP32), variant(folder, OTHER)]
         rows = measure_model(subjects, settings, cores=2, bars=Bars(shown=False), reference=reference)
     return {row.technique: row for row in rows}, reference
 
@@ -41,8 +41,8 @@ def test_each_row_has_its_pace_over_the_rounds_of_both(tmp_path: Path) -> None:
 
 
 def test_it_goes_on_in_fresh_processes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.measuring.latency.rounds.START_S", 0.1)
-    rows, reference = measure(tmp_path, QUICK.model_copy(update={"budget_s": 3.0, "precision": 1e-9}))
+    tick(monkeypatch)
+    rows, reference = measure(tmp_path, QUICK.model_copy(update={"budget_s": 0.8, "precision": 1e-9}))
     assert max(len(latency.starts) for latency in reference.latency.values()) > 1
     for size in SIZES:
         assert set(rows[FP32].latency[size].rounds) <= set(reference.latency[size].rounds)
@@ -50,7 +50,7 @@ def test_it_goes_on_in_fresh_processes_too(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("step", ["warm up", "time"])
-def test_a_yardstick_that_dies_leaves_the_rows_alone(tmp_path: Path, step: str) -> None:
+def test_a_reference_that_dies_leaves_the_rows_alone(tmp_path: Path, step: str) -> None:
     rows, reference = measure(tmp_path, QUICK.model_copy(update={"device": step}))
     assert not reference.latency
     for row in rows.values():
@@ -61,9 +61,9 @@ def test_a_yardstick_that_dies_leaves_the_rows_alone(tmp_path: Path, step: str) 
 def test_one_that_would_come_up_at_the_second_start_is_left_out_for_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.measuring.latency.rounds.START_S", 0.1)
+    tick(monkeypatch)
     plant = f"once {tmp_path / 'died'}"
-    rows, reference = measure(tmp_path, QUICK.model_copy(update={"device": plant, "budget_s": 3.0, "precision": 1e-9}))
+    rows, reference = measure(tmp_path, QUICK.model_copy(update={"device": plant, "budget_s": 0.8, "precision": 1e-9}))
     assert not reference.latency
     assert max(len(latency.starts) for latency in rows[FP32].latency.values()) > 1
     assert all(row.latency.keys() == {1, 64} and not row.relative_latency for row in rows.values())
@@ -71,9 +71,9 @@ def test_one_that_would_come_up_at_the_second_start_is_left_out_for_good(
 
 def test_the_computation_is_the_one_it_always_was() -> None:
     """Figures of earlier runs compare as long as this test stands as it is."""
-    host = YardstickHost(lambda done, total: None)
+    host = ReferenceHost(lambda done, total: None)
     host.build(threads=1, device="cpu")
-    linears = [part for part in host._variant.module.modules() if isinstance(part, torch.nn.Linear)]
+    linears = [part for part in host._executable.artifact.module.modules() if isinstance(part, torch.nn.Linear)]
     assert [(part.in_features, part.out_features, part.weight.dtype) for part in linears] == [
         (512, 512, torch.float32)
     ] * 3
@@ -82,7 +82,7 @@ def test_the_computation_is_the_one_it_always_was() -> None:
 
 
 def test_its_blocks_are_read_like_any() -> None:
-    host = YardstickHost(lambda done, total: None)
+    host = ReferenceHost(lambda done, total: None)
     host.build(threads=1, device="cpu")
     warm_up = host.warm_up([1], [])[1]
     host.reallocate(1)

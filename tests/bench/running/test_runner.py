@@ -19,7 +19,7 @@ from bench.core.errors import CheckpointError, DataError, RequestError, RunFileE
 from bench.measuring.latency.rounds import BASE_ROUNDS
 from bench.results import run_file
 from bench.results.run import Run, Settings
-from bench.running import rows, runner, weights
+from bench.running import execute, rows, task_models, weights
 from bench.storage.checkpoint import Header, TrainingSpec
 from bench.tasks.source import cache_folder
 
@@ -51,17 +51,14 @@ def finished(out: Path, shared_cache: Path) -> Run:
 
 def test_every_row_is_measured(finished: Run) -> None:
     assert finished.finished
-    assert [(row.technique, row.status) for row in finished.rows] == [
-        ("fp32", "ok"),
-        ("dynamic-qint8", "ok"),
-        ("amp", "ok"),
-    ]
+    assert [row.technique for row in finished.rows] == ["fp32", "dynamic-qint8", "amp"]
     for row in finished.rows:
+        assert row.measured, row.reason
         assert row.params == 407_050
         assert row.accuracy is not None
         assert row.accuracy.total == 1000
         assert row.accuracy.correct > 700
-        assert len(row.latency[2].rounds_s) == len(row.latency[2].rounds) == BASE_ROUNDS
+        assert len(row.latency[2].rounds_s) == len(row.latency[2].rounds) >= BASE_ROUNDS
         assert len(row.latency[2].runs_s) == finished.settings.runs
         assert row.macs == 784 * 512 + 512 * 10
         assert row.peak_memory_bytes is not None
@@ -76,7 +73,7 @@ def test_every_row_is_measured(finished: Run) -> None:
     assert int8.accuracy is not None
     assert fp32.accuracy is not None
     assert fp32.accuracy.correct - int8.agreement.lost + int8.agreement.gained == int8.accuracy.correct
-    assert int8.speedup[2].n == BASE_ROUNDS
+    assert int8.speedup[2].n == len(int8.latency[2].rounds_s)
     assert int8.speedup[2].low <= int8.speedup[2].value <= int8.speedup[2].high
 
 
@@ -104,6 +101,7 @@ def test_a_second_run_reloads_the_weights_and_keeps_the_first_run(finished: Run,
     assert bench.load_run(out / "run.previous.json") == finished
 
 
+@pytest.mark.slow
 def test_retrain_trains_anew_to_the_same_weights(finished: Run) -> None:
     again = run(None, retrain=True, techniques=["fp32"])
     assert again.trainings[0].seconds != finished.trainings[0].seconds
@@ -132,20 +130,21 @@ def test_real_data_that_are_not_there_stop_the_run_with_a_sentence(tmp_path: Pat
 def test_a_training_that_fails_is_the_row_of_those_who_wait_for_it(
     monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:
-    def load_or_train(orders: Sequence[TrainingSpec], *rest: Any) -> list[Header | Exception]:
-        headers = weights.load_or_train(orders, *rest)
-        return [
-            TrainingError("the loss is nan") if getattr(header, "precision", None) == "bfloat16" else header
-            for header in headers
-        ]
+    def load_or_train(*arguments: Any, **options: Any) -> dict[TrainingSpec, Header | Exception]:
+        headers = weights.load_or_train(*arguments, **options)
+        return {
+            training: TrainingError("the loss is nan") if training.precision == "bfloat16" else header
+            for training, header in headers.items()
+        }
 
-    monkeypatch.setattr(runner, "load_or_train", load_or_train)
+    monkeypatch.setattr(task_models, "load_or_train", load_or_train)
     run_without_amp = run(None)
-    assert [(row.technique, row.status) for row in run_without_amp.rows] == [
-        ("fp32", "ok"),
-        ("dynamic-qint8", "ok"),
-        ("amp", "failed"),
+    assert [(row.technique, row.measured) for row in run_without_amp.rows] == [
+        ("fp32", True),
+        ("dynamic-qint8", True),
+        ("amp", False),
     ]
+    assert run_without_amp.rows[2].status == "failed"
     assert run_without_amp.rows[2].reason == "the loss is nan"
     assert [training.precision for training in run_without_amp.trainings] == ["float32"]
 
@@ -168,12 +167,13 @@ def raise_interrupt() -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:
     models = ["mnist/lab1", "sst2/lab2"]
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "measure_model", interrupt(at=2, by=raise_interrupt))
+        patch.setattr(execute, "measure_model", interrupt(at=2, by=raise_interrupt))
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, models=models)
     stopped = bench.load_run(tmp_path / "run.json")
@@ -205,26 +205,13 @@ def hurry(at: int) -> Callable[..., object]:
 def test_a_budget_too_short_for_a_model_keeps_the_rows_of_those_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:
-    monkeypatch.setattr(runner, "measure_model", hurry(at=2))
+    monkeypatch.setattr(execute, "measure_model", hurry(at=2))
     with pytest.raises(RequestError, match=r"--budget 1e-06 is too short for sst2/lab2: .* give \d+\.\d or more\."):
         run(tmp_path, models=["mnist/lab1", "sst2/lab2"], techniques=["fp32"])
     kept = bench.load_run(tmp_path / "run.json")
     assert not kept.finished
-    assert [(row.task, row.status) for row in kept.rows] == [("mnist", "ok")]
+    assert [(row.task, row.measured) for row in kept.rows] == [("mnist", True)]
     assert not multiprocessing.active_children(), "no worker is left"
-
-
-def test_a_budget_that_lasts_is_kept_to(finished: Run) -> None:
-    done = run(None, techniques=["fp16"], budget_s=2.0, runs=2)
-    assert [len(row.latency[2].runs_s) for row in done.rows] == [2, 2]
-    assert all(len(row.latency[2].rounds_s) >= 2 for row in done.rows)
-
-
-def test_a_precision_that_no_machine_reaches_makes_the_row_noisy(finished: Run) -> None:
-    done = run(None, techniques=["fp16"], precision=1e-9, budget_s=1.0)
-    assert [row.status for row in done.rows] == ["ok", "noisy"]
-    assert done.rows[1].reason.startswith("the speed-up is known to ±")
-    assert len(done.rows[1].latency[2].rounds_s) >= BASE_ROUNDS
 
 
 def test_an_interrupted_run_does_not_go_on_with_other_data(tmp_path: Path, finished: Run) -> None:
@@ -240,13 +227,15 @@ def test_an_interrupted_run_does_not_go_on_with_other_data(tmp_path: Path, finis
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.slow
 def test_a_signal_leaves_valid_rows_and_one_sentence(tmp_path: Path, number: int, code: int, finished: Run) -> None:
     script = (
         "import os, sys\n"
-        "from bench import cli, runner\n"
+        "from bench.cli import main\n"
+        "from bench.running import execute\n"
         "from tests.bench.running.test_runner import interrupt\n"
-        f"runner.measure_model = interrupt(at=2, by=lambda: os.kill(os.getpid(), {int(number)}))\n"
-        "cli.main()\n"
+        f"execute.measure_model = interrupt(at=2, by=lambda: os.kill(os.getpid(), {int(number)}))\n"
+        "main.main()\n"
     )
     options = (
         "--model mnist/lab1 --model sst2/lab2 --technique fp32 --batch 2 --runs 1 --precision 90% --data synthetic"

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 
 from bench.core.errors import RequestError, UnknownNameError
-from bench.running.settings import check_counts, check_limits
 from bench.running.suites import select_models, select_techniques
 
 
@@ -62,39 +59,3 @@ def test_a_model_of_another_task_than_the_one_chosen_is_refused() -> None:
 
 def test_the_baseline_comes_along_and_first() -> None:
     assert [technique.name for technique in select_techniques(["amp", "fp16", "amp"])] == ["fp32", "amp", "fp16"]
-
-
-@pytest.mark.parametrize(("batch_sizes", "runs"), [([0], 5), ([1, -3], 5), ([10**9], 5), ([1], 0)])
-def test_counts_that_measure_nothing_are_refused(batch_sizes: list[int], runs: int) -> None:
-    with pytest.raises(RequestError, match="give 1 or more"):
-        check_counts(batch_sizes, runs)
-
-
-def test_no_batch_size_at_all_is_refused() -> None:
-    with pytest.raises(RequestError, match="no batch size"):
-        check_counts([], 5)
-
-
-@pytest.mark.parametrize(
-    ("precision", "budget_s", "timeout_s", "option"),
-    [
-        (0.0, None, 1.0, "--precision 0 "),
-        (1.0, None, 1.0, "--precision 1 "),
-        (math.nan, None, 1.0, "--precision nan "),
-        (0.05, 0.0, 1.0, "--budget 0 "),
-        (0.05, math.inf, 1.0, "--budget inf "),
-        (0.05, math.nan, 1.0, "--budget nan "),
-        (0.05, None, 0.0, "--timeout 0 "),
-        (0.05, None, math.inf, "--timeout inf "),
-    ],
-)
-def test_limits_within_which_nothing_can_be_measured_are_refused(
-    precision: float, budget_s: float | None, timeout_s: float, option: str
-) -> None:
-    with pytest.raises(RequestError, match=option):
-        check_limits(precision, budget_s, timeout_s)
-
-
-def test_limits_that_make_sense_are_let_through() -> None:
-    check_limits(0.001, None, 0.1)
-    check_limits(0.99, 3600.0, 1e6)

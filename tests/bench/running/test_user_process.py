@@ -12,9 +12,10 @@ import torch
 
 import bench
 from bench.core.errors import UserModelError
+from bench.core.variant_key import VariantKey
 from bench.worker.messages import VariantRequest
 from bench.worker.user.callables import FilePart
-from bench.worker.user.model import UserModel, UserRequest
+from bench.worker.user.model import BuiltModel, UserModel
 from bench.worker.user_host import UserHost
 from bench.worker.variant_host import VariantHost
 
@@ -42,23 +43,19 @@ def hosted(tmp_path: Path) -> Iterator[Hosted]:
     def host(code: str, technique: str = "fp32", report: Callable[[int, int], None] = lambda *_: None) -> VariantHost:
         file = tmp_path / "net.py"
         file.write_text(NET + code, encoding="utf-8")
-        own = UserModel("net", "build", *(FilePart(file, name) for name in ("build", "inputs", "accuracy")))
-        facts = UserHost(report).take_on(own, tmp_path / "examples", [2], seed=0, threads=1)
+        definition = UserModel("net", "build", *(FilePart(file, name) for name in ("build", "inputs", "accuracy")))
+        facts = UserHost(report).take_on(definition, tmp_path / "examples", [2], seed=0, threads=1)
         made = VariantHost(report)
         made.build(
             VariantRequest(
-                task="net",
-                model="build",
-                technique=technique,
-                dataset=facts.examples,
-                checkpoint=facts.examples,
+                key=VariantKey(technique),
+                workload=BuiltModel(definition, facts, seed=0),
                 packed=tmp_path / "packed",
                 device="cpu",
                 engine="fbgemm",
                 isa=frozenset(),
                 threads=1,
                 largest_batch=2,
-                own=UserRequest(own, facts, seed=0),
             )
         )
         return made
@@ -109,7 +106,7 @@ def accuracy(model):
 """
     host = hosted(code)
     host.evaluate()
-    module = host._variant.module
+    module = host._artifact.module
     assert not any(part.training for part in module.modules())
     assert all(value.dtype == torch.float32 and value.any() for value in module.parameters())
 
@@ -144,5 +141,5 @@ def test_what_imports_draw_at_random_is_no_matter(tmp_path: Path) -> None:
         "import torch\nEXAMPLE = torch.rand(4)\nimport helper\n" + NET + "assert helper.WHICH == 'model'"
     )
     run = bench.run(models=f"{tmp_path}/model/net.py:build", inputs=f"{tmp_path}/others/data.py:inputs", **QUICK)
-    assert [row.status for row in run.rows] == ["ok"]
+    assert [row.measured for row in run.rows] == [True]
     assert (run.settings.techniques, run.settings.batch_sizes) == (["fp32"], [2])

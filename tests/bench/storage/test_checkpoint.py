@@ -13,7 +13,7 @@ from bench.storage.checkpoint import KEY, DataIdentity, Header, TrainingSpec
 from bench.tasks.task import TASKS
 
 SPEC = TASKS.get("mnist").models[0]
-ORDER = checkpoint.order("mnist", SPEC, DataIdentity("synthetic", "f00d"), "float32", seed=0, device="cpu")
+ORDER = checkpoint.training_spec("mnist", SPEC, DataIdentity("synthetic", "f00d"), "float32", seed=0, device="cpu")
 
 
 def header(order: TrainingSpec = ORDER) -> Header:
@@ -60,7 +60,7 @@ def test_saving_leaves_no_other_file(path: Path) -> None:
 def test_everything_that_decides_the_weights_is_in_the_hash(change: dict[str, object]) -> None:
     other = ORDER.model_copy(update=change)
     assert other.recipe_hash != ORDER.recipe_hash
-    assert other.path != ORDER.path
+    assert other.name != ORDER.name
 
 
 def test_the_hash_is_stable() -> None:

@@ -19,7 +19,7 @@ from bench.core.errors import CheckpointError
 from bench.models import MLP, PreActResNet
 from bench.running.suites import LAB_TECHNIQUES
 from bench.storage.packed import KEY, MANIFEST_LIMIT, _compressed, _decompressed, pack, unpack
-from bench.techniques.base import TECHNIQUES, Context, Variant
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 
 ENGINES = torch.backends.quantized.supported_engines
 pytestmark = pytest.mark.skipif("fbgemm" not in ENGINES, reason="this torch has no fbgemm")
@@ -35,12 +35,12 @@ def examples(kind: str) -> Tensor:
     return torch.rand(16, 40) if kind == "mlp" else torch.rand(16, 3, 32, 32).to(memory_format=torch.channels_last)
 
 
-def convert(technique: str, model: nn.Module, calibration: Tensor, engine: str = "fbgemm") -> Variant:
+def convert(technique: str, model: nn.Module, calibration: Tensor, engine: str = "fbgemm") -> Artifact:
     context = Context(torch.device("cpu"), engine, frozenset(), calibration=lambda: calibration)
     return TECHNIQUES.get(technique).convert(model, context)
 
 
-def trained(technique: str, kind: str, engine: str = "fbgemm") -> tuple[Variant, Tensor]:
+def trained(technique: str, kind: str, engine: str = "fbgemm") -> tuple[Artifact, Tensor]:
     """A variant with statistics as a training leaves them, and inputs for it."""
     torch.manual_seed(0)
     model, inputs = network(kind), examples(kind)
@@ -50,12 +50,12 @@ def trained(technique: str, kind: str, engine: str = "fbgemm") -> tuple[Variant,
     return variant, inputs.to(getattr(torch, variant.input_dtype))
 
 
-def skeleton(technique: str, kind: str, engine: str = "fbgemm") -> Variant:
+def skeleton(technique: str, kind: str, engine: str = "fbgemm") -> Artifact:
     torch.manual_seed(1)
     return convert(technique, network(kind), torch.zeros_like(examples(kind)[:2]), engine)
 
 
-def logits(variant: Variant, inputs: Tensor) -> Tensor:
+def logits(variant: Artifact, inputs: Tensor) -> Tensor:
     with torch.inference_mode():
         outputs: Tensor = variant.forward(inputs)
     return outputs
@@ -89,8 +89,8 @@ def test_the_other_engines_weights_too(
 FRESH = """
 import sys, torch, safetensors.torch
 from pathlib import Path
-from bench.packing import unpack
-from tests.bench.test_packing import logits, skeleton
+from bench.storage.packed import unpack
+from tests.bench.storage.test_packed import logits, skeleton
 folder, technique, kind = Path(sys.argv[1]), *sys.argv[2:]
 variant = skeleton(technique, kind)
 unpack(variant.module, folder / "packed")

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 import bench
 from bench.core.errors import RequestError, UnknownNameError
-from bench.report.sensitivity import draw, points, render
+from bench.core.variant_key import VariantKey
+from bench.report.sensitivity import points, render
+from bench.report.sensitivity_picture import draw
 from bench.results import run_file
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
 from bench.studies.sensitivity.measuring import Measured
@@ -140,7 +142,7 @@ def test_a_row_of_the_study_that_fits_and_is_smaller_is_preferred() -> None:
     run = RUN.model_copy(
         update={"rows": [FP32.model_copy(update={"technique": n, "packed_bytes": s}) for n, (s, _) in rows.items()]}
     )
-    answers = {name: losing(*lost) for name, (_, lost) in rows.items() if name != "failed"}
+    answers = {VariantKey(name): losing(*lost) for name, (_, lost) in rows.items() if name != "failed"}
     study = [
         layer("a", "x", 3, 0).model_copy(update={"only": "mixed:a=x", "others": "mixed:b=x"}),
         layer("b", "x", 0, 3).model_copy(update={"only": "mixed:b=x", "others": "mixed:a=x"}),
@@ -287,15 +289,16 @@ def test_a_mixture_fits_on_the_half_that_was_searched_and_is_judged_on_the_other
         assert step.fits == (step.change.value >= -0.01)
 
 
+@pytest.mark.slow
 def test_rows_that_were_measured_are_not_made_again(recommended: Sensitivity, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two layers and one technique every mixture is a row of the study; of two techniques some are not."""
     made: list[str] = []
 
-    def make(self: object, variants: Sequence[Any]) -> list[Exception]:
+    def evaluate(self: object, variants: Sequence[Any], headers: object) -> list[Exception]:
         made.extend(technique.name for technique, _ in variants)
         return [RequestError("not made")]
 
-    monkeypatch.setattr("bench.running.model_session.ModelSession.make", make)
+    monkeypatch.setattr("bench.running.model_session.ModelSession.evaluate", evaluate)
     found = sensitivity(MODEL, "range-linear:w2", max_drop_pp=99.0, **QUICK).recommendation
     assert found is not None
     assert (made, found.technique) == ([], "range-linear:w2a32")
@@ -371,6 +374,7 @@ def test_the_report_needs_no_torch() -> None:
 # A run of a mixture
 
 
+@pytest.mark.slow
 def test_a_run_measures_a_mixture_like_any_technique() -> None:
     done = bench.run(models=[MODEL], techniques=["mixed:layers.2=dynamic-qint8"], **QUICK)
     fp32, mixture = done.rows
@@ -384,6 +388,7 @@ def test_a_run_measures_a_mixture_like_any_technique() -> None:
     assert "mixed: a technique for each layer" in shown(done)
 
 
+@pytest.mark.slow
 def test_a_layer_that_only_other_models_have_is_a_row_with_the_reason(tmp_path: Path) -> None:
     done = bench.run(
         models=["mnist/lab1", "mnist/lab2"], techniques=["mixed:layers.4=dynamic-qint8"], out=tmp_path, **QUICK
@@ -395,6 +400,7 @@ def test_a_layer_that_only_other_models_have_is_a_row_with_the_reason(tmp_path: 
     assert run_file.load(tmp_path / "run.json") == done
 
 
+@pytest.mark.slow
 def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
     import torch
 
@@ -420,14 +426,14 @@ def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
         (f"{MODEL} --technique dorefa:w2", "dorefa:w2a32 treats a model as a whole or takes part in its training"),
         (f"{MODEL} --technique amp", "amp treats a model as a whole"),
         (f"{MODEL} --technique mixed:layers.0=dynamic-qint8", "mixed:layers.0=dynamic-qint8 treats a model as a whole"),
-        (f"{MODEL} --recommend --max-drop=", "--max-drop '' is not in percentage points; give 0.5pp, say."),
-        (f"{MODEL} --recommend --max-drop half", "--max-drop 'half' is not in percentage points; give 0.5pp, say."),
-        (f"{MODEL} --recommend --max-drop 0.5", "--max-drop '0.5' is not in percentage points; give 0.5pp, say."),
-        (f"{MODEL} --recommend --max-drop 1ppm", "--max-drop '1ppm' is not in percentage points"),
-        (f"{MODEL} --recommend --max-drop -1pp", "--max-drop -1pp is no loss to allow; give 0pp or more, 0.5pp say."),
-        (f"{MODEL} --recommend --max-drop nanpp", "--max-drop nanpp is no loss to allow"),
+        (f"{MODEL} --recommend --max-drop=", "--max-drop '' must be in percentage points, such as 0.5pp."),
+        (f"{MODEL} --recommend --max-drop half", "--max-drop 'half' must be in percentage points, such as 0.5pp."),
+        (f"{MODEL} --recommend --max-drop 0.5", "--max-drop '0.5' must be in percentage points, such as 0.5pp."),
+        (f"{MODEL} --recommend --max-drop 1ppm", "--max-drop '1ppm' must be in percentage points"),
+        (f"{MODEL} --recommend --max-drop -1pp", "--max-drop -1pp must be 0pp or more"),
+        (f"{MODEL} --recommend --max-drop nanpp", "--max-drop nanpp must be 0pp or more"),
         (f"{MODEL} --max-drop 1pp", "--max-drop is for --recommend; give that too, or leave it out."),
-        (f"{MODEL} --batch 0", "--batch 0 is not a batch size"),
+        (f"{MODEL} --batch 0", "--batch 0 must be between 1 and"),
         (f"{MODEL} --device cuda --technique dynamic-qint8", "--device cpu"),
         (
             f"{MODEL} --technique static-qint8 --technique dynamic-qint8 --recommend",
@@ -456,6 +462,7 @@ def test_a_model_without_a_layer_to_quantize_is_refused(monkeypatch: pytest.Monk
         sensitivity(MODEL, **QUICK)
 
 
+@pytest.mark.slow
 def test_a_layer_that_no_chosen_model_has_is_refused_before_anything_is_trained(command: Command) -> None:
     arguments = (
         "run",
@@ -476,6 +483,7 @@ def test_a_layer_that_no_chosen_model_has_is_refused_before_anything_is_trained(
 # The command
 
 
+@pytest.mark.slow
 def test_bench_sensitivity_writes_what_it_prints(command: Command, tmp_path: Path) -> None:
     options = ("--data", "synthetic", "--epochs", "1", "--batch", "1", "--runs", "1", "--precision", "90%")
     code, out, _ = command("sensitivity", MODEL, "--technique", "static-qint8", *options, "--out", str(tmp_path))

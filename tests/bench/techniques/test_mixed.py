@@ -16,7 +16,7 @@ from bench.measuring.params import count_plain_layers
 from bench.models import MLP, PreActResNet
 from bench.running.suites import check_layers
 from bench.storage.packed import pack, unpack
-from bench.techniques.base import TECHNIQUES, Context, Variant
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.lowbit.layers import LowBitLayer
 from bench.techniques.mixed import Mixed, natural, of, short, supports_layer_subset
 
@@ -43,12 +43,12 @@ def resnet(seed: int = 0) -> tuple[nn.Module, Tensor]:
 Example = Callable[..., tuple[nn.Module, Tensor]]
 
 
-def convert(technique: str, model: nn.Module, inputs: Tensor) -> Variant:
+def convert(technique: str, model: nn.Module, inputs: Tensor) -> Artifact:
     context = Context(torch.device("cpu"), "fbgemm", frozenset(), calibration=lambda: inputs)
     return TECHNIQUES.get(technique).convert(model, context)
 
 
-def converted(technique: str, example: Example = mlp) -> Variant:
+def converted(technique: str, example: Example = mlp) -> Artifact:
     return convert(technique, *example())
 
 

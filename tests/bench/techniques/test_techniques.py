@@ -12,7 +12,7 @@ from bench.measuring.size import state_dict_bytes
 from bench.models import MLP, PreActResNet
 from bench.results.schemes import SCHEMES
 from bench.running.suites import LAB_TECHNIQUES
-from bench.techniques.base import TECHNIQUES, Context, Variant
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.torch_quantization import range_notes
 
 ENGINES = torch.backends.quantized.supported_engines
@@ -28,7 +28,7 @@ def example(kind: str) -> tuple[nn.Module, Tensor]:
     return model, torch.rand(16, 3, 32, 32).to(memory_format=torch.channels_last)
 
 
-def convert(technique: str, model: nn.Module, inputs: Tensor, isa: frozenset[str] = frozenset()) -> Variant:
+def convert(technique: str, model: nn.Module, inputs: Tensor, isa: frozenset[str] = frozenset()) -> Artifact:
     context = Context(device=torch.device("cpu"), engine="fbgemm", isa=isa, calibration=lambda: inputs)
     return TECHNIQUES.get(technique).convert(model, context)
 
@@ -92,6 +92,22 @@ def test_a_static_resnet_has_the_same_parameters_under_every_engine(
     context = Context(torch.device("cpu"), engine, frozenset(), calibration=lambda: inputs)
     module = TECHNIQUES.get("static-qint8").convert(model, context).module
     assert count_parameters(module) == count_parameters(PreActResNet(8, 5)) - (16 + 32 + 64)
+
+
+@pytest.mark.skipif("onednn" not in ENGINES, reason="this torch has no onednn")
+@pytest.mark.parametrize("layers", [None, frozenset({"layers.0"})])
+@pytest.mark.parametrize("vnni", [True, False])
+def test_onednn_without_vnni_is_a_note_and_no_warning(
+    vnni: bool, layers: frozenset[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch looks at the CPU by itself, and warns; tests take warnings for errors."""
+    monkeypatch.setattr(torch.backends.quantized, "engine", "onednn")
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
+    model, inputs = example("mlp")
+    isa = frozenset({"AVX512-VNNI"} if vnni else {"AVX2"})
+    context = Context(torch.device("cpu"), "onednn", isa, calibration=lambda: inputs, layers=layers)
+    notes = TECHNIQUES.get("static-qint8").convert(model, context).notes
+    assert any("int8 sums may saturate" in note for note in notes) == (not vnni)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from bench import models
 from bench.core.errors import UnsupportedError
 from bench.storage import checkpoint
 from bench.storage.checkpoint import DataIdentity, DistillationSpec, Header
+from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.dataset import Split
 from bench.tasks.task import TASKS, ModelSpec
 from bench.techniques.base import TECHNIQUES
@@ -24,15 +25,17 @@ DATA = DataIdentity("synthetic", "f00d")
 def taught(technique: str, distillation_spec: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Tensor], Any]:
     """What a student and its teacher hold before the first step, and what its loss is to take from it."""
     task, spec = TASKS.get("mnist"), TASKS.get("mnist").models[0]
-    order = checkpoint.order("mnist", spec, DATA, "float32", seed=0, device="cpu")
+    asked = DistillationSpec(teacher="some-teacher.safetensors", **distillation_spec)
+    alone = checkpoint.training_spec("mnist", spec, DATA, "float32", seed=0, device="cpu")
+    training = alone.model_copy(update={"distillation_spec": asked})
+    store = CheckpointStore.of_user()
     torch.manual_seed(0)
     teacher = spec.build()
-    header = Header(**order.model_dump(), vocabulary=[], seconds=1.0, threads=1, torch="2.14.1")
-    checkpoint.save(checkpoint.checkpoint_folder() / "some-teacher.safetensors", teacher, header)
+    header = Header(**alone.model_dump(), vocabulary=[], seconds=1.0, threads=1, torch="2.14.1")
+    checkpoint.save(store.folder / "some-teacher.safetensors", teacher, header)
     student = TECHNIQUES.get(technique).prepare(spec.build())
     split = Split({"images": torch.zeros(2, 28, 28, dtype=torch.uint8)}, torch.zeros(2, dtype=torch.long))
-    asked = DistillationSpec(teacher="some-teacher.safetensors", **distillation_spec)
-    loss = _taught(asked, student, task, spec, split)
+    loss = _taught(training, student, task, spec, split, store)
     return student.state_dict(), teacher.state_dict(), loss
 
 
@@ -67,7 +70,7 @@ class Narrow(nn.Module):
 def narrow(technique: str) -> tuple[ModelSpec, checkpoint.TrainingSpec]:
     spec = replace(TASKS.get("mnist").models[0], network="narrow", hyperparameters={"inputs": 4, "classes": 2})
     widened = replace(spec, hyperparameters=TECHNIQUES.get(technique).hyperparameters("narrow", spec.hyperparameters))
-    return spec, checkpoint.order("mnist", widened, DATA, "float32", 0, "cpu", technique)
+    return spec, checkpoint.training_spec("mnist", widened, DATA, "float32", 0, "cpu", technique)
 
 
 def test_a_network_that_cannot_be_widened_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import itertools
+import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
 from bench.core.errors import UnsupportedError, WorkerError
-from bench.worker.process import Job, Worker, run_jobs
+from bench.worker.process import Call, Worker, run_calls
 
 HOST = "tests.bench.hosts:Host"
 
@@ -68,45 +70,92 @@ def test_a_dead_process_says_how_it_died(worker: Worker, call: tuple[str, ...], 
 
 
 def test_a_hang_is_ended() -> None:
-    worker = Worker(HOST, timeout_s=0.2)
+    worker = Worker(HOST)
     pid = worker.call("pid")
+    worker.timeout_s = 0.2  # now that it has started, which takes a busy machine longer
     with pytest.raises(WorkerError, match=r"it hung: no sign of life for 0\.2 s, so its process was ended"):
         worker.call("hang")
     assert not psutil.pid_exists(pid)
     worker.close()
 
 
-def test_who_reports_is_alive() -> None:
-    worker = Worker(HOST, timeout_s=0.4)
-    assert worker.call("count_slowly", "5") == "counted"
-    worker.close()
+class ScriptedWorker(Worker):
+    """Says something after each of ``pauses_s`` seconds of a clock that no test waits for, and answers at the last."""
+
+    def __init__(self, clock: FakeClock, pauses_s: Sequence[float]) -> None:
+        super().__init__(HOST, timeout_s=10.0)
+        self.connection = self  # type: ignore[assignment]
+        self.says_at = list(itertools.accumulate(pauses_s))
+        self._clock = clock
+
+    def send(self, method: str, *args: object) -> None:
+        self.says_at = [self._clock.now_s + at for at in self.says_at]
+
+    def poll(self, timeout_s: float) -> bool:
+        return self._clock.wait([self], timeout_s) == [self]
+
+    def recv(self) -> tuple[str, object]:
+        del self.says_at[0]
+        return ("report", (1, 2)) if self.says_at else ("result", "counted")
 
 
-def test_one_hang_among_jobs_is_ended_while_another_reports() -> None:
-    workers = [Worker(HOST, timeout_s=0.4) for _ in range(3)]
-    jobs = [
-        Job(workers[0], "count_slowly", ("6",)),
-        Job(workers[1], "hang", ()),
-        Job(workers[2], "add", (1, 1)),
-    ]
-    by_position = dict(run_jobs(jobs, at_once=2))
-    assert (by_position[0], by_position[2]) == ("counted", 2)
-    assert "it hung" in str(by_position[1])
-    for worker in workers:
-        worker.close()
+class FakeClock:
+    """Moves when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def wait(self, connections: Sequence[ScriptedWorker], timeout: float) -> list[ScriptedWorker]:
+        first = min((worker.says_at[0] for worker in connections if worker.says_at), default=math.inf)
+        self.now_s = min(first, self.now_s + timeout)
+        return [worker for worker in connections if worker.says_at and worker.says_at[0] <= self.now_s]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    clock = FakeClock()
+    monkeypatch.setattr("bench.worker.process.time", clock)
+    monkeypatch.setattr("bench.worker.process.wait", clock.wait)
+    return clock
+
+
+def test_who_reports_is_alive(clock: FakeClock) -> None:
+    worker = ScriptedWorker(clock, [9.0] * 5)
+    assert worker.call("count") == "counted"
+    assert clock.now_s == 45.0, "each silence was shorter than the 10 s after which a call counts as hung"
+
+
+def test_who_goes_silent_after_a_report_hangs(clock: FakeClock) -> None:
+    worker = ScriptedWorker(clock, [9.0, 11.0])
+    with pytest.raises(WorkerError, match=r"it hung: no sign of life for 10 s, so its process was ended"):
+        worker.call("count")
+    assert clock.now_s == 19.0
+
+
+def test_one_hang_among_jobs_is_ended_while_another_reports(clock: FakeClock) -> None:
+    reporting, silent, quick = (ScriptedWorker(clock, pauses) for pauses in ([9.0] * 5, [11.0], [1.0]))
+    ended = []
+    for position, outcome in run_calls([Call(worker, "count", ()) for worker in (reporting, silent, quick)], at_once=2):
+        ended.append((position, clock.now_s))
+        assert ("it hung" in str(outcome)) == (position == 1)
+    assert ended == [(1, 10.0), (2, 11.0), (0, 45.0)]
 
 
 def test_one_crash_among_jobs_leaves_the_others_alone() -> None:
     workers = [Worker(HOST) for _ in range(4)]
-    jobs = [Job(worker, "add", (index, 1)) for index, worker in enumerate(workers)]
-    jobs[2] = Job(workers[2], "die", ("SIGSEGV",))
-    outcomes = dict(run_jobs(jobs, at_once=2))
+    jobs = [Call(worker, "add", (index, 1)) for index, worker in enumerate(workers)]
+    jobs[2] = Call(workers[2], "die", ("SIGSEGV",))
+    outcomes = dict(run_calls(jobs, at_once=2))
     assert {index: outcome for index, outcome in outcomes.items() if index != 2} == {0: 1, 1: 2, 3: 4}
     assert isinstance(outcomes[2], WorkerError)
     for worker in workers:
         worker.close()
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(

@@ -75,7 +75,7 @@ def test_cores_are_counted_where_the_system_names_none(monkeypatch: pytest.Monke
 PROGRAM = """
 import os, threading
 from pathlib import Path
-from bench.measure.affinity import pin
+from bench.measuring.latency.affinity import pin
 
 def affinities():
     return {tuple(sorted(os.sched_getaffinity(int(task.name)))) for task in Path("/proc/self/task").iterdir()}

@@ -7,6 +7,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -248,7 +249,7 @@ def spend(
     living: Callable[[], Collection[str]],
     precision: float,
     deadline: float,
-    restart: Callable[[Collection[str]], None] = lambda names: None,
+    restart: Callable[[Collection[Any]], None] = lambda names: None,
 ) -> None:
     rounds.spend(schedules, "fp32", living, precision, deadline, restart)
 

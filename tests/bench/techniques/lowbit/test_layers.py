@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.models import MLP, PreActResNet
 from bench.storage.packed import pack, unpack
-from bench.techniques.base import TECHNIQUES, Context, Variant
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.bitpack import packed_bytes
 from bench.techniques.lowbit.codes import FULL
@@ -96,7 +96,7 @@ def frozen(name: str, kind: str) -> tuple[nn.Module, Tensor]:
     return network, inputs
 
 
-def convert(name: str, network: nn.Module, inputs: Tensor) -> Variant:
+def convert(name: str, network: nn.Module, inputs: Tensor) -> Artifact:
     """Convert what is prepared already, or needs no preparation."""
     return low_bit(name).convert(network, Context(torch.device("cpu"), "fbgemm", frozenset(), lambda: inputs))
 

@@ -55,6 +55,7 @@ def by_command(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("resnet18")
 
 
+@pytest.mark.slow
 def test_resnet18_by_the_command(command: Command, by_command: Path) -> None:
     options = "--batch 2 --runs 1 --precision 90% --technique dorefa:w2a2 --out"
     names = [f"--technique={name}" for name in LAB_TECHNIQUES if name != "fp16"]  # seconds a call on many CPUs
@@ -91,6 +92,7 @@ def test_resnet18_by_the_command(command: Command, by_command: Path) -> None:
     assert any("not trained under autocast" in note for note in rows["amp"].notes)
 
 
+@pytest.mark.slow
 def test_its_report_says_what_is_not_known(command: Command, by_command: Path) -> None:
     text = (by_command / "report.md").read_text(encoding="utf-8")
     on_the_terminal = render([bench.load_run(by_command / "run.json")], pictures=False)
@@ -102,6 +104,7 @@ def test_its_report_says_what_is_not_known(command: Command, by_command: Path) -
     assert "## Training" not in text
 
 
+@pytest.mark.slow
 def test_mobilenet_v2_from_a_program() -> None:
     torch.manual_seed(0)
     model = nets.mobilenet_v2().eval()
@@ -196,6 +199,7 @@ def test_an_evaluation_that_fails_under_one_technique_is_its_row() -> None:
 # Several models, and taking up
 
 
+@pytest.mark.slow
 def test_a_run_of_two_models_is_taken_up_where_it_stopped(tmp_path: Path) -> None:
     (tmp_path / "two.py").write_text(NETS.read_text(), encoding="utf-8")
 
@@ -205,7 +209,10 @@ def test_a_run_of_two_models_is_taken_up_where_it_stopped(tmp_path: Path) -> Non
         return bench.run(models=named, inputs=inputs, techniques=["fp32"], out=tmp_path / "out", **QUICK)
 
     whole = run()
-    assert [(row.task, row.model, row.status) for row in whole.rows] == [("two", "small", "ok"), ("two", "large", "ok")]
+    assert [(row.task, row.model, row.measured) for row in whole.rows] == [
+        ("two", "small", True),
+        ("two", "large", True),
+    ]
     half = whole.model_copy(update={"finished": False, "rows": whole.rows[:1]})
     run_file.save(half, tmp_path / "out/run.json")
     again = run()
@@ -252,4 +259,4 @@ def test_a_packed_file_needs_what_builds_the_model(tmp_path: Path) -> None:
         bench.load_packed(tmp_path / "packed")
     rebuilt = load_user_model(tmp_path / "packed", nets.large(), (inputs,))
     with torch.inference_mode():
-        assert torch.equal(rebuilt.variant.forward(inputs), variant.forward(inputs))
+        assert torch.equal(rebuilt.artifact.forward(inputs), variant.forward(inputs))

@@ -1,0 +1,1 @@
+"""What the figures of a run show, as data; ``bench.report.discussion`` puts it into words."""

@@ -1,0 +1,95 @@
+"""The measurement that would settle what a run leaves open: the first that its figures ask for."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+from bench.report.findings.accuracies import HINT
+from bench.report.findings.finding import Finding
+from bench.report.findings.judged import Judged
+from bench.results.run import Run
+from bench.results.verdict import UNDECIDED
+from bench.stats.proportions import mcnemar
+from bench.stats.times import ALPHA
+
+LONGER = 4
+"""So many times as many rounds halve an interval."""
+
+
+def follow_up(run: Run, judged: Sequence[Judged]) -> Iterator[Finding]:
+    """Find the first question that the figures raise, of: accuracy, precision, batch size, the training's seed."""
+    for ask in (_accuracy, _precision, _batch_sizes, _seed):
+        if (finding := ask(run, judged)) is not None:
+            yield finding
+            return
+
+
+def _accuracy(run: Run, judged: Sequence[Judged]) -> Finding | None:
+    """Ask whether an accuracy really changed that looks as if, but not by the verdict's standard."""
+    hints = [
+        (one.row.agreement.p_value, one)
+        for one in judged
+        if one.row.agreement and one.accuracy and one.accuracy.word == UNDECIDED
+        if one.row.agreement.p_value < HINT
+    ]
+    if not hints:
+        return None
+    p_value, one = min(hints, key=lambda pair: pair[0])
+    figures = {"points": one.points, "p_value": p_value}
+    if run.settings.inputs:  # given weights have no other training
+        return Finding("more test examples", (one.row,), figures)
+    seeds = next(count for count in itertools.count(1) if mcnemar(count, 0) < ALPHA)
+    return Finding("repeat with seeds", (one.row,), {**figures, "seeds": seeds, "sign_p": mcnemar(seeds, 0)})
+
+
+def _precision(run: Run, judged: Sequence[Judged]) -> Finding | None:
+    """Ask for the speed-up that is known least of those that show no difference."""
+    vague = [
+        (one.speedup(size).half_width, one, size)
+        for one in judged
+        for size in one.speed
+        if one.speed[size].word == UNDECIDED and one.speedup(size).half_width > run.settings.precision
+    ]
+    if not vague:
+        return None
+    width, one, size = max(vague, key=lambda candidate: candidate[0])
+    figures = {"batch": size, "speedup": one.speedup(size), "half_width": width, "budget_s": _budget_s(run, one, size)}
+    return Finding("more rounds", (one.row,), figures)
+
+
+def _batch_sizes(_: Run, judged: Sequence[Judged]) -> Finding | None:
+    """Ask at which batch size int8 begins to pay, where it is slower at a small one and faster at a large one."""
+    for one in judged:
+        slow = [size for size in one.speed if one.int8 and one.slower(size)]
+        fast = [size for size in one.speed if one.faster(size)]
+        if slow and fast and max(slow) < min(fast):
+            first, last = max(slow), min(fast)
+            between = [size for power in range(1, 20) if first < (size := first * 2**power) < last]
+            return Finding("batch sizes between", (one.row,), {"batches": [first, *between, last]})
+    return None
+
+
+def _seed(run: Run, judged: Sequence[Judged]) -> Finding | None:
+    """Ask whether the largest difference in accuracy is the technique's or this training's."""
+    compared = [one for one in judged if one.points]
+    if not compared or run.settings.seed is None or run.settings.inputs:  # given weights have no other seed
+        return None
+    most = max(compared, key=lambda one: abs(one.points or 0.0))
+    return Finding("another seed", (most.row,), {"points": most.points, "seed": run.settings.seed})
+
+
+def _budget_s(run: Run, one: Judged, size: int) -> float:
+    """Return seconds that last for so many more rounds of the row, of fp32 and of the reference workload beside them.
+
+    Twice what they took here: rounds end at the precision asked for, and lead-ins and fresh starts take time too.
+    """
+    timed = [row.latency for row in (one.row, one.baseline) if row is not None]
+    timed += [reference.latency for reference in run.references if reference.model == one.model]
+    of_size = [latency[size] for latency in timed if size in latency]
+    seconds = sum(
+        (sum(latency.warm_up_s) + LONGER * sum(latency.rounds_s + latency.repeated_s)) * latency.calls_per_block
+        for latency in of_size
+    )
+    return float(math.ceil(2 * seconds))

@@ -1,0 +1,101 @@
+"""Rows with the verdicts on them, from which findings are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bench.core.variant_key import BASELINE
+from bench.results.run import Data, Row, Run, Speedup
+from bench.results.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
+from bench.stats.times import ALPHA, MIN_ROUNDS, LogRatio, change, holm
+
+SLOWER, FASTER = "slower", "faster"
+LEAST_FREEDOM = MIN_ROUNDS - 1
+"""Of a speed-up's error; run files do not have the true ones, and with fewer less is told apart."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A row that is not the baseline, beside the baseline of its model."""
+
+    row: Row
+    baseline: Row | None
+    data: Data
+    speed: dict[int, Verdict]
+    """By batch size, where a word could be given."""
+    accuracy: Verdict | None
+    """The same of its accuracy."""
+
+    @property
+    def model(self) -> str:
+        """Its model, as ``task/model``."""
+        return self.row.full_model
+
+    @property
+    def int8(self) -> bool:
+        """Whether torch's int8 kernels ran it."""
+        return self.row.dtype == "qint8" and not self.row.simulated
+
+    @property
+    def points(self) -> float | None:
+        """Return the accuracy's difference to the baseline's, in percentage points."""
+        if self.row.agreement is None or self.row.accuracy is None:
+            return None
+        return 100 * (self.row.agreement.gained - self.row.agreement.lost) / self.row.accuracy.total
+
+    @property
+    def alike(self) -> tuple[int, int] | None:
+        """Return how many examples it answers as the baseline does, and of how many."""
+        if self.row.agreement is None or self.row.accuracy is None:
+            return None
+        return self.row.agreement.same, self.row.accuracy.total
+
+    def slower(self, size: int) -> bool:
+        """Return whether the verdict at a batch size is that it is slower."""
+        return self.speed[size].word == SLOWER
+
+    def faster(self, size: int) -> bool:
+        """Return whether the verdict at a batch size is that it is faster."""
+        return self.speed[size].word == FASTER
+
+    def speedup(self, size: int) -> Speedup:
+        """Return the speed-up at a batch size that ``speed`` has."""
+        return self.row.speedup[size]
+
+
+def judge(run: Run) -> list[Judged]:
+    """Return the rows of a run with their verdicts, each family of rows judged as in the tables."""
+    judged = []
+    for data in run.data:
+        rows = run.rows_of(data.task)
+        baselines = {row.model: row for row in rows if row.key == BASELINE}
+        speeds = {size: latency_verdicts(rows, size) for size in run.settings.batch_sizes}
+        for position, (row, accuracy) in enumerate(zip(rows, accuracy_verdicts(rows), strict=True)):
+            speed = {size: given[position] for size, given in speeds.items()}
+            judged.append(
+                Judged(
+                    row,
+                    baselines.get(row.model),
+                    data,
+                    {size: verdict for size, verdict in speed.items() if verdict.word != NOT_COMPARABLE},
+                    accuracy if accuracy.word != NOT_COMPARABLE else None,
+                )
+            )
+    return [one for one in judged if one.row.key != BASELINE]
+
+
+def differ(pairs: Sequence[tuple[LogRatio, LogRatio]]) -> list[bool]:
+    """Say of each pair of ratios whether they differ, tested at ``ALPHA`` as one family (Holm).
+
+    Their errors are added as if of different rounds, which ratios to one baseline do not quite have: that asks more
+    than a test of the rounds themselves would, and errs on the side of saying nothing.
+    """
+    p_values = [change(one, other, prior=0.0).p_value for one, other in pairs]
+    return [p_value < ALPHA for p_value in holm(p_values)]
+
+
+def log_speedup(speedup: Speedup) -> LogRatio:
+    """Return the logarithm of a speed-up, its error read back from the interval, trusted as little as can be."""
+    known = speedup.log_ratio
+    return replace(known, freedom=min(known.freedom, LEAST_FREEDOM))

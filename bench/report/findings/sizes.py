@@ -1,0 +1,31 @@
+"""Which variant of a model is the smallest, and which are hardly smaller though layers were changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bench.report.findings.finding import Finding
+from bench.report.findings.judged import Judged
+
+HARDLY = 1.1
+"""Up to this many times smaller is hardly smaller."""
+
+
+def sizes(judged: Sequence[Judged]) -> Iterator[Finding]:
+    """Find the smallest file of each model, and files that are hardly smaller than the baseline's."""
+    for model in dict.fromkeys(one.model for one in judged):
+        packed = [(one, times) for one in judged if one.model == model and (times := _times_smaller(one)) is not None]
+        if not packed:
+            continue
+        best, most = max(packed, key=lambda pair: pair[1])
+        if most > HARDLY and best.baseline is not None:
+            yield Finding("smallest", (best.row, best.baseline), {"times": most})
+        for one, times in packed:
+            if times <= HARDLY and one.row.layers is not None and one.row.layers.changed:
+                yield Finding("hardly smaller", (one.row,), {"times": times})
+
+
+def _times_smaller(one: Judged) -> float | None:
+    if one.baseline is None or not one.baseline.packed_bytes or not one.row.packed_bytes:
+        return None
+    return one.baseline.packed_bytes / one.row.packed_bytes

@@ -1,0 +1,71 @@
+"""What every variant weighs: packed sizes, multiply-accumulates, memory, and scores by rule."""
+
+from __future__ import annotations
+
+from bench.core.units import MISSING, megabytes
+from bench.core.variant_key import BASELINE
+from bench.report.tables import Figure, Table
+from bench.results.run import Data, Row, Run
+
+SIZES = (
+    "Packed: the smallest file that reloads, in a fresh process, to the same logits to the bit, verified in this run. "
+    "× smaller: fp32's packed file divided by the variant's. MACs: multiply-accumulates of one "
+    "example. Memory: growth of the variant's process from before loading to the peak of one batch of {batch}. Layers: "
+    "Linear and convolution layers that the technique changed."
+)
+
+
+def sizes_and_work(run: Run, data: Data) -> Table:
+    """Return one task's packed sizes, multiply-accumulates and memory."""
+    header = ["Model", "Technique", "Packed (MB)", "× smaller", "By dtype (bytes)", "MACs", "Memory (MB)", "Layers"]
+    rows = run.rows_of(data.task)
+    baselines = {row.model: row.packed_bytes for row in rows if row.key == BASELINE}
+    cells = [
+        [
+            row.model,
+            row.key,
+            Figure(megabytes(row.packed_bytes), row.packed_bytes) if row.packed_bytes is not None else MISSING,
+            _smaller(row.packed_bytes, baselines.get(row.model)),
+            ", ".join(f"{dtype} {count:,}" for dtype, count in row.bytes_by_dtype.items()) or MISSING,
+            Figure(f"{row.macs:,}", row.macs) if row.macs is not None else MISSING,
+            _memory(row),
+            Figure(f"{row.layers.changed} of {row.layers.total}", row.layers.changed) if row.layers else MISSING,
+        ]
+        for row in rows
+    ]
+    return Table(header, cells, f"{data.title}: size and work")
+
+
+def scores(run: Run, data: Data) -> Table | None:
+    """Return one task's scores by rule; nothing where no technique is a low-bit one."""
+    rows = [row for row in run.rows_of(data.task) if row.scores]
+    if not any(row.simulated for row in rows):
+        return None
+    rules = list(rows[0].scores)
+    header = ["Model", "Technique", "MACs × bits / 32 (M)", *rules]
+    cells = [
+        [
+            row.model,
+            row.key,
+            _operations(row),
+            *(Figure(f"{row.scores[rule]:.4f}", row.scores[rule]) for rule in rules),
+        ]
+        for row in rows
+    ]
+    return Table(header, cells, f"{data.title}: scores")
+
+
+def _smaller(packed_bytes: int | None, baseline_bytes: int | None) -> str:
+    if not packed_bytes or not baseline_bytes:
+        return MISSING
+    return Figure(f"{baseline_bytes / packed_bytes:.2f}×", baseline_bytes / packed_bytes)
+
+
+def _memory(row: Row) -> str:
+    grown = row.peak_memory_bytes
+    return Figure(megabytes(grown), grown) if grown is not None else MISSING
+
+
+def _operations(row: Row) -> str:
+    count = row.bit_operations
+    return Figure(f"{count / 1e6:,.3f}", count) if count is not None else MISSING
