@@ -24,6 +24,8 @@ DIGEST = "sha256"
 """Of all that the file holds, beside it: from a damaged state a training would go on to other weights, or fail."""
 FORMAT = f"3, torch {torch.__version__}"
 """A state of another torch is not resumed: other kernels would end at other weights."""
+WITHOUT_DIGEST = f"2, torch {torch.__version__}"
+"""The format of quantbench 0.4, whose states are resumed too."""
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,16 @@ class Trainee:
         except (OSError, safetensors.SafetensorError):
             return []
         text = metadata.get(KEY, "")
-        if metadata.get(DIGEST) != _digest(text, tensors):
+        undamaged = metadata.get(DIGEST) == _digest(text, tensors)
+        if not undamaged and (DIGEST in metadata or f'"format": "{WITHOUT_DIGEST}"' not in text):
             return []
         content = json.loads(text)
         stored, expected = _below(tensors, "module"), self.module.state_dict()
         shapes = {name: value.shape for name, value in expected.items()}
-        if content["format"] != FORMAT or {name: value.shape for name, value in stored.items()} != shapes:
+        if (
+            content["format"] not in (FORMAT, WITHOUT_DIGEST)
+            or {name: value.shape for name, value in stored.items()} != shapes
+        ):
             return []
         self.module.load_state_dict(stored)
         slots: dict[int, dict[str, Any]] = {}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from bench.comparing import gate
+from bench.comparing import gate, gate_rule
 from bench.comparing.comparison import compare
 from bench.core.errors import QuantbenchError, RunFileError
 from bench.report import compared, machines
@@ -22,8 +22,8 @@ from tests.bench.mutations import FEW, MANY, RANDOMS, mutated
 from tests.bench.sessions import session
 from tests.repository import ROOT
 
-RULES = [gate.parse(text) for text in ("latency > 5%", "size > 1%", "packed > 1%", "params > 0%", "memory > 9%")]
-RULES += [gate.parse("accuracy < -0.5pp")]
+RULES = [gate_rule.parse(text) for text in ("latency > 5%", "size > 1%", "packed > 1%", "params > 0%", "memory > 9%")]
+RULES += [gate_rule.parse("accuracy < -0.5pp")]
 TEXTS: tuple[Format, ...] = ("markdown", "csv", "json")
 
 
