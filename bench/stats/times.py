@@ -39,6 +39,8 @@ START_TRUST = 4
 """As how much evidence that assumption counts, in degrees of freedom, once several starts show what is so."""
 MAX_FREEDOM = 100
 """Beyond it Student's t is as good as normal."""
+LARGEST_LOG = 230.0
+"""Of a ratio: e²³⁰ is 10¹⁰⁰, within which powers and products of ratios stay finite."""
 BOOTSTRAP_DRAWS = 2000
 BOOTSTRAP_PARTS = 20
 BOOTSTRAP_SEED = 0
@@ -166,15 +168,15 @@ def speedup(
 
     ratio = log_ratio(baseline, variant, starts, prior)
     if ratio.error is None:
-        value = math.exp(ratio.value)
+        value = _exp(ratio.value)
         return Ratio(value, value, value, 0.0, p_value=1.0, n=ratio.n)
     margin = float(special.stdtrit(ratio.freedom, (1 + CONFIDENCE) / 2)) * ratio.error
     return Ratio(
-        math.exp(ratio.value),
-        math.exp(ratio.value - margin),
-        math.exp(ratio.value + margin),
+        _exp(ratio.value),
+        _exp(ratio.value - margin),
+        _exp(ratio.value + margin),
         CONFIDENCE,
-        p_value=2 * float(special.stdtr(ratio.freedom, -abs(ratio.value) / ratio.error)),
+        p_value=min(1.0, 2 * float(special.stdtr(ratio.freedom, -abs(ratio.value) / ratio.error))),
         n=ratio.n,
     )
 
@@ -254,17 +256,22 @@ def change(before: LogRatio, after: LogRatio, prior: float = BETWEEN_SESSIONS) -
     value, n = after.value - before.value, min(before.n, after.n)
     known = _error_of_change(before, after, prior)
     if known is None:
-        return Ratio(math.exp(value), math.exp(value), math.exp(value), 0.0, p_value=1.0, n=n)
+        return Ratio(_exp(value), _exp(value), _exp(value), 0.0, p_value=1.0, n=n)
     error, freedom = known
     margin = student_quantile(1 - CONFIDENCE, freedom) * error
     return Ratio(
-        math.exp(value),
-        math.exp(value - margin),
-        math.exp(value + margin),
+        _exp(value),
+        _exp(value - margin),
+        _exp(value + margin),
         CONFIDENCE,
-        p_value=student_p(value / error, freedom),
+        p_value=student_p(value / error, freedom) if error else float(not value),
         n=n,
     )
+
+
+def _exp(logarithm: float) -> float:
+    """Return the ratio, a finite one however wide an interval is."""
+    return math.exp(min(max(logarithm, -LARGEST_LOG), LARGEST_LOG))
 
 
 def log_ratio_of(interval: Interval, n: int) -> LogRatio:
@@ -285,7 +292,7 @@ def least_growth(before: LogRatio, after: LogRatio, p_value: float, prior: float
     if known is None:
         return None
     error, freedom = known
-    return math.expm1(student_quantile(p_value, freedom) * error)
+    return math.expm1(min(student_quantile(p_value, freedom) * error, LARGEST_LOG))
 
 
 def _error_of_change(before: LogRatio, after: LogRatio, prior: float) -> tuple[float, float] | None:

@@ -58,6 +58,9 @@ def form(value: object) -> object:
     """Return what must be the same of an entry in two states of one module: all but the values."""
     if isinstance(value, Tensor):
         scheme = [str(value.qscheme())] if value.is_quantized else []
+        if scheme == [str(PER_CHANNEL)]:  # kernels read as many scales as there are channels, and do not count them
+            parts = value.q_per_channel_scales(), value.q_per_channel_zero_points()
+            scheme += [f"along {value.q_per_channel_axis()}", *map(str, map(form, parts))]
         return " ".join([*scheme, name_of(value.dtype), str(list(value.shape))])
     if isinstance(value, tuple):
         return tuple(form(part) for part in value)

@@ -159,7 +159,7 @@ def test_a_request_that_makes_no_sense_is_a_sentence(threads: int, pin: str) -> 
 
 
 def test_the_command_writes_table_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selfcheck, "self_check", lambda **options: found())
+    monkeypatch.setattr(selfcheck.self_check, "with_options", lambda options: found())
     monkeypatch.setattr("sys.argv", ["bench", "selfcheck", "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as stop:
         main.main()
