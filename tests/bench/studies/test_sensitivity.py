@@ -391,7 +391,7 @@ def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
         (f"{MODEL} --technique amp", "amp changes a model as a whole"),
         (
             f"{MODEL} --technique mixed:layers.0=dynamic-qint8",
-            "mixed:layers.0=dynamic-qint8 changes a model as a whole",
+            "dynamic-qint8 changes a model as a whole",
         ),
         (f"{MODEL} --recommend --max-drop=", "--max-drop '' must be in percentage points, such as 0.5pp."),
         (f"{MODEL} --recommend --max-drop half", "--max-drop 'half' must be in percentage points, such as 0.5pp."),
