@@ -22,7 +22,10 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from bench.core.variant_key import EAGER, VariantKey
-from bench.stats.times import Interval, LogRatio, Ratio, half_width, log_ratio_of, quiet_time
+from bench.stats.change import log_ratio_of
+from bench.stats.describe import quiet_time
+from bench.stats.interval import Interval, half_width
+from bench.stats.speedup import LogRatio, Ratio
 from bench.tasks.policy import TrainingPrecision
 
 SCHEMA_VERSION: Final = 4
@@ -191,7 +194,7 @@ class Latency(Record):
 
 
 class Speedup(Record):
-    """How many times faster than fp32, over paired rounds; see ``bench.stats.times.speedup``."""
+    """How many times faster than fp32, over paired rounds; see ``bench.stats.speedup.speedup``."""
 
     value: float
     low: float
@@ -220,7 +223,7 @@ class Speedup(Record):
 
     @property
     def log_ratio(self) -> LogRatio:
-        """The ratio as ``bench.stats.times`` holds it against another."""
+        """The ratio as ``bench.stats.change`` holds it against another."""
         return log_ratio_of(self.interval, self.n)
 
 
@@ -243,7 +246,7 @@ class RelativeLatency(Record):
 
     @property
     def log_ratio(self) -> LogRatio:
-        """The ratio as ``bench.stats.times`` has it."""
+        """The ratio as ``bench.stats.speedup`` has it."""
         return LogRatio(math.log(self.value), self.error, self.freedom, self.n)
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from bench.core.variant_key import BASELINE
 from bench.results.run import Data, Row, Run, Speedup
 from bench.results.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
-from bench.stats.times import ALPHA, MIN_ROUNDS, LogRatio, change, holm
+from bench.stats.change import change
+from bench.stats.multiple_tests import ALPHA, holm
+from bench.stats.speedup import MIN_ROUNDS, LogRatio
 
 SLOWER, FASTER = "slower", "faster"
 LEAST_FREEDOM = MIN_ROUNDS - 1

@@ -12,30 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.stats.times import (
-    ALPHA,
-    BETWEEN_PROCESSES,
-    BETWEEN_SESSIONS,
-    CONFIDENCE,
-    MIN_ROUNDS,
-    LogRatio,
-    Ratio,
-    change,
-    describe,
-    holm,
-    holm_levels,
-    in_seconds,
-    least_growth,
-    log_ratio,
-    log_ratio_of,
-    mean_std,
-    percentile,
-    quiet_time,
-    run_means,
-    speedup,
-    student_p,
-    student_quantile,
-)
+from bench.stats.change import BETWEEN_SESSIONS, change, in_seconds, least_growth, log_ratio_of
+from bench.stats.describe import describe, mean_std, percentile, quiet_time, run_means
+from bench.stats.interval import CONFIDENCE
+from bench.stats.multiple_tests import ALPHA, holm, holm_levels
+from bench.stats.speedup import BETWEEN_PROCESSES, MIN_ROUNDS, LogRatio, Ratio, log_ratio, speedup
+from bench.stats.student import student_p, student_quantile
 
 times = st.floats(min_value=1e-6, max_value=10.0)
 pairs = st.lists(st.tuples(times, times), min_size=1, max_size=40)
