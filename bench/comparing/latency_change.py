@@ -1,7 +1,7 @@
 """What became of the latencies of one model between two runs of one machine.
 
 A latency is held against the reference of its own rounds, so that a machine which was slower altogether has changed
-nothing (``bench.stats.change.change``). Where a run has none, or most blocks were disturbed, so much is allowed for
+nothing (``bench.stats.change.time_change``). Where a run has none, or most blocks were disturbed, so much is allowed for
 drift that a factor of some 2 is the least that is told.
 """
 
@@ -16,7 +16,7 @@ from bench.core.variant_key import VariantKey
 from bench.results.change import Change, ChangeWord
 from bench.results.run import Latency, Row
 from bench.results.verdict import p_text
-from bench.stats.change import BETWEEN_SESSIONS, DRIFT, change, in_seconds, least_growth
+from bench.stats.change import BETWEEN_SESSIONS, DRIFT, in_seconds, least_growth, time_change
 from bench.stats.multiple_tests import ALPHA, holm, holm_levels
 from bench.stats.speedup import LogRatio
 
@@ -68,7 +68,7 @@ def latency_changes(
 ) -> Iterator[Change]:
     """Judge the latencies of a model's rows at one batch size as one family; ``references`` are those of both runs."""
     pairs = [pair for before, after in rows if (pair := _pair(before, after, size, references)) is not None]
-    ratios = [change(pair.before, pair.after, pair.way.prior) for pair in pairs]
+    ratios = [time_change(pair.before, pair.after, pair.way.prior) for pair in pairs]
     adjusted_p = holm([ratio.p_value for ratio in ratios])
     for pair, ratio, adjusted, level in zip(pairs, ratios, adjusted_p, holm_levels(adjusted_p), strict=True):
         word: ChangeWord = "not comparable"

@@ -22,7 +22,7 @@ DRIFT = 0.14
 minutes on end."""
 
 
-def change(before: LogRatio, after: LogRatio, prior: float = BETWEEN_SESSIONS) -> Ratio:
+def time_change(before: LogRatio, after: LogRatio, prior: float = BETWEEN_SESSIONS) -> Ratio:
     """Return by which factor a time has changed between two independent runs, with its 95 % interval.
 
     Both are held against the same reference, so what slowed everything in one run is in neither; or each is the
@@ -55,7 +55,7 @@ def log_ratio_of(interval: Interval, n: int) -> LogRatio:
 
 
 def least_growth(before: LogRatio, after: LogRatio, p_value: float, prior: float = BETWEEN_SESSIONS) -> float | None:
-    """Return the growth, as a share, that ``change`` would just give this p-value: a fall is told a little sooner.
+    """Return the growth, as a share, that ``time_change`` would just give this p-value: a fall is told a little sooner.
 
     ``None`` without an error on either side.
     """
