@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 
 class QuantbenchError(Exception):
-    """Something the user can put right; the command prints it without a traceback and exits with 2."""
+    """Something the user can correct; the command prints it without a traceback and exits with 2."""
 
 
 CHOICES_SHOWN = 20
@@ -22,7 +22,7 @@ CHOICES_SHOWN = 20
 
 
 class UnknownNameError(QuantbenchError):
-    """A name that stands for nothing here."""
+    """An unknown name."""
 
     def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
@@ -34,8 +34,8 @@ class UnknownNameError(QuantbenchError):
 
 
 class DataError(QuantbenchError):
-    """Data files that are damaged, malformed or not to be had."""
+    """Data files that are damaged, malformed or missing."""
 
 
 class TrainingError(QuantbenchError):
-    """A training that did not come to a usable end."""
+    """A training that failed."""

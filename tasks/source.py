@@ -94,7 +94,7 @@ def locate(files: DataFiles, policy: DataPolicy, data_root: Path | None) -> Sour
     """Return checked files under the policy.
 
     ``auto`` takes what is in the data root, else downloads, else generates the stand-in and says why.
-    Raises ``DataError`` for damaged files, and under ``real`` if there are none to be had.
+    Raises ``DataError`` for damaged files, and under ``real`` if there are none.
     """
     if policy == "synthetic":
         with _lock(files):
@@ -187,7 +187,7 @@ def _standin(files: DataFiles, note: str) -> Source:
     root = cache_folder() / f"standin-{STANDIN_VERSION}"
     try:
         fingerprint = _check_standin(files, root)
-    except (DataError, OSError, ValueError):  # not there, or not whole; it is ours and costs a second: make it anew
+    except (DataError, OSError, ValueError):  # missing or incomplete; a stand-in takes a second: make it again
         shutil.rmtree(root / files.folder, ignore_errors=True)
         _generate(files, root)
         fingerprint = _check_standin(files, root)

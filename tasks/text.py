@@ -1,4 +1,4 @@
-"""Words and vocabulary as the lab takes them from torchtext; the only module that imports torchtext."""
+"""Words and vocabulary, from torchtext; the only module that imports torchtext."""
 
 from __future__ import annotations
 

@@ -15,6 +15,11 @@ from bench.core.progress import Bars
 from bench.results.run import Machine
 from bench.running import this_machine
 
+# Before anything imports torch, in workers too: networks this small are not faster on several threads, and on a busy
+# machine, where one of a team waits for its turn and the others spin, slower by a factor of fifty.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 pytest_plugins = ["pytester"]
 if not entry_points(group="pytest11", name="quantbench"):  # a checkout that is tested without being installed
     pytest_plugins.append("bench.pytest_plugin.plugin")

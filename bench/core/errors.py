@@ -2,10 +2,10 @@
 
 QuantbenchError
 ├── RequestError        a request that makes no sense: batch 0, a device that is absent
-│   └── UserModelError   a model of the user's own that cannot be measured: its file, its inputs, its evaluate function
+│   └── UserModelError   a user's model that cannot be measured: its file, its inputs, its evaluate function
 ├── CheckpointError     a checkpoint that is truncated, foreign or of another model
 ├── RunFileError        a run file that cannot be read, or is not one
-└── UnsupportedError    a technique that cannot treat this model on this machine (a row, not an exit)
+└── UnsupportedError    a technique or runtime that cannot be used here (a row, not an exit)
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RequestError(QuantbenchError):
 
 
 class UserModelError(RequestError):
-    """A model of the user's own that cannot be measured: its file, its inputs, its evaluate function."""
+    """A user's model that cannot be measured: its file, its inputs, its evaluate function."""
 
 
 class CheckpointError(QuantbenchError):
@@ -43,8 +43,8 @@ class RunFileError(QuantbenchError):
 
 
 class UnsupportedError(QuantbenchError):
-    """A technique that cannot treat this model on this machine; becomes a row with this reason."""
+    """A technique or runtime that cannot be used with this model or machine; becomes a row with this reason."""
 
 
 class WorkerError(Exception):
-    """A call of a worker that failed in a way that nobody foresaw: an exception, a crash, a hang."""
+    """A call of a worker that failed unexpectedly: an exception, a crash, a hang."""

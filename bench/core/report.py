@@ -1,4 +1,4 @@
-"""How what takes long says how far it is."""
+"""How a long call reports its progress."""
 
 from __future__ import annotations
 

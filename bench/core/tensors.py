@@ -15,7 +15,7 @@ Inputs = tuple[Tensor, ...]
 
 
 def tensors_in(value: object) -> Iterator[Tensor]:
-    """Yield the tensors within ``value``, in order; what is no tensor and holds none is passed over."""
+    """Yield the tensors within ``value``, in order; anything else is skipped."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):

@@ -9,7 +9,7 @@ import traceback
 from pathlib import Path
 
 NOT_TO_BLAME = ("torch", "bench", "safetensors", "cloudpickle", "typing_extensions")
-"""Packages in whose files nobody looks for the cause; nor in Python's own."""
+"""Packages that are never named as the cause, like Python's own modules."""
 INSTALLED = ("site-packages", "dist-packages")
 """Folders of what others wrote."""
 

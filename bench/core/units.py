@@ -11,7 +11,7 @@ MISSING = "–"
 
 
 def megabytes(size_bytes: int) -> str:
-    """Return MB = bytes / 10⁶ with three decimals, as the lab has it."""
+    """Return MB = bytes / 10⁶ with three decimals."""
     return f"{size_bytes / 1e6:.3f}"
 
 

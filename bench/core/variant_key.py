@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EAGER = "eager"
-"""The runtime that is meant where none is named."""
+"""The default runtime."""
 
 
 @dataclass(frozen=True, order=True)
@@ -27,4 +27,4 @@ class VariantKey:
 
 
 BASELINE = VariantKey("fp32")
-"""The variant that speed-ups and sizes are held against."""
+"""The variant that speed-ups and sizes are relative to."""

@@ -130,7 +130,7 @@ class _Ledger(TorchFunctionMode):
             return LayerWork(title, "pool", outputs=outputs.numel(), fan_in=window, activation_bits=_bits(inputs))
         if isinstance(module, FREE):
             return None
-        raise UnsupportedError(f"{_title(name, module)} is no layer whose work the rules count")
+        raise UnsupportedError(f"{_title(name, module)} is not a layer whose work the rules count")
 
     def _product(self, title: str, module: nn.Module, inputs: Tensor, outputs: Tensor) -> LayerWork:
         weight = module.weight

@@ -21,7 +21,7 @@ from bench.techniques.torch_quantization import quiet
 
 @dataclass(frozen=True)
 class EngineCheck:
-    """The answer to the lab's question, whether fbgemm can be used here."""
+    """Whether fbgemm, or another quantized engine, can be used here."""
 
     engine: str
     usable: bool
@@ -95,7 +95,7 @@ def check_engine(engine: str = DEFAULT_ENGINE) -> EngineCheck:
 def require_device(device: str, here: Machine) -> None:
     """Raise ``RequestError`` unless ``device`` is here."""
     if device not in ("cpu", "cuda"):
-        raise RequestError(f"there is no device {device!r}; choose cpu or cuda.")
+        raise RequestError(f"unknown device {device!r}; choose cpu or cuda.")
     if device == "cuda" and not here.accelerators:
         raise RequestError("this machine has no CUDA device that torch can use; run with --device cpu.")
 

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of one example: what a model asks of the arithmetic, whatever the machine."""
+"""Multiply-accumulates of one example: the arithmetic of a model on any machine."""
 
 from __future__ import annotations
 

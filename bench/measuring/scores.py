@@ -6,7 +6,7 @@
 | ``course-profile`` | the same, micronet-ressources/profile.py, older | multiplies and additions | 2, on CIFAR-10 |
 | ``micronet-2019`` | micronet-challenge.github.io | multiplies and additions, by their inputs' width | – |
 
-Their references and units differ: a score is only to be held against others of its own rule, and so carries its name.
+Their references and units differ: a score can only be compared with others of its own rule, and carries its name.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ class LayerWork:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
-            raise ValueError(f"{self.name}: there is no kind of layer {self.kind!r}")
+            raise ValueError(f"{self.name}: unknown kind of layer {self.kind!r}")
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name.endswith("_bits") and not 1 <= value <= 64:
-                raise ValueError(f"{self.name}: {field.name} is 1 to 64, not {value}")
+                raise ValueError(f"{self.name}: {field.name} must be 1 to 64, not {value}")
             if isinstance(value, int | float) and not 0 <= value < math.inf:
-                raise ValueError(f"{self.name}: {field.name} is not negative, and finite; it cannot be {value}")
+                raise ValueError(f"{self.name}: {field.name} must be finite and not negative, not {value}")
         if self.multiplies_weights and self.outputs and not self.fan_in:
-            raise ValueError(f"{self.name}: outputs that are the sum of no products")
+            raise ValueError(f"{self.name}: outputs must be sums of at least one product")
 
     @property
     def multiplies_weights(self) -> bool:
@@ -107,7 +107,7 @@ class Score:
     """A network under one rule."""
 
     rule: str
-    """Its name, and whatever else the number depends on."""
+    """Its name and what else the number depends on."""
     parameters: float
     """Storage over the reference's."""
     operations: float

@@ -1,4 +1,4 @@
-"""Size on disk exactly as the lab takes it: the file that ``torch.save(model.state_dict())`` writes."""
+"""Size on disk: the file that ``torch.save(model.state_dict())`` writes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 FILE_NAME = "temp.p"
-"""The lab's; torch.save writes the name into the archive, so it is part of the size."""
+"""torch.save writes the name into the archive, so it is part of the size."""
 
 
 def state_dict_bytes(module: nn.Module) -> int:

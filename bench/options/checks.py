@@ -54,6 +54,18 @@ def not_empty(values: Any) -> str | None:
     return None if isinstance(values, str | int) or list(values) else "must be given once or more"
 
 
+def once_to(most: int) -> Check:
+    """Accept one value or more, up to ``most``."""
+    return lambda values: (
+        not_empty(values)
+        or (
+            f"must be given at most {most} times"
+            if not isinstance(values, str | int) and len(set(values)) > most
+            else None
+        )
+    )
+
+
 def all_different(values: Sequence[object]) -> str | None:
     """Accept one value or more, no two the same."""
     return None if values and len(set(values)) == len(values) else "must be given once or more, each time another"

@@ -9,6 +9,7 @@ from bench.options.checks import at_least, between, one_of, within
 from bench.options.group import Options, option_group
 from bench.options.notations import SHARE
 from bench.options.option import option
+from bench.results.bounds import MAX_BATCH_SIZES
 from bench.tasks.policy import DataPolicy, TrainingPrecision
 
 DEFAULT_ENGINE = "fbgemm"
@@ -75,7 +76,10 @@ class LatencyOptions(DeviceOptions, SeedOptions):
     """How latencies are measured. Whether the machine has the cores and the engine is found out there."""
 
     batch_sizes: int | Sequence[int] = option(
-        default=(1, 64), flag="--batch", check=between(1, MAX_BATCH_SIZE, example=64), check_all=checks.not_empty
+        default=(1, 64),
+        flag="--batch",
+        check=between(1, MAX_BATCH_SIZE, example=64),
+        check_all=checks.once_to(MAX_BATCH_SIZES),
     )
     """Batch size to time."""
     runs: int = option(default=5, check=at_least(1, example=5))

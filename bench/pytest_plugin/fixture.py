@@ -196,7 +196,7 @@ def _technique(name: str) -> Technique:
 def _batch(model: nn.Module, inputs: Example, batch_size: int | None) -> Inputs:
     """Return the batch that is timed; raises ``RequestError`` for a model or inputs that cannot be."""
     if not isinstance(model, nn.Module):
-        raise UserModelError(f"what is to be measured is a {type(model).__name__}; give a torch.nn.Module.")
+        raise UserModelError(f"model is a {type(model).__name__}; give a torch.nn.Module.")
     require_float32(model, "the test")
     examples = inputs_in(inputs, "the argument inputs")
     if elsewhere := {str(tensor.device) for tensor in (*model.parameters(), *examples)} - {"cpu"}:

@@ -33,9 +33,9 @@ def render(result: Distillation) -> str:
     teacher = f"taught by {result.teacher}, " if result.teacher else ""
     caption = (
         f"{result.model}, {kind}, {teacher}{result.family} with chain {' → '.join(map(str, result.chain))}, "
-        f"{result.recipe['epochs']} epochs each, λ = {result.weight:g}, τ = {result.temperature:g}. Accuracy "
-        f"on the test set after the last epoch, mean ± sample std over {len(result.seeds)} seeds. *Start*: the student "
-        f"begins with its teacher's weights and statistics; *loss*: the teacher has a part in its loss."
+        f"{result.recipe.get('epochs', MISSING)} epochs each, λ = {result.weight:g}, τ = {result.temperature:g}. "
+        f"Accuracy on the test set after the last epoch, mean ± sample std over {len(result.seeds)} seeds. *Start*: "
+        f"the student begins with its teacher's weights and statistics; *loss*: the teacher has a part in its loss."
     )
     return f"{Table(header, rows, remarks=failures).markdown()}\n\n{caption}"
 

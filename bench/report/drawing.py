@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -26,6 +27,8 @@ TICK_POINTS = 10
 """The size of an axis's text."""
 LABEL_POINTS = 8
 """The size of a point's label."""
+LONGEST_LABEL = 60
+"""Characters."""
 SUBDIVISIONS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 """Of a power of ten, by ticks; the first that makes ``ENOUGH_TICKS`` is taken."""
 ENOUGH_TICKS = 4
@@ -58,8 +61,27 @@ def figure_of(width_inches: float, height_inches: float) -> Iterator[Figure]:
     from matplotlib import style
     from matplotlib.figure import Figure
 
-    with style.context(["default", STYLE]):
+    with style.context(["default", STYLE]), _any_script():
         yield Figure(figsize=(width_inches, height_inches))
+
+
+@contextmanager
+def _any_script() -> Iterator[None]:
+    """Keep matplotlib from warning of characters that its font lacks: the viewer's fonts show them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font|Matplotlib currently does not support")
+        yield
+
+
+def short(label: str) -> str:
+    """Return a name as it stands in a picture: a long one would leave no room for what is drawn."""
+    return label if len(label) <= LONGEST_LABEL else f"{label[:LONGEST_LABEL]}…"
+
+
+def place_legend(figure: Figure, handles: Sequence[Any], columns: int) -> None:
+    """Name the looks on top of the picture; a dollar sign in a name begins no formula."""
+    for text in figure.legend(handles=handles, loc="upper center", ncols=columns).get_texts():
+        text.set_parse_math(False)
 
 
 def svg(figure: Figure, title: str) -> str:
@@ -81,7 +103,8 @@ def width_of(text: str, points: float) -> float:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
-    return float(text_to_path.get_text_width_height_descent(text, FontProperties(size=points), ismath=False)[0])
+    with _any_script():
+        return float(text_to_path.get_text_width_height_descent(text, FontProperties(size=points), ismath=False)[0])
 
 
 def logarithmic(axes: Axes, low: float, high: float, show: Callable[[float], str]) -> None:

@@ -20,6 +20,8 @@ from bench.results.run import Latency, Row, Run
 from bench.stats.describe import percentile
 
 SIZE = Cost("Packed size (MB)")
+LEAST_OPERATIONS = 1 / 32
+"""One multiply-accumulate of single bits; a network without weight layers has none, and no place on the axis."""
 OPERATIONS = Cost("Multiply-accumulates × bits / 32 (M)")
 
 
@@ -159,7 +161,7 @@ def _points(rows: Sequence[Row], batch_sizes: Sequence[int]) -> tuple[list[Point
             known = {}
         if row.packed_bytes is not None:
             known[SIZE.name] = row.packed_bytes / 1e6
-        if row.bit_operations is not None:
+        if row.bit_operations is not None and row.bit_operations >= LEAST_OPERATIONS:
             known[OPERATIONS.name] = row.bit_operations / 1e6
         if (share := row.share_right) is not None:
             points.append(Point(row.technique, share, known, row.technique.partition(":")[0]))

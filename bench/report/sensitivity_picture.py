@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.core.files import write_atomically
-from bench.report.drawing import COLOURS, GREY, MARKERS, figure_of, svg
+from bench.report.drawing import COLOURS, GREY, MARKERS, figure_of, short, svg
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def draw(study: Sensitivity, path: Path) -> None:
     if not panels:
         return
     heights = [ROW_INCHES * len(layers) + 0.25 for _, layers in panels]
-    labels = max(len(layer.layer) for _, layers in panels for layer in layers)
+    labels = max(len(short(layer.layer)) for _, layers in panels for layer in layers)
     with figure_of(8.0, sum(heights) + 0.75 * len(panels) + 0.45) as figure:
         width, height = figure.get_size_inches()
         grid = figure.subplots(len(panels), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
@@ -58,7 +58,7 @@ def _panel(axes: Axes, technique: str, layers: Sequence[LayerStudy], whole: Chan
     axes.axvline(0, color=GREY, linewidth=1)
     if whole is not None:
         axes.axvline(100 * whole.value, color=COLOURS[2], linestyle="--", linewidth=1.2, label="all layers")
-    axes.set_yticks(range(len(layers)), [layer.layer for layer in layers])
+    axes.set_yticks(range(len(layers)), [short(layer.layer) for layer in layers], parse_math=False)
     axes.set_ylim(len(layers) - 0.45, -0.55)
     axes.grid(axis="y", visible=False)
     axes.set_title(technique, loc="left", parse_math=False)

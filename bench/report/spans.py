@@ -7,7 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.report.drawing import GREY, LABEL_POINTS, TICK_POINTS, figure_of, logarithmic, looks, svg, width_of
+from bench.report.drawing import (
+    GREY,
+    LABEL_POINTS,
+    TICK_POINTS,
+    figure_of,
+    logarithmic,
+    looks,
+    place_legend,
+    short,
+    svg,
+    width_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,14 +76,15 @@ def draw_spans(
         raise ValueError("no values to draw")
     rows = LINE_INCHES * len(labels) * max(len(names), 1.3)
     legend = 0.3 if len(names) > 1 else 0.0
-    longest = (max(width_of(label, TICK_POINTS) for label in labels) + 8) / 72
+    shown = [short(label) for label in labels]
+    longest = (max(width_of(label, TICK_POINTS) for label in shown) + 8) / 72
     with figure_of(1.3 + 3.9 * len(panels), rows + 0.75 + legend) as figure:
         every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         width, height = figure.get_size_inches()
         figure.subplots_adjust(
             longest / width, 0.35 / height, 1 - 0.1 / width, 1 - (0.3 + legend) / height, wspace=0.06
         )
-        every[0].set_yticks(range(len(labels)), labels, parse_math=False)
+        every[0].set_yticks(range(len(labels)), shown, parse_math=False)
         every[0].set_ylim(len(labels) - 0.4, -0.6)  # the first on top
         look = looks(names if len(names) > 1 else [*order, *labels])
         for axes, panel in zip(every, panels, strict=True):
@@ -81,7 +93,7 @@ def draw_spans(
             _panel(axes, panel, labels, names, look, show, reference)
         if legend:
             handles = [every[0].plot([], [], ls="", marker=look[n][1], color=look[n][0], label=n)[0] for n in names]
-            figure.legend(handles=handles, loc="upper center", ncols=min(len(handles), 3))
+            place_legend(figure, handles, min(len(handles), 3))
         return svg(figure, title)
 
 

@@ -8,13 +8,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.report.drawing import GREY, LABEL_POINTS, figure_of, logarithmic, looks, svg, width_of
+from bench.report.drawing import (
+    GREY,
+    LABEL_POINTS,
+    figure_of,
+    logarithmic,
+    looks,
+    place_legend,
+    short,
+    svg,
+    width_of,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 PER_ROW = 3
 """Panels beside each other at most."""
+MOST_LABELS = 200
+"""Of points in a panel: no place is found for more."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +104,7 @@ def trade_off(
             shown = {point.family for point in points}
             named = [(name, look) for name, look in family.items() if name and name in shown]
             handles = [every[0].plot([], [], ls="", marker=m, color=c, label=n)[0] for n, (c, m) in named]
-            figure.legend(handles=handles, loc="upper center", ncols=min(len(handles), 4 * across))
+            place_legend(figure, handles, min(len(handles), 4 * across))
         return svg(figure, title)
 
 
@@ -122,7 +134,8 @@ def _panel(axes: Axes, points: Sequence[Point], cost: Cost, family: dict[str, tu
     for at, share, point in placed:
         colour, marker = family[point.family]
         axes.plot(at, share, ls="", marker=marker, color=colour, mec=GREY, mew=0.6, markersize=6.5, zorder=2)
-    _label(axes, placed, corners)
+    if len(placed) <= MOST_LABELS:
+        _label(axes, placed, corners)
 
 
 def _label(axes: Axes, placed: Sequence[tuple[float, float, Point]], corners: Sequence[tuple[float, float]]) -> None:
@@ -136,7 +149,8 @@ def _label(axes: Axes, placed: Sequence[tuple[float, float, Point]], corners: Se
     taken += [(-math.inf, panel.y0, panel.x0, panel.y1), (panel.x1, panel.y0, math.inf, panel.y1)]
     taken += [(-math.inf, -math.inf, math.inf, panel.y0), (-math.inf, panel.y1, math.inf, math.inf)]
     for (x, y), (at, share, point) in zip(spots, placed, strict=True):
-        wide = width_of(point.label, LABEL_POINTS)
+        label = short(point.label)
+        wide = width_of(label, LABEL_POINTS)
         inside = min(max(-wide / 2, panel.x0 - x), panel.x1 - wide - x)  # around the point, as far as that fits
         offsets = [
             (dx, dy)
@@ -147,7 +161,7 @@ def _label(axes: Axes, placed: Sequence[tuple[float, float, Point]], corners: Se
         best = min(range(len(boxes)), key=lambda index: (sum(_overlap(boxes[index], box) for box in taken), index))
         taken.append(boxes[best])
         axes.annotate(
-            point.label,
+            label,
             (at, share),
             xytext=offsets[best],
             textcoords="offset points",

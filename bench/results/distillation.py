@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
+from bench.results.bounds import Bytes, Count, Label, Magnitude, Name, Recipe, Seconds, Seed, Text
 from bench.results.run import Accuracy, Machine, Record
 from bench.tasks.dataset import DataKind
 
@@ -15,34 +18,34 @@ Source = Literal["", "start", "loss", "both"]
 class Student(Record):
     """One model at one width, trained one way."""
 
-    bits: int
+    bits: Count
     route: Route
     source: Source
-    seed: int
-    technique: str
+    seed: Seed
+    technique: Name
     accuracy: Accuracy | None
     """On the test set, after the last epoch; ``None`` if the training or the variant failed."""
-    packed_bytes: int | None
-    seconds: float | None
-    reason: str = ""
+    packed_bytes: Bytes | None
+    seconds: Seconds | None
+    reason: Text = ""
     """Why it failed; empty if it did not."""
 
 
 class Distillation(Record):
     """All students of one model."""
 
-    quantbench: str
-    created: str
+    quantbench: Label
+    created: Label
     machine: Machine
-    model: str
+    model: Name
     data: DataKind
-    recipe: dict[str, str | int | float | bool]
-    family: str
-    chain: list[int]
-    weight: float
+    recipe: Recipe
+    family: Name
+    chain: list[Count] = Field(max_length=1_000)
+    weight: Magnitude
     """λ of the loss."""
-    temperature: float
-    seeds: list[int]
-    teacher: str = ""
+    temperature: Magnitude
+    seeds: list[Seed] = Field(max_length=1_000)
+    teacher: Name = ""
     """The model before the widest of the chain, as ``task/model``; empty for none."""
-    students: list[Student]
+    students: list[Student] = Field(max_length=10_000)

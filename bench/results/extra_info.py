@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from bench.results.bounds import Bytes, CallTimes, Count, Label, Name, PositiveCount, Share, Texts
 from bench.results.run import Data, Layers
 
 MACHINE_KEY = "quantbench"
@@ -18,33 +19,33 @@ class ExtraInfo(BaseModel):
     # A test may note more beside it.
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
 
-    quantbench: str
+    quantbench: Label
     """The version that measured; its presence marks a benchmark as ours."""
-    task: str
-    model: str
-    technique: str
-    scheme: str
-    dtype: str
-    batch_size: int = Field(ge=1)
-    threads: int = Field(ge=1)
-    device: str
-    engine: str
+    task: Name
+    model: Name
+    technique: Name
+    scheme: Label
+    dtype: Label
+    batch_size: PositiveCount
+    threads: PositiveCount
+    device: Label
+    engine: Label
     """The quantized engine that was set."""
-    size_bytes: int = Field(ge=0)
+    size_bytes: Bytes
     """Of ``torch.save(model.state_dict())``."""
-    packed_bytes: int | None = Field(ge=0)
+    packed_bytes: Bytes | None
     """Of our smallest file; nobody has reloaded it here. ``None`` for a model that cannot be packed."""
-    params: int = Field(ge=0)
+    params: Count
     layers: Layers
-    accuracy: float | None = Field(ge=0, le=1)
+    accuracy: Share | None
     """The share of right answers."""
-    correct: int | None = Field(ge=0)
-    total: int | None = Field(ge=1)
+    correct: Count | None
+    total: PositiveCount | None
     """The counts behind it; ``None`` where the test gave the share alone."""
     simulated: bool
     """See ``bench.results.run.Row``."""
-    notes: list[str]
-    warm_up_s: list[float]
+    notes: Texts
+    warm_up_s: CallTimes
     """Seconds per call of each warm-up block; none where benchmarks were disabled."""
     warm: bool
     data: Data | None = None

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from bench.core.errors import RunFileError
 from bench.core.units import counted
 from bench.core.variant_key import BASELINE
+from bench.results.bounds import first_fault, shortened
 from bench.results.extra_info import MACHINE_KEY, OWN, ExtraInfo
 from bench.results.pytest_benchmark_schema import Benchmark, Computer, Cpu, Stats
 from bench.results.run import Accuracy, Data, Latency, Machine, Row, Run, Settings, Speedup, Summary
@@ -37,6 +38,13 @@ def is_benchmark_file(content: object) -> bool:
 
 def read(content: Mapping[str, Any], path: Path) -> Run:
     """Return the content of such a file as a run; raises ``RunFileError``."""
+    try:
+        return _read(content, path)
+    except ValidationError as error:  # each part fits, and their sum does not: too many rows, no numbers of examples
+        raise RunFileError(f"{path} makes no run ({first_fault(error)}); measure again.") from error
+
+
+def _read(content: Mapping[str, Any], path: Path) -> Run:
     entries = _entries(content["benchmarks"], path)
     if not entries:
         raise RunFileError(
@@ -67,7 +75,7 @@ def read(content: Mapping[str, Any], path: Path) -> Run:
     every = [latency for latencies in timed.values() for latency in latencies.values()]
     return Run(
         quantbench=infos[0].quantbench,
-        created=str(content.get("datetime", UNKNOWN)),
+        created=shortened(content.get("datetime", UNKNOWN)),
         finished=True,
         timed_by="pytest-benchmark",
         notes=_notes(len(content["benchmarks"]) - len(entries), every),
@@ -104,8 +112,8 @@ def _entries(benchmarks: Sequence[Any], path: Path) -> list[Entry]:
             read = Benchmark.model_validate(benchmark)
         except ValidationError as error:
             raise RunFileError(
-                f"{path} has a benchmark, {benchmark.get('fullname', UNKNOWN)}, that cannot be read "
-                f"({_first(error)}); measure again."
+                f"{path} has a benchmark, {shortened(benchmark.get('fullname', UNKNOWN))}, that cannot be read "
+                f"({first_fault(error)}); measure again."
             ) from error
         entries.append((read.extra_info, read.stats))
     return entries
@@ -212,7 +220,7 @@ def _machine(part: Any, path: Path) -> Machine:
         known = Computer.model_validate(part or {})
     except ValidationError as error:
         raise RunFileError(
-            f"{path} has a machine part that cannot be read ({_first(error)}); measure again."
+            f"{path} has a machine part that cannot be read ({first_fault(error)}); measure again."
         ) from error
     from bench.results.isa import known_isa
 
@@ -231,8 +239,3 @@ def _machine(part: Any, path: Path) -> Machine:
         quantized_engines=[UNKNOWN],
         quantized_engine=UNKNOWN,
     )
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict
 
+from bench.results.bounds import CallSeconds, CallTimes, Label, Name, Names, PositiveCount, Seconds
 from bench.results.extra_info import ExtraInfo
 
 
@@ -16,12 +17,12 @@ class _Part(BaseModel):
 class Stats(_Part):
     """pytest-benchmark's statistics of a benchmark; seconds are those of one call."""
 
-    mean: PositiveFloat
-    median: PositiveFloat
-    stddev: NonNegativeFloat
-    rounds: PositiveInt
-    iterations: PositiveInt
-    data: list[PositiveFloat] = []
+    mean: CallSeconds
+    median: CallSeconds
+    stddev: Seconds
+    rounds: PositiveCount
+    iterations: PositiveCount
+    data: CallTimes = []
     """Each round, where they were saved."""
 
 
@@ -35,17 +36,17 @@ class Benchmark(_Part):
 class Cpu(_Part):
     """What py-cpuinfo found."""
 
-    brand_raw: str = ""
-    count: PositiveInt | None = None
-    flags: list[str] = []
+    brand_raw: Name = ""
+    count: PositiveCount | None = None
+    flags: Names = []
 
 
 class Computer(_Part):
     """What pytest-benchmark says of the machine."""
 
-    processor: str = ""
-    machine: str = ""
-    system: str = ""
-    release: str = ""
-    python_version: str = ""
+    processor: Name = ""
+    machine: Label = ""
+    system: Name = ""
+    release: Label = ""
+    python_version: Label = ""
     cpu: Cpu | None = None

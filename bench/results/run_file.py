@@ -6,13 +6,18 @@ import json
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any, Final
 
 from pydantic import ValidationError
 
 from bench.core.errors import RequestError, RunFileError
 from bench.core.files import write_atomically
 from bench.results import pytest_benchmark_file
+from bench.results.bounds import first_fault, shortened
 from bench.results.run import READABLE, SCHEMA_VERSION, Run
+
+LARGEST_FILE: Final = 2**26
+"""Bytes; a hundred times what the longest run of ours takes, and what a parser makes of it still fits the memory."""
 
 
 def save(run: Run, path: Path) -> None:
@@ -22,16 +27,7 @@ def save(run: Run, path: Path) -> None:
 
 def load(path: Path) -> Run:
     """Read a run file, or a file of pytest-benchmark as one; raises ``RunFileError`` saying what is wrong with it."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except IsADirectoryError as error:
-        raise RunFileError(f"{path} is a folder; name the file in it, {path / 'run.json'} say.") from error
-    except OSError as error:
-        raise RunFileError(
-            f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise RunFileError(f"{path} is not a run file, or a truncated one ({error}); measure again.") from error
+    content = _content(path)
     if pytest_benchmark_file.is_benchmark_file(content):
         return pytest_benchmark_file.read(content, path)
     version = content.get("schema_version") if isinstance(content, dict) else None
@@ -46,13 +42,13 @@ def load(path: Path) -> Run:
         )
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise RunFileError(
-            f"{path} has schema version {version}, newer than the {SCHEMA_VERSION} that this quantbench reads; "
-            f"update quantbench."
+            f"{path} has schema version {shortened(version)}, newer than the {SCHEMA_VERSION} that this "
+            f"quantbench reads; update quantbench."
         )
     if version not in READABLE:
         raise RunFileError(
-            f"{path} has schema version {version!r} and this quantbench reads {READABLE[0]} to {READABLE[-1]}; "
-            f"render it with the version that wrote it, or measure again."
+            f"{path} has schema version {shortened(version)} and this quantbench reads {READABLE[0]} to "
+            f"{READABLE[-1]}; render it with the version that wrote it, or measure again."
         )
     try:
         return Run.model_validate(content)
@@ -60,16 +56,37 @@ def load(path: Path) -> Run:
         raise RunFileError(f"{path} {_what_is_wrong(error, content)}.") from error
 
 
+def _content(path: Path) -> Any:
+    """Return the JSON of a file, no more of which is read than a run file may have."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST_FILE + 1)  # no more: a device has no end
+        if len(text) > LARGEST_FILE:
+            raise RunFileError(
+                f"{path} is longer than {LARGEST_FILE >> 20} MiB, and no run file is; name a run.json that 'bench run' "
+                f"wrote."
+            )
+        return json.loads(text.decode())
+    except IsADirectoryError as error:
+        raise RunFileError(f"{path} is a folder; name the file in it, {path / 'run.json'} say.") from error
+    except OSError as error:
+        raise RunFileError(
+            f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise RunFileError(
+            f"{path} is not a run file, or a truncated one ({shortened(error)}); measure again."
+        ) from error
+
+
 def _what_is_wrong(error: ValidationError, content: dict[str, object]) -> str:
     """Say what does not fit, and what to do: a key that is not known was most likely written by a later version."""
-    found = error.errors()
-    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] != "extra_forbidden":
-        return f"is not a valid run file: {where}: {first['msg']}; measure again"
+    fault = first_fault(error)
+    if not fault.of_later_version:
+        return f"is not a valid run file: {fault}; measure again"
     return (
-        f"was written by quantbench {content.get('quantbench', 'of an unknown version')} and has a key that this one, "
-        f"{metadata.version('quantbench')}, does not know, {where}; update quantbench"
+        f"was written by quantbench {shortened(content.get('quantbench', 'of an unknown version'))} and has a key that "
+        f"this one, {metadata.version('quantbench')}, does not know, {fault.place}; update quantbench"
     )
 
 

@@ -102,7 +102,7 @@ class _Execution:
         tasks = list(dict.fromkeys(entry.task for entry in pending))
         datasets = load_datasets(tasks, self.spec.data, self.place.data_root, self.shared, self.bars)
         self.book.require_same_data({task.name: dataset.identity for task, dataset in datasets.items()})
-        if not self.book.run.rows:  # a run that goes on was checked when it began
+        if not self.book.run.rows:  # a resumed run was checked when it began
             techniques = [TECHNIQUES.get(name) for name in self.spec.techniques]
             check_layers(
                 techniques, (name for entry in pending for name in datasets[entry.task].layers[entry.spec.name])

@@ -1,7 +1,7 @@
 """The latencies of all variants of one model, within its budget.
 
-A long measurement goes on in fresh processes every few seconds (``rounds.START_S``): what a process was dealt at its
-start it keeps, and only other processes show how much that was.
+A long measurement continues in fresh processes every few seconds (``rounds.START_S``): a process keeps the bias of
+its start, and only other processes show how much that was.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def measure_latency(
     parallel: Parallel,
     reference: ReferenceWorkload | None = None,
 ) -> None:
-    """Fill in latency, speed-up and, where that stayed vague, the status ``noisy``; raises ``RequestError``.
+    """Fill in latency, speed-up and, where that stayed imprecise, the status ``noisy``; raises ``RequestError``.
 
-    A reference workload is timed in every round beside the variants, and told its own latencies.
+    A reference workload is timed in every round beside the variants, and is given its own latencies.
     """
     start = time.monotonic()
     warm_ups = _warm_up(variants, settings, parallel)
@@ -95,7 +95,7 @@ def _warm_up(
 
 
 def _start_again(variants: Sequence[VariantUnderTest], parallel: Parallel) -> None:
-    """Let fresh processes take over: from the packed file, which was verified to be the same, else built anew."""
+    """Continue in fresh processes: from the packed file, which was verified to be the same, else built again."""
     for variant in variants:
         variant.start_again()
     for method, verified in (("reload", True), ("build", False)):
@@ -134,7 +134,7 @@ def _rounds(
 
 
 def _least_rounds(warm_ups: dict[int, dict[Name, WarmUp]], settings: Settings, start: float, name: str) -> int:
-    """Return how many rounds to make at each batch size whatever the precision.
+    """Return how many rounds to make at each batch size at any precision.
 
     Raises ``RequestError`` if the budget does not last for a round of each run.
     """

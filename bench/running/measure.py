@@ -27,7 +27,7 @@ def measure(options: MeasureOptions) -> Run:
 
     model = options.model
     if not isinstance(model, nn.Module):
-        raise UserModelError(f"what is to be measured is a {type(model).__name__}; give a torch.nn.Module.")
+        raise UserModelError(f"model is a {type(model).__name__}; give a torch.nn.Module.")
     named = options.name or type(model).__name__
     with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:  # of this user alone
 

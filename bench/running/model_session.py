@@ -58,7 +58,7 @@ class ModelSession:
     ) -> TrainingSpec:
         """Return what must be trained for a technique; the precision follows the machine without a ``policy``.
 
-        Raises ``UnknownNameError`` if it names a layer that is none, and ``RequestError`` if it cannot work here.
+        Raises ``UnknownNameError`` if it names an unknown layer, and ``RequestError`` if it cannot work here.
         """
         check_layers([technique], self.dataset.layers[self.selected.spec.name])
         self.require_possible(technique)
@@ -80,7 +80,7 @@ class ModelSession:
         if reason and engine is None:  # most commands have no --engine to try
             reason = f"{reason.partition(';')[0]}; choose another technique, or another --device"
         if reason:
-            raise RequestError(f"{technique.name} cannot be had here: {reason}.")
+            raise RequestError(f"{technique.name} is not supported here: {reason}.")
 
     def train(self, trainings: Sequence[TrainingSpec], retrain: bool = False) -> dict[TrainingSpec, Header | Exception]:
         """Return the header of each training, or why it failed; checkpoints that are there are not trained again."""
@@ -200,7 +200,7 @@ def model_session(options: ModelOptions) -> Iterator[ModelSession]:
     selected = select_models("lab", (), [model])
     if len(selected) > 1:
         raise RequestError(
-            f"{model} is a model of several tasks; say which: {', '.join(entry.name for entry in selected)}."
+            f"{model} is a model of several tasks; choose {', '.join(entry.name for entry in selected)}."
         )
     store = CheckpointStore.of_user()
     store.require_writable()

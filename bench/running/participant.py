@@ -26,7 +26,7 @@ def settling(threads: int) -> Callable[[], None]:
 class RemoteParticipant:
     """A variant in its process; after a failure it reads NaN.
 
-    ``fail`` hears of the failure, once; the other variants go on.
+    ``fail`` is called with the failure, once; the other variants continue.
     """
 
     def __init__(self, worker: Worker, batch_size: int, fail: Callable[[Exception], None]) -> None:
@@ -36,7 +36,7 @@ class RemoteParticipant:
         self._failed = False
 
     def begin_reallocation(self) -> None:
-        """Start to move the variant to new places in memory."""
+        """Start to move the variant to new memory."""
         self._try(lambda: self._worker.send("reallocate", self._batch_size))
 
     def end_reallocation(self) -> None:

@@ -1,4 +1,4 @@
-"""A computation that never changes, timed beside the variants of every model: what their latencies are held against.
+"""A computation that never changes, timed beside the variants of every model, which relative latencies refer to.
 
 A shared machine may run everything a third slower for a quarter of an hour, so two runs of one model cannot be
 compared in seconds. What slows a row slows the reference workload in the same rounds too; their ratio, the row's

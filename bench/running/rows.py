@@ -53,7 +53,7 @@ def measure_model(
 
 
 def tally(rows: Sequence[Row]) -> str:
-    """Say in a few words what became of a model's rows."""
+    """Count a model's rows by status."""
     counts = {status: sum(row.status == status for row in rows) for status in ("ok", "noisy", "unsupported", "failed")}
     return ", ".join(f"{count} {status}" for status, count in counts.items() if count)
 

@@ -20,7 +20,7 @@ def run(options: RunOptions) -> Run:
     """Train or reload the models, apply the techniques, measure, and return all rows.
 
     With ``out`` a folder, ``run.json`` there grows by each model's rows and ``report.md`` is written at the
-    end; an unfinished run of the same settings goes on where it stopped. Rounds are made until every speed-up is
+    end; an unfinished run of the same settings continues where it stopped. Rounds are made until every speed-up is
     known to ±``precision`` (a share) or a model's latencies have taken ``budget_s`` seconds. Models of your own, such
     as ``net.py:build``, are measured as they are: ``inputs``, ``evaluate`` and ``calibrate`` name callables too
     (docs/own-models.md). Raises ``bench.QuantbenchError`` for a request that makes no sense.

@@ -27,7 +27,7 @@ SUITES = {
     for suite in (
         Suite(
             "lab",
-            "the lab's four MLPs and ResNet-8 on CIFAR-10",
+            "the course exercise: MLPs on MNIST and SST-2, ResNet-8 on CIFAR-10",
             ("mnist/lab1", "mnist/lab2", "sst2/lab1", "sst2/lab2", "cifar10/resnet8"),
         ),
         Suite("quick", "one MLP of each kind of data, for a first look", ("mnist/lab1", "sst2/lab2")),
@@ -73,12 +73,12 @@ def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> li
 
 
 def select_techniques(names: Sequence[str]) -> list[Technique]:
-    """Return the techniques named, or the lab's; the baseline comes first, asked for or not."""
+    """Return the techniques named, or the suite's; the baseline is always included and comes first."""
     return [TECHNIQUES.get(name) for name in dict.fromkeys((BASELINE.technique, *(names or LAB_TECHNIQUES)))]
 
 
 def check_layers(techniques: Sequence[Technique], layers: Iterable[str]) -> None:
-    """Raise ``UnknownNameError`` for a layer that a technique's name mentions and that is none of ``layers``."""
+    """Raise ``UnknownNameError`` for a layer in a technique's name that is not one of ``layers``."""
     known = set(layers)
     for technique in techniques:
         for layer in technique.named_layers:

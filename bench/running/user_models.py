@@ -55,7 +55,7 @@ def _trained(variants: Sequence[VariantKey]) -> dict[VariantKey, UnsupportedErro
     return {
         key: UnsupportedError(
             f"{key} takes part in the training, and models of your own are measured as they are; "
-            f"range-linear is its like for a trained model"
+            f"for a trained model choose range-linear"
         )
         for key in variants
         if TECHNIQUES.get(key.technique).trained_as

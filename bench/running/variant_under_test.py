@@ -43,7 +43,7 @@ class VariantUnderTest:
 
     @property
     def simulated(self) -> bool:
-        """Whether its latency is that of a simulation, which nobody needs to know precisely."""
+        """Whether its latency is that of a simulation, for which no precision is required."""
         return self.facts is not None and self.facts.simulated
 
     def start(self, host: str, timeout_s: float) -> None:

@@ -29,7 +29,7 @@ class Executable(Protocol):
         ...
 
     def reallocate(self) -> None:
-        """Move to new places in memory: where they lie by chance makes calls faster or slower."""
+        """Move to new memory: where they lie by chance makes calls faster or slower."""
         ...
 
     def save(self, folder: Path) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bench.stats.describe import quiet_time
 from bench.stats.interval import CONFIDENCE, Interval
-from bench.stats.speedup import MAX_GROUPS, MIN_ROUNDS, LogRatio, Ratio
+from bench.stats.speedup import LARGEST_LOG, MAX_GROUPS, MIN_ROUNDS, LogRatio, Ratio, bounded_exp
 from bench.stats.student import MAX_FREEDOM, student_p, student_quantile
 
 BETWEEN_SESSIONS = 0.007
@@ -32,15 +32,15 @@ def time_change(before: LogRatio, after: LogRatio, prior: float = BETWEEN_SESSIO
     value, n = after.value - before.value, min(before.n, after.n)
     known = _error_of_change(before, after, prior)
     if known is None:
-        return Ratio(math.exp(value), math.exp(value), math.exp(value), 0.0, p_value=1.0, n=n)
+        return Ratio(bounded_exp(value), bounded_exp(value), bounded_exp(value), 0.0, p_value=1.0, n=n)
     error, freedom = known
     margin = student_quantile(1 - CONFIDENCE, freedom) * error
     return Ratio(
-        math.exp(value),
-        math.exp(value - margin),
-        math.exp(value + margin),
+        bounded_exp(value),
+        bounded_exp(value - margin),
+        bounded_exp(value + margin),
         CONFIDENCE,
-        p_value=student_p(value / error, freedom),
+        p_value=student_p(value / error, freedom) if error else float(not value),
         n=n,
     )
 
@@ -63,7 +63,7 @@ def least_growth(before: LogRatio, after: LogRatio, p_value: float, prior: float
     if known is None:
         return None
     error, freedom = known
-    return math.expm1(student_quantile(p_value, freedom) * error)
+    return math.expm1(min(student_quantile(p_value, freedom) * error, LARGEST_LOG))
 
 
 def _error_of_change(before: LogRatio, after: LogRatio, prior: float) -> tuple[float, float] | None:

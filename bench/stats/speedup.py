@@ -23,6 +23,8 @@ BETWEEN_THREADED_PROCESSES = 0.02
 """The same with several threads: how they came to share the cores lasts."""
 START_TRUST = 4
 """As how much evidence that assumption counts, in degrees of freedom, once several starts show what is so."""
+LARGEST_LOG = 230.0
+"""Of a ratio: e²³⁰ is 10¹⁰⁰, within which powers and products of ratios stay finite."""
 BOOTSTRAP_DRAWS = 2000
 BOOTSTRAP_PARTS = 20
 BOOTSTRAP_SEED = 0
@@ -74,17 +76,22 @@ def speedup(
 
     ratio = log_ratio(baseline, variant, starts, prior)
     if ratio.error is None:
-        value = math.exp(ratio.value)
+        value = bounded_exp(ratio.value)
         return Ratio(value, value, value, 0.0, p_value=1.0, n=ratio.n)
     margin = float(special.stdtrit(ratio.freedom, (1 + CONFIDENCE) / 2)) * ratio.error
     return Ratio(
-        math.exp(ratio.value),
-        math.exp(ratio.value - margin),
-        math.exp(ratio.value + margin),
+        bounded_exp(ratio.value),
+        bounded_exp(ratio.value - margin),
+        bounded_exp(ratio.value + margin),
         CONFIDENCE,
-        p_value=2 * float(special.stdtr(ratio.freedom, -abs(ratio.value) / ratio.error)),
+        p_value=min(1.0, 2 * float(special.stdtr(ratio.freedom, -abs(ratio.value) / ratio.error))),
         n=ratio.n,
     )
+
+
+def bounded_exp(logarithm: float) -> float:
+    """Return the ratio, a finite one however wide an interval is."""
+    return math.exp(min(max(logarithm, -LARGEST_LOG), LARGEST_LOG))
 
 
 def log_ratio(

@@ -8,12 +8,25 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import safetensors
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, FailFast, Field, ValidationError
 
 from bench.core.errors import CheckpointError
+from bench.results.bounds import (
+    Figure,
+    Hyperparameters,
+    Label,
+    Magnitude,
+    Name,
+    PositiveCount,
+    Recipe,
+    Seconds,
+    Seed,
+    first_fault,
+    shortened,
+)
 from bench.results.run import Record
 from bench.tasks.dataset import DataKind
 from bench.tasks.task import ModelSpec, Precision
@@ -24,7 +37,7 @@ if TYPE_CHECKING:
 
 KEY = "quantbench"
 """Of the header among the file's metadata."""
-WAY_OUT = "delete the file, and its model is trained anew"
+WAY_OUT = "delete the file, and its model is trained again"
 """Of a checkpoint in the cache."""
 DIGEST = "sha256"
 """Of the tensors' digest, beside it: a flipped bit in the weights would otherwise show as a worse model."""
@@ -40,11 +53,11 @@ class DataIdentity(NamedTuple):
 class DistillationSpec(Record):
     """What a training takes from a model trained before."""
 
-    teacher: str
+    teacher: Name
     """The name of its checkpoint in the cache, which its recipe's hash is a part of."""
-    weight: float
+    weight: Magnitude
     """λ of the distillation loss; 0 for none."""
-    temperature: float
+    temperature: Magnitude
     initialise: bool
     """Whether the training starts from the teacher's weights and statistics."""
 
@@ -52,17 +65,17 @@ class DistillationSpec(Record):
 class TrainingSpec(Record):
     """A training: what decides the weights, up to the order of sums, which threads change."""
 
-    task: str
-    model: str
-    network: str
-    hyperparameters: dict[str, int | list[int]]
-    recipe: dict[str, str | int | float | bool]
+    task: Name
+    model: Name
+    network: Name
+    hyperparameters: Hyperparameters
+    recipe: Recipe
     precision: Precision
-    seed: int
-    device: str
+    seed: Seed
+    device: Label
     data_kind: DataKind
-    data_fingerprint: str
-    technique: str = ""
+    data_fingerprint: Name
+    technique: Name = ""
     """What took part in the training, such as ``dorefa:w2a2``; empty for a plain one."""
     distillation_spec: DistillationSpec | None = Field(default=None, alias="teaching")
     """What a teacher had a part in it; the alias is the name that the hash is made with."""
@@ -94,9 +107,9 @@ class TrainingSpec(Record):
 class EpochRecord(Record):
     """One pass over the training examples."""
 
-    loss: float
+    loss: Figure
     """The mean over its batches, each as it was before its step."""
-    seconds: float
+    seconds: Seconds
     """Since the training began, of all its sessions."""
 
 
@@ -104,14 +117,14 @@ class Header(TrainingSpec):
     """The training that was carried out, and what came of it."""
 
     format: Literal[1] = 1
-    vocabulary: list[str]
+    vocabulary: Annotated[list[Name], Field(max_length=10_000_000), FailFast()]
     """The words that inputs count, in order; empty for images."""
-    seconds: float
+    seconds: Seconds
     """The training's wall time."""
-    history: list[EpochRecord] = []
+    history: list[EpochRecord] = Field(default=[], max_length=100_000)
     """Its epochs."""
-    threads: int
-    torch: str
+    threads: PositiveCount
+    torch: Label
 
 
 def training_spec(
@@ -178,22 +191,22 @@ def read_header(path: Path, asked: TrainingSpec | None = None, way_out: str = WA
     except OSError as error:
         raise CheckpointError(f"the checkpoint {path} cannot be read ({error.strerror}); {way_out}.") from error
     except safetensors.SafetensorError as error:
-        raise CheckpointError(f"the checkpoint {path} is truncated or damaged ({error}); {way_out}.") from error
+        raise CheckpointError(f"the checkpoint {path} is truncated or damaged ({_line(error)}); {way_out}.") from error
     if KEY not in metadata:
         raise CheckpointError(f"the checkpoint {path} was not written by quantbench; {way_out}.")
     try:
         header = Header.model_validate_json(metadata[KEY])
     except ValidationError as error:
-        first = error.errors()[0]
         raise CheckpointError(
-            f"the checkpoint {path} has a header this version cannot read ({first['loc']}: {first['msg']}); {way_out}."
+            f"the checkpoint {path} has a header this version cannot read ({first_fault(error)}); {way_out}."
         ) from error
     if asked is not None:
         for name in TrainingSpec.model_fields:
             stored, expected = getattr(header, name), getattr(asked, name)
             if stored != expected:
                 raise CheckpointError(
-                    f"the checkpoint {path} is of another {name.replace('_', ' ')} ({stored!r}, not {expected!r}); "
+                    f"the checkpoint {path} is of another {name.replace('_', ' ')} "
+                    f"({shortened(repr(stored), 200)}, not {shortened(repr(expected), 200)}); "
                     f"{way_out}."
                 )
     return header
@@ -205,7 +218,7 @@ def load(path: Path) -> tuple[nn.Module, Header]:
 
     header = read_header(path)
     try:
-        network = _build(header).to_empty(device="cpu")
+        network = _build(path, header).to_empty(device="cpu")
         tensors = safetensors.torch.load_file(path)
         with safetensors.safe_open(path, framework="np") as file:
             expected = file.metadata().get(DIGEST)
@@ -215,10 +228,11 @@ def load(path: Path) -> tuple[nn.Module, Header]:
                 f"{WAY_OUT}."
             )
         network.load_state_dict(tensors)
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        message = " ".join(str(error).split())
+    except CheckpointError:
+        raise
+    except Exception as error:  # torch may raise anything about tensors that are another network's
         raise CheckpointError(
-            f"the checkpoint {path} does not fit the network it names ({message}); {WAY_OUT}."
+            f"the checkpoint {path} does not fit the network it names ({_line(error)}); {WAY_OUT}."
         ) from error
     return network.eval(), header
 
@@ -227,19 +241,35 @@ def untrained(path: Path, device: Literal["cpu", "meta"]) -> nn.Module:
     """Return the network that the checkpoint is of, in eval mode, with zeros for weights (on ``meta`` with none)."""
     import torch
 
-    network = _build(read_header(path)).to_empty(device=device)
+    network = _build(path, read_header(path)).to_empty(device=device)
     with torch.no_grad():
         for tensor in network.state_dict().values():
             tensor.zero_()
     return network.eval()
 
 
-def _build(header: Header) -> nn.Module:
-    """Build on the meta device: no time goes into random weights that are overwritten."""
-    import torch
-
+def _build(path: Path, header: Header) -> nn.Module:
+    """Build the network on the meta device; raises ``CheckpointError`` where that cannot be done."""
     from bench import models
+    from bench.storage.size_limit import TooLargeError, within
 
-    with torch.device("meta"):
+    def build() -> nn.Module:
         network = models.build(header.network, dict(header.hyperparameters))
         return TECHNIQUES.get(header.technique).prepare(network) if header.technique else network
+
+    try:
+        return within(path.stat().st_size, build)
+    except TooLargeError as error:
+        raise CheckpointError(
+            f"the checkpoint {path} names a network of more values than {path.stat().st_size:,} bytes can hold; "
+            f"{WAY_OUT}."
+        ) from error
+    except Exception as error:  # a constructor that is given nonsense may raise anything
+        raise CheckpointError(
+            f"the checkpoint {path} is of a network that this version cannot build ({_line(error)}); {WAY_OUT}."
+        ) from error
+
+
+def _line(error: Exception) -> str:
+    """Return another library's message in one line; torch's may name every layer."""
+    return shortened(" ".join(str(error).split()) or type(error).__name__, 400)

@@ -56,7 +56,7 @@ class CheckpointStore:
         return checkpoint.read_header(path, spec) if path is not None else None
 
     def find(self, recipe_hash: str) -> Path | None:
-        """Return the checkpoint of that hash, whatever it is called."""
+        """Return the checkpoint of that hash, by the end of its name."""
         return next(iter(sorted(self.folder.glob(f"*-{recipe_hash}.safetensors"))), None)
 
     def put(self, content: bytes) -> Path:

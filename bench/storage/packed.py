@@ -13,17 +13,18 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import safetensors
 import safetensors.torch
 import torch
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
-from bench.core.errors import CheckpointError, UnsupportedError
+from bench.core.errors import CheckpointError, QuantbenchError, UnsupportedError
+from bench.results.bounds import Hyperparameters, Label, Name, first_fault, shortened
 from bench.results.run import Record
-from bench.storage.size_limit import TooLargeError, bounded
+from bench.storage.size_limit import TooLargeError, within
 from bench.storage.state_codec import Reader, Writer, form
 from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique
 from bench.techniques.torch_quantization import quiet
@@ -33,9 +34,15 @@ KEY = "quantbench-packed"
 VERSION = 2
 MANIFEST_LIMIT = 2**26
 """Bytes; no manifest of ours comes near it, and a file from a stranger may not fill the memory."""
-VALUES_PER_BYTE = 8
-"""At one bit each; scales, statistics and manifest make a file larger."""
-WAY_OUT = "pack the variant anew"
+LARGEST_EXAMPLE = 2**24
+"""Values; no image comes near it."""
+MESSAGE = 400
+"""Characters of another library's message: torch's may name every layer."""
+WAY_OUT = "pack the variant again"
+
+
+_Versions = TypeAdapter(list[Annotated[int, Field(ge=0, le=1_000)] | None])
+"""Of the code that wrote each module's state."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +58,17 @@ class Packed:
 class Origin(Record):
     """What a variant was made of: enough to rebuild its structure."""
 
-    model: str
+    model: Name
     """As ``task/model``."""
-    network: str = ""
-    """Empty for a model of the user's own."""
-    hyperparameters: dict[str, int | list[int]] = {}
+    network: Name = ""
+    """Empty for a user's model."""
+    hyperparameters: Hyperparameters = {}
     channels_last: bool = False
-    trained_as: str = ""
-    technique: str
-    engine: str
-    built_by: str = ""
-    """What builds a model of the user's own, such as ``build() of net.py``; empty for a supplied one."""
+    trained_as: Name = ""
+    technique: Name
+    engine: Label
+    built_by: Name = ""
+    """What builds a user's model, such as ``build() of net.py``; empty for a supplied one."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,8 @@ class PackedModel:
 def load(path: Path, device: str = "cpu") -> PackedModel:
     """Rebuild a variant from its file; raises ``CheckpointError``, or ``UnsupportedError`` where it cannot run here.
 
-    The technique treats a network of zeros, with ranges observed on an example of zeros; all values come from the file.
+    The technique is applied to a network of zeros, with ranges observed on an example of zeros; all values come from
+    the file.
     """
     from bench import models
 
@@ -95,17 +103,23 @@ def load(path: Path, device: str = "cpu") -> PackedModel:
             f"give what that returns, and example inputs, to bench.storage.packed.load_user_model."
         )
     place = _device(device)
-    room = VALUES_PER_BYTE * path.stat().st_size
     hyperparameters: dict[str, object] = dict(origin.hyperparameters)
+
+    def build() -> nn.Module:
+        network = models.build(origin.network, hyperparameters)
+        return TECHNIQUES.get(origin.trained_as).prepare(network) if origin.trained_as else network
+
     try:
         technique = TECHNIQUES.get(origin.technique)
-        with torch.device("meta"), bounded(2 * room):  # no time goes into random weights that are overwritten
-            network = models.build(origin.network, hyperparameters)
-            if origin.trained_as:
-                network = TECHNIQUES.get(origin.trained_as).prepare(network)
-        if sum(value.numel() for value in network.state_dict().values()) > room:
+        network = within(path.stat().st_size, build).eval().to_empty(device=place)
+        with torch.device("meta"):
+            form = models.example(origin.network, hyperparameters)
+        if form.numel() > LARGEST_EXAMPLE:
             raise TooLargeError
-        example = models.example(origin.network, hyperparameters).to(place)
+        example = torch.zeros(form.shape, dtype=form.dtype, device=place)
+        if origin.channels_last:
+            network = network.to(memory_format=torch.channels_last)
+            example = example.to(memory_format=torch.channels_last)
     except TooLargeError as error:  # before time and memory are taken
         raise CheckpointError(
             f"the packed file {path} names a network of more values than {path.stat().st_size:,} bytes can hold; "
@@ -115,10 +129,6 @@ def load(path: Path, device: str = "cpu") -> PackedModel:
         raise CheckpointError(
             f"the packed file {path} is of a model that this version cannot build ({_first_line(error)}); {WAY_OUT}."
         ) from error
-    network = network.eval().to_empty(device=place)
-    if origin.channels_last:
-        network = network.to(memory_format=torch.channels_last)
-        example = example.to(memory_format=torch.channels_last)
     return _converted(path, origin, technique, network, (example,), place)
 
 
@@ -139,9 +149,11 @@ def _origin(path: Path) -> Origin:
     manifest, _ = _read(path)
     try:
         return Origin.model_validate(manifest["origin"])
-    except (LookupError, ValidationError) as error:
+    except KeyError as error:
+        raise CheckpointError(f"the packed file {path} does not say what it is of; {WAY_OUT}.") from error
+    except ValidationError as error:
         raise CheckpointError(
-            f"the packed file {path} does not say what it is of ({_line(error)}); {WAY_OUT}."
+            f"the packed file {path} does not say what it is of (origin.{first_fault(error)}); {WAY_OUT}."
         ) from error
 
 
@@ -153,7 +165,7 @@ def _converted(
     example: tuple[Tensor, ...],
     place: torch.device,
 ) -> PackedModel:
-    """Let the technique treat the network with zeros for values, and take those of the file."""
+    """Apply the technique to the network with zeros for values, then load those of the file."""
     if reason := technique.unsupported_reason(place.type, origin.engine, torch.backends.quantized.supported_engines):
         raise UnsupportedError(
             f"the packed file {path} cannot be used here ({reason.partition(';')[0]}); load it on another device, or "
@@ -164,7 +176,15 @@ def _converted(
             if isinstance(tensor, Tensor):
                 tensor.zero_()
     context = Context(place, origin.engine, frozenset(), lambda: example[0], lambda: [example])
-    artifact = technique.convert(network, context)
+    try:
+        artifact = technique.convert(network, context)
+    except QuantbenchError:
+        raise
+    except Exception as error:  # a network of nonsense, which could yet be built, may raise anything
+        raise CheckpointError(
+            f"the packed file {path} is of a network that {technique.name} cannot convert ({_first_line(error)}); "
+            f"{WAY_OUT}."
+        ) from error
     unpack(artifact.module, path)
     return PackedModel(artifact, origin)
 
@@ -211,8 +231,8 @@ def unpack(module: nn.Module, path: Path) -> None:
             reader = Reader(tensors)
             values = {name: reader.decode(entry) for name, entry in manifest["entries"].items()}
             reader.finish()
-            versions = list(manifest["modules"])
-        except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+            versions = _Versions.validate_python(manifest["modules"])
+        except Exception as error:  # torch may raise anything about scales and sizes that are none
             raise CheckpointError(
                 f"the packed file {path} has a manifest that does not match its values ({_line(error)}); {WAY_OUT}."
             ) from error
@@ -225,7 +245,7 @@ def unpack(module: nn.Module, path: Path) -> None:
             for part, version in zip(_modules(state), versions, strict=True):
                 part["version"] = version
             module.load_state_dict(state)
-        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+        except Exception as error:  # a module may raise anything about a state that is another's
             raise CheckpointError(
                 f"the packed file {path} is of another module ({_line(error)}); "
                 f"unpack it into the same network after the same technique, or {WAY_OUT}."
@@ -237,7 +257,7 @@ def _device(name: str) -> torch.device:
         place = torch.device(name)
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:  # an AssertionError: this torch was built without it
-        raise UnsupportedError(f"there is no device {name!r} here ({_first_line(error)}); load it on 'cpu'.") from error
+        raise UnsupportedError(f"there is no device {name!r} ({_first_line(error)}); load it on 'cpu'.") from error
     return place
 
 
@@ -265,17 +285,20 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"the packed file {path} cannot be read ({error.strerror}); name one that 'bench export' wrote."
         ) from error
     except safetensors.SafetensorError as error:
-        raise CheckpointError(f"the packed file {path} is truncated or damaged ({error}); {WAY_OUT}.") from error
+        raise CheckpointError(f"the packed file {path} is truncated or damaged ({_line(error)}); {WAY_OUT}.") from error
     if KEY not in metadata:
         raise CheckpointError(f"{path} is not a packed file of quantbench; {WAY_OUT}.")
     try:
         manifest = _decompressed(metadata[KEY])
         version = manifest["version"]
     except (LookupError, RecursionError, TypeError, ValueError, zlib.error) as error:
-        raise CheckpointError(f"the packed file {path} has a manifest that is none ({error}); {WAY_OUT}.") from error
+        raise CheckpointError(
+            f"the packed file {path} has an invalid manifest ({_first_line(error)}); {WAY_OUT}."
+        ) from error
     if version != VERSION:
         raise CheckpointError(
-            f"the packed file {path} has format {version}, and this version reads format {VERSION}; {WAY_OUT}."
+            f"the packed file {path} has format {shortened(version)}, and this version reads format {VERSION}; "
+            f"{WAY_OUT}."
         )
     return manifest, tensors
 
@@ -295,8 +318,8 @@ def _decompressed(text: str) -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    return shortened(next(iter(str(error).splitlines()), "") or type(error).__name__, MESSAGE)
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return shortened(" ".join(str(error).split()) or type(error).__name__, MESSAGE)

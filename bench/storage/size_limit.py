@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import (
     register_module_buffer_registration_hook,
+    register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
+
+VALUES_PER_BYTE = 8
+"""Of a file, at one bit each; scales, statistics and manifest make it larger."""
+MOST_PARTS = 200_000
+"""Modules, parameters and buffers, which may be empty."""
 
 
 class TooLargeError(Exception):
     """A network of more values than it may have."""
 
 
+def within(file_bytes: int, build: Callable[[], nn.Module]) -> nn.Module:
+    """Return what ``build`` builds, on the meta device: no time goes into random weights that are overwritten.
+
+    Raises ``TooLargeError`` for more values than a file of so many bytes can hold, and whatever ``build`` raises.
+    """
+    room = VALUES_PER_BYTE * file_bytes
+    with torch.device("meta"), _bounded(2 * room):  # a technique may replace what was built
+        network = build()
+    if sum(value.numel() for value in network.state_dict().values() if isinstance(value, Tensor)) > room:
+        raise TooLargeError
+    return network
+
+
 @contextmanager
-def bounded(values: int) -> Iterator[None]:
+def _bounded(values: int) -> Iterator[None]:
     """Raise ``TooLargeError`` as soon as modules have been given more than ``values`` parameters and buffers.
 
     One that takes the place of another counts too.
     """
-    built = 0
+    built = parts = 0
 
-    def count(module: nn.Module, name: str, value: Tensor | None) -> None:
-        nonlocal built
-        built += 0 if value is None else value.numel()
-        if built > values:
+    def count(module: nn.Module, name: str, value: object) -> None:
+        nonlocal built, parts
+        parts += 1
+        built += value.numel() if isinstance(value, Tensor) else 0
+        if built > values or parts > MOST_PARTS:
             raise TooLargeError
 
     handles = [
         register_module_parameter_registration_hook(count),
         register_module_buffer_registration_hook(count),
+        register_module_module_registration_hook(count),
     ]
     try:
         yield

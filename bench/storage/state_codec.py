@@ -58,6 +58,9 @@ def form(value: object) -> object:
     """Return what must be the same of an entry in two states of one module: all but the values."""
     if isinstance(value, Tensor):
         scheme = [str(value.qscheme())] if value.is_quantized else []
+        if scheme == [str(PER_CHANNEL)]:  # kernels read as many scales as there are channels, and do not count them
+            parts = value.q_per_channel_scales(), value.q_per_channel_zero_points()
+            scheme += [f"along {value.q_per_channel_axis()}", *map(str, map(form, parts))]
         return " ".join([*scheme, name_of(value.dtype), str(list(value.shape))])
     if isinstance(value, tuple):
         return tuple(form(part) for part in value)
@@ -133,12 +136,12 @@ class Reader:
             case {"q": q, "scale": scale, "zero": zero, "axis": int(axis), **rest} if not rest:
                 integers, scales, zeros = [self._tensor(part) for part in (q, scale, zero)]  # as they were written
                 return torch._make_per_channel_quantized_tensor(integers, scales, zeros, axis)
-        raise ValueError(f"there is no entry of the form {str(entry)[:80]}")
+        raise ValueError(f"unknown form of entry: {str(entry)[:80]}")
 
     def _tensor(self, entry: object) -> Tensor:
         value = self.decode(entry)
         if not isinstance(value, Tensor):
-            raise ValueError(f"{str(entry)[:80]} is no tensor")
+            raise ValueError(f"{str(entry)[:80]} is not a tensor")
         return value
 
     def _take(self, stored: str, shape: list[object], original: str) -> Tensor:
@@ -146,7 +149,7 @@ class Reader:
         run = self._rest.get(stored, torch.empty(0))
         count = math.prod(sizes)
         if len(sizes) < len(shape) or original not in STORED or count > len(run):
-            raise ValueError(f"{stored} {shape} is more than there is, or no shape")
+            raise ValueError(f"{stored} {shape} is too large or not a shape")
         self._rest[stored] = run[count:]
         return run[:count].reshape(sizes).to(STORED[original], copy=True)
 

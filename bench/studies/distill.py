@@ -2,7 +2,7 @@
 
 What a student gains from its teacher has two sources, the weights it starts from and the loss it learns by, so each is
 also tried without the other. Students are taught in one step, by the widest model, or along the chain, each by the
-one before. A teacher of one's own, a larger network say, can stand before the widest.
+one before. A user's teacher, such as a larger network, can come before the widest.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def distill(options: DistillOptions) -> Distillation:
 
     ``weight`` and ``temperature`` are λ and τ of ``bench.tasks.training.distillation``. ``teacher`` is a checkpoint of
     the same data that teaches the widest and, in one step, all. Trainings that are in the cache are not made again, so
-    an interrupted command goes on. A student that fails says so in its record, as do those that it would have taught.
+    an interrupted command continues. The records of a failed student and of its own students hold the reason.
     Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
     chain, sources = options.chain, options.sources
@@ -87,7 +87,7 @@ def _technique(family: str, bits: int, activations: str) -> LowBit:
     name = f"{family}:w{bits}a{bits if activations == 'same' else FULL}"
     technique = TECHNIQUES.get(name)
     if not isinstance(technique, LowBit) or technique.scheme != "QAT":
-        raise RequestError(f"{family} is not trained at a width; choose dorefa, pact or wrpn.")
+        raise RequestError(f"{family} cannot be trained at a width; choose dorefa, pact or wrpn.")
     return technique
 
 
@@ -100,7 +100,7 @@ class _GivenTeacher:
 
 
 class _UntaughtError(TrainingError):
-    """A training that had to be left out, because its teacher's failed."""
+    """A training that was skipped because its teacher's failed."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause) if isinstance(cause, _UntaughtError) else f"its teacher failed: {cause}")
@@ -142,7 +142,7 @@ def _teacher(
     seed: int,
     first: str,
 ) -> str:
-    """Return the name of a student's teacher; ``first`` is that of the user's own."""
+    """Return the name of a student's teacher; ``first`` is that of the user's teacher."""
     if way.route == "alone":
         return ""
     if first and (rung == 0 or way.route == "one step"):

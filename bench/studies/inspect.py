@@ -26,11 +26,9 @@ def inspect(options: InspectOptions) -> Inspection:
     chosen = TECHNIQUES.get(options.technique)
     if not isinstance(chosen, LowBit):
         families = ", ".join(sorted(technique.family for technique in TECHNIQUES if isinstance(technique, LowBit)))
-        raise RequestError(
-            f"{options.technique} is no low-bit technique, so there are no levels to look at; try {families}."
-        )
+        raise RequestError(f"{options.technique} is not a low-bit technique and has no levels; choose {families}.")
     if not chosen.quantizes:
-        raise RequestError(f"{chosen.name} quantizes nothing, so there are no levels to look at; give fewer bits.")
+        raise RequestError(f"{chosen.name} quantizes nothing and has no levels; give fewer bits.")
     folder = Path(options.out) if options.out is not None else None
     if folder is not None:
         require_writable(folder)

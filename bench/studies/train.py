@@ -47,9 +47,9 @@ class TrainedModel(Record):
 
 @from_options(TrainOptions)
 def train(options: TrainOptions) -> list[TrainedModel]:
-    """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training goes on.
+    """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training continues.
 
-    ``epochs`` takes the place of the recipe's. A training that fails says so in its record, and the others go on.
+    ``epochs`` takes the place of the recipe's. A failed training's record holds the reason; the others continue.
     Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(options.techniques)]

@@ -54,7 +54,7 @@ class Artifact:
     """What is called and timed: inputs of ``input_dtype``, batch first, to logits ``(batch, classes)``; a user's model
     may take several and return anything that holds tensors.
 
-    Variants are copied to lay them out anew in memory: use ``functools.partial`` over the module, not a closure,
+    Artifacts are copied to reallocate them: use ``functools.partial`` over the module, not a closure,
     which a copy would share.
     """
     input_dtype: str = "float32"
@@ -62,7 +62,7 @@ class Artifact:
     notes: tuple[str, ...] = field(default=())
     """What a reader must know to judge the figures."""
     simulated: bool = False
-    """Whether it computes in float arithmetic what hardware of low precision would: its latency is not theirs."""
+    """Whether float arithmetic simulates low precision: the latency is not that of low-precision hardware."""
 
 
 class Technique(ABC):
@@ -70,16 +70,16 @@ class Technique(ABC):
 
     name: ClassVar[str]
     scheme: ClassVar[str]
-    """The lab's Q column; a key of ``bench.results.schemes.SCHEMES``."""
+    """The scheme, column Q of the results table; a key of ``bench.results.schemes.SCHEMES``."""
     summary: ClassVar[str]
     """One line for ``bench list``."""
     dtype_name: ClassVar[str]
-    """The lab's dtype column."""
+    """The data type, column dtype of the results table."""
     needs_options: ClassVar[bool] = False
-    """Whether it is nothing without what stands behind a colon."""
+    """Whether it must be given options behind a colon."""
 
     def dtype(self, device: str) -> str:
-        """Return the lab's dtype column for this device."""
+        """Return the data type on this device."""
         return self.dtype_name
 
     def training_precision(self, device: str) -> Precision | None:
@@ -96,7 +96,7 @@ class Technique(ABC):
 
     @property
     def supports_layer_subset(self) -> bool:
-        """Whether it comes after a plain training and ``convert`` heeds ``Context.layers``."""
+        """Whether it follows a plain training and ``convert`` respects ``Context.layers``."""
         return False
 
     @property
@@ -107,7 +107,7 @@ class Technique(ABC):
     def quantizable_layers(self, model: nn.Module) -> list[str]:
         """Return the names of the weight layers of a float32 model that it would change, in the model's order.
 
-        Of techniques that are not ``supports_layer_subset`` nothing is known.
+        Empty for techniques without ``supports_layer_subset``.
         """
         return []
 
@@ -123,7 +123,7 @@ class Technique(ABC):
     def with_options(self, text: str) -> Technique:
         """Return the technique with the options behind the colon; raises ``RequestError``."""
         raise RequestError(
-            f"the technique {self.name} takes no options, and {text!r} is one; leave out what is behind the colon."
+            f"the technique {self.name} takes no options, not {text!r}; leave out the colon and what follows."
         )
 
     def prepare(self, network: nn.Module) -> nn.Module:
@@ -138,7 +138,7 @@ class Technique(ABC):
     def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Return the variant of a trained float32 model, which may be changed in place.
 
-        Raises ``UnsupportedError`` where it cannot treat this model.
+        Raises ``UnsupportedError`` if it cannot convert this model.
         """
 
 

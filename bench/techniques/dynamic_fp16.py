@@ -41,5 +41,5 @@ class DynamicFp16(Technique):
     def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Pack every Linear."""
         module = convert_linears(model, "float16", context)
-        note = "half the weights' size in memory, but state_dict saves them as float32: no gain in the lab's size"
+        note = "the weights take half the memory, but state_dict saves them as float32, so Size (MB) does not shrink"
         return Artifact(module, module, notes=(note,))

@@ -1,4 +1,4 @@
-"""torch's one operator for a whole encoder layer: it takes plain weights, and would pass quantized layers over."""
+"""torch's one operator for a whole encoder layer: it reads plain weights and would ignore quantized layers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def leave(model: nn.Module) -> None:
-    """Let the encoder layers of ``model`` whose Linear layers are plain no more run part by part, wherever it runs."""
+    """Make the encoder layers of ``model`` that have quantized Linear layers run part by part."""
     from torch import nn
 
     for layer in split(model):
@@ -20,7 +20,7 @@ def leave(model: nn.Module) -> None:
 
 
 def split(model: nn.Module) -> list[nn.TransformerEncoderLayer]:
-    """Return the encoder layers with a Linear layer that is plain no more."""
+    """Return the encoder layers with a Linear layer that is no longer a plain one."""
     from torch import nn
 
     return [

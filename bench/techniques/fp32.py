@@ -1,4 +1,4 @@
-"""Single precision: the model as it was trained, which every other variant is held against."""
+"""Single precision: the model as it was trained, the baseline of every other variant."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class LowBit(Technique):
     """A technique whose widths are options; it computes in float32 what hardware of that width would.
 
     In a network with convolutions the first and the last weight layer and the 1×1 projections stay in full precision
-    unless asked otherwise; in a perceptron every Linear is treated. Inputs of the network are never quantized.
+    unless asked otherwise; in a perceptron every Linear is quantized. Inputs of the network are never quantized.
     """
 
     family: ClassVar[str]
@@ -48,7 +48,7 @@ class LowBit(Technique):
     """Which layers of a network with convolutions: without the first, the last and the projections; all; without the
     first and the last."""
     rest: str = options.word("float32", "float16")
-    """What the values of layers that are not treated are rounded to once trained; biases and learned levels of treated
+    """What the values of float32 layers are rounded to once trained; biases and learned levels of quantized
     layers stay float32."""
 
     @property
@@ -121,7 +121,7 @@ class LowBit(Technique):
 
         network = layers.replace(network, self)
         if not layers.low_bit_layers(network):
-            raise UnsupportedError(f"{self.family} treats Linear and convolution layers, and this model has none")
+            raise UnsupportedError(f"{self.family} quantizes Linear and convolution layers, and this model has none")
         return network
 
     def convert(self, model: nn.Module, context: Context) -> Artifact:

@@ -93,7 +93,7 @@ class Mixed(Technique):
         return Artifact(model, model, notes=tuple(notes), simulated=any(variant.simulated for variant in variants))
 
     def _groups(self, model: nn.Module) -> dict[Technique, list[str]]:
-        """Return the names of the layers that each technique is to treat."""
+        """Return the names of the layers that each technique is to change."""
         modules = dict(model.named_modules())
         can = {part: part.quantizable_layers(model) for part in self._techniques() if part.name != FLOAT}
         groups: dict[Technique, list[str]] = {}
@@ -105,8 +105,8 @@ class Mixed(Technique):
                 continue
             if layer not in can[part]:
                 raise UnsupportedError(
-                    f"{part.name} does not treat {layer}, a {type(modules[layer]).__name__}; "
-                    f"of this model it treats {', '.join(can[part]) or 'nothing'}"
+                    f"{part.name} cannot change {layer}, a {type(modules[layer]).__name__}; "
+                    f"of this model it changes {', '.join(can[part]) or 'nothing'}"
                 )
             groups.setdefault(part, []).append(layer)
         if self.rest is not None:
@@ -114,7 +114,7 @@ class Mixed(Technique):
             if others:
                 groups.setdefault(self.rest, []).extend(others)
         if not groups:
-            raise UnsupportedError(f"{self.name} treats no layer of this model")
+            raise UnsupportedError(f"{self.name} changes no layer of this model")
         return groups
 
     def _techniques(self) -> list[Technique]:
@@ -123,7 +123,7 @@ class Mixed(Technique):
 
 
 def of(assigned: Mapping[str, Technique]) -> Mixed:
-    """Return the technique that treats layers so, ``*`` being those not named; raises ``RequestError``."""
+    """Return the technique of an assignment, ``*`` being those not named; raises ``RequestError``."""
     for part in assigned.values():
         require_confinable(part)
     require_together(list(assigned.values()))
@@ -136,14 +136,14 @@ def of(assigned: Mapping[str, Technique]) -> Mixed:
         if part.name == usual:
             raise RequestError(f"{layer} would be {usual} without being named; leave {layer}={part.name} out.")
     if not layers and rest is None:
-        raise RequestError(f"mixed assigns no layer anything but {FLOAT}; name one, as in {EXAMPLE}.")
+        raise RequestError(f"mixed assigns nothing but {FLOAT}; name one, as in {EXAMPLE}.")
     return Mixed(tuple(sorted(layers.items(), key=lambda item: natural(item[0]))), rest)
 
 
 def short(assigned: Mapping[str, Technique], layers: Sequence[str]) -> Technique:
-    """Return the technique that treats the layers ``assigned`` so, under the shortest name.
+    """Return the technique that has the layers ``assigned`` so, under the shortest name.
 
-    ``layers`` are all that could be treated: a technique that has them all is that technique itself, unless it also
+    ``layers`` are all that could be changed: a technique that has them all is that technique itself, unless it also
     changes what lies between them, and one that has most becomes ``*``.
     """
     if not assigned:
@@ -167,8 +167,8 @@ def require_confinable(chosen: Technique) -> None:
     """Raise ``RequestError`` for a technique that cannot be confined to layers."""
     if not chosen.supports_layer_subset and chosen.name != FLOAT:
         raise RequestError(
-            f"{chosen.name} treats a model as a whole or takes part in its training, so it cannot be confined to "
-            f"layers; those that can: {', '.join(supports_layer_subset())}."
+            f"{chosen.name} changes a model as a whole or takes part in its training, so it cannot be applied "
+            f"to single layers; choose among {', '.join(supports_layer_subset())}."
         )
 
 

@@ -35,7 +35,7 @@ class RangeLinear(LowBit):
     """``x_q = round(scale · x − zero)``, computed in float32 on the values ``(x_q + zero) / scale``.
 
     Weights by their own range, per tensor or per output channel; activations by the range of training examples, per
-    tensor. With ``a32`` weights alone are overwritten by their quantized values. All layers are treated.
+    tensor. With ``a32`` weights alone are overwritten by their quantized values. All layers are quantized.
     """
 
     family = "range-linear"
@@ -128,7 +128,7 @@ class RangeLinear(LowBit):
         model = layers.replace(model, self, context.layers)
         ours = self._own(model)
         if not ours:
-            raise UnsupportedError(f"{self.family} treats Linear and convolution layers, and this model has none")
+            raise UnsupportedError(f"{self.family} quantizes Linear and convolution layers, and this model has none")
         if self.activation_bits != FULL:
             self._calibrate(model, list(context.calibration_batches(CALIBRATION_BATCH)))
         for layer in ours:
@@ -137,7 +137,7 @@ class RangeLinear(LowBit):
         return Artifact(model, model, notes=self.notes(), simulated=True)
 
     def _own(self, model: nn.Module) -> list[LowBitLayer]:
-        """Return the layers that are ours: beside them may be others, of another width, say."""
+        """Return the layers of this technique: a mixture may have layers of other widths beside them."""
         from bench.techniques.lowbit.layers import low_bit_layers
 
         return [layer for layer in low_bit_layers(model).values() if layer.technique == self]

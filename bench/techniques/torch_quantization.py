@@ -52,7 +52,7 @@ def convert_linears(model: nn.Module, dtype: str, context: Context) -> nn.Module
     from torch.ao.quantization import default_dynamic_qconfig, float16_dynamic_qconfig
 
     if not any(isinstance(module, nn.Linear) for module in model.modules()):
-        raise UnsupportedError("dynamic quantization treats Linear layers, and this model has none")
+        raise UnsupportedError("dynamic quantization changes Linear layers, and this model has none")
     chosen: object = {nn.Linear}
     if context.layers is not None:
         config = default_dynamic_qconfig if dtype == "qint8" else float16_dynamic_qconfig

@@ -1,4 +1,4 @@
-"""A technique applied to a model, so that what it cannot do is a reason and what it left undone is no row."""
+"""A technique applied to a model: what it cannot do is a reason, and an unchanged model is not a row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bench.techniques.base import TECHNIQUES, Artifact, Context
 
 @dataclass(frozen=True)
 class Conversion:
-    """What came of it."""
+    """The result."""
 
     artifact: Artifact
     """It has answered an example once."""
@@ -54,7 +54,7 @@ def convert(
     ``calibration`` returns batches of inputs. A ``supplied`` model is one of a task, known to work; of a user's, any
     failure that fp32 does not share is the technique's. ``own_training`` says whether it was trained as the technique
     asks. ``converted`` is called before the answer, when nothing here holds the float32 model any more.
-    Raises ``UnsupportedError`` where the technique cannot treat the model.
+    Raises ``UnsupportedError`` where the technique cannot convert the model.
     """
     looked_at: list[int] = []
 
@@ -87,9 +87,9 @@ def _require_changed(artifact: Artifact, layers: int) -> None:
     left = params.count_plain_layers(artifact.module)
     if artifact.input_dtype == "float32" and artifact.forward is artifact.module and left == layers:
         raise UnsupportedError(
-            f"it finds nothing that it can treat among this model's {layers} Linear and convolution layers"
+            f"it can change none of this model's {layers} Linear and convolution layers"
             if layers
-            else "this model has no Linear and no convolution layers, and it treats nothing else"
+            else "this model has no Linear and no convolution layers, and it changes nothing else"
         )
 
 
@@ -107,7 +107,7 @@ def _explained(technique: str, supplied: bool) -> Iterator[None]:
 
 
 def _why_unsupported(error: Exception, technique: str, supplied: bool) -> str | None:
-    """Return why an exception means that the technique cannot treat the model; ``None`` if it means a fault."""
+    """Return why an exception means that the technique cannot convert the model; ``None`` if it means a fault."""
     if isinstance(error, NotImplementedError | RuntimeError) and "not implemented for" in str(error):
         return f"this torch cannot do it: {str(error).splitlines()[0]}"
     if supplied or technique == BASELINE.technique or isinstance(error, MemoryError):

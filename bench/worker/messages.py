@@ -1,4 +1,4 @@
-"""What the command and its workers tell each other."""
+"""The messages between the command and its workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that holds one thing and answers calls, so that its crash or hang is an answer too.
+"""A process that holds one host and answers calls, so that its crash or hang is an answer too.
 
 On Linux workers are forked from a server that has torch imported already; one costs milliseconds, not seconds.
 A waiting worker blocks on its pipe and takes no time from the one that is measured.
@@ -242,7 +242,7 @@ def _serve(connection: Connection, host_name: str, environment: dict[str, str]) 
             connection.send(("report", (done, total)))
 
     host = pkgutil.resolve_name(host_name)(report)
-    with contextlib.suppress(EOFError, OSError):  # the caller is gone: nobody is left to tell
+    with contextlib.suppress(EOFError, OSError):  # the caller is gone
         while True:
             method, args = connection.recv()
             try:
@@ -271,7 +271,7 @@ def _sigint_held_back() -> Iterator[None]:
 def _no_main_module() -> Iterator[None]:
     """Keep multiprocessing from running the user's script again in the worker: hosts are ours, and importable.
 
-    Without this, a script that calls ``bench.run()`` outside ``if __name__ == "__main__"`` would start itself anew.
+    Without this, a script that calls ``bench.run()`` outside ``if __name__ == "__main__"`` would start itself again.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")

@@ -57,7 +57,7 @@ class ReferenceHost:
         return warm_ups
 
     def reallocate(self, batch_size: int) -> None:
-        """Move layers and inputs to new places in memory."""
+        """Move layers and inputs to new memory."""
         self._timers[batch_size].reallocate()
 
     def time(self, batch_size: int, calls: int) -> Block:

@@ -53,7 +53,7 @@ class SelfCheckHost:
         return done
 
     def reallocate(self, batch_size: int) -> None:
-        """Move model and inputs to new places in memory."""
+        """Move model and inputs to new memory."""
         self._timers[batch_size].reallocate()
 
     def time(self, batch_size: int, calls: int) -> Block:

@@ -1,4 +1,4 @@
-"""The worker that takes a user's model on: all that is wrong with it is found here, before anything is measured."""
+"""The worker that tries a user's model: errors in it are found here, before anything is measured."""
 
 from __future__ import annotations
 

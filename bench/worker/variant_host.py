@@ -77,7 +77,7 @@ class VariantHost:
         return self._fingerprint()
 
     def evaluate(self) -> Evaluation:
-        """Answer the whole test set, or whatever the user's function asks."""
+        """Evaluate on the whole test set, or by the user's function."""
         evaluation = self._workload.judge(self._executable, self._artifact, self._cast, self._report)
         self._set_torch()
         return evaluation
@@ -113,7 +113,7 @@ class VariantHost:
         )
 
     def reallocate(self, batch_size: int) -> None:
-        """Move model and inputs to new places in memory."""
+        """Move model and inputs to new memory."""
         self._timers[batch_size].reallocate()
 
     def time(self, batch_size: int, calls: int) -> Block:

@@ -64,7 +64,7 @@ class Workload(ABC):
         """Return the variant from its packed file; raises ``CheckpointError``."""
 
     def notes(self, conversion: Conversion) -> tuple[str, ...]:
-        """Return what a reader must know of where inputs came from, and of how the variant runs."""
+        """Return notes on where inputs came from, and on how the variant runs."""
         return ()
 
     def work(self, module: nn.Module, example: Inputs) -> list[LayerWork]:

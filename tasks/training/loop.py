@@ -127,7 +127,7 @@ def _require_finite(
 
 
 def _finite(module: nn.Module) -> bool:
-    """Return whether all weights are numbers: a state that is kept must be one to go on from."""
+    """Return whether all weights are finite: a saved state must be one that can be resumed."""
     return all(bool(value.isfinite().all()) for value in module.state_dict().values())
 
 

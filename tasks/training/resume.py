@@ -1,4 +1,4 @@
-"""The state of a training between two epochs, in a file, so that an interrupted one goes on to the same weights.
+"""The state of a training between two epochs, in a file, so that an interrupted one ends at the same weights.
 
 safetensors, like every file of ours: tensors of the module, the optimizer and the random generators, and JSON for the
 rest.
@@ -6,9 +6,10 @@ rest.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,12 @@ import torch
 from torch import Tensor, nn
 
 KEY = "quantbench-training"
-FORMAT = f"2, torch {torch.__version__}"
-"""States of another are not gone on from: other kernels would end at other weights."""
+DIGEST = "sha256"
+"""Of all that the file holds, beside it: from a damaged state a training would go on to other weights, or fail."""
+FORMAT = f"3, torch {torch.__version__}"
+"""A state of another torch is not resumed: other kernels would end at other weights."""
+WITHOUT_DIGEST = f"2, torch {torch.__version__}"
+"""The format of quantbench 0.4, whose states are resumed too."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,8 @@ class Trainee:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(f".{os.getpid()}.tmp")
         try:
-            safetensors.torch.save_file(owned, temporary, metadata={KEY: json.dumps(content)})
+            text = json.dumps(content)
+            safetensors.torch.save_file(owned, temporary, metadata={KEY: text, DIGEST: _digest(text, owned)})
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -71,13 +77,21 @@ class Trainee:
         """Load a state; return the history it was saved with, empty if there is none that can be used."""
         try:
             with safetensors.safe_open(path, framework="pt") as file:
-                content = json.loads((file.metadata() or {})[KEY])
+                metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a mapping
-        except (OSError, KeyError, ValueError, safetensors.SafetensorError):
+        except (OSError, safetensors.SafetensorError):
             return []
+        text = metadata.get(KEY, "")
+        undamaged = metadata.get(DIGEST) == _digest(text, tensors)
+        if not undamaged and (DIGEST in metadata or f'"format": "{WITHOUT_DIGEST}"' not in text):
+            return []
+        content = json.loads(text)
         stored, expected = _below(tensors, "module"), self.module.state_dict()
         shapes = {name: value.shape for name, value in expected.items()}
-        if content.get("format") != FORMAT or {name: value.shape for name, value in stored.items()} != shapes:
+        if (
+            content["format"] not in (FORMAT, WITHOUT_DIGEST)
+            or {name: value.shape for name, value in stored.items()} != shapes
+        ):
             return []
         self.module.load_state_dict(stored)
         slots: dict[int, dict[str, Any]] = {}
@@ -108,12 +122,20 @@ class Trainee:
                     slots[name] = torch.empty_like(parameter).copy_(value)
 
 
+def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
+    hasher = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        hasher.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        hasher.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return hasher.hexdigest()
+
+
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.partition(".")[2]: value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
 
 
 def _plain(value: object) -> bool:
-    """Return whether JSON keeps it; a schedule's functions are made anew."""
+    """Return whether JSON can hold it; a schedule's functions are made again."""
     return (
         value is None
         or isinstance(value, int | float | str)

@@ -104,7 +104,7 @@ class FakeVariant:
         self._plant, self._technique = request.engine, request.key.technique
         self._go_wrong("reload")
         if self._plant == "reload: damaged":
-            raise CheckpointError("the packed file is damaged; pack the variant anew")
+            raise CheckpointError("the packed file is damaged; pack the variant again")
         return "other logits" if self._plant in UNLIKE else "the same logits"
 
     def evaluate(self) -> Evaluation:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import safetensors.torch
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
@@ -23,6 +25,7 @@ from bench.tasks.training.loop import Trained, train
 from bench.tasks.training.resume import Trainee
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.binaryconnect import LEARNING_RATE_SCALE
+from tests.bench.mutations import FEW, RANDOMS, damaged
 from tests.tasks.test_training import CPU, Points, form_of, points, spec_of, weights
 
 ADAM = Recipe(epochs=6, batch_size=10, optimizer="adam", learning_rate=0.01)
@@ -44,15 +47,6 @@ class InterruptionError(Exception):
 
 def interrupt(done: int, total: int) -> None:
     raise InterruptionError
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small are not faster on more, and much slower on a machine that is busy."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
@@ -251,6 +245,15 @@ def test_a_truncated_state_is_no_state(length: int, state: Path, learning_rates:
     found = resume(ONE_CYCLE, state)
     assert len(learning_rates) == 60
     assert torch.equal(found, whole(ONE_CYCLE))
+
+
+@settings(FEW, max_examples=8)
+@given(random=RANDOMS)
+def test_a_changed_state_is_no_state(random: Random, tmp_path_factory: pytest.TempPathFactory) -> None:
+    state = tmp_path_factory.mktemp("strange") / "folder" / "state"
+    begin(ADAM, state)
+    state.write_bytes(damaged(state.read_bytes(), random))
+    assert torch.equal(resume(ADAM, state), whole(ADAM))
 
 
 def test_a_state_of_another_torch_is_no_state(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

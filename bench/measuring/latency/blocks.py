@@ -96,7 +96,7 @@ def time_calls(
     lead_in: float = LEAD_IN,
     clock_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> float:
-    """Return the seconds of ``calls`` calls, after a lead-in of at least one: memory was laid out anew before."""
+    """Return the seconds of ``calls`` calls, after a lead-in of at least one: memory was reallocated before."""
     for _ in range(math.ceil(lead_in * calls)):
         call()
     start = clock_ns()

@@ -1,9 +1,9 @@
-"""Interleaved rounds: each round times every variant once, in an order shuffled anew.
+"""Interleaved rounds: each round times every variant once, in a shuffled order.
 
 A *round* is one block of every variant that takes part. The machine drifts by more than the differences that matter, so
-blocks of one round are what is compared. Before each round every variant is laid out anew in memory, because
+blocks of one round are what is compared. Before each round every variant is reallocated, because
 where its tensors happen to lie makes it faster or slower by as much as some techniques gain, for as long as its process
-lives. What laying out anew does not cure, fresh processes do, every few seconds of a long measurement. A block that was
+lives. What reallocation does not cure, fresh processes do, every few seconds of a long measurement. A block that was
 disturbed from outside is repeated at once; both readings are kept. See docs/measuring.md.
 """
 
@@ -23,11 +23,11 @@ from bench.measuring.latency.disturbance import Cause
 from bench.stats.speedup import BETWEEN_PROCESSES, LogRatio, Ratio, log_ratio, speedup
 
 BASE_ROUNDS = 8
-"""Made of every variant, whatever the precision."""
+"""Made of every variant, at any precision."""
 MORE_ROUNDS = 5
 """Made at a time while the precision is not reached; a quarter of those there are, once that is more."""
 START_S = 2.5
-"""After so long a measurement goes on in fresh processes, if it has as long left."""
+"""After so long a measurement continues in fresh processes, if it has as long left."""
 START_SHARE = 0.25
 """Of a measurement, the most that starting processes may take."""
 REPEATS = 2
@@ -51,7 +51,7 @@ class Participant(Protocol):
     """A variant in the rounds of one batch size."""
 
     def begin_reallocation(self) -> None:
-        """Start to lay the variant out anew in memory."""
+        """Start to reallocate the variant."""
         ...
 
     def end_reallocation(self) -> None:

@@ -38,7 +38,7 @@ class Timer:
         self._bind()
 
     def reallocate(self) -> None:
-        """Move executable and inputs to new places in memory.
+        """Move executable and inputs to new memory.
 
         Where that takes longer than a block, the following calls do nothing, so that it takes about as long as
         measuring at most; the bias of a large model's places averages out over its many pages.

@@ -1,6 +1,6 @@
 """The smallest mixture within an allowed loss: searched for on every second test example, judged on the others too.
 
-Examples that nobody trained on are needed twice: to choose a mixture, and to say what it loses, which those it was
+Examples outside the training set are needed twice: to choose a mixture, and to say what it loses, which those it was
 chosen on flatter. Training examples would not do for the first: a network is surer of them, and loses too little there.
 """
 

@@ -67,7 +67,7 @@ def sensitivity(options: SensitivityOptions) -> Sensitivity:
 
 @dataclass(frozen=True)
 class _Plan:
-    """The two variants in which one layer is told from the others."""
+    """The two variants that tell one layer from the others."""
 
     layer: QuantizableLayer
     technique: Technique

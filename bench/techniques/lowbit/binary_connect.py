@@ -30,7 +30,7 @@ class BC(nn.Module):
     """Holds ``model`` and the full-precision weights of its Linear and convolution layers while they are binary."""
 
     def __init__(self, model: nn.Module, stochastic: bool = False) -> None:
-        """Treat every Linear and convolution; with ``stochastic`` signs are drawn (equations 2 and 3)."""
+        """Binarize every Linear and convolution; with ``stochastic`` signs are drawn (equations 2 and 3)."""
         super().__init__()
         self.model = model
         self.stochastic = stochastic
@@ -90,7 +90,7 @@ class BC(nn.Module):
 
     @contextmanager
     def binarized(self) -> Iterator[BC]:
-        """Evaluate within this: binary weights, and whatever they were before afterwards."""
+        """Evaluate within this block: binary weights inside, the weights of before afterwards."""
         before = self._binary
         self.binarization()
         try:

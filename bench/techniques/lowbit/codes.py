@@ -43,7 +43,7 @@ class Quantizer(Protocol):
 
     @property
     def layers(self) -> str:
-        """Which layers of a network with convolutions are treated."""
+        """Which layers of a network with convolutions are quantized."""
         ...
 
     @property

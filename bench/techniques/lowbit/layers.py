@@ -19,7 +19,7 @@ from bench.techniques.lowbit import bitpack
 from bench.techniques.lowbit.codes import FULL, Encoded, Quantizer
 
 KINDS = (nn.Linear, nn.Conv2d)
-"""What is treated; subclasses may compute something else and are left alone."""
+"""The types that can be quantized; subclasses may compute something else and are left alone."""
 SCALES = "scale_"
 """Before the names of scales in a state dict."""
 
@@ -113,7 +113,7 @@ CLASSES: dict[type[nn.Module], type[LowBitLayer]] = {nn.Linear: LowBitLinear, nn
 
 
 def replace(network: nn.Module, technique: Quantizer, only: Collection[str] | None = None) -> nn.Module:
-    """Return the network, changed in place, with low-bit layers for those that ``technique`` treats.
+    """Return the network, changed in place, with low-bit layers for those that ``technique`` quantizes.
 
     With ``only``, for those of them that it names. A layer that stands in several places of the network is one low-bit
     layer in all of them.

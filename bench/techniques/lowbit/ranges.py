@@ -64,7 +64,7 @@ def scale_of(low: Tensor, high: Tensor, bits: int, mode: str) -> Scale:
 
 
 def _safe(levels: float, width: Tensor) -> Tensor:
-    """Return ``levels / width``; 1 where that is no float32 number, because there is no width to speak of."""
+    """Return ``levels / width``; 1 where that is not a float32 number, because the width is too small."""
     wide = width > 2 * levels / torch.finfo(torch.float32).max
     one = torch.ones_like(width)
     return torch.where(wide, levels / width.where(wide, one), one)

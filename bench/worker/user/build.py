@@ -73,7 +73,7 @@ def try_on(module: nn.Module, batches: Iterable[Inputs], definition: UserModel, 
             shapes = ", ".join(str(list(value.shape)) for value in batch)
             raise UserModelError(
                 f"the model of {definition.model.words} rejects what {inputs.words} gives, of shape {shapes} "
-                f"({describe_exception(error)}); fix the one or the other."
+                f"({describe_exception(error)}); fix one of them."
             ) from error
         if next(tensors_in(outputs), None) is None:
             kind = type(outputs).__name__

@@ -1,4 +1,4 @@
-"""What the user brings: callables in files, or objects of the calling process. They are loaded by workers alone."""
+"""What the user brings: callables in files, or objects of the calling process. Only workers load them."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class FilePart:
         if not colon or not path.endswith(".py") or not name:
             raise RequestError(f"{option} {text!r} names no callable in a file; write it as path/to/file.py:callable.")
         if not Path(path).is_file():
-            raise RequestError(f"{option} {text}: there is no file {path}; fix the path.")
+            raise RequestError(f"{option} {text}: {path} does not exist; fix the path.")
         return cls(Path(path).resolve(), name)
 
     @property
@@ -90,7 +90,7 @@ class FilePart:
             loaded = getattr(loaded, word)
         if not callable(loaded):
             kind = type(loaded).__name__
-            raise UserModelError(f"{self.title} is no callable but of type {kind}; name a function or a class.")
+            raise UserModelError(f"{self.title} is of type {kind} and cannot be called; name a function or a class.")
         return loaded
 
 
@@ -188,7 +188,7 @@ def _alone(path: Path) -> ModuleType:
     name = path.stem if path.stem not in sys.modules else f"own_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise UserModelError(f"{path} is no Python file; name one.")
+        raise UserModelError(f"{path} is not a Python file; name one.")
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -199,7 +199,7 @@ def _in_package(path: Path, root: Path) -> ModuleType:
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     module = importlib.import_module(name)
     if module.__file__ != str(path):
-        raise UserModelError(f"{path} is in a package {parts[0]!r}, and another is called so; rename its folder.")
+        raise UserModelError(f"{path} is in a package {parts[0]!r}, a name that is taken; rename its folder.")
     return module
 
 

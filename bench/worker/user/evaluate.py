@@ -1,4 +1,4 @@
-"""What the user's evaluate function is given, and what it may return."""
+"""What the user's evaluate function is called with, and what it may return."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CallableLikeTheModel(nn.Module):
     """
 
     def __init__(self, variant: Artifact, device: torch.device, report: Report = lambda done, total: None) -> None:
-        """``report`` is told of each call: the process is alive."""
+        """``report`` is called at each call, to show that the process is alive."""
         super().__init__()
         copied = copy.deepcopy(variant)
         self.module = copied.module
@@ -52,7 +52,7 @@ class CallableLikeTheModel(nn.Module):
 
 
 def judge(part: Part, variant: Artifact, device: torch.device, report: Report) -> tuple[Accuracy | None, float | None]:
-    """Return the accuracy of a variant as (correct, total), or as a bare share where the function returns one.
+    """Return the accuracy of a variant as (correct, total), or as a fraction where the function returns one.
 
     Raises ``UserModelError`` if it raises, or returns neither.
     """
@@ -71,13 +71,13 @@ def accuracy_in(returned: Any, words: str) -> tuple[Accuracy | None, float | Non
         if len(counts) != 2 or not all(count.is_integer() for count in counts) or not 0 <= counts[0] <= counts[1]:
             raise UserModelError(f"{words} returned {returned!r}, which is not (correct, total); {advice}.")
         if not counts[1]:
-            raise UserModelError(f"{words} returned {returned!r}, of no examples at all; {advice}.")
+            raise UserModelError(f"{words} returned {returned!r}, a total of 0 examples; {advice}.")
         return Accuracy(correct=int(counts[0]), total=int(counts[1])), None
     share = _number(returned)
     if not 0 <= share <= 1:
         shown = returned if not math.isnan(share) or isinstance(returned, float) else type(returned).__name__
         way_out = "divide a percentage by 100" if 1 < share <= 100 else advice
-        raise UserModelError(f"{words} returned {shown}, which is no accuracy; {way_out}.")
+        raise UserModelError(f"{words} returned {shown}, which is not an accuracy; {way_out}.")
     return None, share
 
 

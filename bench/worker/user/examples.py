@@ -145,23 +145,23 @@ def _takes_size(function: Callable[..., Any], words: str) -> bool:
     ]
     if len(required) > 1:
         raise UserModelError(
-            f"{words} wants {', '.join(required)}, and is given the batch size alone; let it take that or nothing."
+            f"{words} wants {', '.join(required)}, and is given the batch size alone; give it one parameter or none."
         )
     return bool(parameters)
 
 
 def inputs_in(value: object, words: str) -> Inputs:
-    """Return the tensors that make a batch; raises ``UserModelError`` for a value that is none."""
+    """Return the tensors that make a batch; raises ``UserModelError`` for anything else."""
     inputs = tuple(value) if isinstance(value, tuple | list) else (value,)
     strangers = [type(item).__name__ for item in inputs if not isinstance(item, Tensor)]
     if strangers or not inputs:
         what = f"a {strangers[0]}" if strangers else "nothing"
-        raise UserModelError(f"{words} gives {what} where a tensor or a tuple of tensors belongs; give that.")
+        raise UserModelError(f"{words} gives {what} instead of a tensor or a tuple of tensors; return one of these.")
     tensors = tuple(item for item in inputs if isinstance(item, Tensor))
     lengths = [len(item) if item.dim() else None for item in tensors]
     if None in lengths or len(set(lengths)) > 1 or not lengths[0]:
         shapes = " and ".join(str(list(item.shape)) for item in tensors)
-        raise UserModelError(f"{words} gives tensors of shape {shapes}, of no common batch; put the batch first.")
+        raise UserModelError(f"{words} gives tensors of shape {shapes}, of different batch sizes; put the batch first.")
     return tensors
 
 

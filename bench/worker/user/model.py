@@ -1,4 +1,4 @@
-"""A model of the user's own, as the command and its workers tell each other of it; without torch."""
+"""A user's model, as the command describes it to its workers; without torch."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def _digest(contents: Iterable[bytes]) -> str:
 
 @dataclass(frozen=True)
 class UserFacts:
-    """What is known of it once it was built, given its inputs, and taken on."""
+    """What is known of it once it was built and tried on its inputs."""
 
     examples: Path
     """The file of its inputs, which all variants share."""
     weights: str
-    """The digest of its weights: each worker builds it anew, and must get the same."""
+    """The digest of its weights: each worker builds it again and must get the same."""
     macs: int | None
     inputs: str
     """Types and shapes, such as ``float32 [batch, 3, 32, 32]``."""
@@ -89,7 +89,7 @@ class BuiltModel:
 def user_models(
     models: Sequence[str | UserModel], parts: Mapping[str, str | None], others: Sequence[str]
 ) -> list[UserModel]:
-    """Return the models of the user's own among ``models``; none if all are supplied ones.
+    """Return the users' models among ``models``; none if all are supplied ones.
 
     ``parts`` are the texts of ``inputs``, ``evaluate`` and ``calibrate``; ``others`` the options, given ones, that
     make sense for supplied models alone. Raises ``RequestError`` for what does not go together.
@@ -105,7 +105,7 @@ def user_models(
         return []
     if len(of_user) < len(models):
         supplied = next(model for model in models if model not in of_user)
-        raise RequestError(f"--model {supplied} is a supplied model, and a run is of those or of your own; make two.")
+        raise RequestError(f"--model {supplied} is supplied, and a run cannot mix it with your own; make two runs.")
     if others:
         raise RequestError(f"{others[0]} is for supplied models, and this one is your own; leave {others[0]} out.")
     definitions = [model if isinstance(model, UserModel) else _parsed(model, parts) for model in dict.fromkeys(of_user)]
@@ -119,10 +119,10 @@ def is_own(name: str) -> bool:
 
 
 def require_supplied(name: str) -> None:
-    """Raise ``RequestError`` for a model of the user's own, where only supplied ones will do."""
+    """Raise ``RequestError`` for a user's model, where only supplied ones will do."""
     if is_own(name):
         raise RequestError(
-            f"{name} is a model of your own, and of commands only 'bench run' takes such; "
+            f"{name} is a model of your own, which only 'bench run' takes; "
             f"bring its network and data by entry points (docs/extending.md), and every command does."
         )
 
@@ -131,7 +131,7 @@ def _parsed(name: str, parts: Mapping[str, str | None]) -> UserModel:
     model = FilePart.parse("--model", name)
     if parts["inputs"] is None:
         raise RequestError(
-            f"--model {name} is a model of your own, and what goes into it is not known; "
+            f"--model {name} is a model of your own and needs inputs; "
             f"name a callable that returns it with --inputs path/to/file.py:callable."
         )
     callables = {option: FilePart.parse(f"--{option}", text) for option, text in parts.items() if text is not None}

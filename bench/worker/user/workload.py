@@ -1,4 +1,4 @@
-"""A user's model: built anew in each process, its inputs from the file that all share."""
+"""A user's model: built in each process, its inputs from the file that all share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from bench.worker.user.model import BuiltModel
 from bench.worker.workload import Cast, Workload
 
 OUTPUTS_KEPT = 1_000_000
-"""Values that are held against fp32's."""
+"""Values that are compared with fp32's."""
 
 
 class UserWorkload(Workload):
@@ -46,7 +46,7 @@ class UserWorkload(Workload):
         module = build(self._definition.model, self._built.seed)
         if digest_weights(module) != self._built.facts.weights:
             raise UserModelError(
-                f"{self._definition.model.words} gives other weights each time it is called; let it load them."
+                f"{self._definition.model.words} gives other weights each time it is called; load them from a file."
             )
         return module
 
@@ -95,7 +95,7 @@ class UserWorkload(Workload):
         )
 
     def rebuild(self) -> Artifact:
-        """Build it anew, forget its weights, and take those of the file."""
+        """Build it again, discard its weights, and load those of the file."""
         module = build(self._definition.model, self._built.seed)
         return packed.load_user_model(self._request.packed, module, self.inputs(1), self._request.device).artifact
 

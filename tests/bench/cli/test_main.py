@@ -47,7 +47,7 @@ from tests.bench.sessions import session
         ("--pin 99999", "--pin 99999"),
         ("--pin x", "--pin 'x'"),
         ("--engine abacus", "this torch has no quantized engine 'abacus'; choose from"),
-        ("--device tpu", "there is no device 'tpu'; choose cpu or cuda."),
+        ("--device tpu", "unknown device 'tpu'; choose cpu or cuda."),
         ("--data fake", "Invalid value for '--data'"),
         ("--data-root /no/such/folder", "--data-root /no/such/folder is not a folder"),
         ("--speed 9", "No such option: --speed"),

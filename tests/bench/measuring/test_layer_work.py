@@ -311,7 +311,7 @@ def test_a_batch_of_several_is_refused() -> None:
 
 def test_a_module_that_no_rule_knows_is_refused_by_name() -> None:
     network = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4)).eval()
-    with pytest.raises(UnsupportedError, match=r"1 \(LayerNorm\) is no layer whose work"):
+    with pytest.raises(UnsupportedError, match=r"1 \(LayerNorm\) is not a layer whose work"):
         layer_work(network, torch.zeros(1, 4))
     assert all(not module._forward_hooks and not module._forward_pre_hooks for module in network.modules())
 

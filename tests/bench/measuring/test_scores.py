@@ -184,14 +184,14 @@ def test_a_score_is_the_sum_of_its_parts_and_knows_its_rule() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"weight_bits": 0}, "weight_bits is 1 to 64, not 0"),
+        ({"weight_bits": 0}, "weight_bits must be 1 to 64, not 0"),
         ({"activation_bits": -1}, "activation_bits is 1 to 64"),
         ({"rest_bits": 65}, "rest_bits is 1 to 64"),
         ({"weights": -1}, "weights is not negative"),
         ({"outputs": -5}, "outputs is not negative"),
-        ({"fan_in": 0}, "the sum of no products"),
-        ({"scales": math.inf}, "scales is not negative, and finite"),
-        ({"kind": "attention"}, "no kind of layer 'attention'"),
+        ({"fan_in": 0}, "must be sums of at least one product"),
+        ({"scales": math.inf}, "scales must be finite and not negative"),
+        ({"kind": "attention"}, "unknown kind of layer 'attention'"),
     ],
 )
 def test_nonsense_is_refused(change: dict[str, object], message: str) -> None:

@@ -289,7 +289,7 @@ def test_what_a_technique_cannot_treat_is_skipped_with_the_reason(session: Sessi
     code = "def test_it(quantbench):\n    quantbench(nn.ReLU(), INPUTS, technique='dynamic-qint8')\n"
     result = session(code, "-rs", "--benchmark-disable")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*dynamic-qint8: dynamic quantization treats Linear layers*"])
+    result.stdout.fnmatch_lines(["*dynamic-qint8: dynamic quantization changes Linear layers*"])
 
 
 @pytest.mark.parametrize(
@@ -301,15 +301,15 @@ def test_what_a_technique_cannot_treat_is_skipped_with_the_reason(session: Sessi
         ("build(), INPUTS, threads=0", "threads=0 is not between 1 and"),
         ("build(), INPUTS, engine='abacus'", "this torch has no quantized engine 'abacus'; choose from"),
         ("build(), [1.0]", "the argument inputs gives a float where a tensor or a tuple of tensors belongs"),
-        ("build(), INPUTS[:0]", "the argument inputs gives tensors of shape [0, 32], of no common batch"),
+        ("build(), INPUTS[:0]", "the argument inputs gives tensors of shape [0, 32], of different batch sizes"),
         ("build(), INPUTS, calibrate={}", "the argument calibrate returned a dict, not batches"),
-        ("'x', INPUTS", "what is to be measured is a str; give a torch.nn.Module."),
+        ("'x', INPUTS", "model is a str; give a torch.nn.Module."),
         ("build().half(), INPUTS.half(), technique='dynamic-qint8'", "the test gives a model of float16 weights"),
         ("build().to('meta'), INPUTS", "are on meta and quantbench(…) times on the CPU; move both with .cpu()"),
         ("build(), INPUTS, evaluate=lambda predict: None", "evaluate returned nothing; return a share"),
         (
             "build(), INPUTS, evaluate=lambda predict: 97.0",
-            "evaluate returned 97.0, which is no accuracy; divide",
+            "evaluate returned 97.0, which is not an accuracy; divide",
         ),
         ("build(), INPUTS, evaluate=lambda predict: (9, 4)", "evaluate returned (9, 4), which is not (correct, total)"),
     ],

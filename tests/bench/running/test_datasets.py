@@ -49,7 +49,7 @@ def test_a_file_that_does_not_say_what_it_is_of_is_refused(path: Path) -> None:
 def test_a_manifest_without_an_end_is_refused(path: Path) -> None:
     content = base64.b85encode(zlib.compress(b"[" * 200_000)).decode()
     safetensors.torch.save_file({"int8": torch.zeros(2)}, path, metadata={packed.KEY: content})
-    assert "has a manifest that is none (maximum recursion depth" in refusal(path)
+    assert "has an invalid manifest (maximum recursion depth" in refusal(path)
 
 
 @pytest.mark.parametrize(
@@ -113,13 +113,13 @@ def test_an_engine_that_is_not_here_is_refused(path: Path, technique: str) -> No
     write(path, technique=technique, engine="bogus")
     message = refusal(path, UnsupportedError)
     assert "cannot be used here" in message
-    assert message.endswith("; load it on another device, or pack the variant anew on this machine.")
+    assert message.endswith("; load it on another device, or pack the variant again on this machine.")
 
 
 @pytest.mark.parametrize("device", [pytest.param("cuda", marks=NO_DRIVER), "nonsense"])
 def test_a_device_that_is_not_here_is_refused(path: Path, device: str) -> None:
     write(path)
-    assert refusal(path, UnsupportedError, device).startswith(f"there is no device '{device}' here (")
+    assert refusal(path, UnsupportedError, device).startswith(f"unknown device '{device}' here (")
 
 
 def test_a_model_of_ones_own_is_refused_for_the_same_reasons(path: Path) -> None:
@@ -127,5 +127,5 @@ def test_a_model_of_ones_own_is_refused_for_the_same_reasons(path: Path) -> None
     network, example = nn.Sequential(nn.Linear(2, 2)), (torch.zeros(1, 2),)
     with pytest.raises(UnsupportedError, match="cannot be used here"):
         packed.load_user_model(path, network, example)
-    with pytest.raises(UnsupportedError, match="there is no device 'nonsense' here"):
+    with pytest.raises(UnsupportedError, match="unknown device 'nonsense' here"):
         packed.load_user_model(path, network, example, "nonsense")

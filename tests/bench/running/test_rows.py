@@ -182,7 +182,7 @@ def test_a_hang_is_ended_while_others_go_on(tmp_path: Path, plant: str) -> None:
         ("reload: refuse", "no packed size: its file cannot be reloaded (this model has no Linear layers)"),
         (
             "reload: damaged",
-            "no packed size: its file cannot be reloaded (the packed file is damaged; pack the variant anew)",
+            "no packed size: its file cannot be reloaded (the packed file is damaged; pack the variant again)",
         ),
     ],
 )

@@ -168,7 +168,7 @@ def test_a_model_that_is_float32_alone_says_so() -> None:
 def test_a_technique_that_finds_nothing_is_no_row_of_float32_under_its_name() -> None:
     rows = measure(nn.Sequential(nn.BatchNorm1d(4)), torch.rand(2, 4), "dynamic-qint8", "static-qint8")
     assert rows["fp32"].status in MEASURED
-    assert rows["dynamic-qint8"].reason == "dynamic quantization treats Linear layers, and this model has none"
+    assert rows["dynamic-qint8"].reason == "dynamic quantization changes Linear layers, and this model has none"
     assert rows["static-qint8"].status == "unsupported"
 
 
@@ -193,7 +193,7 @@ def test_an_evaluation_that_fails_under_one_technique_is_its_row() -> None:
     rows = measure(Doubtful(4, 3), torch.rand(2, 4), "bf16", evaluate=lambda model: accuracy(model) + 1)
     assert rows["fp32"].accuracy_share == 1.0
     assert rows["bf16"].status == "failed"
-    assert rows["bf16"].reason.endswith("evaluate returned -inf, which is no accuracy, which it did not with fp32")
+    assert rows["bf16"].reason.endswith("evaluate returned -inf, which is not an accuracy, which it did not with fp32")
 
 
 # Several models, and taking up
@@ -241,7 +241,7 @@ def test_what_cannot_be_handed_to_a_process_is_a_sentence(tmp_path: Path) -> Non
         UserModelError, match=r"^calibrate cannot be handed to worker processes \(TypeError: cannot pickle"
     ):
         bench.measure(nets.small(), torch.rand(2, 4), calibrate=generator, **QUICK)
-    with pytest.raises(UserModelError, match=r"^what is to be measured is a dict; give a torch\.nn\.Module\.$"):
+    with pytest.raises(UserModelError, match=r"^model is a dict; give a torch\.nn\.Module\.$"):
         bench.measure({}, torch.rand(2, 4), **QUICK)  # type: ignore[arg-type]
 
 

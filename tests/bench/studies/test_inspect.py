@@ -33,7 +33,7 @@ def test_a_layer_that_there_is_not_is_a_sentence_before_any_training(monkeypatch
 
 
 def test_a_technique_that_quantizes_nothing_has_no_levels(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="dorefa:w32a32 quantizes nothing, so there are no levels to look at"):
+    with pytest.raises(RequestError, match="dorefa:w32a32 quantizes nothing and has no levels"):
         inspect(MODEL, "dorefa:w32a32", out=tmp_path, **QUICK)
 
 

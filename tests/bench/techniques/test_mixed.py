@@ -133,8 +133,8 @@ def test_a_short_name_says_the_same(assigned: dict[str, str], name: str) -> None
         ("mixed:a=dynamic-qint8+a=dynamic-fp16", "mixed assigns a a second time; name a layer once."),
         ("mixed:a=fp32", "a would be fp32 without being named; leave a=fp32 out."),
         ("mixed:*=dynamic-qint8+a=dynamic-qint8", "leave a=dynamic-qint8 out."),
-        ("mixed:*=fp32", "mixed assigns no layer anything but fp32"),
-        ("mixed:a=dorefa:w2", "dorefa:w2a32 treats a model as a whole or takes part in its training, so it cannot"),
+        ("mixed:*=fp32", "mixed assigns nothing but fp32"),
+        ("mixed:a=dorefa:w2", "dorefa:w2a32 changes a model as a whole or takes part in its training, so it cannot"),
         (
             "mixed:a=fp16",
             "those that can: dynamic-fp16, dynamic-qint8, range-linear, static-qint8.",
@@ -296,9 +296,9 @@ def test_a_layer_in_two_places_changes_in_both(technique: str) -> None:
 @pytest.mark.parametrize(
     ("technique", "example", "sentence"),
     [
-        ("mixed:layers.1=range-linear", mlp, "range-linear:w8a32 does not treat layers.1, a ReLU; of this model it"),
+        ("mixed:layers.1=range-linear", mlp, "range-linear:w8a32 cannot change layers.1, a ReLU; of this model it"),
         ("mixed:layers.9=dynamic-qint8", mlp, "there is no layer 'layers.9'; did you mean 'layers.4'?"),
-        ("mixed:conv=dynamic-qint8", resnet, "dynamic-qint8 does not treat conv, a Conv2d; of this model it treats fc"),
+        ("mixed:conv=dynamic-qint8", resnet, "dynamic-qint8 cannot change conv, a Conv2d; of this model it changes fc"),
     ],
 )
 def test_a_layer_that_it_cannot_treat_is_a_row_with_the_reason(technique: str, example: Example, sentence: str) -> None:
@@ -308,7 +308,7 @@ def test_a_layer_that_it_cannot_treat_is_a_row_with_the_reason(technique: str, e
 
 
 def test_a_model_without_a_layer_for_it_is_a_row_with_the_reason() -> None:
-    with pytest.raises(UnsupportedError, match="treats no layer of this model"):
+    with pytest.raises(UnsupportedError, match="changes no layer of this model"):
         convert("mixed:*=dynamic-qint8", nn.Sequential(nn.Conv2d(3, 4, 1)), torch.rand(1, 3, 4, 4))
 
 

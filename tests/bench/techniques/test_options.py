@@ -176,7 +176,7 @@ def test_aciq_clips_up_to_8_bits(clipping: str) -> None:
 
 def test_a_technique_without_options_says_so() -> None:
     assert refusal("fp32:w2") == (
-        "the technique fp32 takes no options, and 'w2' is one; leave out what is behind the colon."
+        "the technique fp32 takes no options, not 'w2'; leave out the colon and what follows."
     )
 
 

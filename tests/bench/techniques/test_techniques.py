@@ -68,7 +68,7 @@ def test_dynamic_fp16_saves_nothing_on_disk_and_says_so() -> None:
     before = state_dict_bytes(model)
     variant = convert("dynamic-fp16", model, inputs)
     assert state_dict_bytes(variant.module) >= before
-    assert any("no gain in the lab's size" in note for note in variant.notes)
+    assert any("so Size (MB) does not shrink" in note for note in variant.notes)
 
 
 def test_static_qint8_folds_batch_norms_and_says_so() -> None:

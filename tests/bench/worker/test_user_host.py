@@ -130,7 +130,7 @@ def test_what_is_known_of_a_model_that_is_taken_on(net: Path) -> None:
         ({"model": "biuld"}, "there is no callable of net.py called 'biuld'; did you mean 'build'?"),
         ({"inputs": "inptus"}, "there is no callable of net.py called 'inptus'; did you mean 'inputs'?"),
         ({"evaluate": "percent"}, "there is no callable of net.py called 'percent'; did you mean 'percentage'?"),
-        ({"model": "number"}, "net.py:number is no callable but of type int; name a function or a class."),
+        ({"model": "number"}, "net.py:number is of type int and cannot be called; name a function or a class."),
         (
             {"model": "raises"},
             "raises() of net.py raised ValueError: no weights here (net.py, line 14: `raise ValueError(",
@@ -152,8 +152,8 @@ def test_what_is_known_of_a_model_that_is_taken_on(net: Path) -> None:
         ),
         ({"inputs": "fixed"}, "fixed(1) of net.py returned a tensor of shape [32, 4], a batch of 32 where 1 was asked"),
         ({"inputs": "text"}, "text() of net.py gives a str where a tensor or a tuple of tensors belongs"),
-        ({"inputs": "scalar"}, "scalar() of net.py gives tensors of shape [], of no common batch"),
-        ({"inputs": "uneven"}, "uneven() of net.py gives tensors of shape [2, 4] and [3, 4], of no common batch"),
+        ({"inputs": "scalar"}, "scalar() of net.py gives tensors of shape [], of different batch sizes"),
+        ({"inputs": "uneven"}, "uneven() of net.py gives tensors of shape [2, 4] and [3, 4], of different batch sizes"),
         ({"inputs": "greedy"}, "greedy() of net.py wants a, b, and is given the batch size alone"),
         ({"inputs": "raises"}, "raises() of net.py raised ValueError: no weights here (net.py, line 14: "),
         ({"calibrate": "no_batches"}, "no_batches() of net.py yielded no batch; yield at least one"),
@@ -225,7 +225,7 @@ def test_a_package_of_a_name_that_is_taken_is_a_sentence(net: Path) -> None:
     (net.parent / "json/__init__.py").touch()
     file = net.parent / "json/decoder.py"
     file.write_text(NET)
-    with pytest.raises(UserModelError, match="is in a package 'json', and another is called so; rename its folder"):
+    with pytest.raises(UserModelError, match="is in a package 'json', a name that is taken; rename its folder"):
         take_on(file)
 
 
@@ -251,15 +251,15 @@ def test_of_many_callables_some_are_named(net: Path) -> None:
             "--inputs belongs to a model of your own; name that with --model",
         ),
         ([], {"evaluate": "NET:percentage"}, [], "--evaluate belongs to a model of your own"),
-        (["NET:build"], {}, [], "is a model of your own, and what goes into it is not known; name a callable"),
+        (["NET:build"], {}, [], "is a model of your own and needs inputs; name a callable"),
         (["NET"], {"inputs": "NET:inputs"}, [], "names no callable in a file; write it as path/to/file.py:callable."),
         (["NET:build"], {"inputs": "inputs"}, [], "--inputs 'inputs' names no callable in a file"),
-        (["no/such.py:build"], {"inputs": "NET:inputs"}, [], "there is no file no/such.py; fix the path."),
+        (["no/such.py:build"], {"inputs": "NET:inputs"}, [], "no/such.py does not exist; fix the path."),
         (
             ["NET:build", "lab1"],
             {"inputs": "NET:inputs"},
             [],
-            "--model lab1 is a supplied model, and a run is of those or",
+            "--model lab1 is supplied, and a run cannot mix it with",
         ),
         (
             ["NET:build"],
@@ -292,7 +292,7 @@ def test_what_does_not_go_together_is_one_sentence(
         ({"model": "biuld"}, "bench: there is no callable of net.py called 'biuld'; did you mean 'build'?\n"),
         (
             {"model": "build", "evaluate": "percentage"},
-            "bench: percentage() of net.py returned 93.5, which is no accuracy; divide a percentage by 100.\n",
+            "bench: percentage() of net.py returned 93.5, which is not an accuracy; divide a percentage by 100.\n",
         ),
         ({"model": "build", "evaluate": "raises"}, "bench: raises() of net.py raised TypeError: raises() takes 0 "),
     ],
@@ -316,4 +316,4 @@ def test_commands_for_supplied_models_say_so(command: Command, net: Path, name: 
     more = {"export": [f"--out={net.parent}/packed"], "inspect": ["--technique=dorefa:w2a2"]}
     code, _, err = command(name, f"{net}:build", *more.get(name, []))
     assert code == 2
-    assert f"{net}:build is a model of your own, and of commands only 'bench run' takes such; bring its" in err
+    assert f"{net}:build is a model of your own, which only 'bench run' takes; bring its" in err
