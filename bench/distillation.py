@@ -8,18 +8,16 @@ one before. A teacher of one's own, a larger network say, can stand before the w
 from __future__ import annotations
 
 import datetime
-import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from bench import checkpoint
 from bench.checkpoint import Header, Order, Teaching
 from bench.distillation_record import Distillation, Route, Source, Student
 from bench.errors import RequestError, TrainingError
+from bench.own_checkpoint import adopt
 from bench.request import check_epochs, check_seed
 from bench.techniques.low_bit import FULL, LowBit
 from bench.techniques.technique import TECHNIQUES
@@ -68,7 +66,8 @@ def distill(
     with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
         orders: dict[tuple[int, _Way, int], Order] = {}
         outcomes: dict[str, Header | Exception] = {}  # by the name of the checkpoint
-        own = _own_teacher(Path(teacher), shop.order(techniques[chain[0]]), sources) if teacher else None
+        weights = any(source != "loss" for source in sources)
+        own = adopt(Path(teacher), shop.order(techniques[chain[0]]), "teacher", weights) if teacher else None
         first = own.checkpoint if own else ""
         for rung, bits in enumerate(chain):  # a rung's teachers are the rungs before it
             for seed in seeds:
@@ -132,49 +131,11 @@ def _technique(family: str, bits: int, activations: str) -> LowBit:
     return technique
 
 
-@dataclass(frozen=True)
-class _OwnTeacher:
-    checkpoint: str
-    """The name of its copy in the cache."""
-    model: str
-    """As ``task/model``."""
-
-
 class _UntaughtError(TrainingError):
     """A training that had to be left out, because its teacher's failed."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause) if isinstance(cause, _UntaughtError) else f"its teacher failed: {cause}")
-
-
-def _own_teacher(path: Path, order: Order, sources: Sequence[Source]) -> _OwnTeacher:
-    """Copy the checkpoint of a teacher of the user's into the cache, named by its content."""
-    header = checkpoint.read_header(path, way_out="name another with --teacher")
-    if (header.task, header.data_kind, header.data_fingerprint) != (
-        order.task,
-        order.data_kind,
-        order.data_fingerprint,
-    ):
-        raise RequestError(
-            f"the teacher {path} was trained on {header.data_kind} data of {header.task} ({header.data_fingerprint}), "
-            f"not on {order.data_kind} data of {order.task} ({order.data_fingerprint}); give one of the same data."
-        )
-    same = (header.network, header.hyperparameters) == (order.network, order.hyperparameters)
-    if header.hyperparameters.get("inputs") != order.hyperparameters.get("inputs"):
-        raise RequestError(f"the teacher {path} takes other inputs than {order.model}; give one that takes the same.")
-    if not same and any(source != "loss" for source in sources):
-        raise RequestError(
-            f"the teacher {path} is a {header.model}, whose weights do not fit {order.model}; learn from its answers "
-            f"alone, with --source loss."
-        )
-    content = path.read_bytes()
-    name = f"teacher-{hashlib.sha256(content).hexdigest()[:12]}.safetensors"
-    copy = checkpoint.checkpoint_folder() / name
-    if not copy.exists():
-        temporary = copy.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_bytes(content)
-        temporary.replace(copy)
-    return _OwnTeacher(name, f"{header.task}/{header.model}")
 
 
 def _teacher(

@@ -12,7 +12,9 @@ from bench import machine
 from bench.errors import RequestError
 from bench.measure.affinity import choose_cores
 from bench.result import Settings
+from tasks.recipes import RECIPES
 from tasks.source import DataPolicy
+from tasks.task import Optimizer, Schedule
 
 DEFAULT_BATCH_SIZES = (1, 64)
 DEFAULT_RUNS = 5
@@ -103,6 +105,40 @@ def check_epochs(epochs: int | None) -> None:
     """Raise ``RequestError`` for a number of epochs that trains nothing."""
     if epochs is not None and not 1 <= epochs <= 10_000:
         raise RequestError(f"--epochs {epochs} is no length of a training; give 1 to 10,000.")
+
+
+def recipe_changes(
+    recipe: str | None,
+    learning_rate: float | None,
+    weight_decay: float | None,
+    schedule: str | None,
+    optimizer: str | None,
+) -> dict[str, float | str]:
+    """Return the fields that take the place of those of a model's recipe: what is given outweighs the named recipe.
+
+    Raises ``RequestError`` for values that nothing can be trained with, ``UnknownNameError`` for a name.
+    """
+    if learning_rate is not None and not 0 < learning_rate < math.inf:
+        raise RequestError(f"--learning-rate {learning_rate:g} is not a number above 0; give 0.05, for example.")
+    if weight_decay is not None and not 0 <= weight_decay < 1:
+        raise RequestError(f"--weight-decay {weight_decay:g} is not from 0 to below 1; give 1e-4, for example.")
+    if schedule is not None and schedule not in get_args(Schedule):
+        raise RequestError(f"--schedule {schedule} is none of {', '.join(get_args(Schedule))}; choose one.")
+    if optimizer is not None and optimizer not in get_args(Optimizer):
+        raise RequestError(f"--optimizer {optimizer} is none of {', '.join(get_args(Optimizer))}; choose one.")
+    if optimizer is not None and learning_rate is None:
+        raise RequestError(
+            f"--optimizer {optimizer} needs a learning rate of its own, since one for SGD is too high for Adam; "
+            f"give --learning-rate too."
+        )
+    given = {
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "schedule": schedule,
+        "optimizer": optimizer,
+    }
+    named = RECIPES.get(recipe).changes() if recipe is not None else {}
+    return named | {name: value for name, value in given.items() if value is not None}
 
 
 def check_seed(seed: int) -> None:

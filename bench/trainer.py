@@ -7,15 +7,17 @@ from pathlib import Path
 
 from pydantic import field_serializer
 
-from bench.checkpoint import EpochRecord, Header, Order
+from bench.checkpoint import EpochRecord, Header, Order, Teaching
+from bench.own_checkpoint import adopt
 from bench.report.tables import Table
-from bench.request import check_epochs, check_seed
+from bench.request import check_epochs, check_seed, recipe_changes
 from bench.result import BASELINE, Accuracy, Record
 from bench.techniques.technique import TECHNIQUES, Technique
 from bench.units import MISSING, kilobytes, percent
-from bench.workshop import Made, workshop
+from bench.workshop import Made, Workshop, workshop
 from tasks.dataset import DataKind
 from tasks.source import DataPolicy
+from tasks.task import Optimizer, Schedule
 
 
 class TrainedModel(Record):
@@ -27,6 +29,8 @@ class TrainedModel(Record):
     seed: int
     recipe: dict[str, str | int | float | bool]
     precision: str
+    start: str = ""
+    """The name of the checkpoint that it started from, in the cache; empty for random weights."""
     seconds: float | None
     """The training's wall time, of all its sittings; ``None`` if it failed."""
     history: list[EpochRecord] = []
@@ -50,6 +54,12 @@ def train(
     *,
     seeds: Sequence[int] = (0,),
     epochs: int | None = None,
+    recipe: str | None = None,
+    learning_rate: float | None = None,
+    weight_decay: float | None = None,
+    schedule: Schedule | None = None,
+    optimizer: Optimizer | None = None,
+    start: Path | str | None = None,
     device: str = "cpu",
     data: DataPolicy = "auto",
     data_root: Path | str | None = None,
@@ -58,21 +68,36 @@ def train(
 ) -> list[TrainedModel]:
     """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training goes on.
 
-    ``epochs`` takes the place of the recipe's. A training that fails says so in its record, and the others go on.
+    ``epochs``, ``learning_rate``, ``weight_decay``, ``schedule`` and ``optimizer`` take the place of what the recipe
+    says; ``recipe`` names one of ``tasks.recipes`` that says some of it. ``start`` is a checkpoint of the same network
+    and data whose weights and statistics the training starts from, in the place of random ones. A
+    training that fails says so in its record, and the others go on.
     Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
     check_epochs(epochs)
     for seed in seeds:
         check_seed(seed)
+    changes = recipe_changes(recipe, learning_rate, weight_decay, schedule, optimizer)
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(techniques)]
     with workshop(model, device=device, data=data, data_root=data_root, progress=progress) as shop:
-        wanted = [(technique, shop.order(technique, seed, epochs)) for technique in chosen for seed in seeds]
+        starts = {technique.name: _start(shop, technique, Path(start)) for technique in chosen} if start else {}
+        wanted = [
+            (technique, shop.order(technique, seed, epochs, starts.get(technique.name), changes))
+            for technique in chosen
+            for seed in seeds
+        ]
         headers = shop.train([order for _, order in wanted], retrain)
         made = shop.make_trained(wanted, headers)
         return [
             _record(shop.selected.name, technique, order, header, variant)
             for (technique, order), header, variant in zip(wanted, headers, made, strict=True)
         ]
+
+
+def _start(shop: Workshop, technique: Technique, path: Path) -> Teaching:
+    """Return what a training takes from the checkpoint that it starts from: its weights, and no part of the loss."""
+    own = adopt(path, shop.order(technique), "start", weights=True)
+    return Teaching(teacher=own.checkpoint, weight=0.0, temperature=1.0, initialise=True)
 
 
 def _record(
@@ -87,6 +112,7 @@ def _record(
         seed=order.seed,
         recipe=order.recipe,
         precision=order.precision,
+        start=order.teaching.teacher if order.teaching else "",
         seconds=trained.seconds if trained else None,
         history=trained.history if trained else [],
         checkpoint=order.path,

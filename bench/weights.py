@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from bench import checkpoint
 from bench.checkpoint import Header, Order, Teaching
@@ -12,6 +14,9 @@ from bench.errors import RequestError
 from bench.preparation import PREPARATION_HOST, DatasetSummary
 from bench.techniques.technique import Technique
 from bench.worker import Job, Report, Worker, run_jobs
+
+NO_CHANGES: Mapping[str, Any] = MappingProxyType({})
+"""Of a recipe."""
 
 
 def training_order(
@@ -22,13 +27,17 @@ def training_order(
     device: str,
     epochs: int | None = None,
     teaching: Teaching | None = None,
+    changes: Mapping[str, Any] = NO_CHANGES,
 ) -> Order:
-    """Return what must be trained before ``technique`` can be applied; ``epochs`` take the place of the recipe's."""
+    """Return what must be trained before ``technique`` can be applied.
+
+    ``epochs`` and ``changes``, fields by name, take the place of the recipe's.
+    """
     spec = dataset.specs[model]
     spec = replace(
         spec,
         hyperparameters=technique.hyperparameters(spec.network, spec.hyperparameters),
-        recipe=replace(spec.recipe, epochs=epochs or spec.recipe.epochs),
+        recipe=replace(spec.recipe, **changes, epochs=epochs or spec.recipe.epochs),
     )
     return checkpoint.order(
         dataset.task,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench import machine
 from bench.checkpoint import Header, Order, Teaching
@@ -22,7 +23,7 @@ from bench.result import Machine
 from bench.suite import Selected, check_layers, select_models
 from bench.techniques.technique import Technique
 from bench.variant import VARIANT_HOST, Evaluation, VariantFacts, VariantRequest
-from bench.weights import provide, require_cache, training_order
+from bench.weights import NO_CHANGES, provide, require_cache, training_order
 from bench.worker import Job, Worker, run_jobs
 from tasks.source import DataPolicy
 
@@ -46,7 +47,12 @@ class Workshop:
         self.bars = bars
 
     def order(
-        self, technique: Technique, seed: int = 0, epochs: int | None = None, teaching: Teaching | None = None
+        self,
+        technique: Technique,
+        seed: int = 0,
+        epochs: int | None = None,
+        teaching: Teaching | None = None,
+        changes: Mapping[str, Any] = NO_CHANGES,
     ) -> Order:
         """Return what must be trained for a technique.
 
@@ -54,7 +60,9 @@ class Workshop:
         """
         check_layers([technique], self.dataset.layers[self.selected.spec.name])
         self.require_possible(technique)
-        return training_order(self.dataset, self.selected.spec.name, technique, seed, self.device, epochs, teaching)
+        return training_order(
+            self.dataset, self.selected.spec.name, technique, seed, self.device, epochs, teaching, changes
+        )
 
     def require_possible(self, technique: Technique, engine: str | None = None) -> None:
         """Raise ``RequestError`` if the technique cannot work on this device, or with the ``engine`` chosen."""

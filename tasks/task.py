@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 Precision = Literal["float32", "bfloat16", "float16"]
 """How a model is trained: in float32, or under autocast to bfloat16 or float16."""
 
+Schedule = Literal["constant", "one-cycle", "cosine", "steps"]
+"""How the learning rate goes over a training; ``tasks.training.loop`` has the formulas."""
+Optimizer = Literal["adam", "sgd"]
+
 CALIBRATION_EXAMPLES = 1024
 """Training examples that a post-training technique may look at."""
 
@@ -36,10 +40,10 @@ class Recipe:
 
     epochs: int
     batch_size: int
-    optimizer: Literal["adam", "sgd"]
+    optimizer: Optimizer
     learning_rate: float
     """The peak, where there is a schedule."""
-    schedule: Literal["constant", "one-cycle"] = "constant"
+    schedule: Schedule = "constant"
     momentum: float = 0.0
     weight_decay: float = 0.0
     augment: bool = False

@@ -17,6 +17,21 @@ def command(
     ] = None,
     seed: Annotated[list[int] | None, typer.Option(help="Repeatable.  \\[default: 0]")] = None,
     epochs: Epochs = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="warm-4bit, warm-2bit or warm-1bit.  \\[default: the model's recipe]")
+    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The peak.  \\[default: the recipe's]")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="\\[default: the recipe's]")] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="constant, one-cycle, cosine or steps.  \\[default: the recipe's]")
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="sgd or adam, with a --learning-rate.  \\[default: the recipe's]")
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="A checkpoint of the same network and data to start from.  \\[default: random weights]"),
+    ] = None,
     device: Device = "cpu",
     data: Data = DataChoice.auto,
     data_root: DataRoot = None,
@@ -38,6 +53,12 @@ def command(
         technique or ("fp32",),
         seeds=seed or (0,),
         epochs=epochs,
+        recipe=recipe,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        schedule=schedule,  # type: ignore[arg-type]  # checked by ``train``
+        optimizer=optimizer,  # type: ignore[arg-type]
+        start=start,
         device=device,
         data=data.value,
         data_root=data_root,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FULL = 32
 """The width that leaves weights or activations in float32."""
-WIDTHS = (1, 2, 3, 4, 8, 16, FULL)
+WIDTHS = (1, 2, 3, 4, 5, 8, 16, FULL)
 
 
 class Encoded(NamedTuple):

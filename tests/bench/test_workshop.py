@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,7 @@ def test_a_variant_that_fails_is_told_too(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [
-        ((MODEL, ["dorefa:w5"]), RequestError, "dorefa has no w5; its widths are 1, 2, 3, 4, 8, 16, 32."),
+        ((MODEL, ["dorefa:w6"]), RequestError, "dorefa has no w6; its widths are 1, 2, 3, 4, 5, 8, 16, 32."),
         (("lab1",), RequestError, "lab1 is a model of several tasks; say which: mnist/lab1, sst2/lab1."),
         (("mnist/lab9",), UnknownNameError, "there is no mnist model 'lab9'"),
     ],
@@ -146,6 +147,64 @@ def test_what_cannot_be_trained_is_refused(arguments: Any, error: type[Exception
 
 
 # Distilling
+
+
+# Recipes and warm starts
+
+
+def test_a_recipe_can_be_asked_for_by_name_and_by_part() -> None:
+    [named] = train(MODEL, ["dorefa:w1"], recipe="warm-1bit", weight_decay=0.01, **QUICK)
+    asked = {name: named.recipe[name] for name in ("learning_rate", "weight_decay", "schedule", "optimizer")}
+    assert asked == {"learning_rate": 0.1, "weight_decay": 0.01, "schedule": "cosine", "optimizer": "sgd"}
+    assert named.recipe["batch_size"] == TASKS.get("mnist").models[0].recipe.batch_size
+    [own] = train(MODEL, ["dorefa:w1"], **QUICK)
+    assert named.checkpoint != own.checkpoint
+
+
+def test_a_training_starts_from_a_checkpoint() -> None:
+    [plain] = train(MODEL, ["fp32"], **QUICK)
+    still: dict[str, Any] = QUICK | {"learning_rate": 1e-12, "schedule": "constant"}
+    [warm, cold] = [train(MODEL, ["pact:w8a8"], start=start, **still)[0] for start in (plain.checkpoint, None)]
+    assert warm.start.startswith("teacher-")
+    assert cold.start == ""
+    assert warm.checkpoint != cold.checkpoint
+    assert warm.accuracy is not None
+    assert plain.accuracy is not None
+    assert abs(warm.accuracy.correct - plain.accuracy.correct) < 30, "of 2,000: almost the weights it started from"
+    before, after = (checkpoint.load(each.checkpoint)[0].state_dict() for each in (plain, warm))
+    torch.testing.assert_close({name: after[name] for name in before}, before)
+
+
+def test_a_start_that_does_not_fit_is_refused() -> None:
+    [other] = train("mnist/lab2", ["fp32"], **QUICK)
+    with pytest.raises(RequestError, match=r"the start .* takes other inputs than lab1; give one that takes the same"):
+        train(MODEL, ["bwn"], start=other.checkpoint, **QUICK)
+    [larger] = train("mnist/mlp3x1024", ["fp32"], **QUICK)
+    with pytest.raises(RequestError, match="whose weights do not fit lab1; give one of that network"):
+        train(MODEL, ["bwn"], start=larger.checkpoint, **QUICK)
+    with pytest.raises(CheckpointError, match=r"cannot be read .*; name another with --start"):
+        train(MODEL, ["bwn"], start="nowhere.safetensors", **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"learning_rate": 0.0}, "--learning-rate 0 is not a number above 0; give 0.05, for example."),
+        ({"learning_rate": float("nan")}, "--learning-rate nan is not a number above 0"),
+        ({"weight_decay": -1e-4}, "--weight-decay -0.0001 is not from 0 to below 1; give 1e-4, for example."),
+        ({"schedule": "linear"}, "--schedule linear is none of constant, one-cycle, cosine, steps; choose one."),
+        ({"optimizer": "lamb"}, "--optimizer lamb is none of adam, sgd; choose one."),
+        ({"optimizer": "adam"}, "--optimizer adam needs a learning rate of its own"),
+    ],
+)
+def test_a_recipe_that_trains_nothing_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(RequestError, match=re.escape(sentence)):
+        train(MODEL, **changes, **QUICK)
+
+
+def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match="warm-1bit"):
+        train(MODEL, recipe="warm-1bits", **QUICK)
 
 
 @pytest.fixture(scope="module")
