@@ -1,6 +1,6 @@
 """ResNet-20 on CIFAR-10 at low bits, each training from the committed float checkpoint or from a wider one, in turn.
 
-    python -m tests.benchmarks.low_bit_resnet20 [--data-root DIR] [--out DIR] [--only TECHNIQUE]
+    python -m tests.benchmarks.low_bit_resnet20 [--data-root DIR] [--out DIR] [--only TECHNIQUE] [--epochs N]
     python -m tests.benchmarks.low_bit_resnet20 --table | --keep-state
 
 Days of one core at the papers' lengths, so it can be stopped at any time and goes on: a training that has its file in
@@ -17,7 +17,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, default=None, help="default: $QUANTBENCH_DATA, else the user's cache")
     parser.add_argument("--out", type=Path, default=REPORTS / "lowbit-resnet20")
     parser.add_argument("--only", action="append", help="a technique of the plan; repeatable")
+    parser.add_argument("--epochs", type=int, help="of each training, in the place of the plan's")
     parser.add_argument("--table", action="store_true", help="write README.md and train nothing")
     parser.add_argument("--keep-state", action="store_true", help="copy the unfinished state into --out")
     options = parser.parse_args()
@@ -93,6 +94,7 @@ def main() -> None:
         _restore_states(options.out)
         for planned in PLAN:
             if options.only is None or planned.technique in options.only:
+                planned = replace(planned, epochs=options.epochs or planned.epochs)
                 _carry_out(planned, options.out, data_folder(options.data_root))
     write_atomically(options.out / "README.md", render(options.out) + "\n")
 
@@ -253,7 +255,14 @@ def render(out: Path) -> str:
             share = trained.accuracy.correct / trained.accuracy.total
             lost = f"{100 * (float_share - share):.2f}".replace("-", "−")
             beside = f"{100 * share - planned.published:+.2f}".replace("-", "−")
-            cells += [planned.recipe, planned.epochs, percent(share), lost, f"{planned.published:.2f} %", beside]
+            cells += [
+                planned.recipe,
+                trained.recipe["epochs"],
+                percent(share),
+                lost,
+                f"{planned.published:.2f} %",
+                beside,
+            ]
         else:
             cells += [planned.recipe, planned.epochs, "not trained", MISSING, f"{planned.published:.2f} %", MISSING]
         rows.append(cells)
