@@ -32,7 +32,7 @@ trust: $(INSTALLED)
 	$(VENV)/bin/python -m tests.benchmarks.trust $(ARGS)
 
 $(INSTALLED): pyproject.toml constraints.txt
-	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10) and 'Quantbench needs Python 3.10 or newer; name one with make PYTHON=…')"
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Quantbench needs Python 3.11 or newer; name one with make PYTHON=…')"
 	@echo "installing into $(VENV): torch and what goes with it, a few minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.comparing.comparison import compare
-    from bench.distillation import distill
-    from bench.errors import QuantbenchError
-    from bench.exporter import export
-    from bench.inspector import inspect
-    from bench.layerwise.study import sensitivity
-    from bench.lowbit.binary_connect import BC
-    from bench.own.measuring import measure
-    from bench.packing import PackedModel
-    from bench.result import Run
-    from bench.runner import run
-    from bench.selfcheck.check import self_check
-    from bench.trainer import train
+    from bench.core.errors import QuantbenchError
+    from bench.results.run import Run
+    from bench.running.measure import measure
+    from bench.running.runner import run
+    from bench.storage.packed import PackedModel
+    from bench.studies.distill import distill
+    from bench.studies.export import export
+    from bench.studies.inspect import inspect
+    from bench.studies.selfcheck import self_check
+    from bench.studies.sensitivity.study import sensitivity
+    from bench.studies.train import train
+    from bench.techniques.lowbit.binary_connect import BC
 
 __all__ = [
     "BC",
@@ -42,45 +42,65 @@ __all__ = [
 ]
 
 
+_WHERE = {
+    "BC": "bench.techniques.lowbit.binary_connect",
+    "QuantbenchError": "bench.core.errors",
+    "compare": "bench.comparing.comparison",
+    "distill": "bench.studies.distill",
+    "export": "bench.studies.export",
+    "inspect": "bench.studies.inspect",
+    "measure": "bench.running.measure",
+    "run": "bench.running.runner",
+    "self_check": "bench.studies.selfcheck",
+    "sensitivity": "bench.studies.sensitivity.study",
+    "train": "bench.studies.train",
+}
+"""What is imported when it is used. No package is called like one of them: importing it would hide the function."""
+_NOTEBOOK = {
+    ("bench.results.run", "Run"): lambda run: _render("markdown", [run], pictures=False),
+    ("bench.results.sensitivity", "Sensitivity"): lambda study: _render("sensitivity", study, picture=None),
+    ("bench.results.inspection", "Inspection"): lambda inspection: _render("inspection", inspection),
+    ("bench.results.selfcheck", "SelfCheck"): lambda check: _render("selfcheck", check),
+    ("bench.comparing.comparison", "Comparison"): lambda comparison: _render("machines", comparison),
+}
+"""How a notebook shows what these functions return; the results themselves know nothing of reports."""
+
+
 def load_packed(path: str | Path, device: str = "cpu") -> PackedModel:
     """Rebuild a variant from the file that ``bench export`` wrote.
 
-    Raises ``bench.errors.CheckpointError``, or ``UnsupportedError`` where it cannot run here.
+    Raises ``bench.QuantbenchError`` for a file that is no such one, or a variant that cannot run here.
     """
     from pathlib import Path
 
-    from bench.packing import load
+    from bench.storage.packed import load
 
     return load(Path(path), device)
 
 
 def load_run(path: str | Path) -> Run:
-    """Read a ``run.json`` or a file of pytest-benchmark; raises ``bench.errors.RunFileError`` if it is neither."""
+    """Read a ``run.json`` or a file of pytest-benchmark; raises ``bench.QuantbenchError`` if it is neither."""
     from pathlib import Path
 
-    from bench.run_file import load
+    from bench.results.run_file import load
 
+    _show_in_notebooks()
     return load(Path(path))
 
 
-_WHERE = {
-    "BC": "bench.lowbit.binary_connect",
-    "QuantbenchError": "bench.errors",
-    "compare": "bench.comparing.comparison",
-    "distill": "bench.distillation",
-    "export": "bench.exporter",
-    "inspect": "bench.inspector",
-    "run": "bench.runner",
-    "self_check": "bench.selfcheck.check",
-    "sensitivity": "bench.layerwise.study",
-    "train": "bench.trainer",
-}
-"""What is imported when it is used."""
-
-
 def __getattr__(name: str) -> object:
-    if name == "measure":
-        return importlib.import_module("bench.measure")  # it can be called
-    if name in _WHERE:
-        return getattr(importlib.import_module(_WHERE[name]), name)
-    raise AttributeError(f"module 'bench' has no attribute {name!r}")
+    if name not in _WHERE:
+        raise AttributeError(f"module 'bench' has no attribute {name!r}")
+    _show_in_notebooks()
+    return getattr(importlib.import_module(_WHERE[name]), name)
+
+
+def _show_in_notebooks() -> None:
+    """Give results the method that IPython asks for."""
+    for (module, name), render in _NOTEBOOK.items():
+        getattr(importlib.import_module(module), name)._repr_markdown_ = render
+
+
+def _render(module: str, *args: object, **options: object) -> str:
+    text: str = importlib.import_module(f"bench.report.{module}").render(*args, **options)
+    return text

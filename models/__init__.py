@@ -11,8 +11,8 @@ from importlib.metadata import entry_points
 import torch
 from torch import Tensor, nn
 
-from models.mlp import MLP
-from models.preact_resnet import PreActResNet
+from bench.models.mlp import MLP
+from bench.models.preact_resnet import PreActResNet
 
 __all__ = ["MLP", "NETWORKS", "PreActResNet", "build", "example"]
 

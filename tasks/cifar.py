@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.dataset import Dataset, Split
-from tasks.source import DataFiles, Source, read_manifest
-from tasks.task import TASKS, ModelSpec, Recipe, Task
+from bench.tasks.dataset import Dataset, Split
+from bench.tasks.source import DataFiles, Source, read_manifest
+from bench.tasks.task import TASKS, ModelSpec, Recipe, Task
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -93,7 +93,7 @@ class CifarFiles(DataFiles):
 
     def generate(self, root: Path) -> None:
         """Draw coloured shapes and pickle them as CIFAR does."""
-        from tasks.standin import shapes
+        from bench.tasks.standin import shapes
 
         shapes.write(root / self.folder, self.reader, self.classes)
 

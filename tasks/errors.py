@@ -4,7 +4,7 @@ QuantbenchError
 ├── UnknownNameError    no task, model, technique or suite of that name
 ├── DataError           data that are damaged, malformed or not to be had
 ├── TrainingError       a training that diverged
-└── (bench.errors)      what only the harness can find wrong
+└── (bench.core.errors)      what only the harness can find wrong
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.cifar import CIFAR10_FILES, Cifar, resnets
-from tasks.dataset import Dataset
-from tasks.source import Source
-from tasks.task import TASKS
+from bench.tasks.cifar import CIFAR10_FILES, Cifar, resnets
+from bench.tasks.dataset import Dataset
+from bench.tasks.source import Source
+from bench.tasks.task import TASKS
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.dataset import Dataset, Split
-from tasks.source import DataFiles, Source
-from tasks.task import TASKS, ModelSpec, Recipe, Task
+from bench.tasks.dataset import Dataset, Split
+from bench.tasks.source import DataFiles, Source
+from bench.tasks.task import TASKS, ModelSpec, Recipe, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,7 @@ class MnistFiles(DataFiles):
 
     def generate(self, root: Path) -> None:
         """Draw digits from a 5×7 font, turned, shifted and noisy."""
-        from tasks.standin import digits
+        from bench.tasks.standin import digits
 
         digits.write(root / self.folder)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from tasks.registry import Registry
-from tasks.task import Optimizer, Schedule
+from bench.tasks.registry import Registry
+from bench.tasks.task import Optimizer, Schedule
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class NamedRecipe:
         return {name: value for name, value in asdict(self).items() if name not in ("name", "note")}
 
 
-RECIPES: Registry[NamedRecipe] = Registry("recipe", "tasks", "quantbench.recipes")
+RECIPES: Registry[NamedRecipe] = Registry("recipe", "bench.tasks", "quantbench.recipes")
 
 CHOSEN = "Chosen by judgement and not by a search"
 """Where none of the values has been compared with another."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Generic, Protocol, TypeVar
 
-from tasks.errors import QuantbenchError, UnknownNameError
+from bench.tasks.errors import QuantbenchError, UnknownNameError
 
 
 class Named(Protocol):
@@ -77,5 +77,5 @@ class Registry(Generic[T]):
             except Exception as error:
                 raise QuantbenchError(
                     f"the {self.noun} plug-in {entry_point.name!r} ({entry_point.value}) cannot be imported "
-                    f"({type(error).__name__}: {error}); mend or uninstall the package that brings it."
+                    f"({type(error).__name__}: {error}); fix or uninstall the package that brings it."
                 ) from error

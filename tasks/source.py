@@ -16,15 +16,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import platformdirs
 from filelock import FileLock
 
-from tasks.dataset import DataKind
-from tasks.errors import DataError
+from bench.tasks.dataset import DataKind
+from bench.tasks.errors import DataError
+from bench.tasks.policy import DataPolicy as DataPolicy
 
-DataPolicy = Literal["auto", "real", "synthetic"]
 STANDIN_VERSION = 1
 """Raised whenever a generator changes, so that old stand-ins are not taken for new ones."""
 MANIFEST = "CHECKSUMS"

@@ -12,22 +12,21 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks import text
-from tasks.dataset import Dataset, Split
-from tasks.errors import DataError
-from tasks.source import DataFiles, Source
-from tasks.standin import sentiment
-from tasks.task import TASKS, ModelSpec, Recipe, Task
+from bench.tasks import text
+from bench.tasks.dataset import Dataset, Split
+from bench.tasks.errors import DataError
+from bench.tasks.source import DataFiles, Source
+from bench.tasks.standin import sentiment
+from bench.tasks.task import TASKS, ModelSpec, Recipe, Task
+from bench.tasks.text import NO_WORD, known_words, vocabulary_size
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from tasks.training.form import TrainingForm
+    from bench.tasks.task import TrainingForm
 
 ROWS = {"train.tsv": 67_349, "dev.tsv": 872}
 """Of GLUE's files; another count means a truncated file."""
-NO_WORD = -1
-"""Fills a sentence's row after its last word."""
 ZIP_MD5 = "9f81648d4199384278b86e315dac217c"
 
 
@@ -102,7 +101,7 @@ class Sst2(Task):
 
     def training_form(self, spec: ModelSpec, network: nn.Module, train: Split) -> TrainingForm:
         """Train in the embedding-sum form."""
-        from tasks.training.bag_of_words import BagOfWordsForm
+        from bench.tasks.training.bag_of_words import BagOfWordsForm
 
         return BagOfWordsForm(self, spec, network, train)
 
@@ -115,14 +114,6 @@ class Sst2(Task):
         known = known_words(tokens, counts.shape[1])
         rows = known.nonzero()[:, 0]
         return counts.index_put_((rows, tokens[known].long()), counts.new_ones(()), accumulate=True)
-
-
-def vocabulary_size(spec: ModelSpec) -> int:
-    """Return the number of words, and inputs, of a resolved spec."""
-    size = spec.hyperparameters["inputs"]
-    if not isinstance(size, int):
-        raise TypeError(f"inputs must be a number of words, not {size!r}")
-    return size
 
 
 def read_tsv(source: Source, name: str) -> tuple[list[list[str]], Tensor]:
@@ -151,12 +142,7 @@ def read_tsv(source: Source, name: str) -> tuple[list[list[str]], Tensor]:
     return sentences, torch.tensor(labels)
 
 
-_AGAIN = "mend or delete it and run again to download it, or use --data synthetic."
-
-
-def known_words(tokens: Tensor, size: int) -> Tensor:
-    """Return which entries of ``tokens`` are words of a vocabulary of ``size`` (and not padding)."""
-    return (tokens != NO_WORD) & (tokens < size)
+_AGAIN = "fix or delete it and run again to download it, or use --data synthetic."
 
 
 def _features(sentences: list[list[int]]) -> dict[str, Tensor]:

@@ -12,14 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from tasks.dataset import Dataset, Split
-from tasks.registry import Registry
-from tasks.source import DataFiles, DataPolicy, Source, locate
+from bench.tasks.dataset import Dataset, Split
+from bench.tasks.registry import Registry
+from bench.tasks.source import DataFiles, DataPolicy, Source, locate
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
-
-    from tasks.training.form import TrainingForm
 
     Arranged = TypeVar("Arranged", Tensor, nn.Module)
 
@@ -72,7 +70,7 @@ class ModelSpec:
 
     def build(self) -> nn.Module:
         """Return the untrained network."""
-        import models
+        from bench import models
 
         return self.arrange(models.build(self.network, dict(self.hyperparameters)))
 
@@ -101,7 +99,7 @@ class Task(ABC):
         """Return the float32 inputs of ``spec``, a resolved one, for every example of ``split``, batch first."""
 
     def load(self, policy: DataPolicy, data_root: Path | None) -> Dataset:
-        """Find the files and read them; see ``tasks.source.locate``."""
+        """Find the files and read them; see ``bench.tasks.source.locate``."""
         return self.read(locate(self.files, policy, data_root))
 
     def describe(self, source: Source) -> dict[str, str]:
@@ -118,8 +116,6 @@ class Task(ABC):
 
     def training_form(self, spec: ModelSpec, network: nn.Module, train: Split) -> TrainingForm:
         """Return the form in which ``network`` is trained."""
-        from tasks.training.form import TrainingForm
-
         return TrainingForm(self, spec, network, train)
 
     def augment(self, split: Split, generator: Generator) -> Split:
@@ -133,4 +129,30 @@ class Task(ABC):
         return self.inputs(spec, dataset.train[torch.arange(min(CALIBRATION_EXAMPLES, len(dataset.train)))])
 
 
-TASKS: Registry[Task] = Registry("task", "tasks", "quantbench.tasks")
+class TrainingForm:
+    """The form in which a network is trained; a task may train an equal but cheaper one."""
+
+    def __init__(self, task: Task, spec: ModelSpec, network: nn.Module, train: Split) -> None:
+        self.task = task
+        self.spec = spec
+        self.network = network
+        self.train = train
+
+    @property
+    def module(self) -> nn.Module:
+        """The module that is optimized; called with what ``batch`` returns."""
+        return self.network
+
+    def batch(self, index: Tensor, generator: Generator) -> tuple[Tensor, ...]:
+        """Return the module's inputs for training examples ``index``, int64 ``(batch,)``."""
+        split = self.train[index]
+        if self.spec.recipe.augment:
+            split = self.task.augment(split, generator)
+        return (self.task.inputs(self.spec, split),)
+
+    def finish(self) -> nn.Module:
+        """Return the trained network in its plain form."""
+        return self.network
+
+
+TASKS: Registry[Task] = Registry("task", "bench.tasks", "quantbench.tasks")

@@ -8,6 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from itertools import chain
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from bench.tasks.task import ModelSpec
 
 
 @cache
@@ -33,3 +39,20 @@ def _torchtext_warnings_ignored() -> Iterator[None]:
         warnings.simplefilter("ignore", SyntaxWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         yield
+
+
+NO_WORD = -1
+"""Fills a sentence's row after its last word."""
+
+
+def vocabulary_size(spec: ModelSpec) -> int:
+    """Return the number of words, and inputs, of a resolved spec."""
+    size = spec.hyperparameters["inputs"]
+    if not isinstance(size, int):
+        raise TypeError(f"inputs must be a number of words, not {size!r}")
+    return size
+
+
+def known_words(tokens: Tensor, size: int) -> Tensor:
+    """Return which entries of ``tokens`` are words of a vocabulary of ``size`` (and not padding)."""
+    return (tokens != NO_WORD) & (tokens < size)

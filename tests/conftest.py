@@ -11,7 +11,7 @@ from hypothesis import settings
 
 pytest_plugins = ["pytester"]
 if not entry_points(group="pytest11", name="quantbench"):  # a checkout that is tested without being installed
-    pytest_plugins.append("bench.pytest_benchmark.plugin")
+    pytest_plugins.append("bench.pytest_plugin.plugin")
 
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.result import Run
-from tests.bench.test_pytest_plugin import PLUGIN
+from bench.results.run import Run
+from tests.bench.pytest_plugin.test_plugin import PLUGIN
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(__file__).parent / "example_package"
@@ -55,7 +55,7 @@ def run(site: Path, *arguments: str, **variables: str) -> subprocess.CompletedPr
 
 
 def test_the_command_lists_what_the_package_brings_without_torch(site: Path) -> None:
-    code = "import sys; sys.argv = ['bench', 'list']\nfrom bench.cli import main\n"
+    code = "import sys; sys.argv = ['bench', 'list']\nfrom bench.cli.main import main\n"
     done = run(site, "-c", code + "try: main()\nfinally: print('torch' in sys.modules)")
     assert done.returncode == 0, done.stderr
     assert "  rings/radial        tanh network 2-32-3 on points of the plane\n" in done.stdout
@@ -95,7 +95,7 @@ def test_a_network_of_another_package_reloads_from_its_packed_file(measured: Run
 
 
 def test_a_network_that_nobody_brings_is_unknown() -> None:
-    import models
+    from bench import models
 
     with pytest.raises(KeyError, match="radial"):
         models.build("radial", {"inputs": 2, "hidden": 32, "classes": 3})

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import checkpoint
-from bench.trainer import TrainedModel
+from bench.storage import checkpoint
+from bench.studies.train import TrainedModel
 from tests.benchmarks.low_bit_resnet20 import FLOAT, PLAN, REPORTS, render
 
 FOLDER = REPORTS / "lowbit-resnet20"
@@ -25,8 +25,8 @@ def test_each_record_has_its_checkpoint_and_the_one_it_started_from(path: Path) 
     trained = TrainedModel.model_validate(record["trained"])
     header = checkpoint.read_header(FOLDER / trained.checkpoint)
     assert (header.recipe, header.seed) == (trained.recipe, trained.seed)
-    assert header.teaching is not None
-    assert header.teaching.teacher == trained.start
+    assert header.distillation_spec is not None
+    assert header.distillation_spec.teacher == trained.start
     assert (FLOAT / record["start"]).exists() or (FOLDER / record["start"]).exists()
 
 

@@ -13,10 +13,8 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import checkpoint, distillation_record
-from bench.distillation_record import Distillation
-from bench.layerwise.record import Sensitivity
-from bench.report import compared, page
+from bench.report import compared, page, selfcheck
+from bench.report import distillation as report_distillation
 from bench.report.comparison import sizes_and_work
 from bench.report.formats import report
 from bench.report.machines import render as render_comparison
@@ -24,10 +22,12 @@ from bench.report.markdown import lab_tables, render
 from bench.report.pictures import Picture, pictures_of
 from bench.report.sensitivity import render as render_study
 from bench.report.tables import table
-from bench.result import Accuracy, Run
-from bench.selfcheck import words
-from bench.selfcheck.record import SelfCheck
-from bench.summary import mean_std
+from bench.results.distillation import Distillation
+from bench.results.run import Accuracy, Run
+from bench.results.selfcheck import SelfCheck
+from bench.results.sensitivity import Sensitivity
+from bench.stats.times import mean_std
+from bench.storage import checkpoint
 from tests.benchmarks import compression, published, suite_speed, training_speed, trust
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +41,7 @@ def expected() -> dict[str, str]:
     """Return what stands between the pages' marks, by their name."""
     return {
         "lab tables": lab_tables(bench.load_run(ROOT / "reports/lab/run.json")),
-        "selfcheck table": words.render(self_check()),
+        "selfcheck table": selfcheck.render(self_check()),
         "trust table": written("trust/trust.md"),
         "speed table": written("speed/speed.md"),
         "lowbit table": lowbit_table(),
@@ -139,7 +139,7 @@ def test_the_pictures_of_a_committed_report_lie_beside_it(path: Path) -> None:
 @pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.parent.name)
 def test_a_committed_page_is_rendered_from_its_run_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """But for the pictures, whose bytes are those of the matplotlib that drew them."""
-    monkeypatch.setattr(page, "_panels", lambda picture: "")
+    monkeypatch.setattr(page, "_source", lambda picture: "")
     figures = re.compile(r"<figure>.*?</figure>", flags=re.DOTALL)
     committed = path.read_text(encoding="utf-8")
     rendered = page.render([bench.load_run(path.with_name("run.json"))])
@@ -160,7 +160,7 @@ def test_the_speed_table_is_rendered_from_its_figures() -> None:
 
 def test_the_self_check_is_rendered_from_its_figures() -> None:
     text = (ROOT / "reports/selfcheck/selfcheck.md").read_text(encoding="utf-8")
-    assert text == words.render(self_check()) + "\n"
+    assert text == selfcheck.render(self_check()) + "\n"
 
 
 def test_the_trust_table_is_rendered_from_its_figures() -> None:
@@ -179,14 +179,14 @@ def test_the_compression_table_is_rendered_from_its_figures() -> None:
 
 def test_the_training_speed_table_is_rendered_from_its_figures() -> None:
     folder = ROOT / "reports/training-speed"
-    sitting = training_speed.Sitting.model_validate_json((folder / "training_speed.json").read_text(encoding="utf-8"))
-    assert (folder / "training_speed.md").read_text(encoding="utf-8") == training_speed.render(sitting) + "\n"
+    session = training_speed.Session.model_validate_json((folder / "training_speed.json").read_text(encoding="utf-8"))
+    assert (folder / "training_speed.md").read_text(encoding="utf-8") == training_speed.render(session) + "\n"
 
 
 def test_the_distillation_table_is_rendered_from_its_students() -> None:
     folder = ROOT / "reports/distillation"
     found = Distillation.model_validate_json((folder / "distillation.json").read_text(encoding="utf-8"))
-    assert (folder / "distillation.md").read_text(encoding="utf-8") == distillation_record.render(found) + "\n"
+    assert (folder / "distillation.md").read_text(encoding="utf-8") == report_distillation.render(found) + "\n"
     assert len(found.students) == len(found.seeds) * (1 + 7 * (len(found.chain) - 1))
 
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench import shares
-from bench.comparing.change import Change, ChangeWord
-from bench.result import Accuracy, Row
-from bench.summary import ALPHA, Interval, holm, holm_levels
-from bench.units import percent
-from bench.verdict import p_text
+from bench.core.units import percent
+from bench.core.variant_key import VariantKey
+from bench.results.change import Change, ChangeWord
+from bench.results.run import Accuracy, Row
+from bench.results.verdict import p_text
+from bench.stats import proportions
+from bench.stats.times import ALPHA, Interval, holm, holm_levels
 
 ADVICE = "judge both runs on more examples"
 
@@ -25,7 +26,7 @@ ADVICE = "judge both runs on more examples"
 class _Pair:
     """One row's accuracies of known numbers of examples."""
 
-    technique: str
+    variant: VariantKey
     before: Accuracy
     after: Accuracy
     unpaired: tuple[int, int] | None
@@ -34,26 +35,28 @@ class _Pair:
     @property
     def p_value(self) -> float:
         if self.unpaired is not None:
-            return shares.mcnemar(*self.unpaired)
-        return shares.two_shares(self.before.correct, self.before.total, self.after.correct, self.after.total)
+            return proportions.mcnemar(*self.unpaired)
+        return proportions.two_shares(self.before.correct, self.before.total, self.after.correct, self.after.total)
 
     @property
     def difference(self) -> Interval:
         if self.unpaired is not None:
-            return shares.paired_difference(*self.unpaired, self.before.total)
-        return shares.difference(*(shares.wilson(each.correct, each.total) for each in (self.before, self.after)))
+            return proportions.paired_difference(*self.unpaired, self.before.total)
+        return proportions.difference(
+            *(proportions.wilson(each.correct, each.total) for each in (self.before, self.after))
+        )
 
     def least(self, level: float) -> float | None:
         """Return the least loss that would be called one at a level of significance."""
         if self.unpaired is not None:
-            return shares.least_net_loss(self.unpaired[1], self.before.total, level)
-        return shares.least_loss(self.before.correct, self.before.total, self.after.total, level)
+            return proportions.least_net_loss(self.unpaired[1], self.before.total, level)
+        return proportions.least_loss(self.before.correct, self.before.total, self.after.total, level)
 
 
 def accuracy_changes(model: str, rows: Sequence[tuple[Row, Row]]) -> Iterator[Change]:
     """Judge the accuracies of a model's rows, those of known numbers of examples as one family."""
     pairs = [
-        _Pair(after.technique, before.accuracy, after.accuracy, _unpaired(before, after))
+        _Pair(after.key, before.accuracy, after.accuracy, _unpaired(before, after))
         for before, after in rows
         if before.accuracy is not None and after.accuracy is not None
     ]
@@ -64,7 +67,7 @@ def accuracy_changes(model: str, rows: Sequence[tuple[Row, Row]]) -> Iterator[Ch
         if before_row.accuracy is None or after_row.accuracy is None:
             was, now = before_row.share_right, after_row.share_right
             if was is not None and now is not None:
-                yield _of_shares(model, after_row.technique, was, now)
+                yield _of_shares(model, after_row.key, was, now)
 
 
 def _unpaired(before: Row, after: Row) -> tuple[int, int] | None:
@@ -80,7 +83,7 @@ def _of_counts(model: str, pair: _Pair, adjusted: float, level: float) -> Change
     word: ChangeWord = "no difference detected" if adjusted >= ALPHA else "better" if found.value > 0 else "worse"
     change = Change(
         model=model,
-        technique=pair.technique,
+        variant=pair.variant,
         quantity="accuracy",
         before=before.correct / before.total,
         after=after.correct / after.total,
@@ -108,10 +111,10 @@ def _of_counts(model: str, pair: _Pair, adjusted: float, level: float) -> Change
     return change.model_copy(update={"sentence": sentence})
 
 
-def _of_shares(model: str, technique: str, was: float, now: float) -> Change:
+def _of_shares(model: str, variant: VariantKey, was: float, now: float) -> Change:
     change = Change(
         model=model,
-        technique=technique,
+        variant=variant,
         quantity="accuracy",
         before=was,
         after=now,

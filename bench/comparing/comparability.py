@@ -6,8 +6,8 @@
 | threads, pinned cores, device, engine, batch sizes | a column of its own: compared by speed-up alone |
 | seed, epochs, data, recipes | the same: the weights are others, and accuracies of other weights do not compare |
 | what gives a user's model inputs, judges and calibrates it | the same: another task |
-| the rest of a user's model | is what one wants to compare: named, and no obstacle |
-| system, Python, torch, quantbench | is what one may want to compare: named, and no obstacle |
+| the rest of a user's model | is what one wants to compare: named, and no unsupported_reason |
+| system, Python, torch, quantbench | is what one may want to compare: named, and no unsupported_reason |
 | suite, runs, precision, budget, timeout | nothing: rows that both have compare |
 """
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.result import Machine, Record, Run
+from bench.results.run import Machine, Record, Run
 
 _MACHINE = {
     "cpu": "CPU",
@@ -70,7 +70,7 @@ def other_source(base: Run, new: Run) -> list[str]:
 
 
 def remarks(base: Run, new: Run) -> list[str]:
-    """Return what else differs, which is no obstacle."""
+    """Return what else differs, which is no unsupported_reason."""
     found = _differing(base.machine, new.machine, _SOFTWARE)
     found += [f"the source of {task}" for task in other_source(base, new)]
     if base.quantbench != new.quantbench:

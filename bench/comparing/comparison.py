@@ -1,7 +1,7 @@
 """Any number of runs beside each other: one table a model, what agrees between machines, and what changed on one.
 
 Absolute latencies of different machines are only shown. What is compared between machines is the speed-up over each
-machine's own fp32; what is compared between two runs of one machine is in ``bench.comparing.change``.
+machine's own fp32; what is compared between two runs of one machine is in ``bench.results.change``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.comparing import comparability, row_by_row
-from bench.comparing.change import Change, Missing
 from bench.comparing.statements import ALL_NAMED, Statement, statements
-from bench.errors import RequestError
-from bench.result import Machine, Record, Row, Run, Settings, Speedup, Status
-from bench.run_file import load
-from bench.units import counted
+from bench.core.errors import RequestError
+from bench.core.units import counted
+from bench.core.variant_key import VariantKey
+from bench.results.change import Change, Missing
+from bench.results.run import Machine, Record, Row, Run, Settings, Speedup, Status
+from bench.results.run_file import load
+from bench.results.variant_field import VariantField
 
 PACKED_SLACK = 0.01
 """Packed files may differ by this share: they hold scales as text, and machines round trained weights differently."""
@@ -50,7 +52,7 @@ class Cell(Record):
 class Line(Record):
     """One variant at one batch size."""
 
-    technique: str
+    variant: VariantField
     batch_size: int
     cells: list[Cell | None]
     """As the columns; ``None`` where the run has no such row."""
@@ -94,12 +96,6 @@ class Comparison(Record):
     statements: list[Statement]
     pairs: list[Pair]
     apart: list[Apart]
-
-    def _repr_markdown_(self) -> str:
-        """Render as the command does, in a notebook."""
-        from bench.report.machines import render
-
-        return render(self)
 
 
 def compare(*runs: Run | Path | str, labels: Sequence[str] = (), gated: bool = False) -> Comparison:
@@ -205,12 +201,12 @@ def _remarks(base: Run, new: Run) -> list[str]:
 
 
 def _tables(runs: Sequence[Run]) -> list[ModelTable]:
-    tables: dict[str, dict[tuple[str, int], list[Cell | None]]] = {}
+    tables: dict[str, dict[tuple[VariantKey, int], list[Cell | None]]] = {}
     for position, run in enumerate(runs):
         for row in run.rows:
             lines = tables.setdefault(row.full_model, {})
             for size in run.settings.batch_sizes:
-                cells = lines.setdefault((row.technique, size), [None] * len(runs))
+                cells = lines.setdefault((row.key, size), [None] * len(runs))
                 cells[position] = Cell(
                     status=row.status,
                     simulated=row.simulated,
@@ -220,18 +216,18 @@ def _tables(runs: Sequence[Run]) -> list[ModelTable]:
     return [
         ModelTable(
             model=model,
-            lines=[Line(technique=name, batch_size=size, cells=cells) for (name, size), cells in lines.items()],
+            lines=[Line(variant=name, batch_size=size, cells=cells) for (name, size), cells in lines.items()],
         )
         for model, lines in tables.items()
     ]
 
 
-def _variants(runs: Mapping[str, Run]) -> dict[tuple[str, str], dict[str, Row]]:
+def _variants(runs: Mapping[str, Run]) -> dict[tuple[str, VariantKey], dict[str, Row]]:
     """Return the rows of each variant, by the label of its run."""
-    variants: dict[tuple[str, str], dict[str, Row]] = {}
+    variants: dict[tuple[str, VariantKey], dict[str, Row]] = {}
     for label, run in runs.items():
         for row in run.rows:
-            variants.setdefault((row.full_model, row.technique), {})[label] = row
+            variants.setdefault((row.full_model, row.key), {})[label] = row
     return variants
 
 
@@ -248,7 +244,7 @@ def _errors(runs: Mapping[str, Run]) -> list[str]:
     Other data may make other vocabularies, and a user's model may have been edited.
     """
     found = []
-    for (model, technique), rows in _variants(runs).items():
+    for (model, variant), rows in _variants(runs).items():
         base = next(iter(rows))
         alike = {
             label: row
@@ -260,5 +256,5 @@ def _errors(runs: Mapping[str, Run]) -> list[str]:
             known = {label: value for label, row in alike.items() if (value := read(row)) is not None}
             if known and max(known.values()) > (1 + slack) * min(known.values()):
                 figures = ", ".join(f"{value:,} on {label}" for label, value in known.items())
-                found.append(f"`{technique}` of `{model}`: {figures} {name}, which should be the same everywhere")
+                found.append(f"`{variant}` of `{model}`: {figures} {name}, which should be the same everywhere")
     return found

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bench.result import Run
-from bench.units import MISSING, gibibytes
+from bench.core.units import MISSING, gibibytes
+from bench.results.run import Run
 
 GENERAL = ("AVX2", "FMA", "AVX512F", "NEON", "SVE")
 BY_DTYPE = {
@@ -13,7 +13,7 @@ BY_DTYPE = {
     "float16": ("F16C", "AVX512-FP16", "AMX-FP16", "FP16 arithmetic"),
     "bfloat16": ("AVX512-BF16", "AMX-BF16", "BF16"),
 }
-"""The instruction sets that kernels of a dtype are made of, as ``bench.machine.ISA_FLAGS`` calls them."""
+"""The instruction sets that kernels of a dtype are made of, as ``bench.measuring.machine.ISA_FLAGS`` calls them."""
 
 
 def explanations(runs: Mapping[str, Run], dtype: str) -> list[str]:

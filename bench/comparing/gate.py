@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from bench.comparing.change import NO_DIFFERENCE, Change, Missing, Quantity
 from bench.comparing.comparison import Comparison
-from bench.errors import RequestError
-from bench.units import counted
+from bench.core.errors import RequestError
+from bench.core.units import counted
+from bench.results.change import NO_DIFFERENCE, Change, Missing, Quantity
 
 EXAMPLES = "'latency > 5%', 'latency@64 > 5%' or 'accuracy < -0.5pp'"
 
@@ -117,7 +117,7 @@ def check(comparison: Comparison, rules: Sequence[Rule]) -> Outcome:
             if rule.broken_by(change)
         ]
     broken += [
-        f"`{each.model}` `{each.technique}` of {pair.new} against {pair.base}: missing, {each.sentence}"
+        f"`{each.model}` `{each.variant}` of {pair.new} against {pair.base}: missing, {each.sentence}"
         for pair, each in lost
         if each.quantity is None or any(rule.covers(each) for rule in rules)
     ]
@@ -134,7 +134,7 @@ def words(outcome: Outcome) -> str:
 
 def _checked(changes: Sequence[Change], rules: Sequence[Rule]) -> str:
     checked = [change for change in changes if any(rule.covers(change) for rule in rules)]
-    rows = len({(change.model, change.technique) for change in checked})
+    rows = len({(change.model, change.variant) for change in checked})
     named = " and ".join(f"'{rule}'" for rule in rules)
     notes = "".join(note for rule in rules for note in _vague(changes, rule))
     return f"{counted(len(checked), 'figure')} of {counted(rows, 'row')} held against {named}{notes}"

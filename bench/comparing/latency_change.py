@@ -1,8 +1,8 @@
 """What became of the latencies of one model between two runs of one machine.
 
-A latency is held against the yardstick of its own rounds, so that a machine which was slower altogether has changed
-nothing (``bench.summary.change``). Where a run has none, or most blocks were disturbed, so much is allowed for drift
-that a factor of some 2 is the least that is told.
+A latency is held against the reference of its own rounds, so that a machine which was slower altogether has changed
+nothing (``bench.stats.times.change``). Where a run has none, or most blocks were disturbed, so much is allowed for
+drift that a factor of some 2 is the least that is told.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench import summary
-from bench.comparing.change import Change, ChangeWord
-from bench.result import Latency, Row
-from bench.summary import ALPHA, LogRatio, holm, holm_levels
-from bench.units import counted, seconds
-from bench.verdict import p_text
+from bench.core.units import counted, seconds
+from bench.core.variant_key import VariantKey
+from bench.results.change import Change, ChangeWord
+from bench.results.run import Latency, Row
+from bench.results.verdict import p_text
+from bench.stats import times as summary
+from bench.stats.times import ALPHA, LogRatio, holm, holm_levels
 
 DISTURBED_SHARE = 0.5
 """Of the rounds; from here on the fastest quarter may be made of disturbed blocks, and says little."""
@@ -29,16 +30,22 @@ class Way:
     words: str
     advice: str
     """What would tell smaller changes."""
-    luck: float
-    """What is allowed for how sittings differ, see ``bench.summary``."""
+    prior: float
+    """What is allowed for how sessions differ, see ``bench.stats.times``."""
 
 
-PACED = Way("by the yardstick", "measure both runs with --precision 1% and a longer --budget", summary.SITTING_LUCK)
+RELATIVE = Way(
+    "by the reference workload", "measure both runs with --precision 1% and a longer --budget", summary.BETWEEN_SESSIONS
+)
 DISTURBED = Way(
-    "by the yardstick, but most blocks were disturbed", "measure both runs while nothing else runs", summary.DRIFT
+    "by the reference workload, but most blocks were disturbed",
+    "measure both runs while nothing else runs",
+    summary.DRIFT,
 )
 PLAIN = Way(
-    "in seconds, without a yardstick", "measure both runs with 'bench run', which times a yardstick", summary.DRIFT
+    "in seconds, without a reference workload",
+    "measure both runs with 'bench run', which times a reference workload",
+    summary.DRIFT,
 )
 UNKEPT = Way(
     "in seconds, of rounds that were not kept", "measure both runs with 'bench run', which keeps them", summary.DRIFT
@@ -49,7 +56,7 @@ UNKEPT = Way(
 class _Pair:
     """One row's latency in two runs."""
 
-    technique: str
+    variant: VariantKey
     was_s: float
     now_s: float
     before: LogRatio
@@ -58,11 +65,11 @@ class _Pair:
 
 
 def latency_changes(
-    model: str, rows: Sequence[tuple[Row, Row]], size: int, yardsticks: Sequence[Latency]
+    model: str, rows: Sequence[tuple[Row, Row]], size: int, references: Sequence[Latency]
 ) -> Iterator[Change]:
-    """Judge the latencies of a model's rows at one batch size as one family; ``yardsticks`` are those of both runs."""
-    pairs = [pair for before, after in rows if (pair := _pair(before, after, size, yardsticks)) is not None]
-    ratios = [summary.change(pair.before, pair.after, pair.way.luck) for pair in pairs]
+    """Judge the latencies of a model's rows at one batch size as one family; ``references`` are those of both runs."""
+    pairs = [pair for before, after in rows if (pair := _pair(before, after, size, references)) is not None]
+    ratios = [summary.change(pair.before, pair.after, pair.way.prior) for pair in pairs]
     adjusted_p = holm([ratio.p_value for ratio in ratios])
     for pair, ratio, adjusted, level in zip(pairs, ratios, adjusted_p, holm_levels(adjusted_p), strict=True):
         word: ChangeWord = "not comparable"
@@ -70,7 +77,7 @@ def latency_changes(
             word = "no difference detected" if adjusted >= ALPHA else "slower" if ratio.value > 1 else "faster"
         change = Change(
             model=model,
-            technique=pair.technique,
+            variant=pair.variant,
             quantity="latency",
             batch_size=size,
             before=pair.was_s,
@@ -79,7 +86,7 @@ def latency_changes(
             low=ratio.low - 1 if ratio.confidence else None,
             high=ratio.high - 1 if ratio.confidence else None,
             p_value=adjusted if ratio.confidence else None,
-            least=summary.least_growth(pair.before, pair.after, level, pair.way.luck),
+            least=summary.least_growth(pair.before, pair.after, level, pair.way.prior),
             advice=pair.way.advice,
             word=word,
             sentence="",
@@ -95,19 +102,23 @@ def call_s(row: Row, size: int) -> float | None:
     return row.latency[size].typical_s if size in row.latency and not row.simulated else None
 
 
-def _pair(before: Row, after: Row, size: int, yardsticks: Sequence[Latency]) -> _Pair | None:
+def _pair(before: Row, after: Row, size: int, references: Sequence[Latency]) -> _Pair | None:
     was_s, now_s = call_s(before, size), call_s(after, size)
     if was_s is None or now_s is None:
         return None
     times = before.latency[size], after.latency[size]
-    if size in before.pace and size in after.pace:
-        judged = (*times, *yardsticks)
+    if size in before.relative_latency and size in after.relative_latency:
+        judged = (*times, *references)
         disturbed = any(len(latency.disturbed) > DISTURBED_SHARE * len(latency.rounds) for latency in judged)
-        was, now, way = before.pace[size].log_ratio, after.pace[size].log_ratio, DISTURBED if disturbed else PACED
+        was, now, way = (
+            before.relative_latency[size].log_ratio,
+            after.relative_latency[size].log_ratio,
+            DISTURBED if disturbed else RELATIVE,
+        )
     else:
         was, now = _in_seconds(times[0], was_s), _in_seconds(times[1], now_s)
         way = PLAIN if was.n and now.n else UNKEPT
-    return _Pair(after.technique, was_s, now_s, was, now, way)
+    return _Pair(after.key, was_s, now_s, was, now, way)
 
 
 def _in_seconds(latency: Latency, call: float) -> LogRatio:

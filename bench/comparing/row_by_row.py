@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Iterator
 
 from bench.comparing.accuracy_change import accuracy_changes
-from bench.comparing.change import Change, ChangeWord, Missing, Quantity, signed
 from bench.comparing.latency_change import call_s, latency_changes
-from bench.result import Latency, Row, Run
-from bench.summary import CONFIDENCE
-from bench.units import percent
+from bench.core.units import percent
+from bench.core.variant_key import VariantKey
+from bench.results.change import Change, ChangeWord, Missing, Quantity, signed
+from bench.results.run import Latency, Row, Run
+from bench.stats.times import CONFIDENCE
 
 MEMORY_SLACK = 0.05
 """A process's growth depends on how its allocator happened to be used."""
@@ -31,7 +32,7 @@ def changes(base: Run, new: Run) -> list[Change]:
     found: list[Change] = []
     for model, pairs in _models(base, new).items():
         for size in new.settings.batch_sizes:
-            beside = [yardstick for run in (base, new) if (yardstick := _yardstick(run, model, size)) is not None]
+            beside = [reference for run in (base, new) if (reference := _reference(run, model, size)) is not None]
             found += latency_changes(model, pairs, size, beside)
         found += accuracy_changes(model, pairs)
         for before, after in pairs:
@@ -44,9 +45,9 @@ def missing(base: Run, new: Run) -> list[Missing]:
     return [*_missing(base, new, lost=True), *_missing(new, base, lost=False)]
 
 
-def key(row: Row) -> tuple[str, str, str, str]:
+def key(row: Row) -> tuple[str, str, VariantKey]:
     """Return what a row of one run and a row of another have in common if they are of one variant."""
-    return row.task, row.model, row.technique, row.runtime
+    return row.task, row.model, row.key
 
 
 def _missing(has: Run, lacks: Run, lost: bool) -> Iterator[Missing]:
@@ -58,17 +59,17 @@ def _missing(has: Run, lacks: Run, lost: bool) -> Iterator[Missing]:
         other = others.get(key(row))
         model = row.full_model
         if other is None:
-            yield Missing(model=model, technique=row.technique, lost=lost, sentence=f"the {side} has no such row")
+            yield Missing(model=model, variant=row.key, lost=lost, sentence=f"the {side} has no such row")
         elif not other.measured:
             sentence = f"in the {side} it is {other.status}: {other.reason}"
-            yield Missing(model=model, technique=row.technique, lost=lost, sentence=sentence)
+            yield Missing(model=model, variant=row.key, lost=lost, sentence=sentence)
         elif lost:
             there = _figures(other)
             for (quantity, size), name in _figures(row).items():
                 if (quantity, size) not in there:
                     yield Missing(
                         model=model,
-                        technique=row.technique,
+                        variant=row.key,
                         quantity=quantity,
                         batch_size=size,
                         lost=True,
@@ -95,8 +96,8 @@ def _models(base: Run, new: Run) -> dict[str, list[tuple[Row, Row]]]:
     return models
 
 
-def _yardstick(run: Run, model: str, size: int) -> Latency | None:
-    return next((each.latency.get(size) for each in run.yardsticks if each.model == model), None)
+def _reference(run: Run, model: str, size: int) -> Latency | None:
+    return next((each.latency.get(size) for each in run.references if each.model == model), None)
 
 
 def _sizes(model: str, before: Row, after: Row) -> Iterator[Change]:
@@ -112,7 +113,7 @@ def _sizes(model: str, before: Row, after: Row) -> Iterator[Change]:
         figures = f"{was:,} {unit}" if now == was else f"{was:,} and {now:,} {unit}, {signed(share)} %"
         yield Change(
             model=model,
-            technique=after.technique,
+            variant=after.key,
             quantity=quantity,
             before=was,
             after=now,
@@ -125,15 +126,15 @@ def _sizes(model: str, before: Row, after: Row) -> Iterator[Change]:
 def how_it_was_done(base: Run, new: Run) -> list[str]:
     """Return what a reader must know to judge the changes."""
     said = []
-    if base.yardsticks and new.yardsticks:
+    if base.references and new.references:
         said.append(
-            "A latency is held against the yardstick of its own rounds, a fixed computation, so that a machine that "
+            "A latency is held against the reference of its own rounds, a fixed computation, so that a machine that "
             f"was slower altogether changes nothing; with its {percent(CONFIDENCE, 0)} interval over both runs."
         )
     else:
         said.append(
-            "**Without a yardstick** in both files latencies are compared in seconds: a machine may be a third slower "
-            "for some minutes, so that differences below some 2× are not told; measure again to have one."
+            "**Without a reference workload** in both files latencies are compared in seconds: a machine may be "
+            "a third slower for some minutes, so that differences below 2× are not seen; measure again to have one."
         )
     if all(row.right is not None for run in (base, new) for row in run.rows if row.accuracy is not None):
         said.append(

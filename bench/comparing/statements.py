@@ -7,19 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bench import summary
 from bench.comparing.explanation import explanations
-from bench.result import BASELINE, Record, Row, Run, Speedup
-from bench.summary import ALPHA, holm
-from bench.verdict import UNDECIDED, latency_verdicts
+from bench.core.variant_key import BASELINE, VariantKey
+from bench.results.run import Record, Row, Run, Speedup
+from bench.results.variant_field import VariantField
+from bench.results.verdict import UNDECIDED, latency_verdicts
+from bench.stats import times
+from bench.stats.times import ALPHA, holm
 
 ALIKE = 1.1
 """Speed-ups whose ratio is smaller are called alike, however precisely they are known: nobody would choose by it."""
 ALL_NAMED = 4
 """So many runs have their figures in a sentence; of more, the least and the greatest."""
 
-Variants = Mapping[tuple[str, str], Mapping[str, Row]]
-"""The rows of each model and technique, by the label of its run."""
+Variants = Mapping[tuple[str, VariantKey], Mapping[str, Row]]
+"""The rows of each model's variants, by the label of its run."""
 
 
 class Statement(Record):
@@ -27,7 +29,7 @@ class Statement(Record):
 
     kind: Literal["differs", "agrees", "cannot tell"]
     model: str
-    technique: str
+    variant: VariantField
     batch_size: int
     sentence: str
     could_explain: list[str] = []
@@ -39,7 +41,7 @@ class _Case:
     """One variant at one batch size, on all runs that know its speed-up."""
 
     model: str
-    technique: str
+    variant: VariantField
     dtype: str
     size: int
     speedups: Mapping[str, Speedup]
@@ -58,7 +60,7 @@ class _Case:
         """Return that of the greatest and the least speed-up being one, as the farthest apart of all pairs."""
         low, high = self.speedups[self.least], self.speedups[self.most]
         pairs = math.comb(len(self.speedups), 2)
-        return min(1.0, pairs * summary.change(low.log_ratio, high.log_ratio).p_value)
+        return min(1.0, pairs * times.change(low.log_ratio, high.log_ratio).p_value)
 
 
 def statements(runs: Mapping[str, Run], variants: Variants) -> list[Statement]:
@@ -69,32 +71,32 @@ def statements(runs: Mapping[str, Run], variants: Variants) -> list[Statement]:
     """
     words = {(label, *key): word for label, run in runs.items() for key, word in _words(run).items()}
     cases = []
-    for (model, technique), rows in variants.items():
+    for (model, variant), rows in variants.items():
         for size in dict.fromkeys(size for run in runs.values() for size in run.settings.batch_sizes):
             known = {
                 label: row.speedup[size]
                 for label, row in rows.items()
-                if technique != BASELINE
-                and (label, model, technique, size) in words
+                if variant != BASELINE
+                and (label, model, variant, size) in words
                 and not row.simulated
                 and size in row.speedup
                 and row.speedup[size].confidence
             }
             if len(known) > 1:
-                said = {label: words[label, model, technique, size] for label in known}
-                cases.append(_Case(model, technique, next(iter(rows.values())).dtype, size, known, said))
+                said = {label: words[label, model, variant, size] for label in known}
+                cases.append(_Case(model, variant, next(iter(rows.values())).dtype, size, known, said))
     adjusted_p = holm([case.p_value() for case in cases])
     return [_statement(case, runs, adjusted) for case, adjusted in zip(cases, adjusted_p, strict=True)]
 
 
-def _words(run: Run) -> dict[tuple[str, str, int], str]:
+def _words(run: Run) -> dict[tuple[str, VariantKey, int], str]:
     """Return the verdict on each speed-up, as the report of the run has it: one family a task and batch size."""
-    words: dict[tuple[str, str, int], str] = {}
+    words: dict[tuple[str, VariantKey, int], str] = {}
     for task in dict.fromkeys(row.task for row in run.rows):
         rows = run.rows_of(task)
         for size in run.settings.batch_sizes:
             for row, verdict in zip(rows, latency_verdicts(rows, size), strict=True):
-                words[row.full_model, row.technique, size] = verdict.word
+                words[row.full_model, row.key, size] = verdict.word
     return words
 
 
@@ -102,7 +104,7 @@ def _statement(case: _Case, runs: Mapping[str, Run], adjusted_p: float) -> State
     most, least = case.most, case.least
     high, low = case.speedups[most], case.speedups[least]
     words = set(case.words.values())
-    what = f"`{case.technique}` on `{case.model}` at batch {case.size}"
+    what = f"`{case.variant}` on `{case.model}` at batch {case.size}"
     shown = case.speedups if len(case.speedups) <= ALL_NAMED else {least: low, most: high}
     could: list[str] = []
     kind: Literal["differs", "agrees", "cannot tell"]
@@ -128,7 +130,7 @@ def _statement(case: _Case, runs: Mapping[str, Run], adjusted_p: float) -> State
     return Statement(
         kind=kind,
         model=case.model,
-        technique=case.technique,
+        variant=case.variant,
         batch_size=case.size,
         sentence=sentence,
         could_explain=could,

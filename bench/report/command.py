@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Final
 
-from bench.result import Row, Run
+from bench.options.option import several
+from bench.options.run import SUPPLIED_ONLY, RunOptions
+from bench.options.shared import DEFAULT_ENGINE
+from bench.results.run import Row, Run, Settings
 
-DEFAULTS: Final[Mapping[str, object]] = {
-    "inputs": "",
-    "evaluate": "",
-    "calibrate": "",
-    "batch_sizes": [1, 64],
-    "runs": 5,
-    "precision": 0.05,
-    "budget_s": None,
-    "timeout_s": 600.0,
-    "threads": 1,
-    "engine": "fbgemm",
-    "device": "cpu",
-    "data": "auto",
-    "seed": 0,
-    "epochs": None,
+OF_A_ROW = {"suite", "models", "techniques"}
+"""Settings that the row itself answers."""
+OPTIONS = {
+    option.name: option
+    for option in RunOptions.declared
+    if option.name in Settings.model_fields and option.name not in OF_A_ROW
 }
-"""What ``bench run`` takes where it is told nothing else, by the names of ``Settings``."""
-OPTIONS = {"batch_sizes": "batch", "budget_s": "budget", "timeout_s": "timeout"}
-"""Options that are named otherwise."""
-SUPPLIED = ("data", "epochs")
-"""What a model of one's own has none of."""
+"""The options of ``bench run`` that settings record under the same names."""
+TEXTS = ("inputs", "evaluate", "calibrate")
+"""What names callables, which a call of the library hands over."""
 
 
 def command(run: Run, row: Row, **changes: object) -> str:
@@ -36,24 +27,30 @@ def command(run: Run, row: Row, **changes: object) -> str:
 
     For a module that was handed to ``bench.measure`` it is that call.
     """
-    own = bool(run.settings.inputs)
-    wanted = {name: changes.get(name, getattr(run.settings, name)) for name in DEFAULTS}
-    told = {name: value for name, value in wanted.items() if value not in (None, DEFAULTS[name])}
-    if own:
-        told = {name: value for name, value in told.items() if name not in SUPPLIED}
+    of_user = bool(run.settings.inputs)
+    asked = {name: changes.get(name, getattr(run.settings, name)) for name in OPTIONS}
+    asked = {name: value for name, value in asked.items() if value not in (None, "", *_defaults(name))}
+    if of_user:
+        asked = {name: value for name, value in asked.items() if name not in SUPPLIED_ONLY}
         if ":" not in run.settings.inputs:
-            return _call(row, told)
-    words = ["--model", _model(run, row) if own else row.full_model, "--technique", row.technique]
-    for name, value in told.items():
-        for each in value if isinstance(value, list) else [value]:
-            words += [f"--{OPTIONS.get(name, name)}", f"{each:g}" if isinstance(each, float) else str(each)]
+            return _call(row, asked)
+    words = ["--model", _model(run, row) if of_user else row.full_model, "--technique", row.technique]
+    for name, value in asked.items():
+        for one in several(value):
+            words += [str(OPTIONS[name].flag), f"{one:g}" if isinstance(one, float) else str(one)]
     return f"`{shlex.join(['bench', 'run', *words])}`"
 
 
-def _call(row: Row, told: Mapping[str, object]) -> str:
-    arguments = [row.model, str(told["inputs"]), f"techniques={[row.technique]!r}"]
-    arguments += [f"{name}={told[name]}" for name in ("evaluate", "calibrate") if name in told]  # names, no texts
-    arguments += [f"{name}={value!r}" for name, value in told.items() if DEFAULTS[name] != ""]
+def _defaults(name: str) -> tuple[object, ...]:
+    """Return what is the same as leaving an option out, as settings record it."""
+    default = OPTIONS[name].default
+    return (DEFAULT_ENGINE,) if name == "engine" else (default, several(default))
+
+
+def _call(row: Row, asked: Mapping[str, object]) -> str:
+    arguments = [row.model, str(asked["inputs"]), f"techniques={[row.technique]!r}"]
+    arguments += [f"{name}={asked[name]}" for name in TEXTS[1:] if name in asked]  # names, no texts
+    arguments += [f"{name}={value!r}" for name, value in asked.items() if name not in TEXTS]
     return f"`bench.measure({', '.join(arguments)})`"
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.comparing.comparison import Comparison
-from bench.errors import RequestError
-from bench.files import write_atomically
+from bench.core.errors import RequestError
+from bench.core.files import write_atomically
 from bench.report.machines import render
 from bench.report.pictures import Picture, draw, of_speedups
-from bench.result import Run
+from bench.results.run import Run
 
 
 def write(comparison: Comparison, runs: Sequence[Run], out: Path) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
+from bench.core.units import MISSING, counted, megabytes, percent, ratio, seconds
+from bench.core.variant_key import BASELINE
 from bench.report.lab import caption
 from bench.report.tables import Figure, Table
 from bench.report.times import times
-from bench.result import BASELINE, Data, Row, Run
-from bench.shares import wilson
-from bench.summary import ALPHA
-from bench.units import MISSING, counted, megabytes, percent, ratio, seconds
-from bench.verdict import NOT_COMPARABLE, UNDECIDED, Verdict, accuracy_verdicts, latency_verdicts
+from bench.results.run import Data, Row, Run
+from bench.results.verdict import NOT_COMPARABLE, UNDECIDED, Verdict, accuracy_verdicts, latency_verdicts
+from bench.stats.proportions import wilson
+from bench.stats.times import ALPHA
 
 HOW_TO_READ = (
     "Speed-up: fp32's time / the variant's, each the mean of the fastest quarter of the paired rounds, with its 95 % "
@@ -43,7 +44,7 @@ def comparison(run: Run, data: Data) -> Table:
     cells = [
         [
             row.model,
-            row.technique,
+            row.key,
             *(
                 text
                 for size, verdicts in zip(sizes, speeds, strict=True)
@@ -66,11 +67,11 @@ def sizes_and_work(run: Run, data: Data) -> Table:
     """Return one task's packed sizes, multiply-accumulates and memory."""
     header = ["Model", "Technique", "Packed (MB)", "× smaller", "By dtype (bytes)", "MACs", "Memory (MB)", "Layers"]
     rows = run.rows_of(data.task)
-    baselines = {row.model: row.packed_bytes for row in rows if row.technique == BASELINE}
+    baselines = {row.model: row.packed_bytes for row in rows if row.key == BASELINE}
     cells = [
         [
             row.model,
-            row.technique,
+            row.key,
             Figure(megabytes(row.packed_bytes), row.packed_bytes) if row.packed_bytes is not None else MISSING,
             _smaller(row.packed_bytes, baselines.get(row.model)),
             ", ".join(f"{dtype} {count:,}" for dtype, count in row.bytes_by_dtype.items()) or MISSING,
@@ -93,7 +94,7 @@ def scores(run: Run, data: Data) -> Table | None:
     cells = [
         [
             row.model,
-            row.technique,
+            row.key,
             _operations(row),
             *(Figure(f"{row.scores[rule]:.4f}", row.scores[rule]) for rule in rules),
         ]
@@ -128,7 +129,7 @@ def latency_details(run: Run, data: Data) -> Table:
             cells.append(
                 [
                     row.model,
-                    row.technique,
+                    row.key,
                     size,
                     *(
                         Figure(seconds(value), value) if value is not None else MISSING
@@ -149,13 +150,13 @@ def verdicts(run: Run) -> dict[str, list[str]]:
         rows = run.rows_of(data.task)
         families = [latency_verdicts(rows, size) for size in run.settings.batch_sizes] + [accuracy_verdicts(rows)]
         for position, row in enumerate(rows):
-            if row.technique != BASELINE:
+            if row.key != BASELINE:
                 sentences = list(dict.fromkeys(family[position].sentence for family in families))
                 if row.output_error is not None:
                     sentences.append(
                         f"outputs: {percent(row.output_error)} off fp32's on the example inputs (root mean square)"
                     )
-                found[f"`{row.full_model}` `{row.technique}`"] = sentences
+                found[f"`{row.full_model}` `{row.key}`"] = sentences
     return found
 
 
@@ -176,7 +177,7 @@ def quiet(run: Run) -> str:
 
 
 def _speedup(row: Row, size: int) -> str:
-    if row.technique == BASELINE and size in row.latency:
+    if row.key == BASELINE and size in row.latency:
         return Figure("1", 1)
     found = row.speedup.get(size)
     if found is None:

@@ -1,19 +1,20 @@
 """What the figures of a run mean, in sentences, each of which rests on the rows it names.
 
-A difference is called one only where its verdict (bench.verdict) does, or a test as strict; what the rows do not say is
-left out. Causes are not measured, and are called likely.
+A difference is called one only where its verdict (bench.results.verdict) does, or a test as strict; what the rows do
+not say is left out. Causes are not measured, and are called likely.
 """
 
 from __future__ import annotations
 
+from bench.core.units import megabytes, percent
+from bench.core.variant_key import BASELINE
 from bench.report import weights
 from bench.report.judged import Judged, judge, signed
 from bench.report.open_question import HINT, open_question
 from bench.report.speed_discussion import batch_sizes, dynamic_or_static, slower_elsewhere, slower_int8
-from bench.result import BASELINE, Row, Run
-from bench.shares import standard_error
-from bench.units import megabytes, percent
-from bench.verdict import UNDECIDED, p_text
+from bench.results.run import Row, Run
+from bench.results.verdict import UNDECIDED, p_text
+from bench.stats.proportions import standard_error
 
 HARDLY = 1.1
 """Up to this many times smaller is hardly smaller."""
@@ -82,7 +83,7 @@ def _accuracies(run: Run, rows: list[Judged]) -> list[str]:
     sentences = []
     for data in run.data:
         judged = [each for each in rows if each.data is data and each.accuracy is not None]
-        baselines = [row for row in run.rows_of(data.task) if row.technique == BASELINE and row.accuracy is not None]
+        baselines = [row for row in run.rows_of(data.task) if row.key == BASELINE and row.accuracy is not None]
         if not judged or not baselines:
             continue
         sentences.append(_scale(data.title + (" (synthetic)" if data.kind == "synthetic" else ""), baselines[0]))
@@ -106,7 +107,7 @@ def _accuracies(run: Run, rows: list[Judged]) -> list[str]:
         if alike := [each for each in judged if _alike(each.row)]:
             by_model: dict[str, list[str]] = {}
             for each in alike:
-                by_model.setdefault(each.model, []).append(f"`{each.row.technique}`")
+                by_model.setdefault(each.model, []).append(f"`{each.row.key}`")
             named = "; ".join(f"{model} {', '.join(techniques)}" for model, techniques in by_model.items())
             sentences.append(f"Every example is answered as by {BASELINE}: {named}.")
     return sentences
@@ -122,7 +123,7 @@ def _scale(title: str, row: Row) -> str:
     correct, total = row.accuracy.correct, row.accuracy.total
     return (
         f"{title} has {total:,} test examples: an answer is {100 / total:.2f} points, and the "
-        f"{percent(correct / total)} of `{row.full_model}` `{row.technique}` have a standard error of "
+        f"{percent(correct / total)} of `{row.full_model}` `{row.key}` have a standard error of "
         f"{100 * standard_error(correct, total):.2f} points."
     )
 

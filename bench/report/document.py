@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from bench.core.units import MISSING, counted, gibibytes, percent
 from bench.report import unpaired, weights
 from bench.report.comparison import (
     HOW_TO_READ,
@@ -24,9 +25,8 @@ from bench.report.discussion import discuss
 from bench.report.lab import lab_table
 from bench.report.pictures import Picture, pictures_of
 from bench.report.tables import Figure, Table
-from bench.result import Machine, Run
-from bench.schemes import SCHEMES
-from bench.units import MISSING, counted, gibibytes, percent
+from bench.results.run import Machine, Run
+from bench.results.schemes import SCHEMES
 
 SCORES = (
     "Scores are lower for smaller networks; rules have different references and units and cannot be held against each "
@@ -158,7 +158,7 @@ def _notes(run: Run) -> list[Block]:
     holders: dict[str, list[str]] = {}
     for row in run.rows:
         for note in row.notes:
-            holders.setdefault(f"`{row.technique}`: {note}", []).append(row.full_model)
+            holders.setdefault(f"`{row.key}`: {note}", []).append(row.full_model)
     items = [(f"{note} ({', '.join(dict.fromkeys(names))})", ()) for note, names in holders.items()]
     return [Listing(items)] if items else []
 

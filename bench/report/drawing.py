@@ -1,16 +1,14 @@
 """How every picture looks: SVG that is legible on white and on black, and the same bytes for the same figures.
 
 Text stays text, nothing lies behind it, and what is not data is of one grey (4.4 : 1 against white and against GitHub's
-dark page), which a page that knows its background replaces by the colour of its text. Colours are Okabe and Ito's
-(2008); each goes with a marker of its own, and markers have a grey edge.
+dark page). Colours are Okabe and Ito's (2008); each goes with a marker of its own, and markers have a grey edge.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -28,12 +26,9 @@ TICK_POINTS = 10
 """The size of an axis's text."""
 LABEL_POINTS = 8
 """The size of a point's label."""
-SPACING = 0.12
-"""Of the axis, between two ticks at least."""
-NARROW_INCHES = 3.25
-"""As wide as a phone can show with text that is legible there: bench.report.page draws a point as 1.4 pixels."""
-STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
-"""Of ticks, within a power of ten."""
+SUBDIVISIONS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
+"""Of a power of ten, by ticks; the first that makes ``ENOUGH_TICKS`` is taken."""
+ENOUGH_TICKS = 4
 STYLE: dict[str, Any] = {
     "axes.edgecolor": GREY,
     "axes.grid": True,
@@ -43,6 +38,7 @@ STYLE: dict[str, Any] = {
     "axes.titlecolor": GREY,
     "axes.titlesize": TICK_POINTS,
     "figure.dpi": 72,  # a pixel is a point, as in the SVG
+    "font.sans-serif": ["DejaVu Sans", "Verdana"],  # texts are measured by the first; the second is as wide
     "font.size": TICK_POINTS,
     "grid.alpha": 0.2,
     "grid.color": GREY,
@@ -54,11 +50,6 @@ STYLE: dict[str, Any] = {
     "xtick.color": GREY,
     "ytick.color": GREY,
 }
-_EXTRA = re.compile(r"<metadata>.*?</metadata>\s*|<!DOCTYPE.*?>\s*", re.DOTALL)
-"""What matplotlib writes for cataloguers and validators."""
-_FONTS = re.compile(r"font-family: [^;]*;")
-_FAMILY = "font-family: 'DejaVu Sans', Verdana, sans-serif;"
-"""The first is what matplotlib measures texts by, the second is as wide; its own list is ten times as long."""
 
 
 @contextmanager
@@ -76,7 +67,7 @@ def svg(figure: Figure, title: str) -> str:
     buffer = BytesIO()
     metadata = {"Title": title, "Date": None, "Creator": None, "Format": None, "Type": None}
     figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
-    return _FONTS.sub(_FAMILY, _EXTRA.sub("", buffer.getvalue().decode()))
+    return buffer.getvalue().decode()
 
 
 def looks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -98,7 +89,7 @@ def logarithmic(axes: Axes, low: float, high: float, show: Callable[[float], str
 
     Their labels keep their distance, and none reaches over an end: another panel's may begin there.
     """
-    from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
+    from matplotlib.ticker import FixedFormatter, FixedLocator, LogLocator, MaxNLocator, NullLocator
 
     axes.set_xscale("log")
     axes.set_xlim(low, high)
@@ -108,30 +99,18 @@ def logarithmic(axes: Axes, low: float, high: float, show: Callable[[float], str
         middle, half = width * math.log(tick / low) / math.log(high / low), width_of(show(tick), TICK_POINTS) / 2
         return middle - half, middle + half
 
-    def apart(one: float, other: float) -> bool:
-        (_, before), (after, _) = sorted((ends(one), ends(other)))
-        return before + TICK_POINTS <= after and abs(math.log(one / other)) >= SPACING * math.log(high / low)
+    def labelled(ticks: Sequence[float]) -> list[float]:
+        """Return the ticks whose labels are inside; none if two of them are too near to each other."""
+        inside = [float(tick) for tick in ticks if tick > 0 and ends(tick)[0] >= 0 and ends(tick)[1] <= width]
+        near = any(ends(one)[1] + TICK_POINTS > ends(other)[0] for one, other in itertools.pairwise(inside))
+        return [] if near else inside
 
-    def inside(ticks: Iterable[float]) -> list[float]:
-        return [tick for tick in ticks if tick > 0 and ends(tick)[0] >= 0 and ends(tick)[1] <= width]
-
-    def thinned(ticks: Iterable[float]) -> list[float]:
-        """Return those that have room beside those named before them."""
-        kept: list[float] = []
-        for tick in inside(ticks):
-            if all(apart(tick, other) for other in kept):
-                kept.append(tick)
-        return sorted(kept)
-
-    def whole(ticks: Sequence[float]) -> list[float]:
-        return found if len(found := thinned(ticks)) == len(inside(ticks)) else []
-
-    near = [10.0**power for power in range(-12, 19) if low / 10 <= 10.0**power <= high]
-    ticks = max((whole([step * power for step in steps for power in near]) for steps in STEPS), key=len)
-    if len(ticks) < 3:
-        ticks = max(ticks, thinned(step * power for step in (1, 5, 2) for power in near), key=len)
-    if len(ticks) < 2:
-        ticks = max(ticks, *(whole(MaxNLocator(count).tick_values(low, high)) for count in (2, 3, 4)), key=len)
+    sparse = [*(LogLocator(numticks=count) for count in (4, 3, 2)), *(MaxNLocator(count) for count in (4, 3, 2))]
+    for locators in ([LogLocator(subs=subs) for subs in SUBDIVISIONS], sparse):
+        choices = [labelled(locator.tick_values(low, high)) for locator in locators]
+        ticks = max(choices, key=lambda choice: min(len(choice), ENOUGH_TICKS))
+        if len(ticks) > 1:
+            break
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FixedFormatter([show(tick) for tick in ticks]))
     axes.xaxis.set_minor_locator(NullLocator())

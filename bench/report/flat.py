@@ -31,9 +31,9 @@ from io import StringIO
 from typing import TypeAlias
 
 from bench.report.times import times
-from bench.result import Row, Run
-from bench.shares import wilson
-from bench.summary import mean_std
+from bench.results.run import Row, Run
+from bench.stats.proportions import wilson
+from bench.stats.times import mean_std
 
 Record: TypeAlias = dict[str, str | int | float | bool | None]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from bench.errors import RequestError
-from bench.files import write_atomically
-from bench.run_file import load, require_other_file
+from bench.core.errors import RequestError
+from bench.core.files import write_atomically
+from bench.results.run_file import load, require_other_file
 
 Format = Literal["markdown", "html", "csv", "json"]
 SUFFIXES: dict[str, Format] = {".html": "html", ".htm": "html", ".csv": "csv", ".json": "json"}

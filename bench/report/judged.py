@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bench.result import BASELINE, Data, Row, Run, Speedup
-from bench.summary import ALPHA, MIN_ROUNDS, LogRatio, change, holm
-from bench.units import ratio
-from bench.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
+from bench.core.units import ratio
+from bench.core.variant_key import BASELINE
+from bench.results.run import Data, Row, Run, Speedup
+from bench.results.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
+from bench.stats.times import ALPHA, MIN_ROUNDS, LogRatio, change, holm
 
 SLOWER, FASTER = "slower", "faster"
 LEAST_FREEDOM = MIN_ROUNDS - 1
@@ -35,7 +36,7 @@ class Judged:
     @property
     def name(self) -> str:
         """Name the row, in markdown."""
-        return f"{self.model} `{self.row.technique}`"
+        return f"{self.model} `{self.row.key}`"
 
     @property
     def int8(self) -> bool:
@@ -66,7 +67,7 @@ def judge(run: Run) -> list[Judged]:
     found = []
     for data in run.data:
         rows = run.rows_of(data.task)
-        baselines = {row.model: row for row in rows if row.technique == BASELINE}
+        baselines = {row.model: row for row in rows if row.key == BASELINE}
         speeds = {size: latency_verdicts(rows, size) for size in run.settings.batch_sizes}
         for position, (row, accuracy) in enumerate(zip(rows, accuracy_verdicts(rows), strict=True)):
             speed = {size: given[position] for size, given in speeds.items()}
@@ -79,7 +80,7 @@ def judge(run: Run) -> list[Judged]:
                     accuracy if accuracy.word != NOT_COMPARABLE else None,
                 )
             )
-    return [each for each in found if each.row.technique != BASELINE]
+    return [each for each in found if each.row.key != BASELINE]
 
 
 def signed(each: Judged) -> str:
@@ -98,7 +99,7 @@ def apart(pairs: Sequence[tuple[LogRatio, LogRatio]]) -> list[bool]:
     Their errors are added as if of different rounds, which ratios to one baseline do not quite have: that asks more
     than a test of the rounds themselves would, and errs on the side of saying nothing.
     """
-    p_values = [change(one, other, luck=0.0).p_value for one, other in pairs]
+    p_values = [change(one, other, prior=0.0).p_value for one, other in pairs]
     return [p_value < ALPHA for p_value in holm(p_values)]
 
 

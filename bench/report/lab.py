@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from bench.core.units import MISSING, counted, duration, megabytes, percent
 from bench.report import unpaired
 from bench.report.tables import Figure, Table
-from bench.result import Data, Row, Run
-from bench.summary import mean_std
-from bench.units import MISSING, counted, duration, megabytes, percent
+from bench.results.run import Data, Row, Run
+from bench.stats.times import mean_std
 
 
 def lab_tables(run: Run) -> str:
@@ -33,7 +33,7 @@ def lab_table(run: Run, data: Data) -> Table:
         for row in rows
     ]
     remarks = [
-        f"`{row.model}` {row.scheme} {row.dtype} (`{row.technique}`) **{row.status}**: {row.reason}"
+        f"`{row.model}` {row.scheme} {row.dtype} (`{row.key}`) **{row.status}**: {row.reason}"
         for row in rows
         if row.status != "ok"
     ]

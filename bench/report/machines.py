@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from bench.comparing.change import NO_DIFFERENCE, Change
 from bench.comparing.comparability import same_machine
 from bench.comparing.comparison import Cell, Column, Comparison, ModelTable, Pair
 from bench.comparing.statements import Statement
+from bench.core.units import MISSING, counted, duration, ratio
+from bench.core.variant_key import BASELINE, VariantKey
 from bench.report.pictures import Picture
 from bench.report.tables import table
-from bench.result import BASELINE
-from bench.summary import mean_std
-from bench.units import MISSING, counted, duration, ratio
+from bench.results.change import NO_DIFFERENCE, Change
+from bench.stats.times import mean_std
 
 _HOW_TO_READ = (
     "Cells: mean ± std of a call over the runs, and × the speed-up over the same {one}'s own fp32 with its 95 % "
@@ -110,14 +110,15 @@ def _device(column: Column) -> str:
 
 def _model(model: ModelTable, columns: list[Column], pictures: Sequence[Picture]) -> str:
     rows = [
-        [line.technique, line.batch_size, *(_cell(cell, line.technique) for cell in line.cells)] for line in model.lines
+        [str(line.variant), line.batch_size, *(_cell(cell, line.variant) for cell in line.cells)]
+        for line in model.lines
     ]
     cells = table(rows, ["Technique", "Batch", *(column.label for column in columns)])
     images = [f"![{each.title}]({each.name})" for each in pictures if each.model == model.model]
     return "\n\n".join([f"### {model.model}", cells, *images])
 
 
-def _cell(cell: Cell | None, technique: str) -> str:
+def _cell(cell: Cell | None, variant: VariantKey) -> str:
     if cell is None:
         return MISSING
     if not cell.runs_s:
@@ -126,7 +127,7 @@ def _cell(cell: Cell | None, technique: str) -> str:
     if cell.simulated:
         return f"{time} (simulated)"
     found = cell.speedup
-    if technique == BASELINE or found is None:
+    if variant == BASELINE or found is None:
         return time
     return f"{time}, {ratio(found.interval)}"
 
@@ -146,19 +147,19 @@ def _changes(pair: Pair) -> str:
     for name in [*(f"Latency B{size}" for size in sizes), "Accuracy"]:
         header += [name, "Verdict"]
     header += [quantity.capitalize() for quantity in _SIZES]
-    rows: dict[tuple[str, str], dict[tuple[str, int | None], Change]] = {}
+    rows: dict[tuple[str, VariantKey], dict[tuple[str, int | None], Change]] = {}
     for each in pair.changes:
-        rows.setdefault((each.model, each.technique), {})[each.quantity, each.batch_size] = each
+        rows.setdefault((each.model, each.variant), {})[each.quantity, each.batch_size] = each
     keys: list[tuple[str, int | None]] = [("latency", size) for size in sizes]
     keys.append(("accuracy", None))
     cells = [
         [
             model,
-            technique,
+            str(variant),
             *(text for key in keys for text in _figure(found.get(key))),
             *(_figure(found.get((quantity, None)))[0] for quantity in _SIZES),
         ]
-        for (model, technique), found in rows.items()
+        for (model, variant), found in rows.items()
     ]
     return table(cells, header)
 
@@ -174,7 +175,7 @@ def _sentences(pair: Pair) -> list[str]:
     told = [each for each in pair.changes if each.word not in NO_DIFFERENCE and each not in too_few]
     lines = [f"- {each.row}: {each.sentence}." for each in told]
     lines += [
-        f"- `{each.model}` `{each.technique}`: **{'missing' if each.lost else 'new'}**, {each.sentence}."
+        f"- `{each.model}` `{each.variant}`: **{'missing' if each.lost else 'new'}**, {each.sentence}."
         for each in pair.missing
     ]
     if too_few:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.report.document import Block, Document, Gallery, Listing, document, hardware
 from bench.report.lab import lab_tables
 from bench.report.tables import Table
-from bench.result import Machine, Run
+from bench.results.run import Machine, Run
 
 __all__ = ["hardware_table", "lab_tables", "render"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 
+from bench.core.units import percent
 from bench.report.command import command
 from bench.report.judged import FASTER, SLOWER, Judged, figures, signed
-from bench.result import Run
-from bench.shares import mcnemar
-from bench.summary import ALPHA
-from bench.units import percent
-from bench.verdict import UNDECIDED, p_text
+from bench.results.run import Run
+from bench.results.verdict import UNDECIDED, p_text
+from bench.stats.proportions import mcnemar
+from bench.stats.times import ALPHA
 
 HINT = 0.05
 """A difference that the verdicts leave undecided is asked about if its own p-value is below."""
@@ -102,13 +102,13 @@ def _training(run: Run, rows: list[Judged]) -> str:
 
 
 def _budget(run: Run, each: Judged, size: int) -> float:
-    """Return seconds that last for so many more rounds of the row, of fp32 and of the yardstick beside them.
+    """Return seconds that last for so many more rounds of the row, of fp32 and of the reference workload beside them.
 
     Twice what they took here: rounds end at the precision asked for, and lead-ins and fresh starts take time too.
     """
     model = each.row.full_model
     timed = [row.latency for row in (each.row, each.baseline) if row is not None]
-    timed += [yardstick.latency for yardstick in run.yardsticks if yardstick.model == model]
+    timed += [reference.latency for reference in run.references if reference.model == model]
     of_size = [latency[size] for latency in timed if size in latency]
     seconds = sum(
         (sum(latency.warm_up_s) + LONGER * sum(latency.rounds_s + latency.repeated_s)) * latency.calls_per_block

@@ -15,26 +15,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from bench.core.units import counted
 from bench.report.document import Block, Gallery, Listing, document
-from bench.report.drawing import GREY, NARROW_INCHES
 from bench.report.pictures import Picture
 from bench.report.tables import Figure, Table, read_from_left
-from bench.result import Run
-from bench.units import counted
+from bench.results.run import Run
 
 HERE = Path(__file__).parent
-PIXELS = 1.4
-"""Of a point in a picture: 10 points of text are 14 pixels then."""
-_UNUSED = re.compile(r' id="(?![mp][0-9a-f]{10}")[^"]*"')
-"""Names inside an SVG that nothing in it refers to: only markers' and clips' are hashes."""
-_ID = re.compile(r'(?<=id=")|(?<=url\(#)|(?<=href="#)')
-"""Where a name inside an SVG begins."""
-_HEAD = re.compile(r"<\?xml.*?\?>\s*")
-_NAMESPACE = re.compile(r' (?:xmlns(?::xlink)?|version)="[^"]*"')
-_WIDTH = re.compile(r'viewBox="0 0 ([\d.]+)')
-_STYLE = re.compile(r"<style[^>]*>.*?</style>\s*", re.DOTALL)
-"""It would hold for the whole page."""
-_INDENT = re.compile(r"\s*\n\s*")
 _STRONG = re.compile(r"\*\*(.+?)\*\*")
 _CODE = re.compile(r"`(.+?)`")
 
@@ -44,7 +31,7 @@ def render(runs: Sequence[Run]) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(inline=inline, panels=_panels, kind=_kind, number=_number, left=_left, slug=_slug)
+    environment.filters.update(inline=inline, source=_source, kind=_kind, number=_number, left=_left, slug=_slug)
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     documents = [document(run, number) for number, run in enumerate(runs, start=1)]
     return environment.get_template("page.html").render(
@@ -88,23 +75,6 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def _panels(picture: Picture) -> Markup:
-    """Return a picture's panels as parts of the page, to stand beside each other as far as the screen is wide."""
-    drawn = picture.draw_panels().values()
-    return Markup("\n").join(_panel(svg, f"{_slug(picture.name)}-{number}-") for number, svg in enumerate(drawn))
-
-
-def _panel(drawn: str, prefix: str) -> Markup:
-    """Return an SVG as a part of the page: in the colour of its text, and with names of its own."""
-    title = re.search(r"<title>(.*?)</title>", drawn)
-    label = title[1].replace('"', "&quot;") if title else ""
-    for extra in (_HEAD, _NAMESPACE, _STYLE, _UNUSED):
-        drawn = extra.sub("", drawn)
-    drawn = _INDENT.sub(" ", drawn)
-    drawn = _ID.sub(prefix, drawn).replace(GREY, "currentColor")
-    points = float(_WIDTH.findall(drawn)[0])
-    head = f'<svg role="img" aria-label="{label}" style="width: {PIXELS * points:.0f}px" '
-    svg = re.sub(r'<svg width="[^"]*" height="[^"]*" ', lambda _: head, drawn, count=1).strip()
-    if points <= 72 * NARROW_INCHES:
-        return Markup(svg)  # noqa: S704 - ours
-    return Markup(f'<div class="scroll" role="region" tabindex="0" aria-label="{label}">{svg}</div>')  # noqa: S704
+def _source(picture: Picture) -> str:
+    """Return the picture as the address of an image: whatever it names inside is apart from the page."""
+    return f"data:image/svg+xml;base64,{b64encode(picture.draw().encode()).decode()}"

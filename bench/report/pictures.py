@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench.files import write_atomically
+from bench.core.files import write_atomically
+from bench.core.units import short_seconds
 from bench.report.spans import Panel, Series, Span, draw_spans
 from bench.report.times import times
 from bench.report.trade_off import Cost, Point, trade_off
-from bench.result import Latency, Row, Run
-from bench.summary import percentile
-from bench.units import short_seconds
+from bench.results.run import Latency, Row, Run
+from bench.stats.times import percentile
 
 SIZE = Cost("Packed size (MB)")
 OPERATIONS = Cost("Multiply-accumulates × bits / 32 (M)")
@@ -35,8 +35,6 @@ class Picture:
     """What it shows, for those who cannot see it too."""
     draw: Callable[[], str]
     """Returns the SVG."""
-    draw_panels: Callable[[], dict[str, str]]
-    """Returns the SVG of each panel alone, narrow enough for a phone, by what it shows."""
 
 
 def pictures_of(run: Run, number: int = 1) -> list[Picture]:
@@ -50,12 +48,8 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
         ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
         if any(_has_cost(row) for row in rows):
             title = f"{model}: accuracy against size and latency"
-            asked = (rows, sizes, title, order)
-            pictures.append(
-                Picture(
-                    model, f"trade-off-{ending}", title, partial(_trade_off, *asked), partial(_trade_off_panels, *asked)
-                )
-            )
+            draw_trade_off = partial(_trade_off, rows, sizes, title, order)
+            pictures.append(Picture(model, f"trade-off-{ending}", title, draw_trade_off))
         if timed:
             title = f"{model}: latency of one call and its spread"
             panels = partial(_latencies, timed, sizes)
@@ -75,17 +69,7 @@ def _of_spans(
     reference: float | None,
     order: Sequence[str],
 ) -> Picture:
-    def whole() -> str:
-        return draw_spans(panels(), show, title, reference, order)
-
-    def alone() -> dict[str, str]:
-        return {
-            panel.title: draw_spans([panel], show, f"{title}, {panel.title.lower()}", reference, order, narrow=True)
-            for panel in panels()
-            if any(series.spans for series in panel.series)
-        }
-
-    return Picture(model, name, title, whole, alone)
+    return Picture(model, name, title, lambda: draw_spans(panels(), show, title, reference, order))
 
 
 def draw(pictures: Sequence[Picture], folder: Path) -> None:
@@ -117,7 +101,7 @@ def _speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[i
                 Series(
                     name,
                     [
-                        Span(row.technique, found.value, found.low, found.high)
+                        Span(str(row.key), found.value, found.low, found.high)
                         for row in rows
                         if (found := row.speedup.get(size)) is not None and not row.simulated
                     ],
@@ -137,7 +121,7 @@ def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int]) -> list[Panel]:
     return [
         Panel(
             f"Batch {size}",
-            [Series("", [_spread(row.technique, row.latency[size]) for row in rows if _has_rounds(row, size)])],
+            [Series("", [_spread(str(row.key), row.latency[size]) for row in rows if _has_rounds(row, size)])],
         )
         for size in batch_sizes
     ]
@@ -161,17 +145,6 @@ def _has_cost(row: Row) -> bool:
 def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
     points, costs = _points(rows, batch_sizes)
     return trade_off(points, costs, title, order)
-
-
-def _trade_off_panels(
-    rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]
-) -> dict[str, str]:
-    points, costs = _points(rows, batch_sizes)
-    return {
-        cost.name: trade_off(points, [cost], f"{title}: {cost.name}", order, narrow=True)
-        for cost in costs
-        if any(cost.name in point.costs for point in points)
-    }
 
 
 def _points(rows: Sequence[Row], batch_sizes: Sequence[int]) -> tuple[list[Point], list[Cost]]:

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.files import write_atomically
-from bench.layerwise.record import Change, LayerStudy, Recommendation, Sensitivity
+from bench.core.files import write_atomically
+from bench.core.units import MISSING, counted, duration, kilobytes, megabytes, percent, ratio
+from bench.core.variant_key import BASELINE
 from bench.report.drawing import COLOURS, GREY, MARKERS, figure_of, svg
 from bench.report.lab import caption
 from bench.report.tables import table
-from bench.result import BASELINE, Row, Run
-from bench.summary import mean_std
-from bench.units import MISSING, counted, duration, kilobytes, megabytes, percent, ratio
-from bench.verdict import NOT_COMPARABLE, UNDECIDED, accuracy_verdicts, p_text
+from bench.results.run import Row, Run
+from bench.results.sensitivity import Change, LayerStudy, Recommendation, Sensitivity
+from bench.results.verdict import NOT_COMPARABLE, UNDECIDED, accuracy_verdicts, p_text
+from bench.stats.times import mean_std
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,7 +58,7 @@ def render(study: Sensitivity, picture: str | None = PICTURE_FILE) -> str:
 
 def _technique(study: Sensitivity, technique: str) -> list[str]:
     layers = study.of(technique)
-    references = {BASELINE: "none", technique: "all"}
+    references = {BASELINE.technique: "none", technique: "all"}
     spared = {each.others: each.layer for each in layers if each.others is not None}
     parts = [
         f"## `{technique}`",
@@ -113,12 +114,12 @@ def _latency(row: Row, size: int) -> list[str]:
         return [MISSING, MISSING]
     found = row.speedup.get(size)
     speedup = ratio(found.interval) if found else MISSING
-    return [duration(mean_std(row.latency[size].runs_s)), "1" if row.technique == BASELINE else speedup]
+    return [duration(mean_std(row.latency[size].runs_s)), "1" if row.key == BASELINE else speedup]
 
 
 def _simulated(run: Run, techniques: Sequence[str]) -> bool:
     """Return whether all that is measured of some techniques but fp32 is simulated."""
-    rows = [row for row in run.rows if row.technique in techniques and row.technique != BASELINE]
+    rows = [row for row in run.rows if row.technique in techniques and row.key != BASELINE]
     return bool(rows) and all(row.simulated for row in rows if row.latency)
 
 
@@ -160,7 +161,7 @@ def _recommendation(found: Recommendation) -> list[str]:
 
 def _sentence(found: Recommendation) -> str:
     """Say what was found, and how it is judged."""
-    if found.technique == BASELINE:
+    if found.technique == BASELINE.technique:
         return (
             f"No mixture of these techniques loses at most {100 * found.max_drop:g} pp on the "
             f"{counted(found.search.total, 'test example')} of the search, so nothing is recommended."
@@ -178,7 +179,7 @@ def _sentence(found: Recommendation) -> str:
 
 def _notes(study: Sensitivity) -> list[str]:
     rows = [*study.run.rows, *(study.recommendation.run.rows if study.recommendation else ())]
-    problems = [f"`{row.technique}` **{row.status}**: {row.reason}" for row in rows if row.status != "ok"]
+    problems = [f"`{row.key}` **{row.status}**: {row.reason}" for row in rows if row.status != "ok"]
     notes = [note for row in rows for note in row.notes]
     lines = [f"- {line}" for line in dict.fromkeys([*problems, *notes])]
     return ["## To be known of these rows", "\n".join(lines)] if lines else []

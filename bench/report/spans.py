@@ -7,25 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.report.drawing import (
-    GREY,
-    LABEL_POINTS,
-    NARROW_INCHES,
-    TICK_POINTS,
-    figure_of,
-    logarithmic,
-    looks,
-    svg,
-    width_of,
-)
+from bench.report.drawing import GREY, LABEL_POINTS, TICK_POINTS, figure_of, logarithmic, looks, svg, width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LINE_INCHES = 0.2
 """The height of one span."""
-AXIS_INCHES = 1.9
-"""The width of a narrow panel's axis at least."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +52,12 @@ def draw_spans(
     title: str,
     reference: float | None = None,
     order: Sequence[str] = (),
-    narrow: bool = False,
 ) -> str:
     """Draw panels beside each other with the same rows, as SVG; a vertical line at ``reference``.
 
-    ``show`` makes a value's label; ``narrow`` is for a phone, as far as the rows' labels let it. With one series each
-    row has its look, which ``order`` keeps the same in every picture, whichever of its labels there are. Raises
-    ``ValueError`` for nothing to draw and for values that are not positive: the axes are logarithmic.
+    ``show`` makes a value's label. With one series each row has its look, which ``order`` keeps the same in every
+    picture, whichever of its labels there are. Raises ``ValueError`` for nothing to draw and for values that are not
+    positive: the axes are logarithmic.
     """
     labels = list(dict.fromkeys(span.label for panel in panels for each in panel.series for span in each.spans))
     names = list(dict.fromkeys(each.name for panel in panels for each in panel.series))
@@ -79,8 +66,7 @@ def draw_spans(
     rows = LINE_INCHES * len(labels) * max(len(names), 1.3)
     legend = 0.3 if len(names) > 1 else 0.0
     longest = (max(width_of(label, TICK_POINTS) for label in labels) + 8) / 72
-    across = max(NARROW_INCHES, longest + AXIS_INCHES) if narrow else 1.3 + 3.9 * len(panels)
-    with figure_of(across, rows + 0.75 + legend) as figure:
+    with figure_of(1.3 + 3.9 * len(panels), rows + 0.75 + legend) as figure:
         every = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         width, height = figure.get_size_inches()
         figure.subplots_adjust(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from bench.core.units import counted, megabytes, percent, seconds
+from bench.core.variant_key import BASELINE
 from bench.report.judged import FASTER, SLOWER, Judged, apart, figures, log_speedup
-from bench.result import BASELINE, Run
-from bench.shares import two_shares
-from bench.summary import ALPHA, LogRatio, holm, mean_std
-from bench.units import counted, megabytes, percent, seconds
-from bench.verdict import UNDECIDED
+from bench.results.run import Run
+from bench.results.verdict import UNDECIDED
+from bench.stats.proportions import two_shares
+from bench.stats.times import ALPHA, LogRatio, holm, mean_std
 
 SMALL_CALL_S = 200e-6
 """A call that is shorter spends a large part of its time in Python and torch's dispatch: some 50 µs for a network of
@@ -83,8 +84,8 @@ def _lacking(run: Run, each: Judged) -> list[str]:
 def slower_elsewhere(run: Run, rows: list[Judged]) -> list[str]:
     """Say of each other technique how often it lost to fp32, where most, and why that is likely."""
     sentences = []
-    for technique in dict.fromkeys(each.row.technique for each in rows if not each.int8):
-        timed = [(each, size) for each in rows if each.row.technique == technique for size in each.speed]
+    for technique in dict.fromkeys(each.row.key for each in rows if not each.int8):
+        timed = [(each, size) for each in rows if each.row.key == technique for size in each.speed]
         slower = [(each, size) for each, size in timed if each.speed[size].word == SLOWER]
         if not slower:
             continue
@@ -118,7 +119,7 @@ def dynamic_or_static(rows: list[Judged]) -> list[str]:
                     f"{figures(ahead.speedup(size))} against {figures(behind.speedup(size))} at batch {size}"
                     for size in sizes
                 )
-                sentences.append(f"{ahead.name} is ahead of `{behind.row.technique}`: {each}{_layers(ahead, behind)}.")
+                sentences.append(f"{ahead.name} is ahead of `{behind.row.key}`: {each}{_layers(ahead, behind)}.")
     by_model = {pair[0].model: " and ".join(str(size) for of, size in rest if of is pair) for pair in pairs}
     if where := ", ".join(f"{model} at batch {sizes}" for model, sizes in by_model.items() if sizes):
         sentences.append(f"Neither is called ahead where that might be chance (p ≥ {ALPHA:g}): {where}.")
@@ -126,9 +127,9 @@ def dynamic_or_static(rows: list[Judged]) -> list[str]:
 
 
 def _times(one: Judged, other: Judged, size: int) -> tuple[LogRatio, LogRatio]:
-    """Return what the two take of a common measure: the yardstick, whose errors are known better, or fp32."""
-    if size in one.row.pace and size in other.row.pace:
-        return one.row.pace[size].log_ratio, other.row.pace[size].log_ratio
+    """Return what the two take of a common measure: the reference workload, whose errors are known better, or fp32."""
+    if size in one.row.relative_latency and size in other.row.relative_latency:
+        return one.row.relative_latency[size].log_ratio, other.row.relative_latency[size].log_ratio
     return log_speedup(one.speedup(size)), log_speedup(other.speedup(size))
 
 
@@ -149,7 +150,7 @@ def _agreements(pairs: list[tuple[Judged, Judged]]) -> list[str]:
             shares = [(one[0] / one[1], dynamic), (other[0] / other[1], static)]
             (most, closer), (least, farther) = sorted(shares, key=lambda found: -found[0])
             answers = f"{percent(most)} of the examples as {BASELINE} does"
-            sentences.append(f"{closer.name} answers {answers}, `{farther.row.technique}` {percent(least)}.")
+            sentences.append(f"{closer.name} answers {answers}, `{farther.row.key}` {percent(least)}.")
     return sentences
 
 
@@ -160,10 +161,8 @@ def batch_sizes(rows: list[Judged]) -> list[str]:
     differs = apart(
         [(log_speedup(each.speedup(min(each.speed))), log_speedup(each.speedup(max(each.speed)))) for each in several]
     )
-    for technique in dict.fromkeys(each.row.technique for each in rows):
-        timed = [
-            (each, differ) for each, differ in zip(several, differs, strict=True) if each.row.technique == technique
-        ]
+    for technique in dict.fromkeys(each.row.key for each in rows):
+        timed = [(each, differ) for each, differ in zip(several, differs, strict=True) if each.row.key == technique]
         moved = [each for each, differ in timed if differ]
         up = sorted((each for each in moved if _growth(each) > 1), key=_growth, reverse=True)
         down = sorted((each for each in moved if _growth(each) < 1), key=_growth)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.result import Latency
-from bench.summary import describe
+from bench.results.run import Latency
+from bench.stats.times import describe
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.report.drawing import GREY, LABEL_POINTS, NARROW_INCHES, figure_of, logarithmic, looks, svg, width_of
+from bench.report.drawing import GREY, LABEL_POINTS, figure_of, logarithmic, looks, svg, width_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,22 +60,19 @@ def trade_off(
     costs: Sequence[Cost],
     title: str = "Accuracy against cost",
     families: Sequence[str] = (),
-    narrow: bool = False,
 ) -> str:
     """Draw accuracy against each of ``costs`` that some point has, with its Pareto front, as SVG.
 
-    ``families`` in their order get the same looks in every picture, whichever of them it shows. ``narrow`` is for a
-    phone: panels below each other, and no legend. Raises ``ValueError`` for no points and for a cost that is not
-    positive: the axes are logarithmic.
+    ``families`` in their order get the same looks in every picture, whichever of them it shows. Raises
+    ``ValueError`` for no points and for a cost that is not positive: the axes are logarithmic.
     """
     panels = [cost for cost in costs if any(cost.name in point.costs for point in points)]
     if not panels:
         raise ValueError("no points to draw")
-    across = 1 if narrow else 2 if len(panels) == 4 else min(len(panels), PER_ROW)
+    across = 2 if len(panels) == 4 else min(len(panels), PER_ROW)
     down = math.ceil(len(panels) / across)
-    legend = not narrow and any(point.family not in ("", point.label) for point in points)  # else the labels say it
-    across_inches = NARROW_INCHES if narrow else {1: 5.6, 2: 9.6, 3: 10.4}[across]
-    with figure_of(across_inches, 3.7 * down + 0.4 * legend) as figure:
+    legend = any(point.family not in ("", point.label) for point in points)  # else the labels say it
+    with figure_of({1: 5.6, 2: 9.6, 3: 10.4}[across], 3.7 * down + 0.4 * legend) as figure:
         every = figure.subplots(down, across, squeeze=False, sharey=True).flatten()
         width, height = figure.get_size_inches()
         figure.subplots_adjust(
@@ -83,11 +80,10 @@ def trade_off(
         )
         every[0].set_ylim(*_accuracies(points))  # of all panels
         family = looks([*families, *(point.family for point in points)])
-        for number, (axes, cost) in enumerate(itertools.zip_longest(every, panels), start=1):
+        for axes, cost in itertools.zip_longest(every, panels):
             if cost is None:
                 axes.set_axis_off()
                 continue
-            axes.set_gid(f"panel-{number}")
             _panel(axes, points, cost, family)
             axes.set_xlabel(cost.name)
         for axes in every[::across]:
@@ -121,7 +117,7 @@ def _panel(axes: Axes, points: Sequence[Point], cost: Cost, family: dict[str, tu
         linewidth=1,
         drawstyle="steps-post",  # what is within reach of a budget, not what lies between two networks
         zorder=1,
-        gid=f"front-of-{axes.get_gid()}",
+        gid=f"front: {cost.name}",
     )
     for at, share, point in placed:
         colour, marker = family[point.family]

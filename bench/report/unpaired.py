@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.result import Data, Run
-from bench.units import counted
+from bench.core.units import counted
+from bench.results.run import Data, Run
 
 HOW_TO_READ = (
     "Speed-up: fp32's time / the variant's, each the mean of its fastest quarter of the rounds. pytest-benchmark times "

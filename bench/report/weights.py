@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bench.result import BASELINE, Row, Run, Training
+from bench.core.variant_key import BASELINE
+from bench.results.run import Row, Run, Training
 
 
 def of_its_own(run: Run, row: Row) -> bool:

@@ -9,8 +9,8 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from bench.techniques.technique import Context, Technique, Variant, technique
-from tasks.task import Precision
+from bench.tasks.task import Precision
+from bench.techniques.base import Artifact, Context, Technique, technique
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ class Amp(Technique):
         """Return bfloat16 on a CPU, float16 on CUDA."""
         return "float16" if device == "cuda" else "bfloat16"
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Wrap the call; entering autocast and casting the weights are part of what is timed."""
         import torch
 
@@ -46,4 +46,4 @@ class Amp(Technique):
         dtype = getattr(torch, self.training_precision(device))
         forward = functools.partial(_forward, model, functools.partial(torch.autocast, device, dtype=dtype))
         origin = "trained under autocast" if context.own_training else "weights as given, not trained under autocast"
-        return Variant(model, forward, notes=(f"{origin}; weights are float32 and cast at each call",))
+        return Artifact(model, forward, notes=(f"{origin}; weights are float32 and cast at each call",))

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.techniques import options
-from bench.techniques.low_bit import FULL, Encoded, LowBit
-from bench.techniques.technique import Context, Variant, technique
+from bench.techniques.base import Artifact, Context, technique
+from bench.techniques.low_bit import LowBit
+from bench.techniques.lowbit.codes import FULL, Encoded
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from bench.lowbit.layers import LowBitLayer
+    from bench.techniques.lowbit.layers import LowBitLayer
 
 LEARNING_RATE_SCALE = "learning_rate_scale"
 """The attribute of a parameter that the training loop multiplies its learning rate by."""
@@ -41,8 +42,8 @@ class BinaryConnect(LowBit):
         """Equation 1, or 2."""
         import torch
 
-        from bench.lowbit.binary import draw_signs
-        from bench.lowbit.gradient import sign_through, straight_through
+        from bench.techniques.lowbit.binary import draw_signs
+        from bench.techniques.lowbit.gradient import sign_through, straight_through
 
         if self.rounding == "deterministic":
             return sign_through(weight)
@@ -52,19 +53,19 @@ class BinaryConnect(LowBit):
 
     def encode(self, weight: Tensor) -> Encoded:
         """Return the sign of each weight."""
-        from bench.lowbit.binary import sign_codes
+        from bench.techniques.lowbit.binary import sign_codes
 
         return Encoded(sign_codes(weight), {})
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Return the weights of the codes."""
-        from bench.lowbit.binary import signs_of
+        from bench.techniques.lowbit.binary import signs_of
 
         return signs_of(encoded.codes)
 
     def new_layer(self, layer: LowBitLayer) -> None:
         """Mark the weights' learning rate."""
-        from bench.lowbit.binary_connect import glorot_coefficient
+        from bench.techniques.lowbit.binary_connect import glorot_coefficient
 
         if self.learning_rate == "glorot":
             setattr(layer.weight, LEARNING_RATE_SCALE, 1 / glorot_coefficient(layer.weight))
@@ -73,14 +74,14 @@ class BinaryConnect(LowBit):
         """Clip."""
         weight.clamp_(-1, 1)
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Fix the signs; the stochastic form keeps the real weights."""
         if self.rounding == "deterministic":
             return super().convert(model, context)
-        from bench.lowbit import layers
+        from bench.techniques.lowbit import layers
 
         layers.round_rest(model, self)
-        return Variant(
+        return Artifact(
             model,
             model,
             notes=("stochastic BinaryConnect runs with the real weights it was trained with: not a 1-bit model",),

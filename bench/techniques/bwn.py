@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.techniques import options
-from bench.techniques.low_bit import FULL, Encoded, LowBit
-from bench.techniques.technique import technique
+from bench.techniques.base import technique
+from bench.techniques.low_bit import LowBit
+from bench.techniques.lowbit.codes import FULL, Encoded
 from bench.techniques.wrpn import channel_means
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.lowbit.layers import LowBitLayer
+    from bench.techniques.lowbit.layers import LowBitLayer
 
 
 @technique
@@ -47,18 +48,18 @@ class Bwn(LowBit):
 
     def weight(self, weight: Tensor) -> Tensor:
         """Equation 6."""
-        from bench.lowbit.gradient import clipped_sign_through
+        from bench.techniques.lowbit.gradient import clipped_sign_through
 
         return clipped_sign_through(weight) * channel_means(weight)
 
     def encode(self, weight: Tensor) -> Encoded:
         """Return the sign of each weight and the scale of each filter."""
-        from bench.lowbit.binary import sign_codes
+        from bench.techniques.lowbit.binary import sign_codes
 
         return Encoded(sign_codes(weight), {"mean": channel_means(weight)})
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Return the weights of the codes."""
-        from bench.lowbit.binary import signs_of
+        from bench.techniques.lowbit.binary import signs_of
 
         return signs_of(encoded.codes) * encoded.scales["mean"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.techniques.technique import Context, Technique, Variant
+from bench.techniques.base import Artifact, Context, Technique
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,7 +17,7 @@ class Cast(Technique):
     native: ClassVar[frozenset[str]]
     """The instruction sets, any of which computes in this type."""
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Cast the model."""
         import torch
 
@@ -25,4 +25,4 @@ class Cast(Technique):
         notes: tuple[str, ...] = ()
         if context.device.type == "cpu" and not context.isa & self.native:
             notes = (f"this CPU has no {self.dtype_name} arithmetic: each operation converts to float32 and back",)
-        return Variant(module, module, self.dtype_name, notes)
+        return Artifact(module, module, self.dtype_name, notes)

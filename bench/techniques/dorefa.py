@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.techniques import options
-from bench.techniques.low_bit import FULL, Encoded, LowBit
-from bench.techniques.technique import technique
+from bench.techniques.base import technique
+from bench.techniques.low_bit import LowBit
+from bench.techniques.lowbit.codes import FULL, Encoded
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.lowbit.layers import LowBitLayer
+    from bench.techniques.lowbit.layers import LowBitLayer
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class TanhWeights(LowBit):
 
     def weight(self, weight: Tensor) -> Tensor:
         """Equations 8 and 9."""
-        from bench.lowbit.gradient import round_through, sign_through
+        from bench.techniques.lowbit.gradient import round_through, sign_through
 
         if self.weight_bits == 1:
             return sign_through(weight) * weight.detach().abs().mean()
@@ -42,7 +43,7 @@ class TanhWeights(LowBit):
 
     def encode(self, weight: Tensor) -> Encoded:
         """Return codes that count the steps from −1."""
-        from bench.lowbit.binary import sign_codes
+        from bench.techniques.lowbit.binary import sign_codes
 
         if self.weight_bits == 1:
             return Encoded(sign_codes(weight), {"mean": weight.abs().mean()})
@@ -53,7 +54,7 @@ class TanhWeights(LowBit):
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Return the weights of the codes."""
-        from bench.lowbit.binary import signs_of
+        from bench.techniques.lowbit.binary import signs_of
 
         if self.weight_bits == 1:
             return signs_of(encoded.codes) * encoded.scales["mean"]
@@ -95,7 +96,7 @@ class DoReFa(TanhWeights):
 
 def quantize_unit(inputs: Tensor, bits: int, positive: bool = False) -> Tensor:
     """Return ``quantize_k(clip(x, 0, 1))``; the gradient is 1 within [0, 1] and 0 outside."""
-    from bench.lowbit.gradient import round_unit, straight_through, within
+    from bench.techniques.lowbit.gradient import round_unit, straight_through, within
 
     if positive and bits == 1:
         return straight_through((inputs > 0).to(inputs.dtype), inputs, within(inputs, 0, 1))

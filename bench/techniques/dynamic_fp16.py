@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
+from bench.techniques.base import Artifact, Context, Technique, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import convert_linears, linears
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ class DynamicFp16(Technique):
     scheme = "D"
     summary = "float16 Linear weights in memory, computed in float32 (quantize_dynamic)"
 
-    confinable = True
+    supports_layer_subset = True
 
-    def treated(self, model: nn.Module) -> list[str]:
+    def quantizable_layers(self, model: nn.Module) -> list[str]:
         """Return the Linear layers."""
         return linears(model)
 
-    def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
+    def unsupported_reason(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and an engine with a packed float16 Linear."""
         usable = [name for name in ENGINES if name in engines]
         if device == "cpu" and not usable:
@@ -38,8 +38,8 @@ class DynamicFp16(Technique):
             return f"the {engine} engine has no packed float16 Linear; try --engine {usable[0]}"
         return quantized_engine_obstacle(device, engine, engines)
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Pack every Linear."""
         module = convert_linears(model, "float16", context)
         note = "half the weights' size in memory, but state_dict saves them as float32: no gain in the lab's size"
-        return Variant(module, module, notes=(note,))
+        return Artifact(module, module, notes=(note,))

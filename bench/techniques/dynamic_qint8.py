@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
+from bench.techniques.base import Artifact, Context, Technique, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import convert_linears, linears, range_notes
 
 if TYPE_CHECKING:
@@ -24,18 +24,18 @@ class DynamicQint8(Technique):
     scheme = "D"
     summary = "int8 Linear weights, activations quantized as they come (quantize_dynamic)"
 
-    confinable = True
+    supports_layer_subset = True
 
-    def treated(self, model: nn.Module) -> list[str]:
+    def quantizable_layers(self, model: nn.Module) -> list[str]:
         """Return the Linear layers."""
         return linears(model)
 
-    def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
+    def unsupported_reason(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and the engine."""
         return quantized_engine_obstacle(device, engine, engines)
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Pack every Linear."""
         module = convert_linears(model, "qint8", context)
         # torch's dynamic Linear asks for reduce_range always, and qnnpack has none.
-        return Variant(module, module, notes=range_notes(context, reduce_range=context.engine != "qnnpack"))
+        return Artifact(module, module, notes=range_notes(context, reduce_range=context.engine != "qnnpack"))

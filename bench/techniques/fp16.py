@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bench.techniques.base import technique
 from bench.techniques.cast import Cast
-from bench.techniques.technique import technique
 
 
 @technique

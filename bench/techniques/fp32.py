@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.techniques.technique import Context, Technique, Variant, technique
+from bench.techniques.base import Artifact, Context, Technique, technique
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,6 +19,6 @@ class Fp32(Technique):
     scheme = "--"
     summary = "float32 as trained: the baseline"
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Return the model itself."""
-        return Variant(model, model)
+        return Artifact(model, model)

@@ -10,31 +10,22 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
-from bench.errors import UnsupportedError
+from bench.core.errors import UnsupportedError
+from bench.tasks.task import Precision
 from bench.techniques import options
-from bench.techniques.technique import Context, Technique, Variant
-from tasks.task import Precision
+from bench.techniques.base import Artifact, Context, Technique
+from bench.techniques.lowbit.codes import FULL, Encoded
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from torch import Tensor, nn
-    from typing_extensions import Self
 
-    from bench.lowbit.layers import LowBitLayer
+    from bench.techniques.lowbit.layers import LowBitLayer
 
-FULL = 32
-"""The width that leaves weights or activations in float32."""
 WIDTHS = (1, 2, 3, 4, 5, 8, 16, FULL)
-
-
-class Encoded(NamedTuple):
-    """Weights as integers."""
-
-    codes: Tensor
-    """From 0 to 2^bits − 1, of the weights' shape."""
-    scales: dict[str, Tensor]
-    """What ``decode`` needs beside them: float32, one value a layer or one an output channel."""
 
 
 @dataclass(frozen=True)
@@ -126,19 +117,19 @@ class LowBit(Technique):
 
     def prepare(self, network: nn.Module) -> nn.Module:
         """Return a network with the technique's layers, to be trained; raises ``UnsupportedError``."""
-        from bench.lowbit import layers
+        from bench.techniques.lowbit import layers
 
         network = layers.replace(network, self)
         if not layers.low_bit_layers(network):
             raise UnsupportedError(f"{self.family} treats Linear and convolution layers, and this model has none")
         return network
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Fix the weights of a trained, prepared network to what their codes stand for."""
-        from bench.lowbit import layers
+        from bench.techniques.lowbit import layers
 
         layers.freeze(model, self)
-        return Variant(model, model, notes=self.notes(), simulated=self.quantizes)
+        return Artifact(model, model, notes=self.notes(), simulated=self.quantizes)
 
     def notes(self) -> tuple[str, ...]:
         """Return what a reader must know."""

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from bench.errors import RequestError, UnknownNameError, UnsupportedError
-from bench.techniques.technique import TECHNIQUES, Context, Technique, Variant, technique
+from bench.core.errors import RequestError, UnknownNameError, UnsupportedError
+from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique, technique
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,10 +57,11 @@ class Mixed(Technique):
     @property
     def grammar(self) -> str:
         """What may stand behind the colon."""
-        return f"LAYER=TECHNIQUE+LAYER=TECHNIQUE, {REST} for layers not named; techniques: {', '.join(confinable())}"
+        names = ", ".join(supports_layer_subset())
+        return f"LAYER=TECHNIQUE+LAYER=TECHNIQUE, {REST} for layers not named; techniques: {names}"
 
     @property
-    def mentioned(self) -> tuple[str, ...]:
+    def named_layers(self) -> tuple[str, ...]:
         """The layers that are named."""
         return tuple(layer for layer, _ in self.layers)
 
@@ -76,12 +77,12 @@ class Mixed(Technique):
             assigned[layer] = TECHNIQUES.get(name)
         return of(assigned)
 
-    def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
+    def unsupported_reason(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Return the first of its techniques' reasons."""
-        reasons = (each.obstacle(device, engine, engines) for each in self._techniques())
+        reasons = (each.unsupported_reason(device, engine, engines) for each in self._techniques())
         return next(filter(None, reasons), None)
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Apply each technique to its layers; raises ``UnsupportedError`` for layers that it cannot have."""
         groups = self._groups(model)
         variants = []
@@ -89,12 +90,12 @@ class Mixed(Technique):
             variants.append(each.convert(model, dataclasses.replace(context, layers=frozenset(groups[each]))))
             model = variants[-1].module
         notes = dict.fromkeys(note for variant in variants for note in variant.notes)
-        return Variant(model, model, notes=tuple(notes), simulated=any(variant.simulated for variant in variants))
+        return Artifact(model, model, notes=tuple(notes), simulated=any(variant.simulated for variant in variants))
 
     def _groups(self, model: nn.Module) -> dict[Technique, list[str]]:
         """Return the names of the layers that each technique is to treat."""
         modules = dict(model.named_modules())
-        can = {each: each.treated(model) for each in self._techniques() if each.name != FLOAT}
+        can = {each: each.quantizable_layers(model) for each in self._techniques() if each.name != FLOAT}
         groups: dict[Technique, list[str]] = {}
         for layer, each in self.layers:
             if layer not in modules:
@@ -109,7 +110,7 @@ class Mixed(Technique):
                 )
             groups.setdefault(each, []).append(layer)
         if self.rest is not None:
-            others = [layer for layer in can[self.rest] if layer not in self.mentioned]
+            others = [layer for layer in can[self.rest] if layer not in self.named_layers]
             if others:
                 groups.setdefault(self.rest, []).extend(others)
         if not groups:
@@ -157,17 +158,17 @@ def short(assigned: Mapping[str, Technique], layers: Sequence[str]) -> Technique
     return of({REST: usual, **others})
 
 
-def confinable() -> list[str]:
+def supports_layer_subset() -> list[str]:
     """Return the names of the families that can be confined to layers."""
-    return sorted(each.name.partition(":")[0] for each in TECHNIQUES if each.confinable)
+    return sorted(each.name.partition(":")[0] for each in TECHNIQUES if each.supports_layer_subset)
 
 
 def require_confinable(chosen: Technique) -> None:
     """Raise ``RequestError`` for a technique that cannot be confined to layers."""
-    if not chosen.confinable and chosen.name != FLOAT:
+    if not chosen.supports_layer_subset and chosen.name != FLOAT:
         raise RequestError(
             f"{chosen.name} treats a model as a whole or takes part in its training, so it cannot be confined to "
-            f"layers; those that can: {', '.join(confinable())}."
+            f"layers; those that can: {', '.join(supports_layer_subset())}."
         )
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from bench.errors import RequestError
+from bench.core.errors import RequestError
 
 T = TypeVar("T")
 BITS = re.compile(r"(?:w(\d+))?(?:a(\d+))?")

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.techniques import options
+from bench.techniques.base import technique
 from bench.techniques.dorefa import TanhWeights
-from bench.techniques.low_bit import FULL
-from bench.techniques.technique import technique
+from bench.techniques.lowbit.codes import FULL
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.lowbit.layers import LowBitLayer
+    from bench.techniques.lowbit.layers import LowBitLayer
 
 CLIP = "clip"
 """The name of a layer's clipping level among its parameters."""
@@ -46,7 +46,7 @@ class Pact(TanhWeights):
 
     def activation(self, inputs: Tensor, layer: LowBitLayer) -> Tensor:
         """Equations 1 to 3."""
-        from bench.lowbit.gradient import round_below
+        from bench.techniques.lowbit.gradient import round_below
 
         return round_below(inputs, layer.get_parameter(CLIP), 2**self.activation_bits - 1)
 

@@ -10,18 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.errors import RequestError, UnsupportedError
+from bench.core.errors import RequestError, UnsupportedError
+from bench.tasks.task import Precision
 from bench.techniques import options
-from bench.techniques.low_bit import FULL, Encoded, LowBit
-from bench.techniques.technique import Context, Variant, technique
-from tasks.task import Precision
+from bench.techniques.base import Artifact, Context, technique
+from bench.techniques.low_bit import LowBit
+from bench.techniques.lowbit.codes import FULL, Encoded
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-    from typing_extensions import Self
+    from typing import Self
 
-    from bench.lowbit.layers import LowBitLayer
-    from bench.lowbit.ranges import Scale
+    from torch import Tensor, nn
+
+    from bench.techniques.lowbit.layers import LowBitLayer
+    from bench.techniques.lowbit.ranges import Scale
 
 WIDTHS = (*range(2, 17), FULL)
 CALIBRATION_BATCH = 128
@@ -51,15 +53,15 @@ class RangeLinear(LowBit):
     """How many standard deviations ``std`` keeps."""
 
     @property
-    def confinable(self) -> bool:
+    def supports_layer_subset(self) -> bool:
         """Unless it rounds the values of other layers too."""
         return self.rest == "float32"
 
-    def treated(self, model: nn.Module) -> list[str]:
+    def quantizable_layers(self, model: nn.Module) -> list[str]:
         """Return the layers that become low-bit ones."""
-        from bench.lowbit import layers
+        from bench.techniques.lowbit import layers
 
-        return layers.treated(model, self)
+        return layers.quantizable_layers(model, self)
 
     @property
     def trained_as(self) -> str:
@@ -95,14 +97,14 @@ class RangeLinear(LowBit):
         """Return the weights of the codes."""
         import torch
 
-        from bench.lowbit.ranges import Scale, limits
+        from bench.techniques.lowbit.ranges import Scale, limits
 
         zero = encoded.scales.get("zero", torch.zeros(()))
         scale = Scale(encoded.scales["scale"], zero, *limits(self.weight_bits, self.mode))
         return scale.reals(encoded.codes.float() + scale.least)
 
     def _weight_scale(self, weight: Tensor) -> Scale:
-        from bench.lowbit.ranges import scale_of
+        from bench.techniques.lowbit.ranges import scale_of
 
         per_channel = self.granularity == "per-channel"
         axes = tuple(range(1 if per_channel else 0, weight.dim()))
@@ -111,7 +113,7 @@ class RangeLinear(LowBit):
 
     def activation(self, inputs: Tensor, layer: LowBitLayer) -> Tensor:
         """Round inputs by the range that was calibrated."""
-        from bench.lowbit.ranges import Scale, limits
+        from bench.techniques.lowbit.ranges import Scale, limits
 
         if "input_scale" not in layer._buffers:  # it is being calibrated
             return inputs
@@ -119,9 +121,9 @@ class RangeLinear(LowBit):
         exact = Scale(scale, zero, *limits(self.activation_bits, self.mode))
         return exact.reals(exact.integers(inputs))
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Replace layers, observe their inputs on calibration examples, fix scales and codes."""
-        from bench.lowbit import layers
+        from bench.techniques.lowbit import layers
 
         model = layers.replace(model, self, context.layers)
         ours = self._own(model)
@@ -132,18 +134,18 @@ class RangeLinear(LowBit):
         for layer in ours:
             layer.freeze()
         layers.round_rest(model, self)
-        return Variant(model, model, notes=self.notes(), simulated=True)
+        return Artifact(model, model, notes=self.notes(), simulated=True)
 
     def _own(self, model: nn.Module) -> list[LowBitLayer]:
         """Return the layers that are ours: beside them may be others, of another width, say."""
-        from bench.lowbit.layers import low_bit_layers
+        from bench.techniques.lowbit.layers import low_bit_layers
 
         return [layer for layer in low_bit_layers(model).values() if layer.technique == self]
 
     def _calibrate(self, model: nn.Module, batches: Sequence[tuple[Tensor, ...]]) -> None:
         import torch
 
-        from bench.lowbit.ranges import Observer, scale_of
+        from bench.techniques.lowbit.ranges import Observer, scale_of
 
         watched = [layer for layer in self._own(model) if layer.quantizes_inputs]
         observers = {layer: Observer() for layer in watched}

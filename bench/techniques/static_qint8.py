@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.blame import told
-from bench.errors import UnsupportedError
-from bench.techniques.technique import Context, Technique, Variant, quantized_engine_obstacle, technique
+from bench.core.errors import UnsupportedError
+from bench.core.tracebacks import describe_exception
+from bench.techniques.base import Artifact, Context, Technique, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import conversion, range_notes
 
 if TYPE_CHECKING:
@@ -28,20 +28,20 @@ class StaticQint8(Technique):
     scheme = "S"
     summary = "int8 weights and activations, ranges calibrated on training data (FX)"
 
-    confinable = True
+    supports_layer_subset = True
 
-    def treated(self, model: nn.Module) -> list[str]:
+    def quantizable_layers(self, model: nn.Module) -> list[str]:
         """Return the Linear and convolution layers."""
         from torch import nn
 
         kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
         return [name for name, module in model.named_modules() if type(module) in kinds]
 
-    def obstacle(self, device: str, engine: str, engines: list[str]) -> str | None:
+    def unsupported_reason(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and the engine."""
         return quantized_engine_obstacle(device, engine, engines)
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Trace, observe, convert."""
         import torch
         from torch.ao.quantization import QConfigMapping, get_default_qconfig, get_default_qconfig_mapping
@@ -59,7 +59,7 @@ class StaticQint8(Technique):
             try:
                 prepared = prepare_fx(model.eval(), mapping, example)
             except Exception as error:  # of any kind: the model's code meets values that stand for tensors
-                raise UnsupportedError(f"FX cannot trace this model: {told(error)}") from error
+                raise UnsupportedError(f"FX cannot trace this model: {describe_exception(error)}") from error
             with torch.inference_mode():
                 for batch in batches:
                     prepared(*batch)
@@ -72,7 +72,7 @@ class StaticQint8(Technique):
         )
         if folded:
             notes += (f"{folded} BatchNorms are folded into the convolutions before them, so it has fewer parameters",)
-        return Variant(module, module, notes=notes)
+        return Artifact(module, module, notes=notes)
 
 
 def _count(model: nn.Module, *kinds: str) -> int:

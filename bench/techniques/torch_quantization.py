@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bench.errors import UnsupportedError
+from bench.core.errors import UnsupportedError
 from bench.techniques import fast_path
-from bench.techniques.technique import Context
+from bench.techniques.base import Context
 
 if TYPE_CHECKING:
     from torch import nn

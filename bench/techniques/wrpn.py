@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.techniques import options
+from bench.techniques.base import technique
 from bench.techniques.dorefa import quantize_unit
-from bench.techniques.low_bit import FULL, Encoded, LowBit
-from bench.techniques.technique import technique
+from bench.techniques.low_bit import LowBit
+from bench.techniques.lowbit.codes import FULL, Encoded
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.lowbit.layers import LowBitLayer
+    from bench.techniques.lowbit.layers import LowBitLayer
 
 
 @technique
@@ -51,7 +52,7 @@ class Wrpn(LowBit):
 
     def weight(self, weight: Tensor) -> Tensor:
         """Round the clipped weights."""
-        from bench.lowbit.gradient import round_through, sign_through
+        from bench.techniques.lowbit.gradient import round_through, sign_through
 
         if self.weight_bits == 1:
             return sign_through(weight) * channel_means(weight.detach())
@@ -61,7 +62,7 @@ class Wrpn(LowBit):
 
     def encode(self, weight: Tensor) -> Encoded:
         """Return codes that count the steps from −1; one of the 2^k is not used."""
-        from bench.lowbit.binary import sign_codes
+        from bench.techniques.lowbit.binary import sign_codes
 
         if self.weight_bits == 1:
             return Encoded(sign_codes(weight), {"mean": channel_means(weight)})
@@ -70,7 +71,7 @@ class Wrpn(LowBit):
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Return the weights of the codes."""
-        from bench.lowbit.binary import signs_of
+        from bench.techniques.lowbit.binary import signs_of
 
         if self.weight_bits == 1:
             return signs_of(encoded.codes) * encoded.scales["mean"]

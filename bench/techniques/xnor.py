@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.errors import UnsupportedError
+from bench.core.errors import UnsupportedError
 from bench.techniques import options
+from bench.techniques.base import technique
 from bench.techniques.bwn import Bwn
-from bench.techniques.technique import technique
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.lowbit.layers import LowBitLayer
+    from bench.techniques.lowbit.layers import LowBitLayer
 
 
 @technique
@@ -43,7 +43,7 @@ class Xnor(Bwn):
         """Equation 11."""
         from torch import nn
 
-        from bench.lowbit.gradient import clipped_sign_through, mean_magnitude
+        from bench.techniques.lowbit.gradient import clipped_sign_through, mean_magnitude
 
         if not layer.quantizes_inputs:
             return layer.operate(inputs, weight)

@@ -8,11 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from models.mlp import MLP
-from tasks.dataset import Split
-from tasks.sst2 import known_words, vocabulary_size
-from tasks.task import ModelSpec, Task
-from tasks.training.form import TrainingForm
+from bench.models.mlp import MLP
+from bench.tasks.dataset import Split
+from bench.tasks.task import ModelSpec, Task, TrainingForm
+from bench.tasks.text import known_words, vocabulary_size
 
 
 class BagOfWordsForm(TrainingForm):

@@ -12,11 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tasks.errors import TrainingError
-from tasks.task import Precision, Recipe
-from tasks.training.distillation import Distillation
-from tasks.training.form import TrainingForm
-from tasks.training.resume import Trainee
+from bench.tasks.errors import TrainingError
+from bench.tasks.task import Precision, Recipe, TrainingForm
+from bench.tasks.training.distillation import Distillation
+from bench.tasks.training.resume import Trainee
 
 SAVE_EVERY_S = 10.0
 """The least time between two savings of an unfinished training."""
@@ -33,7 +32,7 @@ class Epoch(NamedTuple):
     loss: float
     """The mean over its batches, each as it was before its step."""
     seconds: float
-    """Since the training began, of all its sittings."""
+    """Since the training began, of all its sessions."""
 
 
 class Trained(NamedTuple):
@@ -42,7 +41,7 @@ class Trained(NamedTuple):
     network: nn.Module
     """In its plain form and in eval mode."""
     seconds: float
-    """Of all its sittings."""
+    """Of all its sessions."""
     history: tuple[Epoch, ...]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench import cli
+from bench.cli import main
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -19,7 +19,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["bench", *arguments])
         with pytest.raises(SystemExit) as exit_:
-            cli.main()
+            main.main()
         captured = capsys.readouterr()
         assert isinstance(exit_.value.code, int)
         return exit_.value.code, captured.out, captured.err

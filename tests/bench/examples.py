@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.result import Accuracy, Agreement, Data, Latency, Layers, Machine, Row, Run, Settings, Speedup, Training
-from bench.shares import mcnemar
-from bench.summary import CONFIDENCE, run_means
+from bench.results.run import Accuracy, Agreement, Data, Latency, Layers, Machine, Row, Run, Settings, Speedup, Training
+from bench.stats.proportions import mcnemar
+from bench.stats.times import CONFIDENCE, run_means
 
 MACHINE = Machine(
     cpu="Example CPU 3000",

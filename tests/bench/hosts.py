@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.errors import CheckpointError, UnsupportedError
-from bench.measure import accuracy
-from bench.measure.latency import WarmUp
-from bench.measure.rounds import Block
-from bench.result import Accuracy, Layers
-from bench.variant import Evaluation, VariantFacts, VariantRequest
-from bench.worker import Report
+from bench.core.errors import CheckpointError, UnsupportedError
+from bench.core.report import Report
+from bench.measuring import accuracy
+from bench.measuring.latency.blocks import WarmUp
+from bench.measuring.latency.rounds import Block
+from bench.results.evaluation import Evaluation
+from bench.results.run import Accuracy, Layers
+from bench.worker.messages import VariantFacts, VariantRequest
 
 FOREVER = threading.Event()
 """Nobody sets it."""
@@ -74,7 +75,7 @@ UNLIKE = {"reload: other logits", "build again: stumble"}
 
 
 class FakeVariant:
-    """Stands in for ``bench.variant_host.VariantHost``; takes a known time: fp32 twice that of the others.
+    """Stands in for ``bench.worker.variant_host.VariantHost``; takes a known time: fp32 twice that of the others.
 
     What the request names as its engine goes wrong: a method of ``Host``, and in which step.
     """
@@ -84,9 +85,9 @@ class FakeVariant:
         self._blocks = 0
 
     def build(self, request: VariantRequest) -> VariantFacts:
-        self._plant, self._technique = request.engine, request.technique
+        self._plant, self._technique = request.engine, request.key.technique
         self._go_wrong("build")
-        marker = request.packed.with_name(f"{request.technique} was built")
+        marker = request.packed.with_name(f"{request.key.technique} was built")
         if self._plant.startswith("build again"):
             self._go_wrong("build again" if marker.exists() else "")
             marker.touch()
@@ -106,7 +107,7 @@ class FakeVariant:
         )
 
     def reload(self, request: VariantRequest) -> str:
-        self._plant, self._technique = request.engine, request.technique
+        self._plant, self._technique = request.engine, request.key.technique
         self._go_wrong("reload")
         if self._plant == "reload: damaged":
             raise CheckpointError("the packed file is damaged; pack the variant anew")
@@ -134,8 +135,8 @@ class FakeVariant:
         done = WarmUp(calls_per_block=10, blocks_s=[1e-3], warm=self._plant != "never warm")
         return dict.fromkeys(batch_sizes, done)
 
-    def renew(self, batch_size: int) -> None:
-        self._go_wrong("renew")
+    def reallocate(self, batch_size: int) -> None:
+        self._go_wrong("reallocate")
 
     def time(self, batch_size: int, calls: int) -> Block:
         self._blocks += 1
@@ -153,8 +154,8 @@ class FakeVariant:
             getattr(self._host, method)(*filter(None, [argument]))
 
 
-class FakeYardstick:
-    """Stands in for ``bench.yardstick_host.YardstickHost``; takes half a millisecond a call.
+class FakeReference:
+    """Stands in for ``bench.worker.reference_host.ReferenceHost``; takes half a millisecond a call.
 
     What its device is called goes wrong: the step in which its process dies; ``once FILE``, the first time alone.
     """
@@ -172,7 +173,7 @@ class FakeYardstick:
         self._die_in("warm up")
         return dict.fromkeys(batch_sizes, WarmUp(calls_per_block=20, blocks_s=[5e-4], warm=True))
 
-    def renew(self, batch_size: int) -> None:
+    def reallocate(self, batch_size: int) -> None:
         pass
 
     def time(self, batch_size: int, calls: int) -> Block:

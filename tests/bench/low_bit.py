@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.lowbit.layers import LowBitLayer, low_bit_layers
+from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.low_bit import LowBit
-from bench.techniques.technique import TECHNIQUES, Context, Variant
+from bench.techniques.lowbit.layers import LowBitLayer, low_bit_layers
 
 WIDTHS = (1, 2, 3, 4, 5, 8, 16)
 TRAINED = [
@@ -65,5 +65,5 @@ def weight_gradient(name: str, weight: Tensor, upstream: Tensor) -> Tensor:
     return gradient_of(source)
 
 
-def convert(name: str, network: nn.Module, calibration: Tensor) -> Variant:
+def convert(name: str, network: nn.Module, calibration: Tensor) -> Artifact:
     return low_bit(name).convert(network, Context(torch.device("cpu"), "fbgemm", frozenset(), lambda: calibration))

@@ -20,14 +20,14 @@ from typing import Any
 
 import torch
 
-from bench.files import write_atomically
-from bench.machine import describe, usable_cores
-from bench.progress import Bars, wanted
+from bench.core.files import write_atomically
+from bench.core.progress import Bars, wanted
+from bench.core.units import percent
+from bench.measuring.machine import describe, usable_cores
 from bench.report.tables import table
-from bench.units import percent
-from tasks.source import data_folder
-from tasks.task import TASKS, Recipe
-from tasks.training.loop import train
+from bench.tasks.source import data_folder
+from bench.tasks.task import TASKS, Recipe
+from bench.tasks.training.loop import train
 
 SEED = 0
 HELD_OUT = 5_000

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import torch
 
-from bench import checkpoint
-from bench.machine import usable_cores
-from tasks.source import data_folder
-from tasks.task import TASKS
+from bench.measuring.machine import usable_cores
+from bench.storage import checkpoint
+from bench.tasks.source import data_folder
+from bench.tasks.task import TASKS
+from tests.repository import ROOT
 
-REPORTS = Path(__file__).parent.parent.parent / "reports/resnet20"
+REPORTS = ROOT / "reports/resnet20"
 BATCH = 250
 TOLERATED = 10
 """Answers."""

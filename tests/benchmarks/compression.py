@@ -18,10 +18,10 @@ from typing import Any
 import torch
 
 from bench import load_packed
-from bench.exporter import export
-from bench.files import write_atomically
+from bench.core.files import write_atomically
+from bench.core.units import kilobytes
 from bench.report.tables import table
-from bench.units import kilobytes
+from bench.studies.export import export
 
 MODELS = ("cifar10/resnet8", "cifar10/resnet20")
 TECHNIQUES = ("fp32", "binaryconnect", "binaryconnect:float16", "bwn", "bwn:float16")

@@ -29,15 +29,16 @@ from torch import Tensor
 
 from bench.comparing import gate
 from bench.comparing.comparison import Comparison, compare
-from bench.files import write_atomically
-from bench.measure.latency import WarmUp
+from bench.core.files import write_atomically
+from bench.core.units import percent
+from bench.measuring.latency.blocks import WarmUp
 from bench.report.tables import table
-from bench.result import Accuracy, Machine, Record, Run
-from bench.runner import run
-from bench.summary import mean_std
-from bench.units import percent
-from bench.variant import Evaluation, VariantFacts, VariantRequest
-from bench.variant_host import VariantHost
+from bench.results.evaluation import Evaluation
+from bench.results.run import Accuracy, Machine, Record, Run
+from bench.running.runner import run
+from bench.stats.times import mean_std
+from bench.worker.messages import VariantFacts, VariantRequest
+from bench.worker.variant_host import VariantHost
 
 MODEL = "mnist/lab2"
 TECHNIQUES = ("fp32", "bf16", "dynamic-qint8")
@@ -68,7 +69,7 @@ class PlantedHost(VariantHost):
     def evaluate(self) -> Evaluation:
         """Answer, and if that is planted make the first right answers wrong."""
         found = super().evaluate()
-        if not isinstance(found, Evaluation):
+        if found.right is None or found.answers is None or found.accuracy is None:
             raise TypeError("the experiment is on models that tasks supply")
         if not self._wrong:
             return found
@@ -82,13 +83,13 @@ class PlantedHost(VariantHost):
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, WarmUp]:
         """Warm up, each call delayed if that is planted."""
         if self._slow:
-            forward = functools.partial(delayed, self._variant.forward)
-            self._variant = dataclasses.replace(self._variant, forward=forward)
+            forward = functools.partial(delayed, self._artifact.forward)
+            self._compile(dataclasses.replace(self._artifact, forward=forward))
         return super().warm_up(batch_sizes, cores)
 
     def _note(self, request: VariantRequest) -> None:
         planted = os.environ.get(PLANTED, "")
-        self._slow, self._wrong = planted == request.technique, bool(planted)
+        self._slow, self._wrong = planted == request.key.technique, bool(planted)
 
 
 def delayed(forward: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
@@ -113,7 +114,7 @@ class Figure(Record):
     p_value: float | None
     word: str
     in_seconds: float
-    """The same change without the yardstick."""
+    """The same change without the reference workload."""
 
 
 class Try(Record):
@@ -160,7 +161,7 @@ def main() -> None:
     first: Run | None = None
     for number in range(options.tries):
         planted = TECHNIQUES[number % len(TECHNIQUES)]
-        with patch("bench.rows.VARIANT_HOST", "tests.benchmarks.gate:PlantedHost"):
+        with patch("bench.running.rows.VARIANT_HOST", "tests.benchmarks.gate:PlantedHost"):
             base, same, slowed = [measure(name, options.budget, options.precision) for name in ("", "", planted)]
         first = first or base
         tries.append(judge(base, same, slowed, planted))
@@ -213,14 +214,14 @@ def judge(base: Run, same: Run, slowed: Run, planted: str) -> Try:
 
 def broken(comparison: Comparison, rule: gate.Rule) -> set[str]:
     """Return the techniques whose rows break the rule."""
-    return {each.technique for each in comparison.pairs[0].changes if rule.broken_by(each)}
+    return {str(each.variant) for each in comparison.pairs[0].changes if rule.broken_by(each)}
 
 
 def figures(comparison: Comparison) -> list[Figure]:
     """Return the changes of latency."""
     return [
         Figure(
-            technique=each.technique,
+            technique=str(each.variant),
             batch_size=each.batch_size or 0,
             value=each.value,
             low=each.low,
@@ -259,8 +260,8 @@ def render(experiment: Experiment) -> str:
         table(rows, ["Question", "Found", "Bound", "Reached"])
         + f"\n\nEach try: three runs of {MODEL} with {', '.join(TECHNIQUES)}, at most {experiment.budget_s:g} s of "
         f"latencies each (--precision {percent(experiment.precision, 0)}); '{LATENCY}' and '{ACCURACY}'. Between two "
-        f"runs of the same commit latencies by the yardstick differed by {_spread([each.value for each in alone])} "
-        f"(one standard deviation, {len(alone)} figures), in seconds by "
+        f"runs of the same commit latencies by the reference workload differed by "
+        f"{_spread([each.value for each in alone])} (one standard deviation, {len(alone)} figures), in seconds by "
         f"{_spread([each.in_seconds for each in alone])}. Measured on {experiment.machine.cpu}, "
         f"{experiment.machine.logical_cores} cores, {experiment.created}, torch {experiment.machine.torch}, in "
         f"{experiment.seconds / 60:.0f} min."

@@ -24,18 +24,18 @@ from typing import Any
 import safetensors
 import torch
 
-from bench import checkpoint
-from bench.files import write_atomically
-from bench.machine import usable_cores
+from bench.core.files import write_atomically
+from bench.core.units import MISSING, percent
+from bench.measuring.machine import usable_cores
 from bench.report.tables import table
-from bench.techniques.technique import TECHNIQUES
-from bench.trainer import TrainedModel, train
-from bench.units import MISSING, percent
-from tasks.dataset import Split
-from tasks.recipes import RECIPES
-from tasks.source import data_folder
-from tasks.task import TASKS
-from tasks.training.resume import KEY
+from bench.storage.checkpoint_store import CheckpointStore
+from bench.studies.train import TrainedModel, train
+from bench.tasks.dataset import Split
+from bench.tasks.recipes import RECIPES
+from bench.tasks.source import data_folder
+from bench.tasks.task import TASKS
+from bench.tasks.training.resume import KEY
+from bench.techniques.base import TECHNIQUES
 
 REPORTS = Path(__file__).parent.parent.parent / "reports"
 FLOAT = REPORTS / "resnet20"
@@ -144,12 +144,12 @@ def _slug(technique: str) -> str:
 
 
 def _states() -> list[Path]:
-    return sorted(checkpoint.checkpoint_folder().glob(f"{MODEL.replace('/', '-')}-*.training"))
+    return sorted(CheckpointStore.of_user().folder.glob(f"{MODEL.replace('/', '-')}-*.training"))
 
 
 def _restore_states(out: Path) -> None:
     """Put states that came with the repository where a training looks for its own, unless it has gone on since."""
-    folder = checkpoint.checkpoint_folder()
+    folder = CheckpointStore.of_user().folder
     folder.mkdir(parents=True, exist_ok=True)
     for state in out.glob("*.training"):
         if not (folder / state.name).exists():
@@ -168,7 +168,7 @@ class _Kept:
 
     def __init__(self, planned: Planned, out: Path) -> None:
         self._planned, self._out = planned, out
-        self._folder = checkpoint.checkpoint_folder().parent / "epochs" / planned.name
+        self._folder = CheckpointStore.of_user().folder.parent / "epochs" / planned.name
         self._folder.mkdir(parents=True, exist_ok=True)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -227,7 +227,7 @@ def _test(root: Path) -> Split:
 
 
 def _log(out: Path, line: str) -> None:
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     with (out / "log.txt").open("a", encoding="utf-8") as file:
         file.write(f"{now} {line}\n")
 

@@ -1,4 +1,4 @@
-"""The lab as a plain script does it: the yardstick that suite_speed.py holds the project against.
+"""The lab as a plain script does it: the reference workload that suite_speed.py holds the project against.
 
 Per-sample datasets behind a DataLoader, one model after the other, four techniques, size, accuracy on the
 test set, and latency at batch 1 and 64 as mean ± std of 5 runs over 100 batches. Nothing of Quantbench is used.

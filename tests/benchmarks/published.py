@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
+from bench.core.units import MISSING, percent
+from bench.core.variant_key import BASELINE
 from bench.report.tables import table
-from bench.result import BASELINE, Run
-from bench.run_file import load
-from bench.units import MISSING, percent
+from bench.results.run import Run
+from bench.results.run_file import load
+from tests.repository import ROOT
 
-REPORTS = Path(__file__).parent.parent.parent / "reports"
+REPORTS = ROOT / "reports"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def render(run: Run) -> str:
         if each.technique not in reached:
             continue
         ours = reached[each.technique]
-        ours_lost = reached[BASELINE] - ours if each.technique != BASELINE else None
+        ours_lost = reached[BASELINE.technique] - ours if each.technique != BASELINE.technique else None
         lost = each.float_accuracy - each.accuracy if each.float_accuracy is not None else None
         rows.append(
             [

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.suite_speed [--data-root DIR] [--without-plain] [--out reports/speed]
 
-Needs the real MNIST and SST-2. Each part runs in fresh processes, one after the other; the ratio is of one sitting.
+Needs the real MNIST and SST-2. Each part runs in fresh processes, one after the other; the ratio is of one session.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import psutil
 from tabulate import tabulate
 
 from bench import load_run
-from bench.files import write_atomically
-from bench.measure.latency import time_calls
-from tasks.source import data_folder
+from bench.core.files import write_atomically
+from bench.measuring.latency.blocks import time_calls
+from bench.tasks.source import data_folder
 
 SAMPLE_S = 0.5
 EMPTY_CALLS = 1_000_000

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from bench.measure.latency import time_calls
-from bench.measure.rounds import Block, Rounds
-from bench.summary import speedup
-from tasks.task import TASKS
+from bench.measuring.latency.blocks import time_calls
+from bench.measuring.latency.rounds import Block, Rounds
+from bench.stats.times import speedup
+from bench.tasks.task import TASKS
 
 CALLS = 10_000
 
@@ -25,16 +25,16 @@ def test_timing_calls_that_do_nothing(benchmark: Callable[..., float], calls: in
 
 def test_ten_rounds_of_seven_variants(benchmark: Callable[..., Any]) -> None:
     class Instant:
-        def begin_renewal(self) -> None: ...
+        def begin_reallocation(self) -> None: ...
 
-        def end_renewal(self) -> None: ...
+        def end_reallocation(self) -> None: ...
 
         def time(self, calls: int) -> Block:
             return Block(1.0)
 
-    entrants = {str(number): Instant() for number in range(7)}
-    race = Rounds(entrants, dict.fromkeys(entrants, 1), random.Random(0))
-    benchmark(race.make, 10, list(entrants))
+    participants = {str(number): Instant() for number in range(7)}
+    schedule = Rounds(participants, dict.fromkeys(participants, 1), random.Random(0))
+    benchmark(schedule.make, 10, list(participants))
 
 
 @pytest.mark.parametrize("rounds", [10, 200])

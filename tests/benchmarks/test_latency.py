@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from bench.measure import accuracy
-from bench.pytest_benchmark.fixture import Predict, QuantBench
-from bench.result import Data
-from tasks.dataset import Dataset
-from tasks.task import TASKS, ModelSpec, Task
-from tasks.training.loop import train
+from bench.measuring import accuracy
+from bench.pytest_plugin.fixture import Predict, QuantBench
+from bench.results.run import Data
+from bench.tasks.dataset import Dataset
+from bench.tasks.task import TASKS, ModelSpec, Task
+from bench.tasks.training.loop import train
 
 EVALUATION_BATCH = 250
 
@@ -32,6 +32,7 @@ def test_latency(quantbench: QuantBench, benchmark: Any, model: str, technique: 
         test = dataset.test
         parts = [test[index] for index in torch.split(torch.arange(len(test)), EVALUATION_BATCH)]
         found = accuracy.evaluate(predict, ((task.inputs(spec, part), part.labels) for part in parts)).accuracy
+        assert found is not None
         return found.correct, found.total
 
     info = quantbench(

@@ -6,7 +6,7 @@ Both train the same network from the same seed with the same recipe and augmenta
 process of its own on all cores; both are then tested on the whole test set. Ours is ``bench.train``'s loop, in the
 layout and the precision in which the project trains that model (ResNets channels-last under bfloat16 autocast); the
 plain loop is written as tutorials have it: torchvision's dataset and transforms, a DataLoader, float32 in torch's
-default layout; with no workers and with one a core, of which the faster counts. Ratios are of one sitting; needs the
+default layout; with no workers and with one a core, of which the faster counts. Ratios are of one session; needs the
 real data.
 
 What no loader can win back is the arithmetic. So the table also says how many operations a second a training does,
@@ -32,18 +32,18 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import datasets, transforms
 
-from bench.files import write_atomically
-from bench.machine import describe, usable_cores
-from bench.measure.macs import count_macs
+from bench.core.files import write_atomically
+from bench.core.units import percent
+from bench.measuring.machine import describe, usable_cores
+from bench.measuring.macs import count_macs
+from bench.models import build
 from bench.report.tables import table
-from bench.result import Machine, Record
-from bench.suite import Selected, select_models
-from bench.units import percent
-from models import build
-from tasks.cifar import MEAN, STD
-from tasks.source import data_folder
-from tasks.task import Recipe
-from tasks.training.loop import train as train_in_memory
+from bench.results.run import Machine, Record
+from bench.running.suites import Selected, select_models
+from bench.tasks.cifar import MEAN, STD
+from bench.tasks.source import data_folder
+from bench.tasks.task import Recipe
+from bench.tasks.training.loop import train as train_in_memory
 
 SEED = 0
 MODELS = ("mnist/lab1", "mnist/lab2", "cifar10/resnet8")
@@ -82,7 +82,7 @@ class Pair(Record):
         return self.plain.seconds / self.ours.seconds
 
 
-class Sitting(Record):
+class Session(Record):
     """All models."""
 
     machine: Machine
@@ -200,10 +200,10 @@ def main() -> None:
     pairs = [_pair(model, options.epochs, options.data_root) for model in models]
     torch.set_num_threads(usable_cores())
     products = {name: product_gflops(getattr(torch, name)) for name in ("float32", "bfloat16")}
-    sitting = Sitting(machine=describe(), cores=usable_cores(), product_gflops=products, pairs=pairs)
-    print(render(sitting))
-    write_atomically(options.out / "training_speed.json", sitting.model_dump_json(indent=1) + "\n")
-    write_atomically(options.out / "training_speed.md", render(sitting) + "\n")
+    session = Session(machine=describe(), cores=usable_cores(), product_gflops=products, pairs=pairs)
+    print(render(session))
+    write_atomically(options.out / "training_speed.json", session.model_dump_json(indent=1) + "\n")
+    write_atomically(options.out / "training_speed.md", render(session) + "\n")
 
 
 def _pair(model: str, epochs: int, data_root: Path | None) -> Pair:
@@ -220,9 +220,9 @@ def _pair(model: str, epochs: int, data_root: Path | None) -> Pair:
     return Pair(model=model, epochs=epochs, ours=found["ours"], plain=faster, workers=workers)
 
 
-def render(sitting: Sitting) -> str:
+def render(session: Session) -> str:
     """Return the table."""
-    rows = [_row(pair) for pair in sitting.pairs]
+    rows = [_row(pair) for pair in session.pairs]
     header = [
         "Model",
         "Epochs",
@@ -236,11 +236,11 @@ def render(sitting: Sitting) -> str:
         f"{AIM}× would be (GFLOP/s)",
         f"Bound {AIM}×",
     ]
-    machine = sitting.machine
-    products = " and ".join(f"{rate:.0f} in {name}" for name, rate in sitting.product_gflops.items())
+    machine = session.machine
+    products = " and ".join(f"{rate:.0f} in {name}" for name, rate in session.product_gflops.items())
     return (
         f"{table(rows, header)}\n\nA product of two matrices of 2,048 × 2,048 does {products} (GFLOP/s). "
-        f"Measured on {machine.cpu}, {sitting.cores} cores, torch {machine.torch}."
+        f"Measured on {machine.cpu}, {session.cores} cores, torch {machine.torch}."
     )
 
 

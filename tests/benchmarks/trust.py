@@ -14,12 +14,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.files import write_atomically
+from bench.core.files import write_atomically
+from bench.core.units import counted, percent
+from bench.report.selfcheck import false_alarms, found, truth_error, variation
 from bench.report.tables import table
-from bench.selfcheck.check import self_check
-from bench.selfcheck.record import Plan, SelfCheck
-from bench.selfcheck.words import false_alarms, found, truth_error, variation
-from bench.units import counted, percent
+from bench.results.selfcheck import Plan, SelfCheck
+from bench.studies.selfcheck import self_check
 
 TRIES = Plan(tries=100, try_s=8.0, try_batch_sizes=[1, 64], spread_runs=2, spread_s=2.0)
 SPREADS = Plan(tries=1, try_s=4.0, spread_runs=12, spread_s=10.0)

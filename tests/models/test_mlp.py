@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.mlp import MLP
+from bench.models.mlp import MLP
 
 
 def parameters(network: nn.Module) -> int:

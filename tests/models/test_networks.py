@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import models
-from models.mlp import MLP
-from models.preact_resnet import PreActResNet
+from bench import models
+from bench.models.mlp import MLP
+from bench.models.preact_resnet import PreActResNet
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.preact_resnet import PreActBlock, PreActResNet
+from bench.models.preact_resnet import PreActBlock, PreActResNet
 
 DEPTHS = [8, 14, 20, 26]
 

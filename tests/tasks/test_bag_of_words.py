@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from models.mlp import MLP
-from tasks.dataset import Split
-from tasks.sst2 import NO_WORD
-from tasks.task import TASKS, Recipe
-from tasks.training.bag_of_words import BagOfWordsForm
-from tasks.training.form import TrainingForm
-from tasks.training.loop import train
+from bench.models.mlp import MLP
+from bench.tasks.dataset import Split
+from bench.tasks.task import TASKS, Recipe, TrainingForm
+from bench.tasks.text import NO_WORD
+from bench.tasks.training.bag_of_words import BagOfWordsForm
+from bench.tasks.training.loop import train
 
 WORDS = 8
 SST2 = TASKS.get("sst2")

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tasks.cifar import CIFAR10_FILES, CIFAR100_FILES, CifarFiles
-from tasks.dataset import Split
-from tasks.errors import DataError
-from tasks.source import data_folder, locate
-from tasks.task import TASKS, ModelSpec, Task
+from bench.tasks.cifar import CIFAR10_FILES, CIFAR100_FILES, CifarFiles
+from bench.tasks.dataset import Split
+from bench.tasks.errors import DataError
+from bench.tasks.source import data_folder, locate
+from bench.tasks.task import TASKS, ModelSpec, Task
 
 CIFAR10, CIFAR100 = TASKS.get("cifar10"), TASKS.get("cifar100")
 BOTH = pytest.mark.parametrize("task", [CIFAR10, CIFAR100], ids=["cifar10", "cifar100"])

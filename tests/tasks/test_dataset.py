@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from tasks.dataset import Dataset, Split
+from bench.tasks.dataset import Dataset, Split
 
 dtypes = st.sampled_from([torch.uint8, torch.int32, torch.int64, torch.float32])
 

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tasks.dataset import Split
-from tasks.task import Recipe
-from tasks.training.distillation import Distillation
-from tasks.training.loop import train
+from bench.tasks.dataset import Split
+from bench.tasks.task import Recipe
+from bench.tasks.training.distillation import Distillation
+from bench.tasks.training.loop import train
 from tests.tasks.test_training import CPU, form_of, points
 
 

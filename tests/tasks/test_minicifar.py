@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tasks.minicifar import subset, training_part
-from tasks.task import TASKS
+from bench.tasks.minicifar import subset, training_part
+from bench.tasks.task import TASKS
 
 MINICIFAR = TASKS.get("minicifar")
 

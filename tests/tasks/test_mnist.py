@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tasks.dataset import Split
-from tasks.errors import DataError
-from tasks.mnist import MnistFiles
-from tasks.source import data_folder, locate
-from tasks.task import TASKS, ModelSpec
+from bench.tasks.dataset import Split
+from bench.tasks.errors import DataError
+from bench.tasks.mnist import MnistFiles
+from bench.tasks.source import data_folder, locate
+from bench.tasks.task import TASKS, ModelSpec
 
 MNIST = TASKS.get("mnist")
 LAB1, LAB2, _ = MNIST.models

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-import tasks.registry
-from tasks.errors import QuantbenchError, UnknownNameError
-from tasks.registry import Registry
-from tasks.task import TASKS
+import bench.tasks.registry
+from bench.tasks.errors import QuantbenchError, UnknownNameError
+from bench.tasks.registry import Registry
+from bench.tasks.task import TASKS
 
 PACKAGE = {
     "orchard/__init__.py": """
 from dataclasses import dataclass
-from tasks.registry import Registry
+from bench.tasks.registry import Registry
 
 @dataclass(frozen=True)
 class Fruit:
@@ -52,7 +52,7 @@ def orchard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def install(monkeypatch: pytest.MonkeyPatch) -> Install:
     def install(module: str) -> None:
         point = EntryPoint(name="exotic", value=module, group="orchard.fruits")
-        monkeypatch.setattr(tasks.registry, "entry_points", lambda group: [point] if group == point.group else [])
+        monkeypatch.setattr(bench.tasks.registry, "entry_points", lambda group: [point] if group == point.group else [])
 
     return install
 
@@ -115,7 +115,7 @@ def test_an_entry_point_that_cannot_be_loaded_is_named_with_the_cause_and_the_wa
         orchard.FRUITS.get("apple")
     assert str(caught.value) == (
         f"the fruit plug-in 'exotic' ({module}) cannot be imported ({cause}); "
-        "mend or uninstall the package that brings it."
+        "fix or uninstall the package that brings it."
     )
 
 

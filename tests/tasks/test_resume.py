@@ -16,14 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from bench.tasks.dataset import Split
+from bench.tasks.task import TASKS, Precision, Recipe, TrainingForm
+from bench.tasks.training import loop
+from bench.tasks.training.loop import Trained, train
+from bench.tasks.training.resume import Trainee
+from bench.techniques.base import TECHNIQUES
 from bench.techniques.binaryconnect import LEARNING_RATE_SCALE
-from bench.techniques.technique import TECHNIQUES
-from tasks.dataset import Split
-from tasks.task import TASKS, Precision, Recipe
-from tasks.training import loop
-from tasks.training.form import TrainingForm
-from tasks.training.loop import Trained, train
-from tasks.training.resume import Trainee
 from tests.tasks.test_training import CPU, Points, form_of, points, spec_of, weights
 
 ADAM = Recipe(epochs=6, batch_size=10, optimizer="adam", learning_rate=0.01)
@@ -258,7 +257,7 @@ def test_a_truncated_state_is_no_state(length: int, state: Path, learning_rates:
 
 def test_a_state_of_another_torch_is_no_state(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begin(ADAM, state)
-    monkeypatch.setattr("tasks.training.resume.FORMAT", "2, torch 1.0")
+    monkeypatch.setattr("bench.tasks.training.resume.FORMAT", "2, torch 1.0")
     assert torch.equal(resume(ADAM, state), whole(ADAM))
 
 

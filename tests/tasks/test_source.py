@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import DataError
-from tasks.source import MANIFEST, DataFiles, DataPolicy, Source, cache_folder, data_folder, locate, read_manifest
+from bench.tasks.errors import DataError
+from bench.tasks.source import MANIFEST, DataFiles, DataPolicy, Source, cache_folder, data_folder, locate, read_manifest
 
 REAL = {"train.txt": b"abc", "test.txt": b"def"}
 

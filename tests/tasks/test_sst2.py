@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pad_sequence
 
-from tasks.dataset import DataKind, Dataset, Split
-from tasks.errors import DataError
-from tasks.source import Source
-from tasks.sst2 import NO_WORD, ROWS, known_words, read_tsv, vocabulary_size
-from tasks.task import TASKS, ModelSpec
+from bench.tasks.dataset import DataKind, Dataset, Split
+from bench.tasks.errors import DataError
+from bench.tasks.source import Source
+from bench.tasks.sst2 import ROWS, read_tsv
+from bench.tasks.task import TASKS, ModelSpec
+from bench.tasks.text import NO_WORD, known_words, vocabulary_size
 
 SST2 = TASKS.get("sst2")
 LAB1, LAB2 = SST2.models
@@ -76,12 +77,12 @@ def test_a_malformed_row_is_named_by_file_and_line(tmp_path: Path, row: str) -> 
         read_tsv(source, "train.tsv")
     assert str(caught.value) == (
         f"{tmp_path / 'SST-2' / 'train.tsv'}, line 3: expected 'sentence<TAB>0 or 1', not {row!r}; "
-        "mend or delete it and run again to download it, or use --data synthetic."
+        "fix or delete it and run again to download it, or use --data synthetic."
     )
 
 
 def test_of_a_long_malformed_row_the_beginning_is_shown(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=f"not '{'x' * 60}'; mend"):
+    with pytest.raises(DataError, match=f"not '{'x' * 60}'; fix"):
         read_tsv(written(tmp_path, dev=HEADER + "x" * 500), "dev.tsv")
 
 
@@ -93,7 +94,7 @@ def test_a_file_without_the_header_is_refused(tmp_path: Path, header: str) -> No
 
 def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     source = written(tmp_path, dev=HEADER.encode() + "café\t1\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"dev\.tsv is not UTF-8 text \(byte 18\); mend or delete it"):
+    with pytest.raises(DataError, match=r"dev\.tsv is not UTF-8 text \(byte 18\); fix or delete it"):
         read_tsv(source, "dev.tsv")
 
 

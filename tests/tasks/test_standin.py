@@ -8,12 +8,12 @@ import pytest
 import torch
 import torchvision
 
-from tasks.dataset import DataKind
-from tasks.errors import DataError
-from tasks.mnist import MnistFiles
-from tasks.source import Source, locate
-from tasks.standin import digits, sentiment, shapes
-from tasks.task import TASKS, Task
+from bench.tasks.dataset import DataKind
+from bench.tasks.errors import DataError
+from bench.tasks.mnist import MnistFiles
+from bench.tasks.source import Source, locate
+from bench.tasks.standin import digits, sentiment, shapes
+from bench.tasks.task import TASKS, Task
 
 EVERY_TASK = pytest.mark.parametrize("task", list(TASKS), ids=lambda task: task.name)
 CLASSES = {"mnist": 10, "sst2": 2, "cifar10": 10, "cifar100": 100, "minicifar": 4}

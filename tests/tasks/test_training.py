@@ -13,12 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from tasks.dataset import Dataset, Split
-from tasks.errors import TrainingError
-from tasks.source import Source
-from tasks.task import TASKS, ModelSpec, Precision, Recipe, Task
-from tasks.training.form import TrainingForm
-from tasks.training.loop import train
+from bench.tasks.dataset import Dataset, Split
+from bench.tasks.errors import TrainingError
+from bench.tasks.source import Source
+from bench.tasks.task import TASKS, ModelSpec, Precision, Recipe, Task, TrainingForm
+from bench.tasks.training.loop import train
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(epochs=2, batch_size=10, optimizer="sgd", learning_rate=0.1)

@@ -6,7 +6,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.text import tokenizer, vocabulary
+from bench.tasks.text import tokenizer, vocabulary
 
 words = st.sampled_from(["ant", "bee", "cat", "dog", "eel", "'s", ",", "é"])
 sentences = st.lists(st.lists(words, max_size=8), max_size=8)

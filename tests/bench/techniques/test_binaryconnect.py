@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from bench.lowbit.layers import low_bit_layers
+from bench.models import PreActResNet
 from bench.techniques.binaryconnect import LEARNING_RATE_SCALE
-from models import PreActResNet
+from bench.techniques.lowbit.layers import low_bit_layers
 from tests.bench.low_bit import convert, low_bit, weight_gradient
 
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-import models
-from bench.errors import UnsupportedError
-from bench.lowbit.layers import low_bit_layers
+from bench import models
+from bench.core.errors import UnsupportedError
+from bench.models import PreActResNet
+from bench.techniques.base import TECHNIQUES
 from bench.techniques.low_bit import LowBit
-from bench.techniques.technique import TECHNIQUES
-from models import PreActResNet
+from bench.techniques.lowbit.layers import low_bit_layers
 from tests.bench.low_bit import (
     CALIBRATED,
     TRAINED,

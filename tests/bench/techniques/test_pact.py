@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.lowbit.layers import low_bit_layers
-from models import PreActResNet
+from bench.models import PreActResNet
+from bench.techniques.lowbit.layers import low_bit_layers
 from tests.bench.low_bit import gradient_of, low_bit, quantized, second_layer
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.lowbit.layers import LowBitLayer, low_bit_layers
+from bench.techniques.lowbit.layers import LowBitLayer, low_bit_layers
 from tests.bench.low_bit import convert, low_bit
 
 ROWS = torch.tensor([[-3.5, 1.0], [0.3, 0.5]])

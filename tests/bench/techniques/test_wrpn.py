@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import models
-from bench.lowbit.layers import low_bit_layers
-from models import PreActResNet
+from bench import models
+from bench.models import PreActResNet
+from bench.techniques.lowbit.layers import low_bit_layers
 from tests.bench.low_bit import WIDTHS, gradient_of, low_bit, weight_gradient
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from bench.lowbit.layers import LowBitLayer, low_bit_layers
+from bench.techniques.lowbit.layers import LowBitLayer, low_bit_layers
 from tests.bench.low_bit import gradient_of, low_bit, second_layer, weight_gradient
 
 

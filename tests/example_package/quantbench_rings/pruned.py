@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.errors import UnsupportedError
-from bench.techniques.technique import Context, Technique, Variant, technique
+from bench.core.errors import UnsupportedError
+from bench.techniques.base import Artifact, Context, Technique, technique
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,7 +20,7 @@ class Pruned(Technique):
     scheme = "--"
     summary = "the smaller half of each Linear layer's weights set to zero"
 
-    def convert(self, model: nn.Module, context: Context) -> Variant:
+    def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Prune in place; the biases stay."""
         import torch
         from torch import nn
@@ -32,4 +32,6 @@ class Pruned(Technique):
             for layer in layers:
                 size = layer.weight.abs()
                 layer.weight[size <= size.median()] = 0
-        return Variant(model, model, notes=("half of its weights are zero, which dense kernels multiply all the same",))
+        return Artifact(
+            model, model, notes=("half of its weights are zero, which dense kernels multiply all the same",)
+        )

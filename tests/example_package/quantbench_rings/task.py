@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.dataset import Dataset, Split
-from tasks.source import DataFiles, Source
-from tasks.task import TASKS, ModelSpec, Recipe, Task
+from bench.tasks.dataset import Dataset, Split
+from bench.tasks.source import DataFiles, Source
+from bench.tasks.task import TASKS, ModelSpec, Recipe, Task
 
 if TYPE_CHECKING:
     from torch import Tensor

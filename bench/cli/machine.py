@@ -1,0 +1,17 @@
+"""``bench machine``: what this machine is."""
+
+from __future__ import annotations
+
+from bench.cli.output import show
+
+
+def command() -> None:
+    """Say what this machine is, and whether its quantized engine can be used."""
+    from bench.measuring.machine import check_engine, describe
+    from bench.report.markdown import hardware_table
+
+    check = check_engine()
+    show(hardware_table(describe()))
+    show(f"\n'bench run' makes {check.engine} the active engine, or the one that --engine names.")
+    verdict = "usable" if check.usable else "NOT usable"
+    show(f"{check.engine}: {verdict}: {check.reason}; {check.advice}.")

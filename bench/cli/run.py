@@ -1,0 +1,32 @@
+"""``bench run``: a suite, or models of the user's own, measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from bench.cli.from_options import from_options
+from bench.cli.output import exit_code, show
+from bench.options.option import several
+from bench.options.run import RunOptions
+
+
+@from_options
+def command(options: RunOptions) -> None:
+    """Train or reload the models, apply every technique, measure, and write run.json and report.md.
+
+    The same command goes on where an interrupted one stopped.
+    """
+    from bench.running.runner import run
+    from bench.worker.user.model import SUITE, is_own
+
+    models: list[str] = several(options.models)
+    suite = SUITE if any(map(is_own, models)) else options.suite
+    folder = Path(options.out or Path("runs") / suite)
+    done = run.with_options(options.replaced(out=folder))
+    from bench.report.markdown import lab_tables
+
+    show(lab_tables(done))
+    show(f"\n{folder / 'report.md'} has the whole report, {folder / 'run.json'} every sample.")
+    raise typer.Exit(exit_code(done))

@@ -1,1 +1,0 @@
-"""What the low-bit techniques are made of, in torch: layers, straight-through gradients, codes as bits."""

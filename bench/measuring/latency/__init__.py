@@ -1,0 +1,1 @@
+"""One measurement in several files: blocks, rounds, disturbance, affinity."""

@@ -1,0 +1,105 @@
+"""One variant's side of latency: warming up, and timing a block of calls.
+
+Terms: a *call* is one forward pass; a *block* is a number of calls timed together, long enough that
+clock and loop are a negligible part of it. What is made of blocks is in ``bench.measuring.latency.rounds``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+BLOCK_S = 0.01
+"""A block lasts at least this long: the clock's cost (some 50 ns) is below 0.001 % of it."""
+LEAD_IN = 0.05
+"""Share of a block's calls that are made untimed before it, one at least: the variant before left cold caches."""
+THREADED_LEAD_IN = 1.0
+"""The same with several threads: those that wake on one core take the system some milliseconds to spread."""
+WARM_WINDOW = 2
+"""Blocks per warm-up window."""
+WARM_TOLERANCE = 0.05
+"""Warm when the fastest blocks of two windows in a row differ by less."""
+GROWTH = 8
+"""A block under way to its size grows at most by this factor: early calls are slow and mislead."""
+MARGIN = 1.1
+"""A block is sized for this multiple of its least duration, because a later one may run faster."""
+MAX_WARM_S = 1.0
+"""Warm-up ends here, agreed or not; one block of each window is always made."""
+
+
+class Timer(Protocol):
+    """Something that can be called a number of times and tells how long that took."""
+
+    def time(self, calls: int) -> float:
+        """Return the seconds that ``calls`` calls took."""
+        ...
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """How a variant was warmed up, and how many of its calls make a block."""
+
+    calls_per_block: int
+    blocks_s: list[float]
+    """Seconds per call of each block."""
+    warm: bool
+    """Whether two windows agreed before the time was over."""
+
+    def then(self, later: WarmUp) -> WarmUp:
+        """Return both as one; blocks stay as long as they are."""
+        return WarmUp(self.calls_per_block, self.blocks_s + later.blocks_s, self.warm and later.warm)
+
+
+def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> WarmUp:
+    """Make half-size blocks until the fastest of one window agrees with that of the next; size a block by the last.
+
+    That takes ``least_s`` seconds at least: a GPU's clocks rise while it works.
+    """
+    timer.time(1)  # the first call of all allocates and compiles: not a measure of anything
+    half_s = block_s / 2
+    calls = 1
+    spent = elapsed = timer.time(calls)
+    while elapsed < half_s:
+        calls = max(calls + 1, min(GROWTH * calls, _calls(half_s, elapsed / calls)))
+        elapsed = timer.time(calls)
+        spent += elapsed
+    blocks = [elapsed / calls]
+    window = blocks[:]
+    before: float | None = None
+    while True:
+        while len(window) < WARM_WINDOW and spent <= MAX_WARM_S:
+            elapsed = timer.time(calls)
+            spent += elapsed
+            window.append(elapsed / calls)
+            blocks.append(elapsed / calls)
+        fastest = min(window, default=blocks[-1])
+        agrees = before is not None and abs(fastest - before) <= WARM_TOLERANCE * before
+        if spent > MAX_WARM_S or (agrees and spent >= least_s):
+            return WarmUp(_calls(block_s, fastest), blocks, warm=agrees)
+        if fastest * calls < half_s:  # a disturbed block ended the sizing too early
+            calls, before = _calls(half_s, fastest), None
+        else:
+            before = fastest
+        window = []
+
+
+def _calls(block_s: float, call_s: float) -> int:
+    return math.ceil(MARGIN * block_s / max(call_s, 1e-9))
+
+
+def time_calls(
+    call: Callable[[], object],
+    calls: int,
+    lead_in: float = LEAD_IN,
+    clock_ns: Callable[[], int] = time.perf_counter_ns,
+) -> float:
+    """Return the seconds of ``calls`` calls, after a lead-in of at least one: memory was laid out anew before."""
+    for _ in range(math.ceil(lead_in * calls)):
+        call()
+    start = clock_ns()
+    for _ in range(calls):
+        call()
+    return (clock_ns() - start) / 1e9

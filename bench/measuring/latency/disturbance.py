@@ -1,0 +1,106 @@
+"""Whether something outside disturbed a block: another process, the hypervisor, the clock's frequency.
+
+What is read costs tens of microseconds and is read before and after a block, never within it. A cause that this
+system does not tell of is not looked for; what no counter shows (a neighbour's use of the shared cache, say)
+is what the quiet quarter of ``bench.stats.times.speedup`` is for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+Cause = Literal["switch", "steal", "frequency"]
+"""``switch``: a thread was switched out and had to wait for its core; ``steal``: the hypervisor ran somebody else on
+the core; ``frequency``: the core's clock changed."""
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+
+WAITED = 0.01
+"""Share of a block that its threads may wait for a core: a kernel thread's microseconds do no harm."""
+FREQUENCY_STEP = 0.05
+"""A core's clock has changed if it differs by more than this share; readings themselves waver by a few per cent."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Counters of this process and of the cores it may use; 0 or empty where they cannot be read."""
+
+    switches: int
+    """Involuntary context switches of all threads so far."""
+    steal_ticks: int
+    """Time taken by the hypervisor so far, in the system's ticks of some 10 ms."""
+    frequencies_khz: tuple[int, ...]
+    waited_ns: int | None = None
+    """Time that all threads were ready to run and had no core; ``None`` where the system does not tell."""
+
+
+class Watch:
+    """Reads the counters."""
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        """``root`` stands before ``/proc`` and ``/sys``."""
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        self._stat = root / "proc/stat"
+        self._tasks = root / "proc/self/task"
+        self._labels = tuple(f"cpu{core} " for core in cores)
+        frequency_files = [root / f"sys/devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq" for core in cores]
+        self._frequency_files = [path for path in frequency_files if path.exists()]
+
+    def read(self) -> Reading:
+        """Return the counters of now."""
+        frequencies = tuple(_integer(path) for path in self._frequency_files)
+        return Reading(_switches(), self._steal_ticks(), frequencies, self._waited_ns())
+
+    def _waited_ns(self) -> int | None:
+        waited = 0
+        try:
+            for task in self._tasks.iterdir():
+                # Time on a core, time waiting for one, slices: see the kernel's sched-stats.
+                waited += int((task / "schedstat").read_text(encoding="ascii").split()[1])
+        except (OSError, ValueError, IndexError):
+            return None
+        return waited
+
+    def _steal_ticks(self) -> int:
+        try:
+            lines = self._stat.read_text(encoding="ascii").splitlines()
+        except OSError:
+            return 0
+        columns = [line.split() for line in lines if line.startswith(self._labels)] if self._labels else []
+        return sum(int(column[8]) for column in columns if len(column) > 8)
+
+
+def causes(before: Reading, after: Reading, elapsed_s: float) -> tuple[Cause, ...]:
+    """Return what disturbed the ``elapsed_s`` between two readings; empty if nothing is known to have."""
+    found: list[Cause] = []
+    if before.waited_ns is None or after.waited_ns is None:
+        if after.switches > before.switches:
+            found.append("switch")
+    elif after.waited_ns - before.waited_ns > WAITED * elapsed_s * 1e9:
+        found.append("switch")
+    if after.steal_ticks > before.steal_ticks:
+        found.append("steal")
+    if any(
+        abs(now - then) > FREQUENCY_STEP * then and then and now  # 0 could not be read
+        for then, now in zip(before.frequencies_khz, after.frequencies_khz, strict=True)
+    ):
+        found.append("frequency")
+    return tuple(found)
+
+
+def _switches() -> int:
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
+def _integer(path: Path) -> int:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,115 @@
+"""What this machine is, and whether its quantized engine can be used.
+
+What needs torch to find out imports it there; a run asks a worker.
+"""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+
+import cpuinfo
+import psutil
+
+from bench.core.errors import RequestError
+from bench.measuring.latency.affinity import allowed_cores
+from bench.options.shared import DEFAULT_ENGINE as DEFAULT_ENGINE
+from bench.results.isa import known_isa
+from bench.results.run import Machine
+from bench.techniques.torch_quantization import quiet
+
+
+@dataclass(frozen=True)
+class EngineCheck:
+    """The answer to the lab's question, whether fbgemm can be used here."""
+
+    engine: str
+    usable: bool
+    reason: str
+    advice: str
+
+
+def describe() -> Machine:
+    """Return this machine's description."""
+    import torch
+
+    info = cpuinfo.get_cpu_info()
+    accelerators = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return Machine(
+        cpu=info.get("brand_raw") or platform.processor() or platform.machine(),
+        architecture=platform.machine(),
+        isa=known_isa(info.get("flags", ())),
+        physical_cores=psutil.cpu_count(logical=False),
+        logical_cores=psutil.cpu_count() or 1,
+        memory_bytes=psutil.virtual_memory().total,
+        accelerators=accelerators,
+        os=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        quantized_engines=supported_engines(),
+        quantized_engine=torch.backends.quantized.engine,
+    )
+
+
+def supported_engines() -> list[str]:
+    """Return the quantized engines of this torch."""
+    import torch
+
+    return [engine for engine in torch.backends.quantized.supported_engines if engine != "none"]
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may run on."""
+    return len(allowed_cores())
+
+
+def check_engine(engine: str = DEFAULT_ENGINE) -> EngineCheck:
+    """Quantize and run one small Linear under ``engine``, and say what came of it."""
+    import torch
+
+    supported = supported_engines()
+    others = " or ".join(f"--engine {other}" for other in supported if other != engine) or "another build of torch"
+    if engine not in supported:
+        return EngineCheck(
+            engine,
+            usable=False,
+            reason=f"this torch was built without {engine} (it has {', '.join(supported) or 'no quantized engine'})",
+            advice=f"try {others}; the rows of other techniques do not need it",
+        )
+    before = torch.backends.quantized.engine
+    try:
+        torch.backends.quantized.engine = engine
+        with quiet():
+            weight = torch.quantize_per_tensor(torch.eye(4), 0.1, 0, torch.qint8)
+        packed = torch.ops.quantized.linear_prepack(weight, None)
+        result = torch.ops.quantized.linear_dynamic(torch.eye(4), packed)
+        if not torch.allclose(result, torch.eye(4), atol=0.1):
+            raise RuntimeError("a 4×4 identity came back wrong")
+    except RuntimeError as error:
+        return EngineCheck(engine, usable=False, reason=str(error).splitlines()[0], advice=f"try {others}")
+    finally:
+        torch.backends.quantized.engine = before
+    return EngineCheck(engine, usable=True, reason="a quantized Linear ran and was right", advice="nothing to do")
+
+
+def require_device(device: str, here: Machine) -> None:
+    """Raise ``RequestError`` unless ``device`` is here."""
+    if device not in ("cpu", "cuda"):
+        raise RequestError(f"there is no device {device!r}; choose cpu or cuda.")
+    if device == "cuda" and not here.accelerators:
+        raise RequestError("this machine has no CUDA device that torch can use; run with --device cpu.")
+
+
+def require_engine(engine: str, here: Machine) -> None:
+    """Raise ``RequestError`` unless this torch has ``engine``."""
+    if engine not in here.quantized_engines:
+        raise RequestError(
+            f"this torch has no quantized engine {engine!r}; choose from {', '.join(here.quantized_engines) or 'none'}."
+        )
+
+
+def require_threads(threads: int) -> None:
+    """Raise ``RequestError`` unless 1 ≤ ``threads`` ≤ the cores this process may use."""
+    cores = usable_cores()
+    if not 1 <= threads <= cores:
+        raise RequestError(f"--threads {threads} is not between 1 and the {cores} cores that this process may use.")

@@ -1,0 +1,65 @@
+"""What ``bench run`` and ``bench.measure`` can be asked for."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.options.group import names_of, option_group
+from bench.options.option import option
+from bench.options.shared import LatencyOptions, MeasurementOptions, RetrainOptions, valid_seed
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Example = Tensor | tuple[Tensor, ...]
+
+
+@option_group
+class RunOptions(MeasurementOptions, RetrainOptions):
+    """The options of ``bench run``."""
+
+    suite: str = option(default="lab", kw_only=False)
+    """Which models: lab or quick."""
+    tasks: str | Sequence[str] = option(default=(), flag="--task")
+    """Only this task's models."""
+    models: str | Sequence[str] = option(default=(), flag="--model")
+    """Only this model: lab1, or mnist/lab1; or your own: net.py:build, which returns it."""
+    inputs: str | None = option(default=None)
+    """For your own model: net.py:inputs, given a batch size, returns a batch of inputs."""
+    evaluate: str | None = option(default=None)
+    """For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."""
+    calibrate: str | None = option(default=None)
+    """For your own model: net.py:batches yields batches that ranges are observed on."""
+    techniques: str | Sequence[str] = option(default=(), flag="--technique")
+    """Only this technique (fp32 comes along)."""
+    out: Path | str | None = option(default=None, unset="runs/SUITE")
+    """Folder for run.json and report.md."""
+    seed: int = option(default=0, check=valid_seed)
+    """Of weights, batches and round order."""
+
+
+SUPPLIED_ONLY = ("suite", "tasks", *names_of(RetrainOptions))
+"""The options that make no sense for a model of the user's own."""
+
+
+@option_group
+class MeasureOptions(LatencyOptions):
+    """The options of ``bench.measure``."""
+
+    model: "nn.Module" = option(kw_only=False)
+    """A trained module; it is measured in its present state, and stays as it is."""
+    example_inputs: "Example | Callable[[int], Example] | Callable[[], Example]" = option(kw_only=False)
+    """A tensor or a tuple of tensors, batch first, whose rows are repeated to each batch size; or a callable that is
+    given the batch size and returns such."""
+    techniques: str | Sequence[str] = option(default=())
+    """Technique to apply, by default those of the lab."""
+    evaluate: Callable[[Any], float | tuple[int, int]] | None = option(default=None)
+    """Given something that can be called like the model, returns its accuracy: a share, or (correct, total)."""
+    calibrate: "Callable[[], Iterable[Example]] | Iterable[Example] | None" = option(default=None)
+    """Gives batches for the static techniques; without it they see the example inputs."""
+    name: str | None = option(default=None)
+    """What tables call the model, by default its class."""
+    out: Path | str | None = option(default=None)
+    """Folder for run.json and report.md."""
+    seed: int = option(default=0, check=valid_seed)
+    """Of batches and round order."""

@@ -1,0 +1,104 @@
+"""The options that several commands share. Annotations are read by the command, so they are evaluated here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from bench.options import checks
+from bench.options.checks import at_least, between, one_of, within
+from bench.options.group import Options, option_group
+from bench.options.notations import SHARE
+from bench.options.option import option
+from bench.tasks.policy import DataPolicy
+
+DEFAULT_ENGINE = "fbgemm"
+"""The quantized engine that the lab asks for."""
+MAX_BATCH_SIZE = 65_536
+"""More would measure the memory, or exhaust it."""
+valid_seed = between(0, 2**63 - 1, example=0, limits="0 and 2⁶³ − 1")
+"""What torch's generators take."""
+
+
+@option_group
+class DeviceOptions(Options):
+    """Where models run."""
+
+    device: str = option(default="cpu")
+    """cpu or cuda."""
+
+
+@option_group
+class SeedOptions(Options):
+    """What is random."""
+
+    seed: int = option(default=0, check=valid_seed)
+    """Of the training."""
+
+
+@option_group
+class DataOptions(Options):
+    """Which data supplied models are trained and tested on."""
+
+    data: DataPolicy = option(default="auto", check=one_of(get_args(DataPolicy)))
+    """auto takes real data from the data root, else downloads, else makes a synthetic stand-in."""
+    data_root: Path | str | None = option(
+        default=None, unset="$QUANTBENCH_DATA, else the user's cache", check=checks.readable_folder
+    )
+    """Folder of the real data."""
+
+    @property
+    def root(self) -> Path | None:
+        """The folder as a path."""
+        return None if self.data_root is None else Path(self.data_root)
+
+
+@option_group
+class TrainingOptions(DataOptions):
+    """How supplied models are trained; a model of the user's own has been."""
+
+    epochs: int | None = option(default=None, unset="the model's recipe", check=between(1, 10_000, example=5))
+    """Epochs of training."""
+
+
+@option_group
+class RetrainOptions(TrainingOptions):
+    """Whether checkpoints are used."""
+
+    retrain: bool = option(default=False)
+    """Train anew, checkpoints or not."""
+
+
+@option_group
+class LatencyOptions(DeviceOptions, SeedOptions):
+    """How latencies are measured. Whether the machine has the cores and the engine is found out there."""
+
+    batch_sizes: int | Sequence[int] = option(
+        default=(1, 64), flag="--batch", check=between(1, MAX_BATCH_SIZE, example=64), check_all=checks.not_empty
+    )
+    """Batch size to time."""
+    runs: int = option(default=5, check=at_least(1, example=5))
+    """Runs behind each mean ± std."""
+    precision: float = option(
+        default=0.05, notation=SHARE, check=within(0, 1, "above 0% and below 100%; for example 2%")
+    )
+    """Measure until each speed-up is known to ± this share, 2% or 0.02, or time is over."""
+    budget_s: float | None = option(
+        default=None,
+        flag="--budget",
+        unset="eight rounds, and a moment more for the precision",
+        check=checks.seconds(example=10),
+    )
+    """Seconds for one model's latencies."""
+    timeout_s: float = option(default=600.0, flag="--timeout", check=checks.seconds(example=600))
+    """Seconds of silence after which a variant counts as hung."""
+    pin: str = option(default="auto")
+    """Cores to tie models to while they are timed: auto, none, or numbers like 2,3."""
+    threads: int = option(default=1)
+    """Threads of the model while it is measured."""
+    engine: str | None = option(default=None, unset=DEFAULT_ENGINE)
+    """Quantized engine of the int8 techniques."""
+
+
+@option_group
+class MeasurementOptions(LatencyOptions, TrainingOptions):
+    """What the settings of a run are made of."""

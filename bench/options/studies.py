@@ -1,0 +1,165 @@
+"""What the commands that look at one model can be asked for. Annotations are evaluated here; see ``shared``."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from bench.core.errors import RequestError
+from bench.core.variant_key import BASELINE
+from bench.options import checks
+from bench.options.checks import between, one_of, up_to, within
+from bench.options.group import Options, option_group
+from bench.options.notations import PERCENTAGE_POINTS, WIDTHS
+from bench.options.option import option
+from bench.options.shared import (
+    DeviceOptions,
+    MeasurementOptions,
+    RetrainOptions,
+    SeedOptions,
+    TrainingOptions,
+    valid_seed,
+)
+from bench.tasks.recipes import RECIPES
+from bench.tasks.task import Optimizer, Schedule
+
+if TYPE_CHECKING:
+    from bench.results.selfcheck import Plan
+
+DEFAULT_MAX_DROP_PP = 0.5
+"""What a recommended mixture may lose where nobody says."""
+TaughtBy = Literal["start", "loss", "both"]
+"""What a student takes from its teacher: the weights it starts from, a part of its loss, or both."""
+
+
+@option_group
+class ModelOptions(DeviceOptions, TrainingOptions):
+    """The model of a command that takes one."""
+
+    model: str = option(kw_only=False, flag="TASK/MODEL")
+    """Such as cifar10/resnet8."""
+
+
+@option_group
+class TrainOptions(ModelOptions, RetrainOptions):
+    """The options of ``bench train``."""
+
+    techniques: Sequence[str] = option(default=(BASELINE.technique,), kw_only=False, flag="--technique")
+    """What takes part, such as dorefa:w2a2."""
+    seeds: Sequence[int] = option(default=(0,), flag="--seed", check=valid_seed)
+    """Of the training."""
+    recipe: str | None = option(default=None, unset="the model's recipe")
+    """warm-4bit, warm-2bit or warm-1bit: what takes the place of some of the model's recipe."""
+    learning_rate: float | None = option(
+        default=None, unset="the recipe's", check=within(0, math.inf, "above 0; for example 0.05")
+    )
+    """The peak."""
+    weight_decay: float | None = option(default=None, unset="the recipe's", check=between(0, 1, example=1e-4))
+    """As the optimizer takes it."""
+    schedule: Schedule | None = option(default=None, unset="the recipe's", check=one_of(get_args(Schedule)))
+    """How the learning rate goes."""
+    optimizer: Optimizer | None = option(default=None, unset="the recipe's", check=one_of(get_args(Optimizer)))
+    """With a --learning-rate, since one for SGD is too high for Adam."""
+    start: Path | str | None = option(default=None, unset="random weights")
+    """A checkpoint of the same network and data to start from."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.optimizer is not None and self.learning_rate is None:
+            raise RequestError(f"--optimizer {self.optimizer} must have a --learning-rate with it; for example 0.001.")
+
+    def changes(self) -> dict[str, float | str]:
+        """Return what takes the place of fields of the model's recipe; what is given outweighs the named recipe.
+
+        Raises ``UnknownNameError`` for a recipe that there is not.
+        """
+        named = RECIPES.get(self.recipe).changes() if self.recipe is not None else {}
+        given = {name: getattr(self, name) for name in ("learning_rate", "weight_decay", "schedule", "optimizer")}
+        return named | {name: value for name, value in given.items() if value is not None}
+
+
+@option_group
+class ExportOptions(ModelOptions, SeedOptions):
+    """The options of ``bench export``."""
+
+    path: Path | str = option(kw_only=False, flag="--out")
+    """File to write."""
+    technique: str = option(default=BASELINE.technique, kw_only=False)
+    """Such as bwn or range-linear:w4,per-channel."""
+
+
+@option_group
+class InspectOptions(ModelOptions, SeedOptions):
+    """The options of ``bench inspect``."""
+
+    technique: str = option(kw_only=False)
+    """A low-bit one, such as dorefa:w2a2."""
+    layers: Sequence[str] = option(default=(), kw_only=False, flag="--layer")
+    """Describe this layer's values and outputs."""
+    out: Path | str | None = option(default=None)
+    """Folder for inspection.md and weights.svg."""
+
+
+def _allowance(max_drop_pp: float) -> str | None:
+    return None if 0 <= max_drop_pp < 100 else "must be 0pp or more, and below 100pp; for example 0.5pp"
+
+
+@option_group
+class SensitivityOptions(ModelOptions, MeasurementOptions):
+    """The options of ``bench sensitivity``."""
+
+    technique: str | Sequence[str] = option(default="dynamic-qint8", kw_only=False, check_all=checks.not_empty)
+    """What is done to a layer, such as range-linear:w4."""
+    max_drop_pp: float | None = option(
+        default=None,
+        flag="--max-drop",
+        notation=PERCENTAGE_POINTS,
+        unset=PERCENTAGE_POINTS.write(DEFAULT_MAX_DROP_PP),
+        check=_allowance,
+    )
+    """Accuracy that may be lost, in percentage points."""
+
+
+def _descending(chain: Sequence[int]) -> str | None:
+    written = WIDTHS.write(chain)
+    if len(chain) < 2 or len(set(chain)) < len(chain):
+        return f"{written} must have at least two widths, all different; for example 32,8,1"
+    if list(chain) != sorted(chain, reverse=True):
+        return f"{written} must go from wide to narrow; for example 32,8,1"
+    return None
+
+
+@option_group
+class DistillOptions(ModelOptions):
+    """The options of ``bench distill``."""
+
+    family: str = option(default="dorefa")
+    """dorefa, pact or wrpn."""
+    chain: Sequence[int] = option(default=(32, 16, 8, 4, 2, 1), notation=WIDTHS, check_all=_descending)
+    """Bit widths from the first teacher to the last student."""
+    activations: Literal["same", "full"] = option(default="same", check=one_of(("same", "full")))
+    """same: as many bits as weights; full: float32."""
+    sources: Sequence[TaughtBy] = option(
+        default=get_args(TaughtBy), flag="--source", check=one_of(get_args(TaughtBy)), check_all=checks.not_empty
+    )
+    """What students take from their teacher."""
+    weight: float = option(default=0.5, check=up_to(1, example=0.5))
+    """λ: the teacher's part in the loss."""
+    temperature: float = option(default=1.0, check=up_to(100, example=2))
+    """τ of the softmax."""
+    teacher: Path | str | None = option(default=None, unset="none")
+    """A checkpoint of the same data that teaches the widest."""
+    seeds: Sequence[int] = option(default=(0, 1, 2), flag="--seed", check=valid_seed, check_all=checks.all_different)
+    """Of the trainings."""
+
+
+@option_group
+class SelfCheckOptions(Options):
+    """The options of ``bench selfcheck``."""
+
+    threads: int = option(default=1, kw_only=False)
+    """Threads of the models."""
+    pin: str = option(default="auto", kw_only=False)
+    """Cores to tie models to while they are timed: auto, none, or numbers like 2,3."""
+    plan: "Plan | None" = option(default=None, kw_only=False, flag=None)
+    """How often and how long, by default about a minute in all."""

@@ -1,1 +1,0 @@
-"""pytest-benchmark: a fixture for models of the user's own, and its files read as runs."""

@@ -1,0 +1,1 @@
+"""What is saved (run, row, study), and how it is judged."""

@@ -1,0 +1,79 @@
+"""Run files: saved, and read with care, since they come from strangers too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bench.core.errors import RequestError, RunFileError
+from bench.core.files import write_atomically
+from bench.results import pytest_benchmark_file
+from bench.results.run import READABLE, SCHEMA_VERSION, Run
+
+
+def save(run: Run, path: Path) -> None:
+    """Write the run file atomically: a reader sees the old one or the new one, never a part."""
+    write_atomically(path, run.model_dump_json(indent=1, exclude_defaults=False) + "\n")
+
+
+def load(path: Path) -> Run:
+    """Read a run file, or a file of pytest-benchmark as one; raises ``RunFileError`` saying what is wrong with it."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except IsADirectoryError as error:
+        raise RunFileError(f"{path} is a folder; name the file in it, {path / 'run.json'} say.") from error
+    except OSError as error:
+        raise RunFileError(
+            f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise RunFileError(f"{path} is not a run file, or a truncated one ({error}); measure again.") from error
+    if pytest_benchmark_file.is_benchmark_file(content):
+        return pytest_benchmark_file.read(content, path)
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version is None:
+        raise RunFileError(
+            f"{path} is not a run file: it has no schema_version; name a run.json that 'bench run' wrote."
+        )
+    if "layers" in content:
+        raise RunFileError(
+            f"{path} is a study that 'bench sensitivity' wrote, and no run; its page lies beside it, "
+            f"{path.with_suffix('.md').name}."
+        )
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise RunFileError(
+            f"{path} has schema version {version}, newer than the {SCHEMA_VERSION} that this quantbench reads; "
+            f"update quantbench."
+        )
+    if version not in READABLE:
+        raise RunFileError(
+            f"{path} has schema version {version!r} and this quantbench reads {READABLE[0]} to {READABLE[-1]}; "
+            f"render it with the version that wrote it, or measure again."
+        )
+    try:
+        return Run.model_validate(content)
+    except ValidationError as error:
+        raise RunFileError(f"{path} {_what_is_wrong(error, content)}.") from error
+
+
+def _what_is_wrong(error: ValidationError, content: dict[str, object]) -> str:
+    """Say what does not fit, and what to do: a key that is not known was most likely written by a later version."""
+    found = error.errors()
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"is not a valid run file: {where}: {first['msg']}; measure again"
+    return (
+        f"was written by quantbench {content.get('quantbench', 'of an unknown version')} and has a key that this one, "
+        f"{metadata.version('quantbench')}, does not know, {where}; update quantbench"
+    )
+
+
+def require_other_file(out: Path, run_files: Sequence[Path]) -> None:
+    """Raise ``RequestError`` if what is to be written is one of the files that are read."""
+    if out.exists() and any(path.samefile(out) for path in run_files):
+        raise RequestError(f"--out {out} is the run file itself; name another file.")

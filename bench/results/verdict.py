@@ -1,0 +1,107 @@
+"""What the figures allow to be said: one of a few words, and one sentence with the figures behind it.
+
+Many verdicts are given at once, so their p-values are adjusted (Holm 1979) before they are held against
+``bench.stats.times.ALPHA``: among all rows of a table that are truly equal to fp32, the chance that even one is called
+otherwise is at most that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.core.units import percent
+from bench.core.variant_key import BASELINE
+from bench.results.run import Row, Speedup
+from bench.stats.times import ALPHA, holm
+
+Word = Literal["faster", "slower", "better", "worse", "no difference detected", "not comparable"]
+UNDECIDED: Word = "no difference detected"
+NOT_COMPARABLE: Word = "not comparable"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A word and its reason."""
+
+    word: Word
+    sentence: str
+
+
+def latency_verdicts(rows: Sequence[Row], batch_size: int) -> list[Verdict]:
+    """Judge each row's latency against the fp32 row of its model, as one family.
+
+    The baseline is not comparable, nor is what only simulates low precision.
+    """
+    found = [None if row.simulated else row.speedup.get(batch_size) for row in rows]
+    adjusted = iter(holm([value.p_value for value in found if value is not None and value.confidence]))
+    return [
+        speed(value, next(adjusted), f"at batch {batch_size}")
+        if value is not None and value.confidence
+        else Verdict(NOT_COMPARABLE, _why_not(row, rows, value, batch_size))
+        for row, value in zip(rows, found, strict=True)
+    ]
+
+
+def accuracy_verdicts(rows: Sequence[Row]) -> list[Verdict]:
+    """Judge each row's accuracy against the fp32 row of its model, as one family; the baseline is not comparable."""
+    adjusted = iter(holm([row.agreement.p_value for row in rows if row.agreement is not None]))
+    return [
+        _accuracy(row, next(adjusted))
+        if row.agreement is not None
+        else Verdict(NOT_COMPARABLE, _why_unjudged(row, rows) or _why_not(row, rows))
+        for row in rows
+    ]
+
+
+def speed(value: Speedup, adjusted_p: float, where: str = "") -> Verdict:
+    """Judge one speed-up by its adjusted p-value."""
+    word: Word = UNDECIDED if adjusted_p >= ALPHA else "faster" if value.value > 1 else "slower"
+    figures = f"{value.value:.2f}× [{value.low:.2f}, {value.high:.2f}] over {value.n} paired rounds"
+    return Verdict(word, f"{f'{where}: ' if where else ''}{word}, {figures}, {p_text(adjusted_p)}")
+
+
+def _accuracy(row: Row, adjusted_p: float) -> Verdict:
+    agreement, accuracy = row.agreement, row.accuracy
+    if agreement is None or accuracy is None:
+        raise ValueError("no agreement to judge")
+    word: Word = UNDECIDED if adjusted_p >= ALPHA else "better" if agreement.gained > agreement.lost else "worse"
+    return Verdict(
+        word,
+        f"accuracy: {word}, of {accuracy.total:,} examples {agreement.lost:,} lost and {agreement.gained:,} gained, "
+        f"{p_text(adjusted_p)}, {percent(agreement.same / accuracy.total, 2)} answered alike",
+    )
+
+
+def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_size: int | None = None) -> str:
+    if row.key == BASELINE:
+        return f"it is {BASELINE} itself"
+    if value is not None and not value.n:
+        return f"at batch {batch_size}: not comparable, its rounds are not paired with {BASELINE}'s"
+    if value is not None:
+        return f"at batch {batch_size}: not comparable, {value.n} paired rounds are too few for an interval"
+    if not row.measured:
+        return f"not comparable, {row.reason}"
+    if row.simulated and batch_size is not None:
+        return "latency: not comparable, float32 kernels simulate what low precision would compute"
+    for other in rows:
+        of_baseline = (other.task, other.model, other.key) == (row.task, row.model, BASELINE)
+        if of_baseline and batch_size in other.latency:
+            return f"at batch {batch_size}: not comparable, its rounds were not kept"
+    return f"not comparable, {BASELINE} was not measured"
+
+
+def _why_unjudged(row: Row, rows: Sequence[Row]) -> str | None:
+    """Return why nothing is said of the accuracy, though both rows were measured: single answers are not known."""
+    measured = {each.technique for each in rows if each.model == row.model and each.measured}
+    if row.key == BASELINE or not {row.key, BASELINE} <= measured:
+        return None
+    if row.share_right is None:
+        return "accuracy: not comparable, nothing was given to evaluate it with"
+    return "accuracy: not comparable, how many examples were answered right is known, and not which"
+
+
+def p_text(p_value: float) -> str:
+    """Return ``p = 0.02``, or ``p < 0.0001`` where it is smaller."""
+    return f"p = {p_value:.2g}" if p_value >= 1e-4 else "p < 0.0001"

@@ -1,0 +1,1 @@
+"""A suite becomes rows becomes a run file."""

@@ -1,0 +1,211 @@
+"""One model of a task with its data: trains, makes variants of it, lets them answer the test set."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.core.errors import CheckpointError, RequestError
+from bench.core.progress import Bars, wanted
+from bench.core.variant_key import VariantKey
+from bench.measuring import machine
+from bench.options.studies import ModelOptions
+from bench.results.evaluation import Evaluation
+from bench.results.run import Machine
+from bench.running.datasets import load_datasets
+from bench.running.execute import describe_machine
+from bench.running.suites import Selected, check_layers, select_models
+from bench.running.weights import NO_CHANGES, load_or_train, training_spec
+from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
+from bench.storage.checkpoint_store import CheckpointStore
+from bench.techniques.base import Technique
+from bench.worker.messages import VARIANT_HOST, DatasetSummary, TaskModel, VariantFacts, VariantRequest
+from bench.worker.process import Call, Worker, run_calls
+from bench.worker.user.model import require_supplied
+
+
+@dataclass(frozen=True)
+class EvaluatedVariant:
+    """A variant that was made and has answered the test set."""
+
+    facts: VariantFacts
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class ModelSession:
+    """Works on one model; see ``model_session``."""
+
+    selected: Selected
+    dataset: DatasetSummary
+    machine: Machine
+    options: ModelOptions
+    store: CheckpointStore
+    bars: Bars
+
+    def training(
+        self,
+        technique: Technique,
+        seed: int = 0,
+        distillation_spec: DistillationSpec | None = None,
+        changes: Mapping[str, Any] = NO_CHANGES,
+    ) -> TrainingSpec:
+        """Return what must be trained for a technique.
+
+        Raises ``UnknownNameError`` if it names a layer that is none, and ``RequestError`` if it cannot work here.
+        """
+        check_layers([technique], self.dataset.layers[self.selected.spec.name])
+        self.require_possible(technique)
+        return training_spec(
+            self.dataset,
+            self.selected.spec.name,
+            technique,
+            seed,
+            self.options.device,
+            self.options.epochs,
+            distillation_spec,
+            changes,
+        )
+
+    def require_possible(self, technique: Technique, engine: str | None = None) -> None:
+        """Raise ``RequestError`` if the technique cannot work on this device, or with the ``engine`` chosen."""
+        engines = self.machine.quantized_engines
+        reason = technique.unsupported_reason(self.options.device, engine or machine.DEFAULT_ENGINE, engines)
+        if reason and engine is None:  # most commands have no --engine to try
+            reason = f"{reason.partition(';')[0]}; choose another technique, or another --device"
+        if reason:
+            raise RequestError(f"{technique.name} cannot be had here: {reason}.")
+
+    def train(self, trainings: Sequence[TrainingSpec], retrain: bool = False) -> dict[TrainingSpec, Header | Exception]:
+        """Return the header of each training, or why it failed; checkpoints that are there are not trained again."""
+        cores = 1 if self.options.device == "cuda" else machine.usable_cores()
+        return load_or_train(trainings, self.dataset, self.store, cores, self.bars.bar, retrain=retrain)
+
+    def train_one(self, training: TrainingSpec) -> Header:
+        """Return the training's header; raises what it failed of."""
+        header = self.train([training])[training]
+        if isinstance(header, Exception):
+            raise header
+        return header
+
+    def request(self, technique: Technique, training: TrainingSpec, packed: Path) -> VariantRequest:
+        """Return the request for a variant of trained weights, packed into the file ``packed``."""
+        return VariantRequest(
+            key=VariantKey(technique.name),
+            workload=TaskModel(
+                self.selected.task.name, self.selected.spec.name, self.dataset.path, self.store.path(training)
+            ),
+            packed=packed,
+            device=self.options.device,
+            engine=machine.DEFAULT_ENGINE,
+            isa=frozenset(self.machine.isa),
+            threads=1,
+            largest_batch=1,
+        )
+
+    def evaluate(
+        self,
+        variants: Sequence[tuple[Technique, TrainingSpec]],
+        headers: Mapping[TrainingSpec, Header | Exception],
+    ) -> list[EvaluatedVariant | Exception]:
+        """Make variants, as many at once as there are cores, and let each answer the whole test set.
+
+        Where a training failed, the reason takes the variant's place.
+        """
+        at_once = machine.usable_cores()
+        trained = [(*variant, headers[variant[1]]) for variant in variants]
+        show = self.bars.bar(f"evaluate {self.selected.name}")
+        evaluated: list[EvaluatedVariant | Exception] = []
+        for first in range(0, len(trained), at_once):
+            show(first, len(trained))
+            evaluated += self._evaluate(trained[first : first + at_once])
+        show(len(trained), len(trained))
+        return evaluated
+
+    def _evaluate(
+        self, variants: Sequence[tuple[Technique, TrainingSpec, Header | Exception]]
+    ) -> list[EvaluatedVariant | Exception]:
+        outcomes: dict[int, EvaluatedVariant | Exception] = {}
+        requests: dict[int, VariantRequest] = {}
+        for position, (technique, training, header) in enumerate(variants):
+            if isinstance(header, Exception):
+                outcomes[position] = header
+            else:
+                packed = self.dataset.path.with_name(f"{position}.packed")
+                requests[position] = self.request(technique, training, packed)
+        workers = {position: Worker(VARIANT_HOST) for position in requests}
+        facts: dict[int, VariantFacts] = {}
+        try:
+            for position, outcome in _call_all(workers, "build", {at: (one,) for at, one in requests.items()}):
+                if isinstance(outcome, Exception):
+                    outcomes[position] = outcome
+                else:
+                    facts[position] = outcome
+            for position, outcome in _call_all(workers, "evaluate", dict.fromkeys(facts, ())):
+                evaluated = isinstance(outcome, Evaluation)
+                outcomes[position] = EvaluatedVariant(facts[position], outcome) if evaluated else outcome
+        finally:
+            for worker in workers.values():
+                worker.close()
+            for request in requests.values():
+                request.packed.unlink(missing_ok=True)
+        return [outcomes[position] for position in range(len(variants))]
+
+    def export(self, technique: Technique, training: TrainingSpec, path: Path) -> VariantFacts:
+        """Write the packed file of a variant to ``path``, once another process has rebuilt it to the same logits.
+
+        Raises ``CheckpointError`` if it does not give the same.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        request = self.request(technique, training, path.with_name(f".{path.name}.{os.getpid()}.tmp"))
+        maker, reader = Worker(VARIANT_HOST), Worker(VARIANT_HOST)
+        try:
+            facts: VariantFacts = maker.call("build", request)
+            if facts.packed_bytes is None:
+                raise CheckpointError(
+                    f"{technique.name} has no packed file ({facts.notes[-1]}); choose another technique."
+                )
+            if reader.call("reload", request) != facts.fingerprint:
+                raise CheckpointError(
+                    f"the packed file of {technique.name} reloads to other logits; please report this."
+                )
+            request.packed.replace(path)
+        finally:
+            request.packed.unlink(missing_ok=True)
+            maker.close()
+            reader.close()
+        return facts
+
+
+def _call_all(
+    workers: Mapping[int, Worker], method: str, arguments: Mapping[int, tuple[object, ...]]
+) -> Iterator[tuple[int, Any]]:
+    positions = sorted(arguments)
+    calls = [Call(workers[position], method, arguments[position]) for position in positions]
+    for index, outcome in run_calls(calls, len(calls)):
+        yield positions[index], outcome
+
+
+@contextmanager
+def model_session(options: ModelOptions) -> Iterator[ModelSession]:
+    """Load the data of ``options.model``; raises ``bench.QuantbenchError``."""
+    model = options.model
+    require_supplied(model)
+    selected = select_models("lab", (), [model])
+    if len(selected) > 1:
+        raise RequestError(
+            f"{model} is a model of several tasks; say which: {', '.join(entry.name for entry in selected)}."
+        )
+    store = CheckpointStore.of_user()
+    store.require_writable()
+    with Bars(wanted(options.progress)).live() as bars:
+        here = describe_machine(bars)
+        machine.require_device(options.device, here)
+        with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
+            datasets = load_datasets([selected[0].task], options.data, options.root, Path(folder), bars)
+            yield ModelSession(selected[0], datasets[selected[0].task], here, options, store, bars)

@@ -1,0 +1,59 @@
+"""A worker's part in the rounds of one batch size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bench.core.errors import QuantbenchError, WorkerError
+from bench.measuring.latency.rounds import Block
+from bench.worker.process import Worker
+
+SETTLE_S = 0.03
+"""Pause after a block of several threads: an idle OpenMP pool spins on for a while and would disturb the next.
+
+libgomp's spins 300,000 times by default, each of which takes up to 140 cycles.
+"""
+FAILED = Block(float("nan"))
+
+
+def settling(threads: int) -> Callable[[], None]:
+    """Return what to do between blocks of so many threads."""
+    return (lambda: time.sleep(SETTLE_S)) if threads > 1 else (lambda: None)
+
+
+class RemoteParticipant:
+    """A variant in its process; after a failure it reads NaN.
+
+    ``fail`` hears of the failure, once; the other variants go on.
+    """
+
+    def __init__(self, worker: Worker, batch_size: int, fail: Callable[[Exception], None]) -> None:
+        self._worker = worker
+        self._batch_size = batch_size
+        self._fail = fail
+        self._failed = False
+
+    def begin_reallocation(self) -> None:
+        """Start to move the variant to new places in memory."""
+        self._try(lambda: self._worker.send("reallocate", self._batch_size))
+
+    def end_reallocation(self) -> None:
+        """Wait until that is done."""
+        self._try(self._worker.receive)
+
+    def time(self, calls: int) -> Block:
+        """Time one block."""
+        block: Block = self._try(lambda: self._worker.call("time", self._batch_size, calls)) or FAILED
+        return block
+
+    def _try(self, step: Callable[[], Any]) -> Any:
+        if self._failed:
+            return None
+        try:
+            return step()
+        except (WorkerError, QuantbenchError) as error:
+            self._failed = True
+            self._fail(error)
+            return None

@@ -1,0 +1,33 @@
+"""What a request comes to: which models and variants are measured, and how; nothing is executed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.core.variant_key import VariantKey
+from bench.options.option import several
+from bench.options.run import RunOptions
+from bench.options.shared import MeasurementOptions
+from bench.results.run_spec import RunSpec
+from bench.running.suites import select_models, select_techniques
+from bench.worker.user.model import SUITE, UserModel, titles
+
+
+def plan(options: RunOptions, user_models: Sequence[UserModel] = ()) -> RunSpec:
+    """Return what is to be measured, of ``user_models`` if there are any; raises ``QuantbenchError``."""
+    selected = user_models or select_models(options.suite, several(options.tasks), several(options.models))
+    return spec_of(
+        options,
+        suite=SUITE if user_models else options.suite,
+        models=[entry.name for entry in selected],
+        variants=[VariantKey(technique.name) for technique in select_techniques(several(options.techniques))],
+        **titles(user_models),
+    )
+
+
+def spec_of(options: MeasurementOptions, **chosen: Any) -> RunSpec:
+    """Return the specification that has the options under their own names, and what was ``chosen`` by them."""
+    values = {name: value for name, value in options.shared(MeasurementOptions).items() if name in RunSpec.model_fields}
+    batch_sizes = list(dict.fromkeys(several(options.batch_sizes)))
+    return RunSpec(**(values | {"batch_sizes": batch_sizes} | chosen))

@@ -1,0 +1,115 @@
+"""Which tasks, models, techniques and batch sizes make a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bench.core.errors import RequestError, UnknownNameError
+from bench.core.variant_key import BASELINE
+from bench.tasks.task import TASKS, ModelSpec, Task
+from bench.techniques.base import TECHNIQUES, Technique
+
+LAB_TECHNIQUES = ("fp32", "fp16", "bf16", "dynamic-fp16", "dynamic-qint8", "static-qint8", "amp")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A named choice of models, as ``task/model``."""
+
+    name: str
+    description: str
+    models: tuple[str, ...]
+
+
+SUITES = {
+    suite.name: suite
+    for suite in (
+        Suite(
+            "lab",
+            "the lab's four MLPs and ResNet-8 on CIFAR-10",
+            ("mnist/lab1", "mnist/lab2", "sst2/lab1", "sst2/lab2", "cifar10/resnet8"),
+        ),
+        Suite("quick", "one MLP of each kind of data, for a first look", ("mnist/lab1", "sst2/lab2")),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Selected:
+    """One model of one task."""
+
+    task: Task
+    spec: ModelSpec
+
+    @property
+    def name(self) -> str:
+        """``task/model``."""
+        return f"{self.task.name}/{self.spec.name}"
+
+
+def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> list[Selected]:
+    """Return the suite's models, or those that ``tasks`` and ``models`` name.
+
+    A task stands for its models in the suite, or for its first where the suite has none; a model is
+    ``task/model``, or ``model`` in every task chosen, else in the suite, else in all tasks.
+    Raises ``UnknownNameError`` or ``RequestError``.
+    """
+    if suite not in SUITES:
+        raise UnknownNameError("suite", suite, SUITES)
+    chosen_tasks = [TASKS.get(name) for name in tasks]
+    in_suite = [_one(name) for name in SUITES[suite].models]
+    if models:
+        return _unique([selected for name in models for selected in _named(name, chosen_tasks, in_suite)])
+    if not chosen_tasks:
+        return in_suite
+    return _unique(
+        [
+            selected
+            for task in chosen_tasks
+            for selected in [entry for entry in in_suite if entry.task is task] or [Selected(task, task.models[0])]
+        ]
+    )
+
+
+def select_techniques(names: Sequence[str]) -> list[Technique]:
+    """Return the techniques named, or the lab's; the baseline comes first, asked for or not."""
+    return [TECHNIQUES.get(name) for name in dict.fromkeys((BASELINE.technique, *(names or LAB_TECHNIQUES)))]
+
+
+def check_layers(techniques: Sequence[Technique], layers: Iterable[str]) -> None:
+    """Raise ``UnknownNameError`` for a layer that a technique's name mentions and that is none of ``layers``."""
+    known = set(layers)
+    for each in techniques:
+        for layer in each.named_layers:
+            if layer not in known:
+                raise UnknownNameError("layer", layer, known)
+
+
+def _one(name: str) -> Selected:
+    task_name, _, model_name = name.partition("/")
+    task = TASKS.get(task_name)
+    for spec in task.models:
+        if spec.name == model_name:
+            return Selected(task, spec)
+    raise UnknownNameError(f"{task.name} model", model_name, [spec.name for spec in task.models])
+
+
+def _named(name: str, tasks: Sequence[Task], in_suite: Sequence[Selected]) -> list[Selected]:
+    if "/" in name:
+        selected = _one(name)
+        if tasks and selected.task not in tasks:
+            chosen = ", ".join(task.name for task in tasks)
+            raise RequestError(f"--model {name} is not of the tasks chosen by --task ({chosen}); drop one of the two.")
+        return [selected]
+    if not tasks and (of_suite := [entry for entry in in_suite if entry.spec.name == name]):
+        return of_suite
+    among = list(tasks or TASKS)
+    found = [Selected(task, spec) for task in among for spec in task.models if spec.name == name]
+    if not found:
+        raise UnknownNameError("model", name, {spec.name for task in among for spec in task.models})
+    return found
+
+
+def _unique(selected: Sequence[Selected]) -> list[Selected]:
+    return list({entry.name: entry for entry in selected}.values())

@@ -1,0 +1,102 @@
+"""Models of tasks, made ready to be measured: data loaded, weights trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.core.errors import UnsupportedError
+from bench.core.progress import Bars
+from bench.core.variant_key import VariantKey
+from bench.measuring import machine
+from bench.results.run import Machine, Settings
+from bench.running.prepared import PreparedModel
+from bench.running.provenance import data_of, training_of
+from bench.running.suites import Selected
+from bench.running.variant_under_test import VariantUnderTest
+from bench.running.weights import load_or_train, training_spec
+from bench.runtimes.base import RUNTIMES
+from bench.storage.checkpoint import Header, TrainingSpec
+from bench.storage.checkpoint_store import CheckpointStore
+from bench.techniques.base import TECHNIQUES
+from bench.worker.messages import DatasetSummary, TaskModel, VariantRequest
+
+
+def unsupported_reasons(
+    variants: Sequence[VariantKey], settings: Settings, here: Machine
+) -> dict[VariantKey, UnsupportedError]:
+    """Return the variants that cannot be had on this machine, with the reason."""
+    reasons = {
+        key: RUNTIMES.get(key.runtime).unsupported_reason(
+            TECHNIQUES.get(key.technique), here, settings.device, settings.engine
+        )
+        for key in variants
+    }
+    return {key: UnsupportedError(reason) for key, reason in reasons.items() if reason}
+
+
+def request_of(key: VariantKey, workload: TaskModel, packed: Path, settings: Settings, here: Machine) -> VariantRequest:
+    """Return the request for a variant of a task's model."""
+    return VariantRequest(
+        key=key,
+        workload=workload,
+        packed=packed,
+        device=settings.device,
+        engine=settings.engine,
+        isa=frozenset(here.isa),
+        threads=settings.threads,
+        largest_batch=max(settings.batch_sizes),
+    )
+
+
+def prepare_task_models(
+    selected: Sequence[Selected],
+    dataset: DatasetSummary,
+    variants: Sequence[VariantKey],
+    settings: Settings,
+    here: Machine,
+    store: CheckpointStore,
+    bars: Bars,
+    *,
+    retrain: bool,
+) -> Iterator[PreparedModel]:
+    """Load or train the weights of one task's models, all together, and yield model after model."""
+    assert settings.seed is not None  # noqa: S101 — for the type checker
+    unsupported = unsupported_reasons(variants, settings, here)
+    trainings: dict[tuple[str, VariantKey], TrainingSpec] = {
+        (entry.name, key): training_spec(
+            dataset,
+            entry.spec.name,
+            TECHNIQUES.get(key.technique),
+            settings.seed,
+            settings.device,
+            settings.epochs,
+        )
+        for entry in selected
+        for key in variants
+        if key not in unsupported
+    }
+    headers = load_or_train(list(trainings.values()), dataset, store, machine.usable_cores(), bars.bar, retrain=retrain)
+    for entry in selected:
+        under_test = []
+        for position, key in enumerate(variants):
+            training = trainings.get((entry.name, key))
+            header = headers[training] if training else unsupported[key]
+            checkpoint = store.path(training) if training else dataset.path
+            workload = TaskModel(dataset.task, entry.spec.name, dataset.path, checkpoint)
+            packed = dataset.path.with_name(f"{dataset.task}-{entry.spec.name}-{position}.packed")
+            under_test.append(
+                VariantUnderTest(
+                    TECHNIQUES.get(key.technique),
+                    request_of(key, workload, packed, settings, here),
+                    header if isinstance(header, Exception) else None,
+                )
+            )
+        of_model = dict.fromkeys(training for (name, _), training in trainings.items() if name == entry.name)
+        trained = [headers[training] for training in of_model]
+        yield PreparedModel(
+            entry.name,
+            data_of(dataset),
+            [training_of(entry, header) for header in trained if isinstance(header, Header)],
+            under_test,
+        )

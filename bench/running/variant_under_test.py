@@ -1,0 +1,114 @@
+"""One variant while it is measured: its process, and what is known of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bench.core.errors import CheckpointError, UnsupportedError, UserModelError
+from bench.core.variant_key import VariantKey
+from bench.results.evaluation import Evaluation
+from bench.results.run import Agreement, Latency, RelativeLatency, Row, Speedup, Status
+from bench.techniques.base import Technique
+from bench.worker.messages import VariantFacts, VariantRequest
+from bench.worker.process import Worker
+
+
+@dataclass
+class VariantUnderTest:
+    """One variant while it is measured."""
+
+    technique: Technique
+    request: VariantRequest
+    unsupported_reason: Exception | None
+    """Why it cannot be had, known before trying: unsupported here, or a training that failed."""
+    worker: Worker | None = None
+    status: Status = "ok"
+    reason: str = ""
+    facts: VariantFacts | None = None
+    verified: bool = False
+    """Whether its packed file gave the same logits in a fresh process."""
+    notes: list[str] = field(default_factory=list)
+    evaluation: Evaluation | None = None
+    output_error: float | None = None
+    agreement: Agreement | None = None
+    latency: dict[int, Latency] = field(default_factory=dict)
+    speedup: dict[int, Speedup] = field(default_factory=dict)
+    relative_latency: dict[int, RelativeLatency] = field(default_factory=dict)
+
+    @property
+    def key(self) -> VariantKey:
+        """What tells it from the model's other variants."""
+        return self.request.key
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its latency is that of a simulation, which nobody needs to know precisely."""
+        return self.facts is not None and self.facts.simulated
+
+    def start(self, host: str, timeout_s: float) -> None:
+        """Give the variant its process, or the reason why it has none."""
+        if self.unsupported_reason is not None:
+            self.fail(self.unsupported_reason)
+        else:
+            self._process = (host, timeout_s)
+            self.worker = Worker(host, timeout_s)
+
+    def start_again(self) -> None:
+        """Let a fresh process, which holds nothing yet, take the place of the living one."""
+        self.close()
+        self.worker = Worker(*self._process)
+
+    def fail(self, error: Exception) -> None:
+        """Take the variant out of the measurement; what was measured of it before stands."""
+        if isinstance(error, CheckpointError | UserModelError):  # concerns every variant, and the user can fix it
+            raise error
+        if self.status != "ok":  # what follows from a failure does not hide it
+            return
+        self.status = "unsupported" if isinstance(error, UnsupportedError) else "failed"
+        self.reason = str(error)
+        self.close()
+
+    def close(self) -> None:
+        """End the variant's process."""
+        if self.worker is not None:
+            self.worker.close()
+            self.worker = None
+
+    def row(self) -> Row:
+        """Return all that was measured."""
+        facts, evaluation = self.facts, self.evaluation
+        return Row(
+            task=self.request.workload.task,
+            model=self.request.workload.model,
+            technique=self.key.technique,
+            runtime=self.key.runtime,
+            scheme=self.technique.scheme,
+            dtype=self.technique.dtype(self.request.device),
+            status=self.status,
+            reason=self.reason,
+            notes=[*(facts.notes if facts else ()), *self.notes, *_cold(self.latency)],
+            simulated=self.simulated,
+            bit_operations=facts.bit_operations if facts else None,
+            scores=facts.scores if facts else {},
+            size_bytes=facts.size_bytes if facts else None,
+            packed_bytes=facts.packed_bytes if facts and self.verified else None,
+            bytes_by_dtype=facts.bytes_by_dtype if facts and self.verified else {},
+            params=facts.params if facts else None,
+            layers=facts.layers if facts else None,
+            macs=facts.macs if facts else None,
+            peak_memory_bytes=facts.peak_memory_bytes if facts else None,
+            accuracy=evaluation.accuracy if evaluation else None,
+            right=evaluation.right_bits if evaluation else None,
+            accuracy_share=evaluation.share if evaluation else None,
+            agreement=self.agreement,
+            output_error=self.output_error,
+            latency=self.latency,
+            speedup=self.speedup,
+            relative_latency=self.relative_latency,
+        )
+
+
+def _cold(latency: dict[int, Latency]) -> Sequence[str]:
+    cold = [str(batch_size) for batch_size, value in latency.items() if not value.warm]
+    return [f"the warm-up did not settle at batch {' and '.join(cold)}"] if cold else []

@@ -1,0 +1,102 @@
+"""The weights that a model's variants start from: loaded where a checkpoint is, trained where none is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from bench.core.report import Report
+from bench.storage import checkpoint
+from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
+from bench.storage.checkpoint_store import CheckpointStore
+from bench.techniques.base import Technique
+from bench.worker.messages import PREPARATION_HOST, DatasetSummary
+from bench.worker.process import Call, Worker, run_calls
+
+NO_CHANGES: Mapping[str, Any] = MappingProxyType({})
+"""Of a recipe."""
+
+
+def training_spec(
+    dataset: DatasetSummary,
+    model: str,
+    technique: Technique,
+    seed: int,
+    device: str,
+    epochs: int | None = None,
+    distillation_spec: DistillationSpec | None = None,
+    changes: Mapping[str, Any] = NO_CHANGES,
+) -> TrainingSpec:
+    """Return what must be trained before ``technique`` can be applied.
+
+    ``epochs`` and ``changes``, fields by name, take the place of the recipe's.
+    """
+    spec = dataset.specs[model]
+    spec = replace(
+        spec,
+        hyperparameters=technique.hyperparameters(spec.network, spec.hyperparameters),
+        recipe=replace(spec.recipe, **changes, epochs=epochs or spec.recipe.epochs),
+    )
+    return checkpoint.training_spec(
+        dataset.task,
+        spec,
+        dataset.identity,
+        technique.training_precision(device) or spec.precision,
+        seed,
+        device,
+        technique.trained_as,
+        distillation_spec,
+    )
+
+
+def load_or_train(
+    trainings: Sequence[TrainingSpec],
+    dataset: DatasetSummary,
+    store: CheckpointStore,
+    cores: int,
+    reporter: Callable[[str], Report],
+    *,
+    retrain: bool = False,
+) -> dict[TrainingSpec, Header | Exception]:
+    """Return the header of each training, whose checkpoint is in the ``store`` then, or why it failed.
+
+    Missing ones are trained side by side, the cores shared out among them.
+    Raises ``CheckpointError`` for a file that is there and cannot be used.
+    """
+    headers: dict[TrainingSpec, Header | Exception] = {}
+    missing = []
+    for training in dict.fromkeys(trainings):  # techniques share trainings
+        header = None if retrain else store.get(training)
+        if header is not None:
+            headers[training] = header
+        else:
+            missing.append(training)
+            if retrain:
+                store.unfinished(training).unlink(missing_ok=True)
+    missing.sort(key=lambda training: _work(training, dataset), reverse=True)  # no idle core at the end
+    at_once = min(len(missing), cores) or 1
+    workers = [Worker(PREPARATION_HOST) for _ in missing]
+    calls = [
+        Call(worker, "train", (training, dataset.path, cores // at_once, store), reporter(_label(training)))
+        for worker, training in zip(workers, missing, strict=True)
+    ]
+    try:
+        for position, outcome in run_calls(calls, at_once):
+            workers[position].close()
+            headers[missing[position]] = outcome
+    finally:
+        for worker in workers:
+            worker.close()
+    return headers
+
+
+def _label(training: TrainingSpec) -> str:
+    return f"train {training.task}/{training.model} ({training.technique or training.precision})"
+
+
+def _work(training: TrainingSpec, dataset: DatasetSummary) -> float:
+    """Guess how long a training takes, to order those of one task: weights times epochs, float32 before half."""
+    slower = 2.0 if training.precision == "float32" else 1.0
+    return dataset.parameters[training.model] * int(training.recipe["epochs"]) * slower

@@ -1,0 +1,240 @@
+"""Trained weights in one safetensors file, with all that is needed to rebuild the model from it alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import safetensors
+from pydantic import ConfigDict, Field, ValidationError
+
+from bench.core.errors import CheckpointError
+from bench.results.run import Record
+from bench.tasks.dataset import DataKind
+from bench.tasks.task import ModelSpec, Precision
+from bench.techniques.base import TECHNIQUES
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+KEY = "quantbench"
+"""Of the header among the file's metadata."""
+WAY_OUT = "delete the file, and its model is trained anew"
+"""Of a checkpoint in the cache."""
+DIGEST = "sha256"
+"""Of the tensors' digest, beside it: a flipped bit in the weights would otherwise show as a worse model."""
+
+
+class DataIdentity(NamedTuple):
+    """Which data weights were trained on."""
+
+    kind: DataKind
+    fingerprint: str
+
+
+class DistillationSpec(Record):
+    """What a training takes from a model trained before."""
+
+    teacher: str
+    """The name of its checkpoint in the cache, which its recipe's hash is a part of."""
+    weight: float
+    """λ of the distillation loss; 0 for none."""
+    temperature: float
+    initialise: bool
+    """Whether the training starts from the teacher's weights and statistics."""
+
+
+class TrainingSpec(Record):
+    """A training: what decides the weights, up to the order of sums, which threads change."""
+
+    task: str
+    model: str
+    network: str
+    hyperparameters: dict[str, int | list[int]]
+    recipe: dict[str, str | int | float | bool]
+    precision: Precision
+    seed: int
+    device: str
+    data_kind: DataKind
+    data_fingerprint: str
+    technique: str = ""
+    """What took part in the training, such as ``dorefa:w2a2``; empty for a plain one."""
+    distillation_spec: DistillationSpec | None = Field(default=None, alias="teaching")
+    """What a teacher had a part in it; the alias is the name that the hash is made with."""
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    def __hash__(self) -> int:
+        return hash(self.recipe_hash)
+
+    @property
+    def recipe_hash(self) -> str:
+        """SHA-256 over the fields that decide the weights, first 12 hex digits."""
+        # Without defaults: fields that came later do not rename what was trained before.
+        fields = self.model_dump(include=set(TrainingSpec.model_fields), exclude_defaults=True, by_alias=True)
+        canonical = json.dumps(fields, sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    @property
+    def name(self) -> str:
+        """What its checkpoint is called; the hash at its end decides."""
+        words = [self.task, self.model, *filter(None, [re.sub("[^a-z0-9]+", "-", self.technique)])]
+        return "-".join([*words, self.precision, self.data_kind, f"seed{self.seed}", self.recipe_hash])
+
+
+class EpochRecord(Record):
+    """One pass over the training examples."""
+
+    loss: float
+    """The mean over its batches, each as it was before its step."""
+    seconds: float
+    """Since the training began, of all its sessions."""
+
+
+class Header(TrainingSpec):
+    """The training that was carried out, and what came of it."""
+
+    format: Literal[1] = 1
+    vocabulary: list[str]
+    """The words that inputs count, in order; empty for images."""
+    seconds: float
+    """The training's wall time."""
+    history: list[EpochRecord] = []
+    """Its epochs."""
+    threads: int
+    torch: str
+
+
+def training_spec(
+    task: str,
+    spec: ModelSpec,
+    data: DataIdentity,
+    precision: Precision,
+    seed: int,
+    device: str,
+    technique: str = "",
+    distillation_spec: DistillationSpec | None = None,
+) -> TrainingSpec:
+    """Return what decides the weights of a resolved ``spec``, trained with ``technique`` and a teacher taking part."""
+    return TrainingSpec.model_validate(
+        {
+            "task": task,
+            "model": spec.name,
+            "network": spec.network,
+            "hyperparameters": dict(spec.hyperparameters),
+            "recipe": spec.recipe.as_dict(),
+            "precision": precision,
+            "seed": seed,
+            "device": device,
+            "data_kind": data.kind,
+            "data_fingerprint": data.fingerprint,
+            "technique": technique,
+            "distillation_spec": distillation_spec,
+        }
+    )
+
+
+def save(path: Path, network: nn.Module, header: Header) -> None:
+    """Write the checkpoint atomically."""
+    import safetensors.torch
+
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        safetensors.torch.save_file(
+            tensors, temporary, metadata={KEY: header.model_dump_json(by_alias=True), DIGEST: digest(tensors)}
+        )
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 over names and bytes of contiguous CPU tensors."""
+    hasher = hashlib.sha256()
+    for name in sorted(tensors):
+        hasher.update(name.encode())
+        hasher.update(tensors[name].numpy().data)
+    return hasher.hexdigest()
+
+
+def read_header(path: Path, wanted: TrainingSpec | None = None, way_out: str = WAY_OUT) -> Header:
+    """Read the header alone; raises ``CheckpointError`` if the file is damaged, foreign or not what is ``wanted``."""
+    try:
+        with path.open("rb"):  # safetensors gives no true cause where this fails
+            pass
+        with safetensors.safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+    except OSError as error:
+        raise CheckpointError(f"the checkpoint {path} cannot be read ({error.strerror}); {way_out}.") from error
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"the checkpoint {path} is truncated or damaged ({error}); {way_out}.") from error
+    if KEY not in metadata:
+        raise CheckpointError(f"the checkpoint {path} was not written by quantbench; {way_out}.")
+    try:
+        header = Header.model_validate_json(metadata[KEY])
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CheckpointError(
+            f"the checkpoint {path} has a header this version cannot read ({first['loc']}: {first['msg']}); {way_out}."
+        ) from error
+    if wanted is not None:
+        for name in TrainingSpec.model_fields:
+            found, expected = getattr(header, name), getattr(wanted, name)
+            if found != expected:
+                raise CheckpointError(
+                    f"the checkpoint {path} is of another {name.replace('_', ' ')} ({found!r}, not {expected!r}); "
+                    f"{way_out}."
+                )
+    return header
+
+
+def load(path: Path) -> tuple[nn.Module, Header]:
+    """Rebuild the network in eval mode from the file alone; raises ``CheckpointError``."""
+    import safetensors.torch
+
+    header = read_header(path)
+    try:
+        network = _build(header).to_empty(device="cpu")
+        tensors = safetensors.torch.load_file(path)
+        with safetensors.safe_open(path, framework="np") as file:
+            expected = file.metadata().get(DIGEST)
+        if digest(tensors) != expected:
+            raise CheckpointError(
+                f"the checkpoint {path} is truncated or damaged (its weights do not have the checksum it names); "
+                f"{WAY_OUT}."
+            )
+        network.load_state_dict(tensors)
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        message = " ".join(str(error).split())
+        raise CheckpointError(
+            f"the checkpoint {path} does not fit the network it names ({message}); {WAY_OUT}."
+        ) from error
+    return network.eval(), header
+
+
+def untrained(path: Path, device: Literal["cpu", "meta"]) -> nn.Module:
+    """Return the network that the checkpoint is of, in eval mode, with zeros for weights (on ``meta`` with none)."""
+    import torch
+
+    network = _build(read_header(path)).to_empty(device=device)
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            tensor.zero_()
+    return network.eval()
+
+
+def _build(header: Header) -> nn.Module:
+    """Build on the meta device: no time goes into random weights that are overwritten."""
+    import torch
+
+    from bench import models
+
+    with torch.device("meta"):
+        network = models.build(header.network, dict(header.hyperparameters))
+        return TECHNIQUES.get(header.technique).prepare(network) if header.technique else network

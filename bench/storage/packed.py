@@ -1,0 +1,302 @@
+"""The smallest file of a variant from which a fresh process rebuilds it, to the same logits, without a pickle.
+
+It is safetensors: the values in the shortest types that hold them exactly, and in the metadata a manifest of the
+state dict (``bench.storage.state_codec``). So float16 weights that torch unpacks to float32 for a state dict are stored
+as float16.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from bench.core.errors import CheckpointError, UnsupportedError
+from bench.results.run import Record
+from bench.storage.size_limit import TooLargeError, bounded
+from bench.storage.state_codec import Reader, Writer, form
+from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique
+from bench.techniques.torch_quantization import quiet
+
+KEY = "quantbench-packed"
+"""Of the manifest among the file's metadata."""
+VERSION = 2
+MANIFEST_LIMIT = 2**26
+"""Bytes; no manifest of ours comes near it, and a file from a stranger may not fill the memory."""
+VALUES_PER_BYTE = 8
+"""At one bit each; scales, statistics and manifest make a file larger."""
+WAY_OUT = "pack the variant anew"
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What a packed file came to."""
+
+    file_bytes: int
+    """Its length: values, manifest and header."""
+    bytes_by_dtype: dict[str, int]
+    """Bytes of values by the type they are stored in, such as ``int8``."""
+
+
+class Origin(Record):
+    """What a variant was made of: enough to rebuild its structure."""
+
+    model: str
+    """As ``task/model``."""
+    network: str = ""
+    """Empty for a model of the user's own."""
+    hyperparameters: dict[str, int | list[int]] = {}
+    channels_last: bool = False
+    trained_as: str = ""
+    technique: str
+    engine: str
+    built_by: str = ""
+    """What builds a model of the user's own, such as ``build() of net.py``; empty for a supplied one."""
+
+
+@dataclass(frozen=True)
+class PackedModel:
+    """A variant that was rebuilt from its packed file alone."""
+
+    artifact: Artifact
+    origin: Origin
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Return logits, ``(batch, classes)``, of float32 inputs as the model takes them, batch first."""
+        inputs = inputs.to(getattr(torch, self.artifact.input_dtype))
+        with torch.inference_mode():
+            logits: Tensor = self.artifact.forward(
+                inputs.to(memory_format=torch.channels_last) if self.origin.channels_last else inputs
+            )
+        return logits
+
+
+def load(path: Path, device: str = "cpu") -> PackedModel:
+    """Rebuild a variant from its file; raises ``CheckpointError``, or ``UnsupportedError`` where it cannot run here.
+
+    The technique treats a network of zeros, with ranges observed on an example of zeros; all values come from the file.
+    """
+    from bench import models
+
+    origin = _origin(path)
+    if origin.built_by:
+        raise CheckpointError(
+            f"the packed file {path} is of a model of your own, which only {origin.built_by} can rebuild; "
+            f"give what that returns, and example inputs, to bench.storage.packed.load_user_model."
+        )
+    place = _device(device)
+    room = VALUES_PER_BYTE * path.stat().st_size
+    hyperparameters: dict[str, object] = dict(origin.hyperparameters)
+    try:
+        technique = TECHNIQUES.get(origin.technique)
+        with torch.device("meta"), bounded(2 * room):  # no time goes into random weights that are overwritten
+            network = models.build(origin.network, hyperparameters)
+            if origin.trained_as:
+                network = TECHNIQUES.get(origin.trained_as).prepare(network)
+        if sum(value.numel() for value in network.state_dict().values()) > room:
+            raise TooLargeError
+        example = models.example(origin.network, hyperparameters).to(place)
+    except TooLargeError as error:  # before time and memory are taken
+        raise CheckpointError(
+            f"the packed file {path} names a network of more values than {path.stat().st_size:,} bytes can hold; "
+            f"{WAY_OUT}."
+        ) from error
+    except Exception as error:  # a constructor that is given nonsense may raise anything
+        raise CheckpointError(
+            f"the packed file {path} is of a model that this version cannot build ({_first_line(error)}); {WAY_OUT}."
+        ) from error
+    network = network.eval().to_empty(device=place)
+    if origin.channels_last:
+        network = network.to(memory_format=torch.channels_last)
+        example = example.to(memory_format=torch.channels_last)
+    return _converted(path, origin, technique, network, (example,), place)
+
+
+def load_user_model(path: Path, network: nn.Module, example: tuple[Tensor, ...], device: str = "cpu") -> PackedModel:
+    """Rebuild a variant of a user's model from its file and ``network``, the same model with any weights.
+
+    ``network`` is changed in place. ``example`` has the types and shapes of its inputs, batch first; all values that
+    the model's state dict holds come from the file. Raises ``CheckpointError`` and ``UnsupportedError`` as ``load``.
+    """
+    origin = _origin(path)
+    place = _device(device)
+    zeros = tuple(torch.zeros_like(value[:1], device=place) for value in example)
+    technique = TECHNIQUES.get(origin.technique)
+    return _converted(path, origin, technique, network.eval().to(place), zeros, place)
+
+
+def _origin(path: Path) -> Origin:
+    manifest, _ = _read(path)
+    try:
+        return Origin.model_validate(manifest["origin"])
+    except (LookupError, ValidationError) as error:
+        raise CheckpointError(
+            f"the packed file {path} does not say what it is of ({_line(error)}); {WAY_OUT}."
+        ) from error
+
+
+def _converted(
+    path: Path,
+    origin: Origin,
+    technique: Technique,
+    network: nn.Module,
+    example: tuple[Tensor, ...],
+    place: torch.device,
+) -> PackedModel:
+    """Let the technique treat the network with zeros for values, and take those of the file."""
+    if reason := technique.unsupported_reason(place.type, origin.engine, torch.backends.quantized.supported_engines):
+        raise UnsupportedError(
+            f"the packed file {path} cannot be used here ({reason.partition(';')[0]}); load it on another device, or "
+            f"{WAY_OUT} on this machine."
+        )
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            if isinstance(tensor, Tensor):
+                tensor.zero_()
+    context = Context(place, origin.engine, frozenset(), lambda: example[0], lambda: [example])
+    artifact = technique.convert(network, context)
+    unpack(artifact.module, path)
+    return PackedModel(artifact, origin)
+
+
+def pack(module: nn.Module, path: Path, origin: Origin | None = None) -> Packed:
+    """Write the state of ``module`` atomically; raises ``CheckpointError`` for an entry that has no packed form.
+
+    Without ``origin`` the file can be unpacked into a module of the same structure, and not be loaded by itself.
+    """
+    writer = Writer()
+    entries = {}
+    with quiet():
+        state = module.state_dict()
+        for name, value in state.items():
+            try:
+                entries[name] = writer.encode(value)
+            except TypeError as error:
+                raise CheckpointError(f"{name} cannot be packed ({error}); save it with torch.save.") from error
+    manifest = {
+        "version": VERSION,
+        **({"origin": origin.model_dump()} if origin else {}),
+        "modules": [part.get("version") for part in _modules(state)],
+        "entries": entries,
+    }
+    metadata = {KEY: _compressed(manifest)}
+    tensors = writer.tensors()
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        safetensors.torch.save_file(tensors, temporary, metadata=metadata)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Packed(path.stat().st_size, {name: tensor.nbytes for name, tensor in tensors.items()})
+
+
+def unpack(module: nn.Module, path: Path) -> None:
+    """Load a file into a module of the structure it was packed from: the same technique on an untrained network.
+
+    Raises ``CheckpointError`` for a file that is truncated, foreign, of another version or of another module.
+    """
+    manifest, tensors = _read(path)
+    with quiet():
+        try:
+            reader = Reader(tensors)
+            values = {name: reader.decode(entry) for name, entry in manifest["entries"].items()}
+            reader.finish()
+            versions = list(manifest["modules"])
+        except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"the packed file {path} has a manifest that does not match its values ({_line(error)}); {WAY_OUT}."
+            ) from error
+        try:
+            state = module.state_dict()
+            for name in {**state, **values}:
+                _require_same(name, values, state)
+            state.update(values)
+            # Quantized modules read their entries by the version of the code that wrote them.
+            for part, version in zip(_modules(state), versions, strict=True):
+                part["version"] = version
+            module.load_state_dict(state)
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(
+                f"the packed file {path} is of another module ({_line(error)}); "
+                f"unpack it into the same network after the same technique, or {WAY_OUT}."
+            ) from error
+
+
+def _device(name: str) -> torch.device:
+    try:
+        place = torch.device(name)
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError) as error:  # an AssertionError: this torch was built without it
+        raise UnsupportedError(f"there is no device {name!r} here ({_first_line(error)}); load it on 'cpu'.") from error
+    return place
+
+
+def _modules(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what torch notes of each module in a state dict, beside the entries."""
+    return list(state._metadata.values())  # type: ignore[attr-defined]
+
+
+def _require_same(name: str, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    # torch would cast another type silently, and asks nothing at all of the shape of a packed weight.
+    forms = [form(values[name]) if name in values else "nothing" for values in (found, wanted)]
+    if forms[0] != forms[1]:
+        raise ValueError(f"{name} is {forms[0]} in the file and {forms[1]} in the module")
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with path.open("rb"):  # safetensors gives no true cause where this fails
+            pass
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a mapping
+    except OSError as error:
+        raise CheckpointError(
+            f"the packed file {path} cannot be read ({error.strerror}); name one that 'bench export' wrote."
+        ) from error
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"the packed file {path} is truncated or damaged ({error}); {WAY_OUT}.") from error
+    if KEY not in metadata:
+        raise CheckpointError(f"{path} is not a packed file of quantbench; {WAY_OUT}.")
+    try:
+        manifest = _decompressed(metadata[KEY])
+        version = manifest["version"]
+    except (LookupError, RecursionError, TypeError, ValueError, zlib.error) as error:
+        raise CheckpointError(f"the packed file {path} has a manifest that is none ({error}); {WAY_OUT}.") from error
+    if version != VERSION:
+        raise CheckpointError(
+            f"the packed file {path} has format {version}, and this version reads format {VERSION}; {WAY_OUT}."
+        )
+    return manifest, tensors
+
+
+def _compressed(manifest: dict[str, Any]) -> str:
+    """Return JSON, deflated, in characters that the header's own JSON need not escape: a quarter of its length."""
+    text = json.dumps(manifest, separators=(",", ":"))
+    return base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def _decompressed(text: str) -> Any:
+    inflater = zlib.decompressobj()
+    content = inflater.decompress(base64.b85decode(text), MANIFEST_LIMIT)
+    if not inflater.eof:
+        raise ValueError("it is incomplete or too long")
+    return json.loads(content)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

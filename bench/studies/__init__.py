@@ -1,0 +1,1 @@
+"""One file a study: sensitivity, distill, train, export, inspect, selfcheck."""

@@ -1,0 +1,154 @@
+"""``bench distill``: one model at falling bit widths, taught by the widths before it (Mirzadeh et al. 2020, TAKD).
+
+What a student gains from its teacher has two sources, the weights it starts from and the loss it learns by, so each is
+also tried without the other. Students are taught in one step, by the widest model, or along the chain, each by the
+one before. A teacher of one's own, a larger network say, can stand before the widest.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from bench.core.errors import RequestError, TrainingError
+from bench.options.signature import from_options
+from bench.options.studies import DistillOptions
+from bench.results.distillation import Distillation, Route, Source, Student
+from bench.running.given_checkpoint import take_checkpoint
+from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
+from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
+from bench.techniques.base import TECHNIQUES
+from bench.techniques.low_bit import LowBit
+from bench.techniques.lowbit.codes import FULL
+
+ROUTES: tuple[Route, ...] = ("one step", "chain")
+
+
+@dataclass(frozen=True)
+class _Way:
+    route: Route
+    source: Source
+
+
+@from_options(DistillOptions)
+def distill(options: DistillOptions) -> Distillation:
+    """Train ``model`` at each width of ``chain`` alone, in one step and along the chain, for each seed.
+
+    ``weight`` and ``temperature`` are λ and τ of ``bench.tasks.training.distillation``. ``teacher`` is a checkpoint of
+    the same data that teaches the widest and, in one step, all. Trainings that are in the cache are not made again, so
+    an interrupted command goes on. A student that fails says so in its record, as do those that it would have taught.
+    Raises ``bench.QuantbenchError`` for a request that makes no sense.
+    """
+    chain, sources = options.chain, options.sources
+    techniques = {bits: _technique(options.family, bits, options.activations) for bits in chain}
+    ways = [_Way("alone", "")] + [_Way(route, source) for route in ROUTES for source in sources]
+    with model_session(options) as session:
+        trainings: dict[tuple[int, _Way, int], TrainingSpec] = {}
+        outcomes: dict[TrainingSpec, Header | Exception] = {}
+        widest = session.training(techniques[chain[0]])
+        weights = any(source != "loss" for source in sources)
+        given = (
+            take_checkpoint(Path(options.teacher), widest, session.store, "teacher", weights=weights)
+            if options.teacher
+            else None
+        )
+        first = given.checkpoint if given else ""
+        for rung, bits in enumerate(chain):  # a rung's teachers are the rungs before it
+            for seed in options.seeds:
+                for way in ways[: None if rung or first else 1]:
+                    taught_by = _teacher(trainings, chain, rung, way, seed, first)
+                    spec = _distillation_spec(taught_by, way, options) if taught_by else None
+                    training = session.training(techniques[bits], seed, spec)
+                    trainings[bits, way, seed] = training
+                    by_file = {f"{other.name}.safetensors": header for other, header in outcomes.items()}
+                    if isinstance(cause := by_file.get(taught_by), Exception):
+                        outcomes[training] = _UntaughtError(cause)
+            of_width = [training for (width, _, _), training in trainings.items() if width == bits]
+            outcomes |= session.train([training for training in of_width if training not in outcomes])
+        students = list(_students(session, trainings, techniques, outcomes))
+        some = next(iter(trainings.values()))
+        return Distillation(
+            quantbench=version("quantbench"),
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            machine=session.machine,
+            model=session.selected.name,
+            data=some.data_kind,
+            recipe=some.recipe,
+            family=options.family,
+            chain=list(chain),
+            weight=options.weight,
+            temperature=options.temperature,
+            seeds=list(options.seeds),
+            teacher=given.model if given else "",
+            students=students,
+        )
+
+
+def _technique(family: str, bits: int, activations: str) -> LowBit:
+    name = f"{family}:w{bits}a{bits if activations == 'same' else FULL}"
+    technique = TECHNIQUES.get(name)
+    if not isinstance(technique, LowBit) or technique.scheme != "QAT":
+        raise RequestError(f"{family} is not trained at a width; choose dorefa, pact or wrpn.")
+    return technique
+
+
+class _UntaughtError(TrainingError):
+    """A training that had to be left out, because its teacher's failed."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause) if isinstance(cause, _UntaughtError) else f"its teacher failed: {cause}")
+
+
+def _teacher(
+    trainings: dict[tuple[int, _Way, int], TrainingSpec],
+    chain: Sequence[int],
+    rung: int,
+    way: _Way,
+    seed: int,
+    first: str,
+) -> str:
+    """Return the name of a student's teacher; ``first`` is that of the user's own."""
+    if way.route == "alone":
+        return ""
+    if first and (rung == 0 or way.route == "one step"):
+        return first
+    before = chain[0] if way.route == "one step" else chain[rung - 1]
+    training = trainings.get((before, way, seed)) or trainings[before, _Way("alone", ""), seed]
+    return f"{training.name}.safetensors"
+
+
+def _distillation_spec(teacher: str, way: _Way, options: DistillOptions) -> DistillationSpec:
+    learns = way.source in ("loss", "both")
+    return DistillationSpec(
+        teacher=teacher,
+        weight=options.weight if learns else 0.0,
+        temperature=options.temperature if learns else 1.0,
+        initialise=way.source in ("start", "both"),
+    )
+
+
+def _students(
+    session: ModelSession,
+    trainings: dict[tuple[int, _Way, int], TrainingSpec],
+    techniques: dict[int, LowBit],
+    outcomes: dict[TrainingSpec, Header | Exception],
+) -> Iterator[Student]:
+    variants = [(techniques[bits], training) for (bits, _, _), training in trainings.items()]
+    evaluated = session.evaluate(variants, outcomes)
+    for ((bits, way, seed), training), variant in zip(trainings.items(), evaluated, strict=True):
+        header = outcomes[training]
+        right = variant if isinstance(variant, EvaluatedVariant) else None
+        yield Student(
+            bits=bits,
+            route=way.route,
+            source=way.source,
+            seed=seed,
+            technique=techniques[bits].name,
+            accuracy=right.evaluation.accuracy if right else None,
+            packed_bytes=right.facts.packed_bytes if right else None,
+            seconds=header.seconds if isinstance(header, Header) else None,
+            reason=str(variant) if isinstance(variant, Exception) else "",
+        )

@@ -1,0 +1,54 @@
+"""``bench inspect``: what a technique makes of each layer's weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.core.errors import RequestError, UnknownNameError
+from bench.core.files import require_writable, write_atomically
+from bench.options.signature import from_options
+from bench.options.studies import InspectOptions
+from bench.results.inspection import Inspection
+from bench.running.model_session import model_session
+from bench.techniques.base import TECHNIQUES
+from bench.techniques.low_bit import LowBit
+from bench.worker.messages import VARIANT_HOST
+from bench.worker.process import Worker
+
+
+@from_options(InspectOptions)
+def inspect(options: InspectOptions) -> Inspection:
+    """Return what a low-bit technique makes of the layers of ``model``: levels, signal to noise, scores by rule.
+
+    Of ``layers`` the different weights, and the outputs for some test examples, are described too; with a folder
+    ``out``, histograms before and after are drawn into ``weights.svg`` there. Raises ``bench.QuantbenchError``.
+    """
+    chosen = TECHNIQUES.get(options.technique)
+    if not isinstance(chosen, LowBit):
+        families = ", ".join(sorted(each.family for each in TECHNIQUES if isinstance(each, LowBit)))
+        raise RequestError(
+            f"{options.technique} is no low-bit technique, so there are no levels to look at; try {families}."
+        )
+    if not chosen.quantizes:
+        raise RequestError(f"{chosen.name} quantizes nothing, so there are no levels to look at; give fewer bits.")
+    folder = Path(options.out) if options.out is not None else None
+    if folder is not None:
+        require_writable(folder)
+    with model_session(options) as session:
+        training = session.training(chosen, options.seed)
+        modules = session.dataset.modules[session.selected.spec.name]
+        for layer in options.layers:
+            if layer not in modules:
+                raise UnknownNameError("layer", layer, modules)
+        session.train_one(training)
+        worker = Worker(VARIANT_HOST)
+        try:
+            request = session.request(chosen, training, session.dataset.path.with_name("unused.packed"))
+            inspection: Inspection = worker.call("inspect", request, list(options.layers))
+        finally:
+            worker.close()
+    if folder is not None:
+        from bench.report.histograms import histograms  # matplotlib takes longer to import than all else
+
+        write_atomically(folder / "weights.svg", histograms(inspection.layers))
+    return inspection

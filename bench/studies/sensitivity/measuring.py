@@ -1,0 +1,79 @@
+"""Variants of one model's trained weights, measured beside each other, with their answers kept."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from bench.core.variant_key import BASELINE, VariantKey
+from bench.measuring import machine
+from bench.results.run import Run
+from bench.results.run_spec import RunSpec
+from bench.running.execute import settings_of
+from bench.running.model_session import ModelSession
+from bench.running.provenance import data_of, training_of
+from bench.running.rows import measure_model
+from bench.running.task_models import request_of
+from bench.running.variant_under_test import VariantUnderTest
+from bench.storage.checkpoint import Header, TrainingSpec
+from bench.techniques.base import TECHNIQUES, Technique
+from bench.worker.messages import TaskModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Right = NDArray[np.bool_]
+    """Which examples of the test set were answered right, in its order."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run, and what each variant has right."""
+
+    run: Run
+    right: dict[VariantKey, Right]
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """Measures variants of one model."""
+
+    session: ModelSession
+    spec: RunSpec
+    training: TrainingSpec
+    """Of the weights that all of them start from."""
+    header: Header
+
+    def measure(self, techniques: Sequence[Technique]) -> Measured:
+        """Return the rows of fp32 and ``techniques``, all in the same rounds."""
+        keys = list(dict.fromkeys([BASELINE, *(VariantKey(technique.name) for technique in techniques)]))
+        session, settings = self.session, settings_of(self.spec.with_variants(keys))
+        dataset = session.dataset
+        workload = TaskModel(dataset.task, session.selected.spec.name, dataset.path, session.store.path(self.training))
+        variants = [
+            VariantUnderTest(
+                TECHNIQUES.get(key.technique),
+                request_of(
+                    key, workload, dataset.path.with_name(f"layers-{position}.packed"), settings, session.machine
+                ),
+                None,
+            )
+            for position, key in enumerate(keys)
+        ]
+        rows = measure_model(variants, settings, machine.usable_cores(), session.bars)
+        run = Run(
+            quantbench=version("quantbench"),
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            finished=True,
+            machine=session.machine,
+            settings=settings,
+            data=[data_of(dataset)],
+            trainings=[training_of(session.selected, self.header)],
+            rows=rows,
+        )
+        answered = {variant.key: variant.evaluation for variant in variants if variant.evaluation is not None}
+        return Measured(run, {key: one.right for key, one in answered.items() if one.right is not None})

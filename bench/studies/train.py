@@ -1,0 +1,128 @@
+"""``bench train``: the weights that techniques of one model start from, trained beforehand, and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import field_serializer
+
+from bench.core.units import MISSING, kilobytes, percent
+from bench.options.signature import from_options
+from bench.options.studies import TrainOptions
+from bench.report.tables import Table
+from bench.results.run import Accuracy, Record
+from bench.running.given_checkpoint import take_checkpoint
+from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
+from bench.storage.checkpoint import DistillationSpec, EpochRecord, Header, TrainingSpec
+from bench.tasks.dataset import DataKind
+from bench.techniques.base import TECHNIQUES, Technique
+
+
+class TrainedModel(Record):
+    """A training that was carried out, or found in the cache, and the accuracy of its variant; or why there is none."""
+
+    model: str
+    technique: str
+    data: DataKind
+    seed: int
+    recipe: dict[str, str | int | float | bool]
+    precision: str
+    start: str = ""
+    """The name of the checkpoint that it started from, in the cache; empty for random weights."""
+    seconds: float | None
+    """The training's wall time, of all its sessions; ``None`` if it failed."""
+    history: list[EpochRecord] = []
+    """Its epochs."""
+    checkpoint: Path
+    """In a file its name alone, which is the same on every machine."""
+    accuracy: Accuracy | None
+    """On the test set, after the last epoch; ``None`` if the training or the variant failed."""
+    packed_bytes: int | None
+    reason: str = ""
+    """Why it failed; empty if it did not."""
+
+    @field_serializer("checkpoint")
+    def _name_of(self, checkpoint: Path) -> str:
+        return checkpoint.name
+
+
+@from_options(TrainOptions)
+def train(options: TrainOptions) -> list[TrainedModel]:
+    """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training goes on.
+
+    ``epochs``, ``learning_rate``, ``weight_decay``, ``schedule`` and ``optimizer`` take the place of what the recipe
+    says; ``recipe`` names one of ``bench.tasks.recipes`` that says some of it. ``start`` is a checkpoint of the same
+    network and data whose weights and statistics the training starts from, in the place of random ones. A
+    training that fails says so in its record, and the others go on.
+    Raises ``bench.QuantbenchError`` for a request that makes no sense.
+    """
+    chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(options.techniques)]
+    changes = options.changes()
+    with model_session(options) as session:
+        trainings = [
+            (technique, session.training(technique, seed, _start(session, technique, options.start), changes))
+            for technique in chosen
+            for seed in options.seeds
+        ]
+        headers = session.train([training for _, training in trainings], options.retrain)
+        evaluated = session.evaluate(trainings, headers)
+        return [
+            _record(session, technique, training, headers[training], variant)
+            for (technique, training), variant in zip(trainings, evaluated, strict=True)
+        ]
+
+
+def _start(session: ModelSession, technique: Technique, path: Path | str | None) -> DistillationSpec | None:
+    """Return what a training takes from the checkpoint that it starts from: its weights, and no part of the loss."""
+    if path is None:
+        return None
+    given = take_checkpoint(Path(path), session.training(technique), session.store, "start", weights=True)
+    return DistillationSpec(teacher=given.checkpoint, weight=0.0, temperature=1.0, initialise=True)
+
+
+def _record(
+    session: ModelSession,
+    technique: Technique,
+    training: TrainingSpec,
+    header: Header | Exception,
+    variant: EvaluatedVariant | Exception,
+) -> TrainedModel:
+    trained = header if isinstance(header, Header) else None
+    evaluated = variant if isinstance(variant, EvaluatedVariant) else None
+    return TrainedModel(
+        model=session.selected.name,
+        technique=technique.name,
+        data=training.data_kind,
+        seed=training.seed,
+        recipe=training.recipe,
+        precision=training.precision,
+        start=training.distillation_spec.teacher if training.distillation_spec else "",
+        seconds=trained.seconds if trained else None,
+        history=trained.history if trained else [],
+        checkpoint=session.store.path(training),
+        accuracy=evaluated.evaluation.accuracy if evaluated else None,
+        packed_bytes=evaluated.facts.packed_bytes if evaluated else None,
+        reason=str(variant) if isinstance(variant, Exception) else "",
+    )
+
+
+def render(trained: Sequence[TrainedModel]) -> str:
+    """Return the table of what was trained, and why what failed did."""
+    header = ["Model", "Technique", "Seed", "Epochs", "Accuracy", "Packed (kB)", "Trained in (s)"]
+    rows = [
+        [
+            each.model,
+            each.technique,
+            each.seed,
+            each.recipe["epochs"],
+            percent(each.accuracy.correct / each.accuracy.total) if each.accuracy else "failed",
+            kilobytes(each.packed_bytes) if each.packed_bytes is not None else MISSING,
+            f"{each.seconds:.0f}" if each.seconds is not None else MISSING,
+        ]
+        for each in trained
+    ]
+    failures = [f"`{each.technique}`, seed {each.seed}: {each.reason}" for each in trained if each.reason]
+    synthetic = any(each.data == "synthetic" for each in trained)
+    text = Table(header, rows, remarks=failures).markdown()
+    return text + ("\n\n**SYNTHETIC data.**" if synthetic else "")

@@ -1,0 +1,1 @@
+"""What low-bit techniques are made of."""

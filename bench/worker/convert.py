@@ -1,0 +1,116 @@
+"""A technique applied to a model, so that what it cannot do is a reason and what it left undone is no row."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from bench.core.errors import QuantbenchError, UnsupportedError
+from bench.core.tensors import Inputs, cast
+from bench.core.tracebacks import describe_exception
+from bench.core.variant_key import BASELINE
+from bench.measuring import params
+from bench.techniques.base import TECHNIQUES, Artifact, Context
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What came of it."""
+
+    artifact: Artifact
+    """It has answered an example once."""
+    layers: int
+    """How many weight layers the float32 model has."""
+    calibrated: bool
+    """Whether the technique looked at inputs to calibrate with."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a variant will run."""
+
+    device: torch.device
+    engine: str
+    isa: frozenset[str]
+
+
+def convert(
+    technique: str,
+    model: Callable[[], nn.Module],
+    example: Inputs,
+    calibration: Callable[[], Sequence[Inputs]],
+    place: Place,
+    *,
+    supplied: bool,
+    converted: Callable[[], None] = lambda: None,
+) -> Conversion:
+    """Apply ``technique`` to a float32 model and let the result answer ``example``.
+
+    ``calibration`` returns batches of inputs. A ``supplied`` model is one of a task, known to work and trained as the
+    technique asks; of a user's, any failure that fp32 does not share is the technique's. ``converted`` is called
+    before the answer, when nothing here holds the float32 model any more. Raises ``UnsupportedError`` where the
+    technique cannot treat the model.
+    """
+    looked_at: list[int] = []
+
+    def batches() -> list[Inputs]:
+        looked_at.append(1)
+        return [tuple(value.to(place.device) for value in batch) for batch in calibration()]
+
+    def one_tensor() -> Tensor:
+        given = batches()
+        if any(len(batch) > 1 for batch in given):
+            raise UnsupportedError("it is calibrated with one tensor, and this model takes several")
+        return torch.cat([batch[0] for batch in given])
+
+    context = Context(place.device, place.engine, place.isa, one_tensor, batches, supplied)
+    float32 = model()
+    layers = params.count_weight_layers(float32)
+    with _explained(technique, supplied):
+        artifact = TECHNIQUES.get(technique).convert(float32.to(place.device), context)
+    del float32
+    converted()
+    with torch.inference_mode(), _explained(technique, supplied):
+        artifact.forward(*cast(example, place.device, getattr(torch, artifact.input_dtype)))
+    if not supplied and technique != BASELINE.technique:
+        _require_changed(artifact, layers)
+    return Conversion(artifact, layers, bool(looked_at))
+
+
+def _require_changed(artifact: Artifact, layers: int) -> None:
+    """Refuse a row that would show the float32 model under another name."""
+    left = params.count_plain_layers(artifact.module)
+    if artifact.input_dtype == "float32" and artifact.forward is artifact.module and left == layers:
+        raise UnsupportedError(
+            f"it finds nothing that it can treat among this model's {layers} Linear and convolution layers"
+            if layers
+            else "this model has no Linear and no convolution layers, and it treats nothing else"
+        )
+
+
+@contextlib.contextmanager
+def _explained(technique: str, supplied: bool) -> Iterator[None]:
+    """Let a fault that is the technique's inability with this model be an ``UnsupportedError``."""
+    try:
+        yield
+    except QuantbenchError:
+        raise
+    except Exception as error:
+        if reason := _why_unsupported(error, technique, supplied):
+            raise UnsupportedError(reason) from error
+        raise
+
+
+def _why_unsupported(error: Exception, technique: str, supplied: bool) -> str | None:
+    """Return why an exception means that the technique cannot treat the model; ``None`` if it means a fault."""
+    if isinstance(error, NotImplementedError | RuntimeError) and "not implemented for" in str(error):
+        return f"this torch cannot do it: {str(error).splitlines()[0]}"
+    if supplied or technique == BASELINE.technique or isinstance(error, MemoryError):
+        return None
+    if "can't allocate memory" in str(error) or "out of memory" in str(error):
+        return None
+    return f"the model does not work as {technique}: {describe_exception(error)}"

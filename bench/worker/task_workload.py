@@ -1,0 +1,91 @@
+"""A model of a task: weights from a checkpoint, inputs and answers from the task's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from bench.core.report import Report
+from bench.core.tensors import Inputs
+from bench.measuring import accuracy, macs
+from bench.results.evaluation import Evaluation
+from bench.runtimes.base import Executable
+from bench.storage import checkpoint, packed
+from bench.tasks.dataset import Dataset
+from bench.tasks.task import TASKS
+from bench.techniques.base import Artifact
+from bench.worker.messages import TaskModel, VariantRequest
+from bench.worker.workload import Cast, Workload
+
+EVALUATION_BATCH = 250
+PROBE = 32
+"""Test examples whose logits a packed file must reproduce to the bit."""
+
+
+class TaskWorkload(Workload):
+    """Reads the task's data from the file that all processes map."""
+
+    supplied = True
+
+    def __init__(self, request: VariantRequest, model: TaskModel) -> None:
+        self._request = request
+        self._checkpoint = model.checkpoint
+        self._task = TASKS.get(model.task)
+        self._dataset = Dataset.open(model.dataset)
+        spec = next(spec for spec in self._task.models if spec.name == model.model)
+        self._spec = self._task.resolve(spec, self._dataset)
+
+    def model(self) -> nn.Module:
+        """Load the checkpoint."""
+        model, _ = checkpoint.load(self._checkpoint)
+        return self._spec.arrange(model)
+
+    def inputs(self, batch_size: int) -> Inputs:
+        """Return test examples."""
+        index = torch.arange(batch_size) % len(self._dataset.test)
+        return (self._task.inputs(self._spec, self._dataset.test[index]),)
+
+    def probe(self) -> Inputs:
+        """Return the first test examples."""
+        return (self._task.inputs(self._spec, self._dataset.test[torch.arange(PROBE)]),)
+
+    def calibration(self) -> Sequence[Inputs]:
+        """Return training examples."""
+        return [(self._task.calibration(self._spec, self._dataset),)]
+
+    def judge(self, executable: Executable, artifact: Artifact, cast: Cast, report: Report) -> Evaluation:
+        """Answer the whole test set."""
+
+        def batches() -> Iterator[tuple[Tensor, Tensor]]:
+            test = self._dataset.test
+            for index in torch.split(torch.arange(len(test)), EVALUATION_BATCH):
+                part = test[index]
+                inputs, labels = cast((self._task.inputs(self._spec, part), part.labels))
+                yield inputs, labels
+                report(int(index[-1]) + 1, len(test))
+
+        return accuracy.evaluate(lambda inputs: executable.outputs((inputs,)), batches())
+
+    def macs(self) -> int:
+        """Count them on the meta device, where nothing is computed."""
+        [example] = self.inputs(1)
+        return macs.count_macs(checkpoint.untrained(self._checkpoint, "meta"), example.to("meta"))
+
+    def origin(self) -> packed.Origin:
+        """Return the network and its hyperparameters."""
+        header = checkpoint.read_header(self._checkpoint)
+        return packed.Origin(
+            model=f"{self._task.name}/{self._spec.name}",
+            network=header.network,
+            hyperparameters=header.hyperparameters,
+            channels_last=self._spec.channels_last,
+            trained_as=header.technique,
+            technique=self._request.key.technique,
+            engine=self._request.engine,
+        )
+
+    def rebuild(self) -> Artifact:
+        """Load it as a user would."""
+        return packed.load(self._request.packed, self._request.device).artifact

@@ -1,0 +1,121 @@
+"""A user's model: built anew in each process, its inputs from the file that all share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from bench.core.errors import UserModelError, WorkerError
+from bench.core.report import Report
+from bench.core.tensors import Inputs, tensors_in
+from bench.core.variant_key import BASELINE
+from bench.measuring.layer_work import layer_work
+from bench.measuring.scores import LayerWork
+from bench.results.evaluation import Evaluation
+from bench.runtimes.base import Executable
+from bench.storage import packed
+from bench.techniques import fast_path
+from bench.techniques.base import Artifact
+from bench.worker.convert import Conversion
+from bench.worker.messages import VariantRequest
+from bench.worker.user.build import build, digest_weights, seed_everything
+from bench.worker.user.evaluate import judge
+from bench.worker.user.examples import Examples
+from bench.worker.user.model import BuiltModel
+from bench.worker.workload import Cast, Workload
+
+OUTPUTS_KEPT = 1_000_000
+"""Values that are held against fp32's."""
+
+
+class UserWorkload(Workload):
+    """Nothing is known of the model but its examples."""
+
+    supplied = False
+
+    def __init__(self, request: VariantRequest, built: BuiltModel) -> None:
+        self._request = request
+        self._built = built
+        self._definition = built.definition
+        self._examples = Examples.open(built.facts.examples)
+
+    def model(self) -> nn.Module:
+        """Build it; raises ``UserModelError`` if that gives other weights than before."""
+        module = build(self._definition.model, self._built.seed)
+        if digest_weights(module) != self._built.facts.weights:
+            raise UserModelError(
+                f"{self._definition.model.words} gives other weights each time it is called; let it load them."
+            )
+        return module
+
+    def inputs(self, batch_size: int) -> Inputs:
+        """Return example inputs."""
+        return self._examples.batch(batch_size)
+
+    def probe(self) -> Inputs:
+        """Return example inputs."""
+        return self._examples.probe()
+
+    def calibration(self) -> Sequence[Inputs]:
+        """Return the user's batches, else the largest batch of example inputs."""
+        return self._examples.to_calibrate_with()
+
+    def judge(self, executable: Executable, artifact: Artifact, cast: Cast, report: Report) -> Evaluation:
+        """Ask the user's function, if there is one, and keep some outputs."""
+        with torch.inference_mode():
+            outputs = list(tensors_in(executable.outputs(cast(self.probe()))))
+        floats = [value.float().cpu().reshape(-1) for value in outputs if value.is_floating_point()]
+        kept = torch.cat(floats)[:OUTPUTS_KEPT] if floats else torch.empty(0)
+        accuracy, share = None, None
+        if self._definition.evaluate is not None:
+            seed_everything(self._built.seed)  # what it draws at random is the same for each variant
+            try:
+                device = torch.device(self._request.device)
+                accuracy, share = judge(self._definition.evaluate, artifact, device, report)
+            except UserModelError as error:
+                if self._request.key == BASELINE:
+                    raise
+                cause = str(error).rpartition(";")[0]  # it managed with fp32: this is the variant's failure
+                raise WorkerError(f"{cause}, which it did not with {BASELINE}") from error
+        return Evaluation(accuracy, share, outputs=kept.numpy())
+
+    def macs(self) -> int | None:
+        """Return what was counted when the model was first built."""
+        return self._built.facts.macs
+
+    def origin(self) -> packed.Origin:
+        """Name the callable that builds it."""
+        return packed.Origin(
+            model=self._definition.name,
+            technique=self._request.key.technique,
+            engine=self._request.engine,
+            built_by=self._definition.model.words,
+        )
+
+    def rebuild(self) -> Artifact:
+        """Build it anew, forget its weights, and take those of the file."""
+        module = build(self._definition.model, self._built.seed)
+        return packed.load_user_model(self._request.packed, module, self.inputs(1), self._request.device).artifact
+
+    def notes(self, conversion: Conversion) -> tuple[str, ...]:
+        """Say what was calibrated on, and how an encoder runs."""
+        return notes(self._examples, conversion)
+
+    def work(self, module: nn.Module, example: Inputs) -> list[LayerWork]:
+        """Return nothing too for modules whose calls are not as the rules expect them."""
+        try:
+            return layer_work(module, *example)
+        except Exception:  # anything may stand in a user's module, and a score that is unknown stops nothing
+            return []
+
+
+def notes(examples: Examples, conversion: Conversion) -> tuple[str, ...]:
+    """Say so if no better calibration was to be had, and if the variant runs in another way than the model."""
+    said = []
+    if conversion.calibrated and not examples.calibration():
+        said.append("calibrated on the example inputs, as no calibrate was given: real data may have other ranges")
+    if fast_path.split(conversion.artifact.module):
+        said.append("torch's fused operator for an encoder layer cannot hold quantized layers: its parts run alone")
+    return tuple(said)

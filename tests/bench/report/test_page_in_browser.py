@@ -1,0 +1,300 @@
+"""The HTML page in a real headless Chromium: opened from a file, sorted, filtered, on a phone and in the dark."""
+
+from __future__ import annotations
+
+import _socket
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from bench.report import page
+from bench.report.drawing import GREY, LABEL_POINTS
+from tests.bench.examples import RUN
+from tests.bench.report.test_drawing import contrast
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+OPTIONS = (
+    "--headless=new",
+    "--no-sandbox",  # it is our own page, and CI runs as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+)
+PHONE = (360, 740)
+DESK = (1280, 900)
+_getaddrinfo = socket.getaddrinfo
+
+
+def _connect_to_this_machine(self: socket.socket, address: tuple[str, int]) -> None:
+    if address[0] not in ("127.0.0.1", "::1"):
+        raise OSError("tests have no network")
+    _socket.socket.connect(self, address)
+
+
+@pytest.fixture(autouse=True)
+def loopback(sealed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open what all tests are sealed from as far as the driver, on this machine, needs it."""
+    monkeypatch.setattr(socket.socket, "connect", _connect_to_this_machine)
+    monkeypatch.setattr(socket, "getaddrinfo", _getaddrinfo)
+    for proxy in ("http_proxy", "https_proxy"):
+        monkeypatch.delenv(proxy, raising=False)
+    monkeypatch.setenv("no_proxy", "*")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(page.render([RUN]), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    if not CHROMIUM or not DRIVER:
+        missing = "no chromium and chromedriver in the path; on Debian: apt-get install chromium chromium-driver"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    proxies = {name: os.environ.pop(name) for name in ("http_proxy", "https_proxy") if name in os.environ}
+    browser = webdriver.Chrome(options=options, service=Service(DRIVER))
+    os.environ.update(proxies)
+    yield browser
+    browser.quit()
+
+
+Open = Callable[..., webdriver.Chrome]
+
+
+@pytest.fixture
+def opened(chromium: webdriver.Chrome, url: str) -> Open:
+    """Open the page anew on a screen of a size, light or dark."""
+
+    def call(size: tuple[int, int] = DESK, dark: bool = False) -> webdriver.Chrome:
+        screen = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        chromium.get(url)
+        return chromium
+
+    return call
+
+
+def table(browser: webdriver.Chrome, title: str) -> WebElement:
+    return browser.find_element(By.CSS_SELECTOR, f"[aria-label='{title}'] table")
+
+
+def header(within: WebElement, name: str) -> WebElement:
+    [found] = [each for each in within.find_elements(By.CSS_SELECTOR, "thead th") if each.text.startswith(name)]
+    return found
+
+
+def column(within: WebElement, name: str) -> list[str]:
+    at = [each.text.split()[0] for each in within.find_elements(By.CSS_SELECTOR, "thead th")].index(name) + 1
+    return [
+        each.text for each in within.find_elements(By.CSS_SELECTOR, f"tbody td:nth-child({at})") if each.is_displayed()
+    ]
+
+
+def status(browser: webdriver.Chrome) -> str:
+    return browser.find_element(By.CSS_SELECTOR, "[role=status]").text
+
+
+def computed(browser: webdriver.Chrome, script: str) -> list[list[str]]:
+    """Run ``script`` for each element that shows text of its own, and return what it makes of each."""
+    found: list[list[str]] = browser.execute_script(
+        """
+        const shown = [...document.querySelectorAll("body *:not(script)")].filter((each) =>
+          each.checkVisibility() && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+        return shown.map((each) => { const style = getComputedStyle(each); return """
+        + script
+        + "; });"
+    )
+    return found
+
+
+def hexadecimal(rgb: str) -> str:
+    red, green, blue = (int(part) for part in rgb.removeprefix("rgb(").removesuffix(")").split(","))
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def test_it_opens_without_a_word_in_the_console(opened: Open) -> None:
+    browser = opened()
+    assert browser.title == "Quantbench: quick on Example CPU 3000"
+    assert browser.get_log("browser") == []
+
+
+def test_it_asks_for_nothing_but_itself(opened: Open, url: str) -> None:
+    browser = opened()
+    browser.get_log("performance")
+    browser.get(url)
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+    assert [address for address in asked if not address.startswith("data:")] == [url]
+
+
+def test_a_numeric_column_sorts_as_numbers_both_ways_and_back(opened: Open) -> None:
+    browser = opened()
+    lab = table(browser, "MNIST")
+    original = column(lab, "Latency")
+    assert original == ["50.0 ± 0.3 µs", "49.0 ± 0.3 µs", "52.0 ± 0.3 µs", "–", "–"]
+    click = lab.find_elements(By.CSS_SELECTOR, "thead button")[6].click
+    click()
+    assert column(lab, "Latency") == ["49.0 ± 0.3 µs", "50.0 ± 0.3 µs", "52.0 ± 0.3 µs", "–", "–"]
+    assert header(lab, "Latency B1").get_attribute("aria-sort") == "ascending"
+    assert status(browser) == "Sorted by Latency B1, ascending."
+    click()
+    assert column(lab, "Latency") == ["52.0 ± 0.3 µs", "50.0 ± 0.3 µs", "49.0 ± 0.3 µs", "–", "–"], "missing stay last"
+    assert header(lab, "Latency B1").get_attribute("aria-sort") == "descending"
+    click()
+    assert column(lab, "Latency") == original
+    assert header(lab, "Latency B1").get_attribute("aria-sort") is None
+
+
+def test_figures_sort_by_what_is_behind_them_and_not_by_their_text(opened: Open) -> None:
+    """By text 2.98 µs would come before 745 ns."""
+    browser = opened()
+    rounds = table(browser, "MNIST: latency of all rounds")
+    header(rounds, "Std").find_element(By.TAG_NAME, "button").click()
+    assert column(rounds, "Std") == ["730 ns", "745 ns", "775 ns", "2.98 µs", "8.94 µs", "86.0 µs"]
+
+
+def test_a_text_column_sorts_by_the_keyboard_alone(opened: Open) -> None:
+    browser = opened()
+    against = table(browser, "MNIST: against fp32")
+    header(against, "Technique").find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
+    assert column(against, "Technique") == ["amp", "dynamic-qint8", "fp16", "fp32", "static-qint8"]
+    assert header(against, "Technique").get_attribute("aria-sort") == "ascending"
+    header(against, "Agreement").find_element(By.TAG_NAME, "button").send_keys(Keys.SPACE)
+    assert header(against, "Technique").get_attribute("aria-sort") is None, "one column sorts a table"
+    assert column(against, "Agreement") == ["98.90 %", "99.81 %", "100.00 %", "–", "–"]
+
+
+def test_the_filter_keeps_rows_that_have_all_its_words(opened: Open) -> None:
+    browser = opened()
+    field = browser.find_element(By.ID, "filter")
+    assert field.accessible_name == "Filter rows"
+    field.send_keys("LAB1 qint8")
+    assert column(table(browser, "MNIST: against fp32"), "Technique") == ["dynamic-qint8", "static-qint8"]
+    assert column(table(browser, "MNIST"), "dtype") == ["qint8", "qint8"]
+    every = len(browser.find_elements(By.CSS_SELECTOR, "table.data tbody tr"))
+    kept = sum(each.is_displayed() for each in browser.find_elements(By.CSS_SELECTOR, "table.data tbody tr"))
+    assert status(browser) == f"{kept} of {every} rows."
+    field.clear()
+    field.send_keys("x", Keys.BACKSPACE)
+    assert len(column(table(browser, "MNIST"), "dtype")) == 5
+    assert status(browser) == ""
+
+
+def test_a_filter_stays_while_tables_are_sorted(opened: Open) -> None:
+    browser = opened()
+    browser.find_element(By.ID, "filter").send_keys("qint8")
+    against = table(browser, "MNIST: against fp32")
+    button = header(against, "Technique").find_element(By.TAG_NAME, "button")
+    button.click()
+    button.click()
+    assert column(against, "Technique") == ["static-qint8", "dynamic-qint8"]
+
+
+def test_on_a_phone_the_page_does_not_scroll_sideways_and_its_tables_do(opened: Open) -> None:
+    browser = opened(PHONE)
+    assert browser.execute_script("return document.documentElement.scrollWidth") == PHONE[0]
+    wide = browser.execute_script(
+        "return [...document.querySelectorAll('.scroll')].filter((each) => each.scrollWidth > each.clientWidth).length"
+    )
+    assert wide > 3
+
+
+def test_on_a_phone_text_is_legible(opened: Open) -> None:
+    sizes = [float(size) for [size] in computed(opened(PHONE), "[style.fontSize.replace('px', '')]")]
+    assert len(sizes) > 100
+    assert min(sizes) >= 14
+
+
+def test_on_a_phone_text_of_pictures_is_legible_too(opened: Open) -> None:
+    """A picture is as large as on a desk, whose points are pixels of CSS: its labels are 11 pixels, and it scrolls."""
+    browser = opened(PHONE)
+    shown = browser.execute_script(
+        "return [...document.querySelectorAll('figure img')].map((each) => [each.getBoundingClientRect().width,"
+        " each.naturalWidth, each.parentElement.scrollWidth > each.parentElement.clientWidth])"
+    )
+    assert len(shown) == 3
+    pixels_of_a_point = 96 / 72
+    assert all(LABEL_POINTS * pixels_of_a_point * wide / natural >= 11 for wide, natural, _ in shown)
+    assert all(scrolls for _, _, scrolls in shown)
+
+
+def test_at_a_desk_every_picture_is_seen_whole(opened: Open) -> None:
+    scrolls = opened(DESK).execute_script(
+        "return [...document.querySelectorAll('figure .scroll')].map((each) => each.scrollWidth > each.clientWidth)"
+    )
+    assert scrolls == [False] * 3
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(
+    ("label", "share"),
+    [("MNIST: against fp32", 0.47), ("mnist/lab1: latency of one call and its spread", 0.9)],  # where nothing is drawn
+)
+def test_what_scrolls_has_a_shade_where_there_is_more(opened: Open, dark: bool, label: str, share: float) -> None:
+    """The outermost pixels of a line in which nothing but the ground would be, before and after scrolling."""
+    browser = opened(PHONE, dark)
+    wide = browser.find_element(By.CSS_SELECTOR, f"[aria-label='{label}']")
+
+    def ends() -> tuple[object, object]:
+        picture = Image.open(BytesIO(wide.screenshot_as_png)).convert("RGB")
+        line = int(share * picture.height)
+        return picture.getpixel((0, line)), picture.getpixel((picture.width - 1, line))
+
+    ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    left, right = ends()
+    assert left == tuple(ground) != right
+    browser.execute_script("arguments[0].scrollLeft = arguments[0].scrollWidth", wide)
+    left, right = ends()
+    assert left != tuple(ground) == right
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_has_contrast_in_light_and_dark(opened: Open, dark: bool) -> None:
+    browser = opened(dark=dark)
+    ground = hexadecimal(browser.execute_script("return getComputedStyle(document.body).backgroundColor"))
+    assert (contrast(ground, "#000000") < 2) == dark, "the page follows the reader's scheme"
+    colours = {hexadecimal(colour) for [colour] in computed(browser, "[style.color]")}
+    assert len(colours) >= 4
+    assert min(contrast(colour, ground) for colour in colours) >= 4.5
+    lighter = browser.execute_script("return getComputedStyle(document.querySelector('figure img')).filter")
+    grey = round(int(GREY[1:3], 16) * float(lighter.removeprefix("brightness(").removesuffix(")")))
+    assert contrast(f"#{grey:02x}{grey:02x}{grey:02x}", ground) >= 4.5
+
+
+def test_without_a_script_everything_is_there(opened: Open, url: str, tmp_path: Path) -> None:
+    browser = opened()
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get(url)
+        assert not browser.find_element(By.ID, "filter").is_displayed(), "what would do nothing is not shown"
+        assert browser.find_element(By.CSS_SELECTOR, "table.data tbody tr").is_displayed()
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

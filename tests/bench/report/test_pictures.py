@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.core.errors import RequestError
+from bench.report.pictures import Picture, draw, of_speedups, pictures_of
+from bench.results.run import Row, Run
+from tests.bench.drawn_text import boxes, size_of
+from tests.bench.examples import FP16, FP32, QINT8, RUN, STATIC
+from tests.bench.test_import_cost import modules_after
+from tests.repository import ROOT
+
+SIMULATED = QINT8.model_copy(
+    update={"technique": "dorefa:w2a2", "dtype": "w2a2", "simulated": True, "bit_operations": 1e5}
+)
+
+
+def run_of(*rows: Row) -> Run:
+    return RUN.model_copy(update={"rows": list(rows)})
+
+
+def drawn(run: Run, name: str) -> list[str]:
+    [picture] = [each for each in pictures_of(run) if each.name.startswith(name)]
+    return re.findall(r"<text[^>]*>([^<]*)</text>", picture.draw())
+
+
+def test_each_model_has_its_three_pictures() -> None:
+    names = [picture.name for picture in pictures_of(RUN)]
+    assert names == ["trade-off-mnist-lab1.svg", "latency-mnist-lab1.svg", "speed-up-mnist-lab1.svg"]
+
+
+def test_pictures_of_a_second_run_do_not_overwrite_the_first() -> None:
+    assert pictures_of(RUN, number=2)[0].name == "trade-off-mnist-lab1-2.svg"
+
+
+def test_a_models_name_leads_into_no_other_folder() -> None:
+    [picture, *_] = pictures_of(run_of(FP32.model_copy(update={"model": "../../x y"})))
+    assert picture.name == "trade-off-mnist-..-..-x-y.svg"
+
+
+def test_what_was_not_measured_has_no_picture() -> None:
+    assert pictures_of(run_of(STATIC)) == []
+    assert pictures_of(run_of()) == []
+    assert [each.name for each in pictures_of(run_of(FP32))] == ["trade-off-mnist-lab1.svg", "latency-mnist-lab1.svg"]
+
+
+def test_the_trade_off_has_a_panel_for_size_and_for_each_batch_size() -> None:
+    texts = drawn(RUN, "trade-off")
+    assert {"Packed size (MB)", "Latency at batch 1, median", "Latency at batch 64, median"} <= set(texts)
+    assert texts.count("dynamic-qint8") == 3
+
+
+def test_an_accuracy_that_is_a_share_alone_has_its_trade_off() -> None:
+    shared = [row.model_copy(update={"accuracy": None, "accuracy_share": 0.97}) for row in (FP32, QINT8)]
+    assert drawn(run_of(*shared), "trade-off").count("dynamic-qint8") == 3
+
+
+def test_what_is_simulated_stands_beside_sizes_and_operations_and_not_beside_latencies() -> None:
+    run = run_of(FP32.model_copy(update={"bit_operations": 4e5}), SIMULATED)
+    texts = drawn(run, "trade-off")
+    assert "Multiply-accumulates × bits / 32 (M)" in texts
+    assert (texts.count("fp32"), texts.count("dorefa:w2a2")) == (5, 2)  # one of fp32's is the legend's
+    assert "dorefa:w2a2" not in drawn(run, "latency")
+    assert [each.name for each in pictures_of(run)][-1] == "latency-mnist-lab1.svg"
+
+
+def test_latencies_are_medians_and_speed_ups_those_of_the_table() -> None:
+    assert {"50 µs", "600 µs", "200 µs"} <= set(drawn(RUN, "latency"))
+    assert {"0.96×", "3×"} <= set(drawn(RUN, "speed-up"))
+
+
+LAB = bench.load_run(ROOT / "reports/lab/run.json")
+
+
+@pytest.mark.parametrize("picture", pictures_of(LAB), ids=lambda picture: picture.name)
+def test_texts_are_within_the_picture_and_beside_each_other(picture: Picture) -> None:
+    svg = picture.draw()
+    width, height = size_of(svg)
+    found = boxes(svg)
+    assert len(found) > 5
+    outside = [box for box in found if box.left < 0 or box.top < 0 or box.right > width or box.bottom > height]
+    assert outside == []
+    assert [(one, other) for one, other in combinations(found, 2) if one.touches(other)] == []
+
+
+def test_labels_of_any_length_are_within_the_picture() -> None:
+    long = QINT8.model_copy(update={"technique": "range-linear:w4a8,per-channel,and,more"})
+    [_, latency, _] = pictures_of(run_of(FP32, long))
+    assert min(box.left for box in boxes(latency.draw())) >= 0
+
+
+def test_machines_can_be_held_against_each_other() -> None:
+    rows = {"here": [FP16, QINT8], "there": [FP32, QINT8]}
+    svg = of_speedups("mnist/lab1", "two.svg", "Two machines", rows, [1, 64]).draw()
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    assert (texts.count("here"), texts.count("there"), texts.count("dynamic-qint8")) == (1, 1, 1)
+
+
+def test_each_picture_is_a_file(tmp_path: Path) -> None:
+    draw(pictures_of(RUN), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(each.name for each in pictures_of(RUN))
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_the_request(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match="cannot be written"):
+        draw(pictures_of(RUN), tmp_path / "file")
+
+
+def test_nothing_is_imported_until_something_is_drawn() -> None:
+    assert not {"matplotlib", "torch", "numpy"} & modules_after("import bench.report.pictures, bench.report.histograms")

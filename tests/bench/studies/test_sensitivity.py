@@ -1,0 +1,490 @@
+"""Which layers a technique hurts, and the smallest mixture within a loss: searched, measured, reported."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import bench
+from bench.core.errors import RequestError, UnknownNameError
+from bench.core.variant_key import VariantKey
+from bench.report.sensitivity import draw, points, render
+from bench.results import run_file
+from bench.results.sensitivity import Change, LayerStudy, Sensitivity
+from bench.studies.sensitivity.measuring import Measured
+from bench.studies.sensitivity.recommendation import _Search
+from bench.studies.sensitivity.search import FURTHER, Option, Rung, climb, ladder
+from bench.studies.sensitivity.study import _ranked, sensitivity
+from bench.techniques.base import TECHNIQUES
+from tests.bench.conftest import Command
+from tests.bench.examples import FP32, RUN
+from tests.bench.notebook import shown
+from tests.bench.test_import_cost import modules_after
+
+MODEL = "mnist/lab1"
+QUICK: dict[str, Any] = {
+    "data": "synthetic",
+    "progress": False,
+    "epochs": 1,
+    "batch_sizes": [1],
+    "runs": 1,
+    "precision": 0.9,
+}
+
+# The search
+
+OPTIONS = {
+    "small": [Option("w2", 9, 70), Option("w4", 1, 60)],
+    "large": [Option("w2", 20, 700), Option("w4", 4, 600)],
+}
+
+
+def test_a_ladder_by_hand() -> None:
+    rungs = [(rung.lost, rung.saved_bytes, dict(rung.layers)) for rung in ladder(OPTIONS)]
+    assert rungs == [
+        (0, 0, {}),
+        (1, 60, {"small": "w4"}),
+        (4, 600, {"large": "w4"}),
+        (5, 660, {"small": "w4", "large": "w4"}),
+        (13, 670, {"small": "w2", "large": "w4"}),
+        (20, 700, {"large": "w2"}),
+        (21, 760, {"small": "w4", "large": "w2"}),
+        (29, 770, {"small": "w2", "large": "w2"}),
+    ]
+
+
+def test_a_technique_that_loses_nothing_has_float32_below_it() -> None:
+    assert ladder({"a": [Option("int8", 0, 30)]}) == [Rung(), Rung(0, 30, {"a": "int8"})]
+    assert ladder({"a": [Option("int8", 0, 0)]}) == [Rung()], "what saves nothing is no step"
+    assert ladder({}) == [Rung()]
+
+
+options = st.builds(Option, st.sampled_from(["x", "y", "z"]), st.integers(0, 30), st.integers(-5, 99))
+layers = st.dictionaries(st.sampled_from("abcd"), st.lists(options, max_size=3), max_size=4)
+
+
+@given(layers, st.integers(0, 120))
+def test_no_mixture_within_a_loss_saves_more_than_the_ladders(given: dict[str, list[Option]], allowed: int) -> None:
+    every = itertools.product(*([None, *choices] for choices in given.values()))
+    sums = [(sum(each.lost for each in mix if each), sum(each.saved_bytes for each in mix if each)) for mix in every]
+    best = max(saved for lost, saved in sums if lost <= allowed)
+    rungs = ladder(given)
+    assert max(rung.saved_bytes for rung in rungs if rung.lost <= allowed) == best
+    assert [rung.saved_bytes for rung in rungs] == sorted(rung.saved_bytes for rung in rungs)
+    for rung in rungs:
+        chosen = [next(o for o in given[layer] if o.technique == name) for layer, name in rung.layers.items()]
+        assert len(chosen) <= len(given)
+
+
+def climbed(losses: Sequence[int | None], predicted: Sequence[int], allowed: int) -> tuple[int, list[int]]:
+    """Where the climb ends, and which rungs were measured; rung 0 is float32."""
+    rungs = [Rung(), *(Rung(lost, 10 * at, {"a": str(at)}) for at, lost in enumerate(predicted, 1))]
+    measured: list[int] = []
+
+    def lost(rung: Rung) -> int | None:
+        measured.append(int(rung.layers["a"]))
+        return losses[measured[-1] - 1]
+
+    best = climb(rungs, allowed, lost)
+    return rungs.index(best), measured
+
+
+@pytest.mark.parametrize(
+    ("losses", "end", "measured"),
+    [
+        ([1, 2, 3, 9], 3, [3, 4]),  # as predicted
+        ([1, 2, 3, 3], 4, [3, 4]),  # less was lost than predicted
+        ([1, 2, 9, 9], 2, [3, 2]),  # more was lost: backing off
+        ([1, 9, 9, 9], 1, [3, 2, 1]),
+        ([9, 9, 9, 9], 0, [3, 2, 1]),  # nothing fits but float32, which is not measured
+        ([1, 2, None, 9], 2, [3, 2]),  # one that cannot be made does not fit
+        ([-4, -4, -4, None], 3, [3, 4]),
+    ],
+)
+def test_the_climb_starts_where_the_sum_just_fits(losses: list[int | None], end: int, measured: list[int]) -> None:
+    assert climbed(losses, predicted=[1, 2, 4, 8], allowed=4) == (end, measured)
+
+
+@pytest.mark.parametrize("fitting", [0, 1, 2, 500, 998, 999])
+def test_the_way_down_doubles_its_steps_and_then_halves_them(fitting: int) -> None:
+    losses = [0] * fitting + [99] * (1000 - fitting)
+    end, measured = climbed(losses, predicted=[1] * 1000, allowed=1)
+    assert end == fitting
+    assert len(measured) <= 2 * 10 + 1, "and 2 to the power of 10 is 1024"
+    assert len(measured) == len(set(measured))
+
+
+def test_the_climb_has_an_end() -> None:
+    end, measured = climbed([0] * 50, predicted=range(1, 51), allowed=10)
+    assert (end, len(measured)) == (10 + FURTHER, 1 + FURTHER)
+
+
+def test_a_row_of_the_study_that_fits_and_is_smaller_is_preferred() -> None:
+    """What layers lose need not add up: both at once may lose less than one of them."""
+    right = np.ones(2000, dtype=bool)
+
+    def losing(*lost: int) -> NDArray[np.bool_]:
+        answers = right.copy()
+        answers[[2 * each for each in lost]] = False  # on the half that is searched
+        return answers
+
+    rows = {"fp32": (100, []), "x": (30, [0]), "mixed:a=x": (60, [0, 1, 2]), "mixed:b=x": (70, []), "failed": (5, [])}
+    run = RUN.model_copy(
+        update={"rows": [FP32.model_copy(update={"technique": n, "packed_bytes": s}) for n, (s, _) in rows.items()]}
+    )
+    answers = {VariantKey(name): losing(*lost) for name, (_, lost) in rows.items() if name != "failed"}
+    study = [
+        layer("a", "x", 3, 0).model_copy(update={"only": "mixed:a=x", "others": "mixed:b=x"}),
+        layer("b", "x", 0, 3).model_copy(update={"only": "mixed:b=x", "others": "mixed:a=x"}),
+    ]
+    search = _Search(cast(Any, None), study, Measured(run, answers), max_drop=0.001)
+    assert search.options() == {"a": [Option("x", 3, 40)], "b": [Option("x", 0, 30)]}
+    assert search.allowed == 1
+    assert search.rows() == {
+        "x": {"a": "x", "b": "x"},
+        "mixed:a=x": {"a": "x"},
+        "mixed:b=x": {"b": "x"},
+    }
+    climbed = {"mixed:b=x": {"b": "x"}}
+    assert search.smallest({**climbed, **search.rows()}) == ("x", {"a": "x", "b": "x"})
+    assert search.smallest({**climbed, "failed": {}}) == ("mixed:b=x", {"b": "x"})
+
+
+# Ranking
+
+
+def layer(name: str, technique: str, lost: int | None, spared: int | None) -> LayerStudy:
+    changes = [Change.of(count, 0, 1000) if count is not None else None for count in (lost, spared)]
+    return LayerStudy(
+        layer=name,
+        kind="Linear",
+        weights=10,
+        technique=technique,
+        only=f"mixed:{name}={technique}",
+        others=f"mixed:*={technique}+{name}=fp32",
+        only_change=changes[0],
+        others_change=changes[1],
+    )
+
+
+def test_the_most_sensitive_is_first_and_of_equals_the_one_worth_most_to_spare() -> None:
+    found = [
+        layer("failed", "x", None, None),
+        layer("robust", "x", 1, 9),
+        layer("spared in vain", "x", 5, 9),
+        layer("worth sparing", "x", 5, 2),
+        layer("worst", "x", 8, 9),
+        layer("other", "y", 99, 0),
+    ]
+    assert [each.layer for each in _ranked(found, ["x", "y"])] == [
+        "worst",
+        "worth sparing",
+        "spared in vain",
+        "robust",
+        "failed",
+        "other",
+    ]
+
+
+# A study, the whole way on synthetic digits
+
+
+def study(shared_cache: Path, **changes: Any) -> Sensitivity:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUANTBENCH_CACHE", str(shared_cache))
+        return sensitivity(MODEL, **(QUICK | changes))
+
+
+@pytest.fixture(scope="module")
+def dynamic(shared_cache: Path) -> Sensitivity:
+    return study(shared_cache, technique="dynamic-qint8", batch_sizes=[1, 64])
+
+
+@pytest.fixture(scope="module")
+def recommended(shared_cache: Path) -> Sensitivity:
+    return study(shared_cache, technique=["range-linear:w2", "range-linear:w4", "range-linear:w8"], max_drop_pp=1.0)
+
+
+def test_each_layer_is_quantized_alone_and_spared_alone(dynamic: Sensitivity) -> None:
+    rows = {row.technique: row for row in dynamic.run.rows}
+    # Of two layers, all but the one is only the other: four variants, not six.
+    only_first, only_last = "mixed:layers.0=dynamic-qint8", "mixed:layers.2=dynamic-qint8"
+    assert list(rows) == ["fp32", "dynamic-qint8", only_first, only_last]
+    by_layer = {each.layer: each for each in dynamic.layers}
+    assert (by_layer["layers.0"].only, by_layer["layers.0"].others) == (only_first, only_last)
+    assert (by_layer["layers.2"].only, by_layer["layers.2"].others) == (only_last, only_first)
+    changed = [row.layers.changed for row in rows.values() if row.layers is not None]
+    assert changed == [0, 2, 1, 1]
+    assert {each.kind for each in dynamic.layers} == {"Linear"}
+    assert by_layer["layers.0"].weights == 784 * 512 + 512
+
+
+def test_every_row_has_its_packed_file_verified_and_is_timed_in_the_same_rounds(dynamic: Sensitivity) -> None:
+    sizes = [row.packed_bytes for row in dynamic.run.rows]
+    assert all(sizes)
+    whole, every, first, last = (size or 0 for size in sizes)
+    assert whole - every == pytest.approx(whole - first + whole - last, rel=0.01), "what layers save adds up"
+    for row in dynamic.run.rows:
+        assert row.latency.keys() == {1, 64}
+        assert set(dynamic.run.rows[0].latency[1].rounds) >= set(row.latency[1].rounds)
+        assert (row.speedup.keys() == {1, 64}) == (row.technique != "fp32")
+
+
+def test_changes_are_those_of_the_rows(dynamic: Sensitivity) -> None:
+    rows = {row.technique: row for row in dynamic.run.rows}
+    for each in dynamic.layers:
+        agreement, accuracy = rows[each.only].agreement, rows[each.only].accuracy
+        assert agreement is not None
+        assert accuracy is not None
+        assert each.only_change == Change.of(agreement.lost, agreement.gained, accuracy.total)
+
+
+def test_a_study_is_read_back_as_it_was_written(recommended: Sensitivity) -> None:
+    assert Sensitivity.model_validate_json(recommended.model_dump_json()) == recommended
+
+
+def test_the_recommended_mixture_is_measured_beside_the_others(recommended: Sensitivity) -> None:
+    found = recommended.recommendation
+    assert found is not None
+    names = [row.technique for row in found.run.rows]
+    assert names[:4] == ["fp32", "range-linear:w2a32", "range-linear:w4a32", "range-linear:w8a32"]
+    assert found.technique in names
+    by_name = {row.technique: row for row in found.run.rows}
+    mixture, narrow, wide = (by_name[name] for name in (found.technique, names[1], names[3]))
+    assert mixture.packed_bytes is not None
+    assert narrow.packed_bytes is not None
+    assert wide.packed_bytes is not None
+    assert narrow.packed_bytes <= mixture.packed_bytes + 200
+    assert mixture.packed_bytes < wide.packed_bytes
+    fitting = [each.packed_bytes for each in found.steps if each.fits]
+    assert mixture.packed_bytes <= min(size for size in fitting if size is not None)
+    assert set(found.layers) == {"layers.0", "layers.2"}
+    assert TECHNIQUES.get(found.technique).name == found.technique
+
+
+def test_a_mixture_fits_on_the_half_that_was_searched_and_is_judged_on_the_other(recommended: Sensitivity) -> None:
+    found = recommended.recommendation
+    assert found is not None
+    assert (found.search.total, found.held_back.total) == (500, 500)
+    assert found.search.value >= -0.01
+    [row] = [row for row in found.run.rows if row.technique == found.technique]
+    whole = Change.of_row(row)
+    assert whole is not None
+    assert found.search.lost + found.held_back.lost == whole.lost
+    assert found.search.gained + found.held_back.gained == whole.gained
+    fitting = [step for step in found.steps if step.fits]
+    assert found.technique in {step.technique for step in fitting} | {row.technique for row in recommended.run.rows}
+    for step in found.steps:
+        assert step.change is not None
+        assert step.fits == (step.change.value >= -0.01)
+
+
+def test_rows_that_were_measured_are_not_made_again(recommended: Sensitivity, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two layers and one technique every mixture is a row of the study; of two techniques some are not."""
+    made: list[str] = []
+
+    def evaluate(self: object, variants: Sequence[Any], headers: object) -> list[Exception]:
+        made.extend(technique.name for technique, _ in variants)
+        return [RequestError("not made")]
+
+    monkeypatch.setattr("bench.running.model_session.ModelSession.evaluate", evaluate)
+    found = sensitivity(MODEL, "range-linear:w2", max_drop_pp=99.0, **QUICK).recommendation
+    assert found is not None
+    assert (made, found.technique) == ([], "range-linear:w2a32")
+    allowance = -100 * found.search.value - 0.1  # the narrowest everywhere just does not fit
+    found = sensitivity(MODEL, ["range-linear:w2", "range-linear:w8"], max_drop_pp=allowance, **QUICK).recommendation
+    assert found is not None
+    assert made
+    assert found.technique not in made, "what cannot be made is passed over"
+    assert {step.technique for step in found.steps if step.change is None} == set(made)
+
+
+def test_tables_and_sentences(dynamic: Sensitivity, recommended: Sensitivity) -> None:
+    text = render(dynamic)
+    assert text.startswith(f"# Sensitivity of {MODEL} on ")
+    assert "**Synthetic data.**" in text
+    assert "![Accuracy lost by layer of mnist/lab1](sensitivity.svg)" in text
+    only, others = text.split("### Only this layer")[1].split("### All but this layer")
+    for part in (only, others):
+        rows = [line.strip("|").split("|")[0].strip() for line in part.splitlines() if line.startswith("|")]
+        assert rows[2:4] == ["none", "all"]
+        assert rows[4:] == [each.layer for each in dynamic.layers]
+    assert "Speed-up B64" in only
+    simulated = render(recommended)
+    assert "Latency is left out" in simulated
+    assert "Speed-up" not in simulated.split("## `range-linear:w2a32`")[1]
+    assert "## Recommended within 1 pp" in simulated
+    assert "**recommended**" in simulated
+    assert shown(recommended).count("![") == 0
+
+
+def test_nothing_within_the_allowance_is_said(recommended: Sensitivity) -> None:
+    found = recommended.recommendation
+    assert found is not None
+    none = found.model_copy(update={"technique": "fp32", "steps": []})
+    text = render(recommended.model_copy(update={"recommendation": none}))
+    assert "No mixture of these techniques loses at most 1 pp on the 500 test examples of the search" in text
+
+
+def test_a_mixture_that_disappoints_on_unseen_examples_is_said_to(recommended: Sensitivity) -> None:
+    found = recommended.recommendation
+    assert found is not None
+    worse = found.model_copy(update={"held_back": Change.of(30, 0, 500)})
+    text = render(recommended.model_copy(update={"recommendation": worse}))
+    assert "it changes by −6.00 [−8.44, −4.23]: **more than was allowed: do not rely on it**" in text
+
+
+def test_a_change_is_written_in_percentage_points() -> None:
+    assert points(Change.of(7, 1, 21)) == "−28.57 [−51.72, −2.60]"
+    assert points(Change.of(0, 0, 10_000)) == "0.00 [−0.04, +0.04]"
+
+
+def test_the_picture_names_every_layer_and_is_the_same_each_time(recommended: Sensitivity, tmp_path: Path) -> None:
+    draw(recommended, tmp_path / "one.svg")
+    draw(recommended, tmp_path / "two.svg")
+    content = (tmp_path / "one.svg").read_bytes()
+    assert content == (tmp_path / "two.svg").read_bytes()
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", content.decode())
+    for each in ("layers.0", "layers.2"):
+        assert texts.count(each) == 3, "a panel a technique"
+    assert {"only this layer", "all but this layer", "all layers", *recommended.techniques} <= set(texts)
+
+
+def test_a_failed_layer_is_drawn_as_a_gap(recommended: Sensitivity, tmp_path: Path) -> None:
+    gaps = [each.model_copy(update={"only_change": None, "others_change": None}) for each in recommended.layers]
+    draw(recommended.model_copy(update={"layers": gaps}), tmp_path / "gaps.svg")
+    assert "layers.2" in (tmp_path / "gaps.svg").read_text(encoding="utf-8")
+
+
+def test_the_report_needs_no_torch() -> None:
+    assert "torch" not in modules_after("import bench.report.sensitivity")
+
+
+# A run of a mixture
+
+
+def test_a_run_measures_a_mixture_like_any_technique() -> None:
+    done = bench.run(models=[MODEL], techniques=["mixed:layers.2=dynamic-qint8"], **QUICK)
+    fp32, mixture = done.rows
+    assert (mixture.technique, mixture.scheme, mixture.dtype) == ("mixed:layers.2=dynamic-qint8", "MIX", "qint8")
+    assert mixture.status in ("ok", "noisy")
+    assert mixture.layers is not None
+    assert mixture.layers.changed == 1
+    assert mixture.packed_bytes is not None, "verified in a fresh process"
+    assert fp32.packed_bytes is not None
+    assert mixture.packed_bytes < fp32.packed_bytes
+    assert "mixed: a technique for each layer" in shown(done)
+
+
+def test_a_layer_that_only_other_models_have_is_a_row_with_the_reason(tmp_path: Path) -> None:
+    done = bench.run(
+        models=["mnist/lab1", "mnist/lab2"], techniques=["mixed:layers.4=dynamic-qint8"], out=tmp_path, **QUICK
+    )
+    rows = {row.model: row for row in done.rows if row.technique != "fp32"}
+    assert rows["lab1"].status == "unsupported"
+    assert rows["lab1"].reason == "there is no layer 'layers.4'; did you mean 'layers.2'?"
+    assert rows["lab2"].packed_bytes is not None
+    assert run_file.load(tmp_path / "run.json") == done
+
+
+def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
+    import torch
+
+    from bench.studies.export import export
+
+    technique = "mixed:layers.0=range-linear:w3a8+layers.2=dynamic-qint8"
+    export(MODEL, tmp_path / "m.packed", technique, epochs=1, data="synthetic", progress=False)
+    loaded = bench.load_packed(tmp_path / "m.packed")
+    assert loaded.origin.technique == technique
+    assert loaded(torch.rand(3, 784)).shape == (3, 10)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("mnist/lab9", "there is no mnist model 'lab9'; did you mean 'lab"),
+        ("lab1", "lab1 is a model of several tasks; say which: mnist/lab1, sst2/lab1."),
+        (f"{MODEL} --technique dynamic-int8", "there is no technique 'dynamic-int8'; did you mean 'dynamic-qint8'?"),
+        (f"{MODEL} --technique fp32", "fp32 changes no layer; choose among dynamic-fp16, dynamic-qint8, range-linear"),
+        (f"{MODEL} --technique dorefa:w2", "dorefa:w2a32 treats a model as a whole or takes part in its training"),
+        (f"{MODEL} --technique amp", "amp treats a model as a whole"),
+        (f"{MODEL} --technique mixed:layers.0=dynamic-qint8", "mixed:layers.0=dynamic-qint8 treats a model as a whole"),
+        (f"{MODEL} --recommend --max-drop=", "--max-drop '' must be in percentage points, such as 0.5pp."),
+        (f"{MODEL} --recommend --max-drop half", "--max-drop 'half' must be in percentage points, such as 0.5pp."),
+        (f"{MODEL} --recommend --max-drop 0.5", "--max-drop '0.5' must be in percentage points, such as 0.5pp."),
+        (f"{MODEL} --recommend --max-drop 1ppm", "--max-drop '1ppm' must be in percentage points"),
+        (f"{MODEL} --recommend --max-drop -1pp", "--max-drop -1pp must be 0pp or more"),
+        (f"{MODEL} --recommend --max-drop nanpp", "--max-drop nanpp must be 0pp or more"),
+        (f"{MODEL} --max-drop 1pp", "--max-drop is for --recommend; give that too, or leave it out."),
+        (f"{MODEL} --batch 0", "--batch 0 must be between 1 and"),
+        (f"{MODEL} --device cuda --technique dynamic-qint8", "--device cpu"),
+        (
+            f"{MODEL} --technique static-qint8 --technique dynamic-qint8 --recommend",
+            "static-qint8 rewrites the whole model as a graph, in which dynamic-qint8 cannot take part",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_one_sentence(command: Command, arguments: str, sentence: str, tmp_path: Path) -> None:
+    code, out, err = command("sensitivity", *arguments.split(), "--data", "synthetic", "--out", str(tmp_path))
+    assert (code, out) == (2, "")
+    assert err.startswith("bench: ")
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_without_a_layer_to_quantize_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def call(self: object, method: str, *args: object) -> object:
+        return [] if method == "quantizable_layers" else original(self, method, *args)
+
+    from bench.worker.process import Worker
+
+    original: Any = Worker.call
+    monkeypatch.setattr(Worker, "call", call)
+    with pytest.raises(RequestError, match="dynamic-qint8 changes no layer of mnist/lab1; choose among"):
+        sensitivity(MODEL, **QUICK)
+
+
+def test_a_layer_that_no_chosen_model_has_is_refused_before_anything_is_trained(command: Command) -> None:
+    arguments = (
+        "run",
+        "--data",
+        "synthetic",
+        "--model",
+        "mnist/mlp3x1024",
+        "--technique",
+        "mixed:layers.99=dynamic-fp16",
+    )
+    code, _, err = command(*arguments)
+    assert code == 2
+    assert "there is no layer 'layers.99'; did you mean 'layers.9'?" in err
+    with pytest.raises(UnknownNameError, match=r"there is no layer 'layers\.9'"):
+        bench.train(MODEL, ["mixed:layers.9=dynamic-fp16"], data="synthetic", epochs=1, progress=False)
+
+
+# The command
+
+
+def test_bench_sensitivity_writes_what_it_prints(command: Command, tmp_path: Path) -> None:
+    options = ("--data", "synthetic", "--epochs", "1", "--batch", "1", "--runs", "1", "--precision", "90%")
+    code, out, _ = command("sensitivity", MODEL, "--technique", "static-qint8", *options, "--out", str(tmp_path))
+    assert code == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"sensitivity.json", "sensitivity.md", "sensitivity.svg"}
+    written = Sensitivity.model_validate_json((tmp_path / "sensitivity.json").read_text(encoding="utf-8"))
+    assert (tmp_path / "sensitivity.md").read_text(encoding="utf-8") == render(written)
+    assert out == render(written, picture=None)
+    changed = [row.layers.changed for row in written.run.rows if row.layers is not None]
+    assert changed == [0, 2, 1, 1]
+    assert written.recommendation is None
