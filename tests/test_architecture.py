@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,11 @@ def room(module: str) -> str:
 def test_models_and_tasks_have_one_name() -> None:
     foreign = {name: found for name, used in IMPORTS.items() if (found := {one for one in used if one not in MODULES})}
     assert not foreign, "bench.models and bench.tasks are what Python calls them"
+
+
+def test_the_page_lists_the_rooms_in_this_order() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^\| `(?:bench/)?(\w+)/` \|", page, re.MULTILINE)) == ROOMS
 
 
 def test_every_module_is_in_a_room() -> None:

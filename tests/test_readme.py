@@ -15,7 +15,7 @@ import pytest
 import bench
 from bench.report import compared, page, selfcheck
 from bench.report import distillation as report_distillation
-from bench.report.comparison import sizes_and_work
+from bench.report.comparison import comparison, sizes_and_work
 from bench.report.formats import report
 from bench.report.machines import render as render_comparison
 from bench.report.markdown import lab_tables, render
@@ -31,7 +31,7 @@ from bench.storage import checkpoint
 from tests.benchmarks import compression, published, suite_speed, training_speed, trust
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md", ROOT / "docs/techniques.md"]
+PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md", ROOT / "docs/results.md"]
 RUN_FILES = sorted((ROOT / "reports").glob("*/run.json"))
 STUDY_FILES = sorted((ROOT / "reports").glob("*/sensitivity.json"))
 PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
@@ -40,6 +40,7 @@ PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
 def expected() -> dict[str, str]:
     """Return what stands between the pages' marks, by their name."""
     return {
+        "own model table": own_model_tables(),
         "lab tables": lab_tables(bench.load_run(ROOT / "reports/lab/run.json")),
         "selfcheck table": selfcheck.render(self_check()),
         "trust table": written("trust/trust.md"),
@@ -51,6 +52,13 @@ def expected() -> dict[str, str]:
         "distillation table": written("distillation/distillation.md"),
         "longer table": longer_table(),
     }
+
+
+def own_model_tables() -> str:
+    """Return what the README shows of a run of a user's model: the results, and the speed-ups with their verdicts."""
+    run = bench.load_run(ROOT / "reports/own-model/run.json")
+    [data] = run.data
+    return f"{lab_tables(run)}\n\n{comparison(run, data).markdown()}"
 
 
 def written(name: str) -> str:
@@ -125,9 +133,13 @@ def test_a_page_shows_the_committed_figures(page: Path) -> None:
     assert text == filled(text)
 
 
-def test_all_committed_figures_are_shown() -> None:
+def test_each_committed_table_is_shown_once() -> None:
     text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    assert all(content in text for content in expected().values())
+    assert {name: text.count(content) for name, content in expected().items()} == dict.fromkeys(expected(), 1)
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
 
 @pytest.mark.parametrize("path", RUN_FILES, ids=lambda path: path.parent.name)

@@ -204,10 +204,10 @@ def _batch(model: nn.Module, inputs: Example, batch_size: int | None) -> Inputs:
             f"the model or its inputs are on {', '.join(sorted(elsewhere))} and quantbench(…) times on the CPU; "
             f"move both with .cpu(), or use 'bench run --device cuda'."
         )
-    wanted = len(examples[0]) if batch_size is None else batch_size
-    if wanted < 1:
-        raise RequestError(f"batch_size={wanted} is no batch; give 1 or more.")
-    return repeated(examples, wanted)
+    rows = len(examples[0]) if batch_size is None else batch_size
+    if rows < 1:
+        raise RequestError(f"batch_size={rows} is no batch; give 1 or more.")
+    return repeated(examples, rows)
 
 
 def _calibration(given: Example | Iterable[Example] | None) -> list[Inputs]:

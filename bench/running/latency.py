@@ -74,10 +74,10 @@ def measure_latency(
     )
     for batch_size, schedule in schedules.items():
         for variant in variants:
-            if found := _latency(schedule, variant.key, warm_ups[batch_size], settings):
-                variant.latency[batch_size] = found
-        if reference is not None and (found := _latency(schedule, REFERENCE, warm_ups[batch_size], settings)):
-            reference.latency[batch_size] = found
+            if latency := _latency(schedule, variant.key, warm_ups[batch_size], settings):
+                variant.latency[batch_size] = latency
+        if reference is not None and (latency := _latency(schedule, REFERENCE, warm_ups[batch_size], settings)):
+            reference.latency[batch_size] = latency
             _record_relative_latencies(variants, batch_size, schedule)
     for batch_size, schedule in schedules.items():
         _record_speedups(variants, batch_size, schedule)
@@ -90,7 +90,7 @@ def _warm_up(
     """Warm up side by side: that is no measurement, and the last windows must agree whoever runs beside."""
     arguments = (settings.batch_sizes, settings.pinned_cores)
     by_name = {variant.key: warm_ups for variant, warm_ups in parallel.call("warm_up", variants, lambda _: arguments)}
-    return {size: {name: each[size] for name, each in by_name.items()} for size in settings.batch_sizes}
+    return {size: {name: warm_ups_of[size] for name, warm_ups_of in by_name.items()} for size in settings.batch_sizes}
 
 
 def _start_again(variants: Sequence[VariantUnderTest], parallel: Parallel) -> None:
@@ -137,23 +137,23 @@ def _least_rounds(warm_ups: dict[int, dict[Name, WarmUp]], settings: Settings, s
 
     Raises ``RequestError`` if the budget does not last for a round of each run.
     """
-    wanted = max(BASE_ROUNDS, settings.runs)
+    rounds = max(BASE_ROUNDS, settings.runs)
     if settings.budget_s is None:
-        return wanted
+        return rounds
     round_s = sum(
         (warm_up.calls_per_block + math.ceil(LEAD_IN * warm_up.calls_per_block)) * warm_up.blocks_s[-1]
-        for each in warm_ups.values()
-        for warm_up in each.values()
+        for by_name in warm_ups.values()
+        for warm_up in by_name.values()
     )
     spent_s = time.monotonic() - start
-    affordable = int((settings.budget_s - spent_s) / round_s) if round_s else wanted
+    affordable = int((settings.budget_s - spent_s) / round_s) if round_s else rounds
     if affordable < settings.runs:
         raise RequestError(
             f"--budget {settings.budget_s:g} is too short for {name}: warming up took {spent_s:.1f} s, a round takes "
             f"{round_s:.2f} s, of which each of the {settings.runs} runs needs one; "
-            f"give {spent_s + 1.5 * round_s * wanted:.1f} or more."
+            f"give {spent_s + 1.5 * round_s * rounds:.1f} or more."
         )
-    return min(wanted, affordable)
+    return min(rounds, affordable)
 
 
 def _latency(schedule: Rounds, name: Name, warm_ups: dict[Name, WarmUp], settings: Settings) -> Latency | None:

@@ -37,7 +37,7 @@ def measure(options: MeasureOptions) -> Run:
         def optional(value: object, called: str) -> Part | None:
             return None if value is None else part(value, called, getattr(value, "__name__", called))
 
-        own = UserModel(
+        definition = UserModel(
             task=SUITE,
             name_in_task=named,
             model=part(model, "the model", named),
@@ -46,4 +46,4 @@ def measure(options: MeasureOptions) -> Run:
             calibrate=optional(options.calibrate, "calibrate"),
         )
         request = RunOptions(techniques=options.techniques, out=options.out, **options.shared(LatencyOptions))
-        return run_here(request, [own])
+        return run_here(request, [definition])

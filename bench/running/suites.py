@@ -80,8 +80,8 @@ def select_techniques(names: Sequence[str]) -> list[Technique]:
 def check_layers(techniques: Sequence[Technique], layers: Iterable[str]) -> None:
     """Raise ``UnknownNameError`` for a layer that a technique's name mentions and that is none of ``layers``."""
     known = set(layers)
-    for each in techniques:
-        for layer in each.named_layers:
+    for technique in techniques:
+        for layer in technique.named_layers:
             if layer not in known:
                 raise UnknownNameError("layer", layer, known)
 
@@ -105,10 +105,10 @@ def _named(name: str, tasks: Sequence[Task], in_suite: Sequence[Selected]) -> li
     if not tasks and (of_suite := [entry for entry in in_suite if entry.spec.name == name]):
         return of_suite
     among = list(tasks or TASKS)
-    found = [Selected(task, spec) for task in among for spec in task.models if spec.name == name]
-    if not found:
+    named = [Selected(task, spec) for task in among for spec in task.models if spec.name == name]
+    if not named:
         raise UnknownNameError("model", name, {spec.name for task in among for spec in task.models})
-    return found
+    return named
 
 
 def _unique(selected: Sequence[Selected]) -> list[Selected]:

@@ -25,7 +25,7 @@ def inspect(options: InspectOptions) -> Inspection:
     """
     chosen = TECHNIQUES.get(options.technique)
     if not isinstance(chosen, LowBit):
-        families = ", ".join(sorted(each.family for each in TECHNIQUES if isinstance(each, LowBit)))
+        families = ", ".join(sorted(technique.family for technique in TECHNIQUES if isinstance(technique, LowBit)))
         raise RequestError(
             f"{options.technique} is no low-bit technique, so there are no levels to look at; try {families}."
         )

@@ -112,17 +112,17 @@ def render(trained: Sequence[TrainedModel]) -> str:
     header = ["Model", "Technique", "Seed", "Epochs", "Accuracy", "Packed (kB)", "Trained in (s)"]
     rows = [
         [
-            each.model,
-            each.technique,
-            each.seed,
-            each.recipe["epochs"],
-            percent(each.accuracy.correct / each.accuracy.total) if each.accuracy else "failed",
-            kilobytes(each.packed_bytes) if each.packed_bytes is not None else MISSING,
-            f"{each.seconds:.0f}" if each.seconds is not None else MISSING,
+            model.model,
+            model.technique,
+            model.seed,
+            model.recipe["epochs"],
+            percent(model.accuracy.correct / model.accuracy.total) if model.accuracy else "failed",
+            kilobytes(model.packed_bytes) if model.packed_bytes is not None else MISSING,
+            f"{model.seconds:.0f}" if model.seconds is not None else MISSING,
         ]
-        for each in trained
+        for model in trained
     ]
-    failures = [f"`{each.technique}`, seed {each.seed}: {each.reason}" for each in trained if each.reason]
-    synthetic = any(each.data == "synthetic" for each in trained)
+    failures = [f"`{model.technique}`, seed {model.seed}: {model.reason}" for model in trained if model.reason]
+    synthetic = any(model.data == "synthetic" for model in trained)
     text = Table(header, rows, remarks=failures).markdown()
     return text + ("\n\n**SYNTHETIC data.**" if synthetic else "")

@@ -85,7 +85,7 @@ class PreparationHost:
             **training.model_dump(),
             vocabulary=task.vocabulary(spec, dataset),
             seconds=round(trained.seconds, 3),
-            history=[EpochRecord(loss=each.loss, seconds=round(each.seconds, 3)) for each in trained.history],
+            history=[EpochRecord(loss=epoch.loss, seconds=round(epoch.seconds, 3)) for epoch in trained.history],
             threads=threads,
             torch=str(torch.__version__),
         )
@@ -103,8 +103,8 @@ def _taught(
     teacher, _ = checkpoint.load(store.folder / asked.teacher)
     teacher = spec.arrange(teacher.to(data.labels.device)).requires_grad_(False)
     if asked.initialise:
-        own = student.state_dict()
-        shared = {name: value for name, value in teacher.state_dict().items() if name in own}
+        state = student.state_dict()
+        shared = {name: value for name, value in teacher.state_dict().items() if name in state}
         student.load_state_dict(shared, strict=False)
         for layer in low_bit_layers(student).values():
             layer.technique.start(layer)

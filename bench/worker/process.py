@@ -190,7 +190,7 @@ def run_calls(calls: Sequence[Call], at_once: int) -> Iterator[tuple[int, Any]]:
                 continue
             running[call.worker.connection] = (position, call)
             silent_until[call.worker.connection] = time.monotonic() + call.worker.timeout_s
-        patience_s = min((silent_until[each] for each in running), default=0.0) - time.monotonic()
+        patience_s = min((silent_until[other] for other in running), default=0.0) - time.monotonic()
         for connection in wait(list(running), timeout=max(0.0, patience_s)):
             position, call = running[connection]
             silent_until[connection] = time.monotonic() + call.worker.timeout_s
@@ -202,7 +202,7 @@ def run_calls(calls: Sequence[Call], at_once: int) -> Iterator[tuple[int, Any]]:
             if outcome is not STILL_RUNNING:
                 del running[connection]
                 yield position, outcome
-        for connection in [each for each in running if time.monotonic() >= silent_until[each]]:
+        for connection in [other for other in running if time.monotonic() >= silent_until[other]]:
             position, call = running.pop(connection)
             call.report(1, 1)
             yield position, call.worker.hung()

@@ -23,26 +23,28 @@ class UserHost:
     def __init__(self, report: Report) -> None:
         self._report = report
 
-    def take_on(self, own: UserModel, path: Path, batch_sizes: Sequence[int], seed: int, threads: int) -> UserFacts:
+    def take_on(
+        self, definition: UserModel, path: Path, batch_sizes: Sequence[int], seed: int, threads: int
+    ) -> UserFacts:
         """Write example inputs of each batch size to ``path`` and return what is known; raises ``UserModelError``."""
-        parts = [part for part in (own.inputs, own.evaluate, own.calibrate) if part is not None]
-        own.model.load()
+        parts = [part for part in (definition.inputs, definition.evaluate, definition.calibrate) if part is not None]
+        definition.model.load()
         for part in parts:
-            if part.path == own.model.path:
+            if part.path == definition.model.path:
                 part.load()  # a name that is missing shows before a slow build, where no other file is imported for it
-        module = build(own.model, seed)
+        module = build(definition.model, seed)
         weights = digest_weights(module)
         for part in parts:
             part.load()
         torch.set_num_threads(threads)  # here, for the files may set them
         seed_everything(seed)
-        batches = make_batches(own.inputs, batch_sizes)
-        try_on(module, batches.values(), own, own.inputs)
+        batches = make_batches(definition.inputs, batch_sizes)
+        try_on(module, batches.values(), definition, definition.inputs)
         calibration: list[Inputs] = []
-        if own.calibrate is not None:
-            calibration = make_calibration(own.calibrate)
-            _require_inputs_alone(calibration, next(iter(batches.values())), own.calibrate, own.inputs)
-            try_on(module, _one_of_each_kind(calibration), own, own.calibrate)
+        if definition.calibrate is not None:
+            calibration = make_calibration(definition.calibrate)
+            _require_inputs_alone(calibration, next(iter(batches.values())), definition.calibrate, definition.inputs)
+            try_on(module, _one_of_each_kind(calibration), definition, definition.calibrate)
         examples = Examples(batches, calibration)
         examples.save(path)
         return UserFacts(path, weights, macs_of(module, examples.batch(1)), examples.describe())

@@ -1,4 +1,4 @@
-"""Published CIFAR-10 accuracies beside ours, for docs/techniques.md; ours come from committed run files.
+"""Published CIFAR-10 accuracies beside ours, for docs/results.md; ours come from committed run files.
 
 No published figure is of ResNet-8 after 20 epochs, so what is held against each other is what a technique loses of its
 own float network. Where a paper does not give that, accuracies are shown and not judged beyond above or below.
@@ -98,5 +98,5 @@ def resnet20() -> str:
 
 
 def text() -> str:
-    """Return what docs/techniques.md shows."""
+    """Return what docs/results.md shows."""
     return f"{render(load(REPORTS / 'lowbit/run.json'))}\n\n{resnet20()}"

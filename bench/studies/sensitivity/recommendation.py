@@ -66,7 +66,7 @@ class _Search:
     def __post_init__(self) -> None:
         self.right = dict(self.measured.right)
         self.packed_bytes = {row.key: row.packed_bytes for row in self.measured.run.rows}
-        self.names = list(dict.fromkeys(each.layer for each in self.layers))
+        self.names = list(dict.fromkeys(study.layer for study in self.layers))
         self.examples = len(self.right[BASELINE][SEARCH])
         self.allowed = math.floor(self.max_drop * self.examples + 1e-9)  # 0.5 % of 5,000 is 25, also in binary
 
@@ -74,12 +74,12 @@ class _Search:
         """Return what each technique does to each layer alone; gains are chance and count as no loss."""
         options: dict[str, list[Option]] = {}
         whole = self.packed_bytes[BASELINE]
-        for each in self.layers:
-            only = VariantKey(each.only)
+        for study in self.layers:
+            only = VariantKey(study.only)
             change, size = self._change(only), self.packed_bytes[only]
             if change is not None and size is not None and whole is not None:
-                option = Option(each.technique, max(0, change.lost - change.gained), whole - size)
-                options.setdefault(each.layer, []).append(option)
+                option = Option(study.technique, max(0, change.lost - change.gained), whole - size)
+                options.setdefault(study.layer, []).append(option)
         return options
 
     def mixture(self, rung: Rung) -> Technique:
@@ -111,14 +111,14 @@ class _Search:
 
     def rows(self) -> dict[str, Mapping[str, str]]:
         """Return, by the technique of each row of the study, what it assigns."""
-        found: dict[str, Mapping[str, str]] = {}
-        for each in self.layers:
-            alike = {other.layer: each.technique for other in self.layers if other.technique == each.technique}
-            found[each.technique] = alike
-            found[each.only] = {each.layer: each.technique}
-            if each.others is not None:
-                found[each.others] = {layer: name for layer, name in alike.items() if layer != each.layer}
-        return found
+        assigned: dict[str, Mapping[str, str]] = {}
+        for study in self.layers:
+            alike = {other.layer: study.technique for other in self.layers if other.technique == study.technique}
+            assigned[study.technique] = alike
+            assigned[study.only] = {study.layer: study.technique}
+            if study.others is not None:
+                assigned[study.others] = {layer: name for layer, name in alike.items() if layer != study.layer}
+        return assigned
 
     def smallest(self, assignments: Mapping[str, Mapping[str, str]]) -> tuple[str, Mapping[str, str]]:
         """Return the technique with the smallest file of those measured that fit, and what it assigns.

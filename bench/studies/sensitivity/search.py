@@ -40,9 +40,11 @@ def ladder(options: Mapping[str, Sequence[Option]]) -> list[Rung]:
     rungs = [Rung()]
     for layer, choices in options.items():
         more = [
-            Rung(rung.lost + each.lost, rung.saved_bytes + each.saved_bytes, {**rung.layers, layer: each.technique})
+            Rung(
+                rung.lost + option.lost, rung.saved_bytes + option.saved_bytes, {**rung.layers, layer: option.technique}
+            )
             for rung in rungs
-            for each in choices
+            for option in choices
         ]
         rungs = _undominated([*rungs, *more])
     return rungs if not rungs[0].layers else [Rung(), *rungs]
@@ -59,8 +61,8 @@ def climb(rungs: Sequence[Rung], allowed: int, lost: Callable[[Rung], int | None
     def fits(position: int) -> bool:
         if not rungs[position].layers:
             return True
-        found = lost(rungs[position])
-        return found is not None and found <= allowed
+        loss = lost(rungs[position])
+        return loss is not None and loss <= allowed
 
     position = bisect.bisect_right([rung.lost for rung in rungs], allowed) - 1
     if not fits(position):

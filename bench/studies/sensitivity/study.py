@@ -44,24 +44,24 @@ def sensitivity(options: SensitivityOptions) -> Sensitivity:
         if options.engine is not None:
             machine.require_engine(options.engine, session.machine)
         spec = spec.model_copy(update={"models": [session.selected.name]})
-        for each in chosen:
-            session.require_possible(each, settings.engine)
-        plans = [plan for each in chosen for plan in _plans(each, _quantizable_layers(session, each))]
+        for technique in chosen:
+            session.require_possible(technique, settings.engine)
+        plans = [plan for technique in chosen for plan in _plans(technique, _quantizable_layers(session, technique))]
         training = session.training(TECHNIQUES.get(BASELINE.technique), options.seed)
         measuring = Measuring(session, spec, training, session.train_one(training))
         in_rounds = [variant for plan in plans for variant in (plan.only, plan.others) if variant]
         measured = measuring.measure([*chosen, *in_rounds])
-        names = [each.name for each in chosen]
+        names = [technique.name for technique in chosen]
         layers = [plan.record(measured.run) for plan in plans]
-        found = None
+        recommendation = None
         if max_drop_pp is not None and BASELINE in measured.right:
-            found = recommend(measuring, chosen, layers, measured, max_drop_pp / 100)
+            recommendation = recommend(measuring, chosen, layers, measured, max_drop_pp / 100)
         return Sensitivity(
             model=session.selected.name,
             techniques=names,
             layers=_ranked(layers, names),
             run=measured.run,
-            recommendation=found,
+            recommendation=recommendation,
         )
 
 
@@ -90,10 +90,10 @@ class _Plan:
 
 def _techniques(names: Sequence[str]) -> list[Technique]:
     chosen = list(dict.fromkeys(TECHNIQUES.get(name) for name in names))
-    for each in chosen:
-        if each.name == BASELINE.technique:
+    for technique in chosen:
+        if technique.name == BASELINE.technique:
             raise RequestError(f"{BASELINE} changes no layer; choose among {', '.join(mixed.supports_layer_subset())}.")
-        mixed.require_confinable(each)
+        mixed.require_confinable(technique)
     return chosen
 
 
@@ -101,17 +101,17 @@ def _quantizable_layers(session: ModelSession, technique: Technique) -> list[Qua
     """Ask a worker, which has torch imported, for the layers that a technique would change."""
     worker = Worker(PREPARATION_HOST)
     try:
-        found: list[QuantizableLayer] = worker.call(
+        layers: list[QuantizableLayer] = worker.call(
             "quantizable_layers", session.dataset.specs[session.selected.spec.name], technique.name
         )
     finally:
         worker.close()
-    if not found:
+    if not layers:
         raise RequestError(
             f"{technique.name} changes no layer of {session.selected.name}; "
             f"choose among {', '.join(mixed.supports_layer_subset())}."
         )
-    return found
+    return layers
 
 
 def _plans(technique: Technique, layers: Sequence[QuantizableLayer]) -> list[_Plan]:
@@ -127,9 +127,9 @@ def _plans(technique: Technique, layers: Sequence[QuantizableLayer]) -> list[_Pl
 def _ranked(layers: Sequence[LayerStudy], techniques: Sequence[str]) -> list[LayerStudy]:
     """Return the layers by technique, the most sensitive first; those that failed last, equals in the model's order."""
 
-    def rank(each: LayerStudy) -> tuple[int, float, float]:
-        alone = each.only_change.value if each.only_change else math.inf
-        spared = each.others_change.value if each.others_change else -math.inf
-        return techniques.index(each.technique), alone, -spared
+    def rank(study: LayerStudy) -> tuple[int, float, float]:
+        alone = study.only_change.value if study.only_change else math.inf
+        spared = study.others_change.value if study.others_change else -math.inf
+        return techniques.index(study.technique), alone, -spared
 
     return sorted(layers, key=rank)

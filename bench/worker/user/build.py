@@ -37,15 +37,15 @@ def build(part: Part, seed: int) -> nn.Module:
     Its file is imported first, before the seed and before any other file: what an import draws at random, and which
     of two modules of one name it finds, is then the same in each process.
     """
-    found = part.load()
+    module = part.load()
     seed_everything(seed)
-    if not isinstance(found, nn.Module):
-        found = called(part.words, found)
-        if not isinstance(found, nn.Module):
-            kind = "nothing" if found is None else f"a {type(found).__name__}"
+    if not isinstance(module, nn.Module):
+        module = called(part.words, module)
+        if not isinstance(module, nn.Module):
+            kind = "nothing" if module is None else f"a {type(module).__name__}"
             raise UserModelError(f"{part.words} returned {kind}, not a torch.nn.Module; return the trained model.")
-    require_float32(found, part.words)
-    return found.cpu().eval()
+    require_float32(module, part.words)
+    return module.cpu().eval()
 
 
 def require_float32(module: nn.Module, words: str) -> None:
@@ -63,7 +63,7 @@ def digest_weights(module: nn.Module) -> str:
     return digest(tensors_in(dict(module.state_dict())))
 
 
-def try_on(module: nn.Module, batches: Iterable[Inputs], own: UserModel, inputs: Part) -> None:
+def try_on(module: nn.Module, batches: Iterable[Inputs], definition: UserModel, inputs: Part) -> None:
     """Call the module on each batch; raises ``UserModelError`` where it rejects one or returns no tensor."""
     for batch in batches:
         try:
@@ -72,12 +72,14 @@ def try_on(module: nn.Module, batches: Iterable[Inputs], own: UserModel, inputs:
         except (Exception, SystemExit) as error:
             shapes = ", ".join(str(list(value.shape)) for value in batch)
             raise UserModelError(
-                f"the model of {own.model.words} rejects what {inputs.words} gives, of shape {shapes} "
+                f"the model of {definition.model.words} rejects what {inputs.words} gives, of shape {shapes} "
                 f"({describe_exception(error)}); fix the one or the other."
             ) from error
         if next(tensors_in(outputs), None) is None:
             kind = type(outputs).__name__
-            raise UserModelError(f"the model of {own.model.words} returned a {kind} without a tensor; return tensors.")
+            raise UserModelError(
+                f"the model of {definition.model.words} returned a {kind} without a tensor; return tensors."
+            )
 
 
 def macs_of(module: nn.Module, example: Inputs) -> int | None:
@@ -87,12 +89,12 @@ def macs_of(module: nn.Module, example: Inputs) -> int | None:
     try:
         # Attention in parts whose products are counted.
         with sdpa_kernel(SDPBackend.MATH), _Operators() as used:  # type: ignore[no-untyped-call]
-            found = count_macs(module, *example)
+            macs = count_macs(module, *example)
     except Exception:  # a batch of one may be what it cannot take, and a figure that is unknown stops nothing
         return None
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-    return None if used.uncounted else found
+    return None if used.uncounted else macs
 
 
 class _Operators(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -84,17 +84,17 @@ class FilePart:
 
     def load(self) -> Any:
         """Import the file, if this process has not yet, and return the callable."""
-        found: Any = _import(self.path)
+        loaded: Any = _import(self.path)
         for word in self.name.split("."):
-            if not hasattr(found, word):
-                if known := _callables(found):
+            if not hasattr(loaded, word):
+                if known := _callables(loaded):
                     raise UnknownNameError(f"callable of {self.path.name} called", self.name, known)
                 raise UserModelError(f"{self.path} has no callable {self.name!r}, nor any other; fix the file.")
-            found = getattr(found, word)
-        if not callable(found):
-            kind = type(found).__name__
+            loaded = getattr(loaded, word)
+        if not callable(loaded):
+            kind = type(loaded).__name__
             raise UserModelError(f"{self.title} is no callable but of type {kind}; name a function or a class.")
-        return found
+        return loaded
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,9 @@ def _import(path: Path) -> ModuleType:
 
     The folder that it is imported from comes first among those that are searched.
     """
-    known = next((each for each in list(sys.modules.values()) if getattr(each, "__file__", None) == str(path)), None)
+    known = next(
+        (module for module in list(sys.modules.values()) if getattr(module, "__file__", None) == str(path)), None
+    )
     if known is not None:
         return known
     root = path.parent
@@ -178,7 +180,7 @@ def _import(path: Path) -> ModuleType:
     sys.path.append(str(path.parent))  # some packages' files import their neighbours as scripts do
     for name in OURS:
         if (root / f"{name}.py").is_file() or (root / name).is_dir():
-            for ours in [each for each in sys.modules if each.partition(".")[0] == name]:
+            for ours in [module for module in sys.modules if module.partition(".")[0] == name]:
                 del sys.modules[ours]  # what was imported from it goes on working
     try:
         with quiet():
@@ -216,6 +218,10 @@ def quiet() -> Iterator[None]:
 
 
 def _callables(module: object) -> list[str]:
-    own = getattr(module, "__name__", None)
+    name_of_module = getattr(module, "__name__", None)
     names = vars(module) if hasattr(module, "__dict__") else {}
-    return [name for name, value in names.items() if callable(value) and getattr(value, "__module__", own) == own]
+    return [
+        name
+        for name, value in names.items()
+        if callable(value) and getattr(value, "__module__", name_of_module) == name_of_module
+    ]

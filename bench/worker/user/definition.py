@@ -28,13 +28,13 @@ def definition(path: Path, name: str) -> str:
     pending = [_within(statement, inner) for statement in by_name.get(first, ())]
     if not pending:
         return text
-    found: dict[int, ast.stmt] = {}
+    statements: dict[int, ast.stmt] = {}
     while pending:
         statement = pending.pop()
-        if statement.lineno not in found:
-            found[statement.lineno] = statement
+        if statement.lineno not in statements:
+            statements[statement.lineno] = statement
             pending += [other for used in _used(statement) for other in by_name.get(used, ())]
-    return "\n".join(ast.get_source_segment(text, found[line]) or "" for line in sorted(found))
+    return "\n".join(ast.get_source_segment(text, statements[line]) or "" for line in sorted(statements))
 
 
 def _bound(statement: ast.stmt) -> list[str]:
@@ -42,7 +42,7 @@ def _bound(statement: ast.stmt) -> list[str]:
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [statement.name]
     if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        return [each.id for each in _names(statement) if isinstance(each.ctx, ast.Store)]
+        return [node.id for node in _names(statement) if isinstance(node.ctx, ast.Store)]
     return []
 
 
@@ -50,26 +50,26 @@ def _within(statement: ast.stmt, names: list[str]) -> ast.stmt:
     """Return the method of a class, as far as it stands there."""
     for name in names:
         body = statement.body if isinstance(statement, ast.ClassDef) else []
-        statement = next((each for each in body if name in _bound(each)), statement)
+        statement = next((node for node in body if name in _bound(node)), statement)
     return statement
 
 
 def _used(statement: ast.stmt) -> set[str]:
     """Return the names that it takes from outside."""
     names = _names(statement)
-    own = {each.arg for each in ast.walk(statement) if isinstance(each, ast.arg)}
+    bound = {node.arg for node in ast.walk(statement) if isinstance(node, ast.arg)}
     if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        own |= {each.id for each in names if isinstance(each.ctx, ast.Store)}
-    return {each.id for each in names if isinstance(each.ctx, ast.Load)} - own
+        bound |= {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    return {node.id for node in names if isinstance(node.ctx, ast.Load)} - bound
 
 
 def _names(statement: ast.stmt) -> list[ast.Name]:
     """Return the names in a statement but for those in annotations, which decide nothing."""
     annotations = [
         part
-        for each in ast.walk(statement)
-        for part in (getattr(each, "annotation", None), getattr(each, "returns", None))
+        for node in ast.walk(statement)
+        for part in (getattr(node, "annotation", None), getattr(node, "returns", None))
         if isinstance(part, ast.AST)
     ]
-    left_out = {id(each) for part in annotations for each in ast.walk(part)}
-    return [each for each in ast.walk(statement) if isinstance(each, ast.Name) and id(each) not in left_out]
+    left_out = {id(node) for part in annotations for node in ast.walk(part)}
+    return [node for node in ast.walk(statement) if isinstance(node, ast.Name) and id(node) not in left_out]

@@ -61,13 +61,13 @@ class Examples:
     @classmethod
     def open(cls, path: Path) -> Examples:
         """Read them again."""
-        found: dict[str, dict[int, dict[int, Tensor]]] = {"batch": {}, "calibration": {}}
+        parts_by_kind: dict[str, dict[int, dict[int, Tensor]]] = {"batch": {}, "calibration": {}}
         for key, value in safetensors.torch.load_file(path).items():
             kind, number, position = key.split()
-            found[kind].setdefault(int(number), {})[int(position)] = value
+            parts_by_kind[kind].setdefault(int(number), {})[int(position)] = value
         batches, calibration = (
             {number: tuple(parts[position] for position in sorted(parts)) for number, parts in sorted(of_kind.items())}
-            for of_kind in found.values()
+            for of_kind in parts_by_kind.values()
         )
         return cls(batches, list(calibration.values()))
 
@@ -102,18 +102,18 @@ def calibration_in(batches: object, words: str) -> list[Inputs]:
     if isinstance(batches, Tensor | Mapping | str) or not isinstance(batches, Iterable):
         kind = type(batches).__name__
         raise UserModelError(f"{words} returned a {kind}, not batches; return a list of them, or yield them.")
-    found: list[Inputs] = []
+    checked: list[Inputs] = []
     rows = 0
     iterator = iter(batches)
     while rows < CALIBRATION_EXAMPLES:
         batch = _call(lambda: next(iterator, None), words)
         if batch is None:
             break
-        found.append(inputs_in(batch, words))
-        rows += len(found[-1][0])
-    if not found:
+        checked.append(inputs_in(batch, words))
+        rows += len(checked[-1][0])
+    if not checked:
         raise UserModelError(f"{words} yielded no batch; yield at least one, a tensor or a tuple of tensors.")
-    return found
+    return checked
 
 
 def _call(function: Callable[..., Any], words: str, *arguments: object) -> Any:
@@ -124,15 +124,25 @@ def _call(function: Callable[..., Any], words: str, *arguments: object) -> Any:
 
 def _takes_size(function: Callable[..., Any], words: str) -> bool:
     every = inspect.signature(function).parameters.values()
-    named = [each.name for each in every if each.kind == each.KEYWORD_ONLY and each.default is each.empty]
+    named = [
+        parameter.name
+        for parameter in every
+        if parameter.kind == parameter.KEYWORD_ONLY and parameter.default is parameter.empty
+    ]
     if named:
         raise UserModelError(
             f"{words} wants {', '.join(named)} by name, and the batch size comes by position; drop the * before it."
         )
     parameters = [
-        each for each in every if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD, each.VAR_POSITIONAL)
+        parameter
+        for parameter in every
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD, parameter.VAR_POSITIONAL)
     ]
-    required = [each.name for each in parameters if each.default is each.empty and each.kind != each.VAR_POSITIONAL]
+    required = [
+        parameter.name
+        for parameter in parameters
+        if parameter.default is parameter.empty and parameter.kind != parameter.VAR_POSITIONAL
+    ]
     if len(required) > 1:
         raise UserModelError(
             f"{words} wants {', '.join(required)}, and is given the batch size alone; let it take that or nothing."
@@ -143,14 +153,14 @@ def _takes_size(function: Callable[..., Any], words: str) -> bool:
 def inputs_in(value: object, words: str) -> Inputs:
     """Return the tensors that make a batch; raises ``UserModelError`` for a value that is none."""
     inputs = tuple(value) if isinstance(value, tuple | list) else (value,)
-    strangers = [type(each).__name__ for each in inputs if not isinstance(each, Tensor)]
+    strangers = [type(item).__name__ for item in inputs if not isinstance(item, Tensor)]
     if strangers or not inputs:
         what = f"a {strangers[0]}" if strangers else "nothing"
         raise UserModelError(f"{words} gives {what} where a tensor or a tuple of tensors belongs; give that.")
-    tensors = tuple(each for each in inputs if isinstance(each, Tensor))
-    lengths = [len(each) if each.dim() else None for each in tensors]
+    tensors = tuple(item for item in inputs if isinstance(item, Tensor))
+    lengths = [len(item) if item.dim() else None for item in tensors]
     if None in lengths or len(set(lengths)) > 1 or not lengths[0]:
-        shapes = " and ".join(str(list(each.shape)) for each in tensors)
+        shapes = " and ".join(str(list(item.shape)) for item in tensors)
         raise UserModelError(f"{words} gives tensors of shape {shapes}, of no common batch; put the batch first.")
     return tensors
 

@@ -95,22 +95,22 @@ def user_models(
     make sense for supplied models alone. Raises ``RequestError`` for what does not go together.
     """
     given = [f"--{option}" for option, text in parts.items() if text is not None]
-    own = [model for model in models if isinstance(model, UserModel) or is_own(model)]
-    if not own:
+    of_user = [model for model in models if isinstance(model, UserModel) or is_own(model)]
+    if not of_user:
         if given:
             raise RequestError(
                 f"{given[0]} belongs to a model of your own; name that with --model path/to/file.py:callable, "
                 f"or leave {given[0]} out."
             )
         return []
-    if len(own) < len(models):
-        supplied = next(model for model in models if model not in own)
+    if len(of_user) < len(models):
+        supplied = next(model for model in models if model not in of_user)
         raise RequestError(f"--model {supplied} is a supplied model, and a run is of those or of your own; make two.")
     if others:
         raise RequestError(f"{others[0]} is for supplied models, and this one is your own; leave {others[0]} out.")
-    found = [model if isinstance(model, UserModel) else _parsed(model, parts) for model in dict.fromkeys(own)]
-    _refuse_namesakes(found)
-    return found
+    definitions = [model if isinstance(model, UserModel) else _parsed(model, parts) for model in dict.fromkeys(of_user)]
+    _refuse_namesakes(definitions)
+    return definitions
 
 
 def is_own(name: str) -> bool:
@@ -134,8 +134,8 @@ def _parsed(name: str, parts: Mapping[str, str | None]) -> UserModel:
             f"--model {name} is a model of your own, and what goes into it is not known; "
             f"name a callable that returns it with --inputs path/to/file.py:callable."
         )
-    found = {option: FilePart.parse(f"--{option}", text) for option, text in parts.items() if text is not None}
-    return UserModel(model.path.stem, model.name, model, **found)
+    callables = {option: FilePart.parse(f"--{option}", text) for option, text in parts.items() if text is not None}
+    return UserModel(model.path.stem, model.name, model, **callables)
 
 
 def _refuse_namesakes(models: Sequence[UserModel]) -> None:
