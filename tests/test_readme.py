@@ -28,7 +28,7 @@ from bench.results.distillation import Distillation
 from bench.results.run import Accuracy, Run
 from bench.results.selfcheck import SelfCheck
 from bench.results.sensitivity import Sensitivity
-from bench.stats.times import mean_std
+from bench.stats.describe import mean_std
 from bench.storage import checkpoint
 from tests.benchmarks import compression, published, suite_speed, training_speed, trust
 

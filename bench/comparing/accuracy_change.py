@@ -17,7 +17,8 @@ from bench.results.change import Change, ChangeWord
 from bench.results.run import Accuracy, Row
 from bench.results.verdict import p_text
 from bench.stats import proportions
-from bench.stats.times import ALPHA, Interval, holm, holm_levels
+from bench.stats.interval import Interval
+from bench.stats.multiple_tests import ALPHA, holm, holm_levels
 
 ADVICE = "evaluate both runs on more examples"
 

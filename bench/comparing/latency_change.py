@@ -1,8 +1,8 @@
 """What became of the latencies of one model between two runs of one machine.
 
 A latency is held against the reference of its own rounds, so that a machine which was slower altogether has changed
-nothing (``bench.stats.times.change``). Where a run has none, or most blocks were disturbed, so much is allowed for
-drift that a factor of some 2 is the least that is told.
+nothing (``bench.stats.change.time_change``). Where a run has none, or most blocks were disturbed, so much is allowed
+for drift that a factor of some 2 is the least that can be told.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from bench.core.variant_key import VariantKey
 from bench.results.change import Change, ChangeWord
 from bench.results.run import Latency, Row
 from bench.results.verdict import p_text
-from bench.stats import times as summary
-from bench.stats.times import ALPHA, LogRatio, holm, holm_levels
+from bench.stats.change import BETWEEN_SESSIONS, DRIFT, in_seconds, least_growth, time_change
+from bench.stats.multiple_tests import ALPHA, holm, holm_levels
+from bench.stats.speedup import LogRatio
 
 DISTURBED_SHARE = 0.5
 """Of the rounds; from here on the fastest quarter may be made of disturbed blocks, and says little."""
@@ -31,25 +32,23 @@ class Way:
     advice: str
     """What would tell smaller changes."""
     prior: float
-    """What is allowed for how sessions differ, see ``bench.stats.times``."""
+    """What is allowed for how sessions differ, see ``bench.stats.change``."""
 
 
 RELATIVE = Way(
-    "by the reference workload", "measure both runs with --precision 1% and a longer --budget", summary.BETWEEN_SESSIONS
+    "by the reference workload", "measure both runs with --precision 1% and a longer --budget", BETWEEN_SESSIONS
 )
 DISTURBED = Way(
     "by the reference workload, but most blocks were disturbed",
     "measure both runs while nothing else runs",
-    summary.DRIFT,
+    DRIFT,
 )
 PLAIN = Way(
     "in seconds, without a reference workload",
     "measure both runs with 'bench run', which times a reference workload",
-    summary.DRIFT,
+    DRIFT,
 )
-UNKEPT = Way(
-    "in seconds, of rounds that were not kept", "measure both runs with 'bench run', which keeps them", summary.DRIFT
-)
+UNKEPT = Way("in seconds, of rounds that were not kept", "measure both runs with 'bench run', which keeps them", DRIFT)
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def latency_changes(
 ) -> Iterator[Change]:
     """Judge the latencies of a model's rows at one batch size as one family; ``references`` are those of both runs."""
     pairs = [pair for before, after in rows if (pair := _pair(before, after, size, references)) is not None]
-    ratios = [summary.change(pair.before, pair.after, pair.way.prior) for pair in pairs]
+    ratios = [time_change(pair.before, pair.after, pair.way.prior) for pair in pairs]
     adjusted_p = holm([ratio.p_value for ratio in ratios])
     for pair, ratio, adjusted, level in zip(pairs, ratios, adjusted_p, holm_levels(adjusted_p), strict=True):
         word: ChangeWord = "not comparable"
@@ -86,7 +85,7 @@ def latency_changes(
             low=ratio.low - 1 if ratio.confidence else None,
             high=ratio.high - 1 if ratio.confidence else None,
             p_value=adjusted if ratio.confidence else None,
-            least=summary.least_growth(pair.before, pair.after, level, pair.way.prior),
+            least=least_growth(pair.before, pair.after, level, pair.way.prior),
             advice=pair.way.advice,
             word=word,
             sentence="",
@@ -122,4 +121,4 @@ def _pair(before: Row, after: Row, size: int, references: Sequence[Latency]) -> 
 
 
 def _in_seconds(latency: Latency, call: float) -> LogRatio:
-    return summary.in_seconds(latency.rounds_s) if latency.rounds_s else LogRatio(math.log(call), None, 0.0, 0)
+    return in_seconds(latency.rounds_s) if latency.rounds_s else LogRatio(math.log(call), None, 0.0, 0)

@@ -15,7 +15,7 @@ from bench.core.units import percent
 from bench.core.variant_key import VariantKey
 from bench.results.change import Change, ChangeWord, Missing, Quantity, signed
 from bench.results.run import Latency, Row, Run
-from bench.stats.times import CONFIDENCE
+from bench.stats.interval import CONFIDENCE
 
 MEMORY_SLACK = 0.05
 """A process's growth depends on how its allocator happened to be used."""

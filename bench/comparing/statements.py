@@ -12,8 +12,8 @@ from bench.core.variant_key import BASELINE, VariantKey
 from bench.results.run import Record, Row, Run, Speedup
 from bench.results.variant_field import VariantField
 from bench.results.verdict import UNDECIDED, latency_verdicts
-from bench.stats import times
-from bench.stats.times import ALPHA, holm
+from bench.stats.change import time_change
+from bench.stats.multiple_tests import ALPHA, holm
 
 ALIKE = 1.1
 """Speed-ups whose ratio is smaller are called alike, however precisely they are known: nobody would choose by it."""
@@ -60,7 +60,7 @@ class _Case:
         """Return that of the greatest and the least speed-up being one, as the farthest apart of all pairs."""
         low, high = self.speedups[self.least], self.speedups[self.most]
         pairs = math.comb(len(self.speedups), 2)
-        return min(1.0, pairs * times.change(low.log_ratio, high.log_ratio).p_value)
+        return min(1.0, pairs * time_change(low.log_ratio, high.log_ratio).p_value)
 
 
 def statements(runs: Mapping[str, Run], variants: Variants) -> list[Statement]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from bench.stats.times import CONFIDENCE, Interval, MeanStd
+from bench.stats.describe import MeanStd
+from bench.stats.interval import CONFIDENCE, Interval
 
 MISSING = "–"
 

@@ -8,8 +8,8 @@ from bench.report.lab import caption
 from bench.report.tables import Figure, Table
 from bench.results.run import Data, Row, Run
 from bench.results.verdict import accuracy_verdicts, cell, latency_verdicts
+from bench.stats.multiple_tests import ALPHA
 from bench.stats.proportions import wilson
-from bench.stats.times import ALPHA
 
 HOW_TO_READ = (
     "Speed-up: fp32's time divided by the variant's, each the mean of the fastest quarter of the paired rounds, with "

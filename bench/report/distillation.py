@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bench.core.units import MISSING, kilobytes
 from bench.report.tables import Table
 from bench.results.distillation import Distillation, Route, Source, Student
-from bench.stats.times import mean_std
+from bench.stats.describe import mean_std
 
 
 def render(result: Distillation) -> str:

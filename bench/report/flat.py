@@ -32,8 +32,8 @@ from typing import TypeAlias
 
 from bench.report.times import times
 from bench.results.run import Row, Run
+from bench.stats.describe import mean_std
 from bench.stats.proportions import wilson
-from bench.stats.times import mean_std
 
 Record: TypeAlias = dict[str, str | int | float | bool | None]
 

@@ -6,7 +6,7 @@ from bench.core.units import MISSING, counted, duration, megabytes, percent
 from bench.report import unpaired
 from bench.report.tables import Figure, Table
 from bench.results.run import Data, Row, Run
-from bench.stats.times import mean_std
+from bench.stats.describe import mean_std
 
 
 def lab_tables(run: Run) -> str:

@@ -14,7 +14,7 @@ from bench.report.pictures import Picture
 from bench.report.tables import table
 from bench.results.change import NO_DIFFERENCE, Change
 from bench.results.verdict import cell
-from bench.stats.times import mean_std
+from bench.stats.describe import mean_std
 
 _HOW_TO_READ = (
     "Cells: latency of a call, mean ± std over the runs, and its speed-up over the same {one}'s own fp32 with its 95 % "

@@ -17,7 +17,7 @@ from bench.report.spans import Panel, Series, Span, draw_spans
 from bench.report.times import times
 from bench.report.trade_off import Cost, Point, trade_off
 from bench.results.run import Latency, Row, Run
-from bench.stats.times import percentile
+from bench.stats.describe import percentile
 
 SIZE = Cost("Packed size (MB)")
 LEAST_OPERATIONS = 1 / 32

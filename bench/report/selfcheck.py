@@ -9,7 +9,9 @@ from bench.core.units import counted, percent
 from bench.report.tables import table
 from bench.results.selfcheck import SelfCheck, Try
 from bench.results.verdict import UNDECIDED
-from bench.stats.times import ALPHA, CONFIDENCE, mean_std
+from bench.stats.describe import mean_std
+from bench.stats.interval import CONFIDENCE
+from bench.stats.multiple_tests import ALPHA
 
 POWER = 0.9
 """The share of tries that is to find a difference."""

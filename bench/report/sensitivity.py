@@ -12,7 +12,7 @@ from bench.results.run import Row, Run
 from bench.results.sensitivity import Change, LayerStudy, Recommendation, Sensitivity
 from bench.results.verdict import accuracy_verdicts, p_text
 from bench.results.verdict import cell as verdict_cell
-from bench.stats.times import mean_std
+from bench.stats.describe import mean_std
 
 PICTURE_FILE = "sensitivity.svg"
 

@@ -9,7 +9,7 @@ from bench.core.variant_key import BASELINE
 from bench.report.findings.finding import Finding
 from bench.report.names import named
 from bench.results.run import Row, Run
-from bench.stats.times import ALPHA
+from bench.stats.multiple_tests import ALPHA
 
 _CAUSES = {
     "no VNNI": "this CPU has no VNNI, so an int8 product takes several instructions",

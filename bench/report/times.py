@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.results.run import Latency
-from bench.stats.times import describe
+from bench.stats.describe import describe
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from bench.results.bounds import first_fault, shortened
 from bench.results.extra_info import MACHINE_KEY, OWN, ExtraInfo
 from bench.results.pytest_benchmark_schema import Benchmark, Computer, Cpu, Stats
 from bench.results.run import Accuracy, Data, Latency, Machine, Row, Run, Settings, Speedup, Summary
-from bench.stats.times import quiet_time, run_means
+from bench.stats.describe import quiet_time, run_means
 
 RUNS = 5
 """Behind each mean ± std, as in ``bench run``; fewer where there are fewer rounds."""

@@ -46,7 +46,10 @@ from bench.results.bounds import (
     shortened,
 )
 from bench.results.bounds import Ratio as RatioValue
-from bench.stats.times import Interval, LogRatio, Ratio, half_width, log_ratio_of, quiet_time
+from bench.stats.change import log_ratio_of
+from bench.stats.describe import quiet_time
+from bench.stats.interval import Interval, half_width
+from bench.stats.speedup import LogRatio, Ratio
 from bench.tasks.policy import TrainingPrecision
 
 SCHEMA_VERSION: Final = 4
@@ -242,7 +245,7 @@ class Latency(Record):
 
 
 class Speedup(Record):
-    """How many times faster than fp32, over paired rounds; see ``bench.stats.times.speedup``."""
+    """How many times faster than fp32, over paired rounds; see ``bench.stats.speedup.speedup``."""
 
     value: RatioValue
     low: RatioValue
@@ -277,7 +280,7 @@ class Speedup(Record):
 
     @property
     def log_ratio(self) -> LogRatio:
-        """The ratio as ``bench.stats.times`` holds it against another."""
+        """The ratio as ``bench.stats.change`` holds it against another."""
         return log_ratio_of(self.interval, self.n)
 
 
@@ -306,7 +309,7 @@ class RelativeLatency(Record):
 
     @property
     def log_ratio(self) -> LogRatio:
-        """The ratio as ``bench.stats.times`` has it."""
+        """The ratio as ``bench.stats.speedup`` has it."""
         return LogRatio(math.log(self.value), self.error, self.freedom, self.n)
 
 

@@ -1,7 +1,7 @@
 """What the figures allow to be said: one of a few words, and one sentence with the figures behind it.
 
 Many verdicts are given at once, so their p-values are adjusted (Holm 1979) before they are compared with
-``bench.stats.times.ALPHA``: verdicts control the family-wise error rate of each table column at that level.
+``bench.stats.multiple_tests.ALPHA``: verdicts control the family-wise error rate of each table column at that level.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 from bench.core.units import MISSING, percent
 from bench.core.variant_key import BASELINE
 from bench.results.run import Row, Speedup
-from bench.stats.times import ALPHA, holm
+from bench.stats.multiple_tests import ALPHA, holm
 
 Word = Literal["faster", "slower", "better", "worse", "no difference detected", "not comparable"]
 UNDECIDED: Word = "no difference detected"

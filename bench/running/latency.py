@@ -22,7 +22,8 @@ from bench.running.participant import RemoteParticipant, settling
 from bench.running.reference import NAME as REFERENCE
 from bench.running.reference import ReferenceWorkload
 from bench.running.variant_under_test import VariantUnderTest
-from bench.stats import times
+from bench.stats.describe import run_means
+from bench.stats.speedup import between_processes
 
 EXTRA_S = 0.25
 """Spent on a model's precision beyond the least number of rounds, where no budget was given."""
@@ -127,7 +128,7 @@ def _rounds(
         rng=random.Random(f"{settings.seed} {parallel.model} {batch_size}"),
         after_round=lambda done: show(done, max(done, BASE_ROUNDS)),
         settle=settling(settings.threads),
-        prior=times.between_processes(settings.threads),
+        prior=between_processes(settings.threads),
         always_included=(REFERENCE,),
     )
 
@@ -165,7 +166,7 @@ def _latency(schedule: Rounds, name: Name, warm_ups: dict[Name, WarmUp], setting
     if not rounds_s or math.isnan(sum(rounds_s)):  # it failed among these rounds
         return None
     return Latency(
-        runs_s=times.run_means(rounds_s, settings.runs),
+        runs_s=run_means(rounds_s, settings.runs),
         rounds=list(series.rounds_s),
         rounds_s=rounds_s,
         repeated_s=series.repeated_s,

@@ -12,7 +12,8 @@ from bench.running.latency import measure_latency
 from bench.running.parallel import Parallel, VariantCall
 from bench.running.reference import ReferenceWorkload
 from bench.running.variant_under_test import VariantUnderTest
-from bench.stats import proportions, times
+from bench.stats import proportions
+from bench.stats.relative_error import relative_error
 from bench.worker.messages import VARIANT_HOST
 from bench.worker.process import Worker
 
@@ -95,7 +96,7 @@ def _compare_answers(variants: Sequence[VariantUnderTest]) -> None:
         if baseline is not None and variant.evaluation is not None and variant.key != BASELINE:
             variant.agreement = _agreement(baseline, variant.evaluation)
             if baseline.outputs is not None and variant.evaluation.outputs is not None:
-                variant.output_error = times.relative_error(baseline.outputs, variant.evaluation.outputs)
+                variant.output_error = relative_error(baseline.outputs, variant.evaluation.outputs)
 
 
 def _agreement(baseline: Evaluation, variant: Evaluation) -> Agreement | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from bench.stats.times import CONFIDENCE, Interval
+from bench.stats.interval import CONFIDENCE, Interval
 
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""

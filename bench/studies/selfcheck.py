@@ -25,7 +25,7 @@ from bench.results import verdict
 from bench.results.run import Speedup
 from bench.results.selfcheck import Conditions, Plan, SelfCheck, Spread, Truth, Try
 from bench.running.participant import RemoteParticipant, settling
-from bench.stats.times import MIN_ROUNDS, Ratio, between_processes
+from bench.stats.speedup import MIN_ROUNDS, Ratio, between_processes
 from bench.worker.messages import PREPARATION_HOST
 from bench.worker.process import Worker
 

@@ -17,7 +17,7 @@ from bench.measuring.latency.rounds import Block
 from bench.measuring.latency.timer import Timer
 from bench.measuring.machine import DEFAULT_ENGINE, supported_engines
 from bench.runtimes.eager import EagerExecutable
-from bench.stats.times import quiet_time
+from bench.stats.describe import quiet_time
 from bench.tasks.task import TASKS
 from bench.techniques.base import TECHNIQUES, Artifact, Context
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.results.run import Accuracy, Agreement, Data, Latency, Layers, Machine, Row, Run, Settings, Speedup, Training
+from bench.stats.describe import run_means
+from bench.stats.interval import CONFIDENCE
 from bench.stats.proportions import mcnemar
-from bench.stats.times import CONFIDENCE, run_means
 
 MACHINE = Machine(
     cpu="Example CPU 3000",

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bench.results.run import Accuracy, Latency, ReferenceLatency, RelativeLatency, Row, Run
-from bench.stats import times as summary
+from bench.stats.describe import run_means
+from bench.stats.speedup import log_ratio
 from tests.bench.examples import FP16, FP32, QINT8, RUN, latency
 
 CALLS_S = {"fp32": 50e-6, "fp16": 49e-6, "dynamic-qint8": 52e-6, "reference": 80e-6}
@@ -42,9 +43,7 @@ def session(
 def _row(row: Row, times: Mapping[tuple[str, int], list[float]], lost: int, disturbed: Sequence[int]) -> Row:
     own = {size: times[row.technique, size] for size in (1, 64)}
     accuracy = Accuracy(correct=(row.accuracy.correct if row.accuracy else 0) - lost, total=10_000)
-    relative_latency = {
-        size: RelativeLatency.of(summary.log_ratio(own[size], times["reference", size])) for size in own
-    }
+    relative_latency = {size: RelativeLatency.of(log_ratio(own[size], times["reference", size])) for size in own}
     latencies = {size: _latency(values, disturbed) for size, values in own.items()}
     return row.model_copy(
         update={
@@ -66,7 +65,7 @@ def _rounds(rng: np.random.Generator, call_s: float, rounds: int, noise: float, 
 def _latency(rounds_s: list[float], disturbed: Sequence[int]) -> Latency:
     return latency(1.0).model_copy(
         update={
-            "runs_s": summary.run_means(rounds_s, 5),
+            "runs_s": run_means(rounds_s, 5),
             "rounds": list(range(len(rounds_s))),
             "rounds_s": rounds_s,
             "disturbed": list(disturbed),

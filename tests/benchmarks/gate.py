@@ -36,7 +36,7 @@ from bench.report.tables import table
 from bench.results.evaluation import Evaluation
 from bench.results.run import Accuracy, Machine, Record, Run
 from bench.running.runner import run
-from bench.stats.times import mean_std
+from bench.stats.describe import mean_std
 from bench.worker.messages import VariantFacts, VariantRequest
 from bench.worker.variant_host import VariantHost
 

@@ -11,7 +11,7 @@ import torch
 
 from bench.measuring.latency.blocks import time_calls
 from bench.measuring.latency.rounds import Block, Rounds
-from bench.stats.times import speedup
+from bench.stats.speedup import speedup
 from bench.tasks.task import TASKS
 
 CALLS = 10_000

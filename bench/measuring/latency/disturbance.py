@@ -2,7 +2,7 @@
 
 What is read costs tens of microseconds and is read before and after a block, never within it. A cause that this
 system does not tell of is not looked for; what no counter shows (such as a neighbour's use of the shared cache)
-is what the lower-quartile mean of ``bench.stats.times.speedup`` is for.
+is what the lower-quartile mean of ``bench.stats.speedup.speedup`` is for.
 """
 
 from __future__ import annotations

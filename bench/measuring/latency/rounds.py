@@ -20,8 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from bench.measuring.latency.disturbance import Cause
-from bench.stats import times
-from bench.stats.times import LogRatio, Ratio
+from bench.stats.speedup import BETWEEN_PROCESSES, LogRatio, Ratio, log_ratio, speedup
 
 BASE_ROUNDS = 8
 """Made of every variant, at any precision."""
@@ -92,13 +91,13 @@ class Rounds:
         rng: random.Random,
         after_round: Callable[[int], None] = lambda done: None,
         settle: Callable[[], None] = lambda: None,
-        prior: float = times.BETWEEN_PROCESSES,
+        prior: float = BETWEEN_PROCESSES,
         always_included: Collection[Name] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take ``calls`` for each block, by name; ``after_round`` hears of each round made.
 
-        ``settle`` waits until what was just run has come to rest; ``prior`` is ``times.between_processes``.
+        ``settle`` waits until what was just run has come to rest; ``prior`` is ``between_processes``.
         ``always_included`` are the names of those that take part in every round, whoever else does.
         """
         self.series = {name: Series(calls[name]) for name in participants}
@@ -151,11 +150,11 @@ class Rounds:
 
     def speedup(self, baseline: Name, name: Name) -> Ratio:
         """Return how many times faster than ``baseline`` a participant is, over the rounds that both were in."""
-        return times.speedup(*self._paired(baseline, name), self._prior)
+        return speedup(*self._paired(baseline, name), self._prior)
 
     def log_ratio(self, name: Name, to: Name) -> LogRatio:
         """Return how a participant's time stands to another's, over the rounds that both were in."""
-        return times.log_ratio(*self._paired(name, to), self._prior)
+        return log_ratio(*self._paired(name, to), self._prior)
 
     def _paired(self, baseline: Name, name: Name) -> tuple[list[float], list[float], list[int]]:
         """Return the times of both in common rounds, and which of these were the first of a process."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.report.findings.finding import Finding, Kind
 from bench.report.findings.judged import Judged, differ, log_speedup
-from bench.stats.times import mean_std
+from bench.stats.describe import mean_std
 
 READ_BYTES = 4_000_000
 """Fewer weights stay in a core's own cache, of 1 to 2 MB today, in large part; more are fetched anew by each call."""

@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 from bench.report.findings.finding import Finding
 from bench.report.findings.judged import Judged, differ, log_speedup
+from bench.stats.multiple_tests import ALPHA, holm
 from bench.stats.proportions import two_shares
-from bench.stats.times import ALPHA, LogRatio, holm
+from bench.stats.speedup import LogRatio
 
 Pair: TypeAlias = tuple[Judged, Judged]
 """Dynamic and static."""

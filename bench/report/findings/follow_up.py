@@ -11,8 +11,8 @@ from bench.report.findings.finding import Finding
 from bench.report.findings.judged import Judged
 from bench.results.run import Run
 from bench.results.verdict import UNDECIDED
+from bench.stats.multiple_tests import ALPHA
 from bench.stats.proportions import mcnemar
-from bench.stats.times import ALPHA
 
 LONGER = 4
 """So many times as many rounds halve an interval."""

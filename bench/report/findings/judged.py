@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from bench.core.variant_key import BASELINE
 from bench.results.run import Data, Row, Run, Speedup
 from bench.results.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
-from bench.stats.times import ALPHA, MIN_ROUNDS, LogRatio, change, holm
+from bench.stats.change import time_change
+from bench.stats.multiple_tests import ALPHA, holm
+from bench.stats.speedup import MIN_ROUNDS, LogRatio
 
 SLOWER, FASTER = "slower", "faster"
 LEAST_FREEDOM = MIN_ROUNDS - 1
@@ -91,7 +93,7 @@ def differ(pairs: Sequence[tuple[LogRatio, LogRatio]]) -> list[bool]:
     Their errors are added as if of different rounds, which ratios to one baseline do not quite have: that asks more
     than a test of the rounds themselves would, and errs on the side of saying nothing.
     """
-    p_values = [change(one, other, prior=0.0).p_value for one, other in pairs]
+    p_values = [time_change(one, other, prior=0.0).p_value for one, other in pairs]
     return [p_value < ALPHA for p_value in holm(p_values)]
 
 

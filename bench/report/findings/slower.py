@@ -11,7 +11,7 @@ from bench.report.findings.finding import Cause, Finding
 from bench.report.findings.judged import Judged
 from bench.results.isa import computes_bfloat16
 from bench.results.run import Run
-from bench.stats.times import mean_std
+from bench.stats.describe import mean_std
 
 SMALL_CALL_S = 200e-6
 """A call that is shorter spends a large part of its time in Python and torch's dispatch: some 50 µs for a network of

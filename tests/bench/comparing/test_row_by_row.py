@@ -11,7 +11,7 @@ from bench.comparing import row_by_row
 from bench.results.change import Change
 from bench.results.run import Accuracy, Row, Run, Summary
 from bench.stats import proportions
-from bench.stats.times import quiet_time
+from bench.stats.describe import quiet_time
 from tests.bench.examples import FP32, QINT8, RUN
 from tests.bench.sessions import session
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.core.tensors import cast, changed, digest, tensors_in
-from bench.stats.times import relative_error
+from bench.stats.relative_error import relative_error
 from bench.techniques.base import Artifact
 from bench.worker.user.evaluate import CallableLikeTheModel
 

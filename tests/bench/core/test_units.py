@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from bench.core.units import duration, gibibytes, megabytes, percent, ratio, short_seconds
-from bench.stats.times import Interval, MeanStd
+from bench.stats.describe import MeanStd
+from bench.stats.interval import Interval
 
 
 @pytest.mark.parametrize(

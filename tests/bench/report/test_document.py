@@ -123,7 +123,7 @@ def test_smaller_is_said_of_packed_files() -> None:
 
 def test_measurement_noise_counts_every_block() -> None:
     # Three timed rows of two batch sizes and ten rounds, and six blocks of one of them repeated.
-    counts = re.findall(r"[\d,]+", chapter("Measurement noise").partition("`run.json`")[0])
+    counts = re.findall(r"\d[\d,]*", chapter("Measurement noise").partition("`run.json`")[0])
     assert counts[:5] == ["66", "6", "2", "7", "1"], "blocks, repeated, still disturbed, by steal and by a switch"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bench.results.run import Accuracy, Row, Speedup
 from bench.results.verdict import accuracy_verdicts, latency_verdicts, p_text, speed
-from bench.stats.times import ALPHA
+from bench.stats.multiple_tests import ALPHA
 from tests.bench.examples import AMP, FP16, FP32, QINT8, RUN, STATIC, agreement, speedup
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from bench.stats.interval import CONFIDENCE
 from bench.stats.proportions import (
     Z95,
     difference,
@@ -20,7 +21,6 @@ from bench.stats.proportions import (
     two_shares,
     wilson,
 )
-from bench.stats.times import CONFIDENCE
 
 counts = st.integers(min_value=0, max_value=300)
 

@@ -12,30 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.stats.times import (
-    ALPHA,
-    BETWEEN_PROCESSES,
-    BETWEEN_SESSIONS,
-    CONFIDENCE,
-    MIN_ROUNDS,
-    LogRatio,
-    Ratio,
-    change,
-    describe,
-    holm,
-    holm_levels,
-    in_seconds,
-    least_growth,
-    log_ratio,
-    log_ratio_of,
-    mean_std,
-    percentile,
-    quiet_time,
-    run_means,
-    speedup,
-    student_p,
-    student_quantile,
-)
+from bench.stats.change import BETWEEN_SESSIONS, in_seconds, least_growth, log_ratio_of, time_change
+from bench.stats.describe import describe, mean_std, percentile, quiet_time, run_means
+from bench.stats.interval import CONFIDENCE
+from bench.stats.multiple_tests import ALPHA, holm, holm_levels
+from bench.stats.speedup import BETWEEN_PROCESSES, MIN_ROUNDS, LogRatio, Ratio, log_ratio, speedup
+from bench.stats.student import student_p, student_quantile
 
 times = st.floats(min_value=1e-6, max_value=10.0)
 pairs = st.lists(st.tuples(times, times), min_size=1, max_size=40)
@@ -308,7 +290,7 @@ def test_a_speedup_is_what_its_log_ratio_says() -> None:
 
 def test_a_change_of_worked_numbers() -> None:
     # Errors 0.03 and 0.04 make 0.05; freedom (0.05^4) / (0.03^4 / 10 + 0.04^4 / 10) = 18.5, taken as 18: t = 2.10.
-    found = change(LogRatio(0.1, 0.03, 10, 20), LogRatio(0.3, 0.04, 10, 30), prior=0.0)
+    found = time_change(LogRatio(0.1, 0.03, 10, 20), LogRatio(0.3, 0.04, 10, 30), prior=0.0)
     assert found.value == pytest.approx(math.exp(0.2))
     assert found.low == pytest.approx(math.exp(0.2 - 2.1009 * 0.05), rel=1e-4)
     assert found.p_value == pytest.approx(2 * stats.t.sf(4.0, 18))
@@ -317,11 +299,11 @@ def test_a_change_of_worked_numbers() -> None:
 
 def test_sittings_differ_by_more_than_their_rounds_show() -> None:
     sure = LogRatio(0.0, 1e-6, 19, 40)
-    assert change(sure, sure).half_width == pytest.approx(1.97 * BETWEEN_SESSIONS * math.sqrt(2), rel=0.01)
+    assert time_change(sure, sure).half_width == pytest.approx(1.97 * BETWEEN_SESSIONS * math.sqrt(2), rel=0.01)
 
 
 def test_without_an_error_a_change_has_no_confidence() -> None:
-    found = change(LogRatio(0.0, None, 0.0, 5), LogRatio(0.1, 0.01, 10, 20))
+    found = time_change(LogRatio(0.0, None, 0.0, 5), LogRatio(0.1, 0.01, 10, 20))
     assert (found.confidence, found.p_value, found.low) == (0.0, 1.0, found.value)
 
 
@@ -339,7 +321,7 @@ def test_the_least_growth_is_what_a_change_just_tells() -> None:
     least = least_growth(before, after, 0.001)
     assert least is not None
     grown = LogRatio(0.1 + math.log1p(least), 0.04, 10, 30)
-    assert change(before, grown).p_value == pytest.approx(0.001)
+    assert time_change(before, grown).p_value == pytest.approx(0.001)
     assert least_growth(before, LogRatio(0.1, None, 0.0, 5), 0.001) is None
 
 
@@ -350,7 +332,7 @@ def test_holms_levels_are_what_each_must_be_below() -> None:
 
 
 def test_seconds_are_held_against_the_drift_alone() -> None:
-    found = change(in_seconds([1.0] * 8), in_seconds([1.5] * 8), prior=0.14)
+    found = time_change(in_seconds([1.0] * 8), in_seconds([1.5] * 8), prior=0.14)
     assert found.value == pytest.approx(1.5)
     assert found.p_value > ALPHA
     assert in_seconds([1.0] * (MIN_ROUNDS - 1)).error is None

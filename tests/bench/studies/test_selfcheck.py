@@ -16,7 +16,7 @@ from bench.measuring.latency import blocks
 from bench.report.selfcheck import faults, render, sentence
 from bench.results.selfcheck import Conditions, Plan, SelfCheck, Spread, Truth, Try
 from bench.results.verdict import Word
-from bench.stats.times import MIN_ROUNDS
+from bench.stats.speedup import MIN_ROUNDS
 from bench.studies import selfcheck
 from bench.studies.selfcheck import self_check
 from bench.worker.selfcheck_host import EMPTY_CALLS, SelfCheckHost

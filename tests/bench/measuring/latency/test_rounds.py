@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from bench.measuring.latency import rounds
 from bench.measuring.latency.disturbance import Cause
 from bench.measuring.latency.rounds import MORE_ROUNDS, REPEATS, START_S, START_SHARE, Block, Rounds
-from bench.stats.times import Ratio
+from bench.stats.speedup import Ratio
 
 Event = tuple[str, str]
 """What was done, and to whom."""
