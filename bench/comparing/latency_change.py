@@ -1,8 +1,8 @@
 """What became of the latencies of one model between two runs of one machine.
 
-A latency is compared relative to the reference workload of its own rounds, so that a machine which was slower
-overall has changed nothing (``bench.stats.change.time_change``). Where a run has none, or most blocks were disturbed, so much is
-allowed for drift that a factor of about 2 is the least that is detected.
+A latency is held against the reference of its own rounds, so that a machine which was slower altogether has changed
+nothing (``bench.stats.change.time_change``). Where a run has none, or most blocks were disturbed, so much is allowed
+for drift that a factor of some 2 is the least that can be told.
 """
 
 from __future__ import annotations

@@ -257,7 +257,7 @@ def _device(name: str) -> torch.device:
         place = torch.device(name)
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:  # an AssertionError: this torch was built without it
-        raise UnsupportedError(f"there is no device {name!r} ({_first_line(error)}); load it on 'cpu'.") from error
+        raise UnsupportedError(f"there is no device {name!r} here ({_first_line(error)}); load it on 'cpu'.") from error
     return place
 
 

@@ -65,12 +65,10 @@ def train(
     module = form.module.train()
     optimizer = _optimizer(recipe, _groups(recipe, module))
     after_step = [hook for part in module.modules() if (hook := getattr(part, "after_step", None)) is not None]
-    examples = len(form.train)
-    steps_per_epoch = math.ceil(examples / recipe.batch_size)
+    steps_per_epoch = math.ceil(len(form.train) / recipe.batch_size)
     total = recipe.epochs * steps_per_epoch
     schedule = _schedule(recipe, optimizer, total)
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
-    autocast_dtype = torch.float16 if precision == "float16" else torch.bfloat16
     generator = torch.Generator(device=device).manual_seed(seed)
     trainee = Trainee(module, optimizer, schedule, scaler, generator)
     history = [Epoch(*epoch) for epoch in trainee.restore(state)] if state is not None else []
@@ -79,12 +77,10 @@ def train(
     start = saved = time.monotonic()
     for epoch in range(len(history), recipe.epochs):
         losses: list[Tensor] = []
-        order = torch.randperm(examples, generator=generator, device=device)
+        order = torch.randperm(len(form.train), generator=generator, device=device)
         for index in torch.split(order, recipe.batch_size):
             inputs = form.batch(index, generator)
-            with torch.autocast(device.type, dtype=autocast_dtype, enabled=precision != "float32"):
-                logits, labels = module(*inputs), form.train.labels[index]
-                loss = distillation.loss(logits, labels, inputs) if distillation else F.cross_entropy(logits, labels)
+            loss = _loss(form, module, inputs, index, precision, distillation)
             losses.append(loss.detach())
             optimizer.zero_grad()
             torch.autograd.backward(scaler.scale(loss))
@@ -109,6 +105,21 @@ def train(
     if state is not None:
         state.unlink(missing_ok=True)
     return Trained(form.finish().eval(), before_s + time.monotonic() - start, tuple(history))
+
+
+def _loss(
+    form: TrainingForm,
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    index: Tensor,
+    precision: Precision,
+    distillation: Distillation | None,
+) -> Tensor:
+    """Return the mean loss of the training examples ``index``, under autocast where the precision asks for it."""
+    dtype = torch.float16 if precision == "float16" else torch.bfloat16
+    with torch.autocast(index.device.type, dtype=dtype, enabled=precision != "float32"):
+        logits, labels = module(*inputs), form.train.labels[index]
+        return distillation.loss(logits, labels, inputs) if distillation else F.cross_entropy(logits, labels)
 
 
 def _require_finite(
@@ -159,8 +170,18 @@ def _optimizer(recipe: Recipe, parameters: list[dict[str, Any]]) -> torch.optim.
 
 
 def _schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    if recipe.schedule == "constant":
-        return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
+    """Return the schedule over ``steps`` steps; all but ``one-cycle`` start at the recipe's learning rate.
+
+    ``cosine`` falls to zero (Loshchilov and Hutter 2017, eq. 5, without restarts); ``steps`` falls to a tenth after
+    half of the steps and to a hundredth after three quarters (He et al. 2016, section 4.2).
+    """
+    if recipe.schedule != "one-cycle":
+        shares: dict[str, Callable[[int], float]] = {
+            "constant": lambda _: 1.0,
+            "cosine": lambda step: (1 + math.cos(math.pi * step / steps)) / 2,
+            "steps": lambda step: 0.1 ** (int(2 * step >= steps) + int(4 * step >= 3 * steps)),
+        }
+        return torch.optim.lr_scheduler.LambdaLR(optimizer, shares[recipe.schedule])
     return torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],

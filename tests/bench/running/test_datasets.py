@@ -119,7 +119,7 @@ def test_an_engine_that_is_not_here_is_refused(path: Path, technique: str) -> No
 @pytest.mark.parametrize("device", [pytest.param("cuda", marks=NO_DRIVER), "nonsense"])
 def test_a_device_that_is_not_here_is_refused(path: Path, device: str) -> None:
     write(path)
-    assert refusal(path, UnsupportedError, device).startswith(f"unknown device '{device}' here (")
+    assert refusal(path, UnsupportedError, device).startswith(f"there is no device '{device}' here (")
 
 
 def test_a_model_of_ones_own_is_refused_for_the_same_reasons(path: Path) -> None:
@@ -127,5 +127,5 @@ def test_a_model_of_ones_own_is_refused_for_the_same_reasons(path: Path) -> None
     network, example = nn.Sequential(nn.Linear(2, 2)), (torch.zeros(1, 2),)
     with pytest.raises(UnsupportedError, match="cannot be used here"):
         packed.load_user_model(path, network, example)
-    with pytest.raises(UnsupportedError, match="unknown device 'nonsense' here"):
+    with pytest.raises(UnsupportedError, match="there is no device 'nonsense' here"):
         packed.load_user_model(path, network, example, "nonsense")

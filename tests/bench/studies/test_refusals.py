@@ -35,9 +35,7 @@ def test_a_seed_that_is_none_is_refused(name: str, seed: int) -> None:
 def test_a_technique_that_cannot_work_here_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "DEFAULT_ENGINE", "bogus")
     monkeypatch.setattr("bench.running.weights.PREPARATION_HOST", "tests.bench.hosts:Host")  # which cannot train
-    sentence = (
-        "static-qint8 is not supported here: this torch has no bogus engine; choose another technique, or another"
-    )
+    sentence = "static-qint8 is not supported here: this torch has no bogus engine; choose another technique"
     with pytest.raises(RequestError, match=sentence):
         REQUESTS[name]("static-qint8", seed=8)
 

@@ -388,8 +388,11 @@ def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
         (f"{MODEL} --technique dynamic-int8", "there is no technique 'dynamic-int8'; did you mean 'dynamic-qint8'?"),
         (f"{MODEL} --technique fp32", "fp32 changes no layer; choose among dynamic-fp16, dynamic-qint8, range-linear"),
         (f"{MODEL} --technique dorefa:w2", "dorefa:w2a32 changes a model as a whole or takes part in its training"),
-        (f"{MODEL} --technique amp", "amp treats a model as a whole"),
-        (f"{MODEL} --technique mixed:layers.0=dynamic-qint8", "mixed:layers.0=dynamic-qint8 treats a model as a whole"),
+        (f"{MODEL} --technique amp", "amp changes a model as a whole"),
+        (
+            f"{MODEL} --technique mixed:layers.0=dynamic-qint8",
+            "dynamic-qint8 changes a model as a whole",
+        ),
         (f"{MODEL} --recommend --max-drop=", "--max-drop '' must be in percentage points, such as 0.5pp."),
         (f"{MODEL} --recommend --max-drop half", "--max-drop 'half' must be in percentage points, such as 0.5pp."),
         (f"{MODEL} --recommend --max-drop 0.5", "--max-drop '0.5' must be in percentage points, such as 0.5pp."),

@@ -137,10 +137,10 @@ def test_a_short_name_says_the_same(assigned: dict[str, str], name: str) -> None
         ("mixed:a=dorefa:w2", "dorefa:w2a32 changes a model as a whole or takes part in its training, so it cannot"),
         (
             "mixed:a=fp16",
-            "those that can: dynamic-fp16, dynamic-qint8, range-linear, static-qint8.",
+            "choose among dynamic-fp16, dynamic-qint8, range-linear, static-qint8.",
         ),
-        ("mixed:a=range-linear:w4,float16", "range-linear:w4a32,float16 treats a model as a whole"),
-        ("mixed:a=mixed:b=dynamic-qint8", "mixed:b=dynamic-qint8 treats a model as a whole"),
+        ("mixed:a=range-linear:w4,float16", "range-linear:w4a32,float16 changes a model as a whole"),
+        ("mixed:a=mixed:b=dynamic-qint8", "mixed:b=dynamic-qint8 changes a model as a whole"),
         ("mixed:a=range-linear:w1", "range-linear has no w1"),
         ("mixed:a=static-qint8+b=dynamic-qint8", "static-qint8 rewrites the whole model as a graph, in which dynamic-"),
     ],
