@@ -1,4 +1,4 @@
-"""Which data, and which precision of the training, may be asked for."""
+"""What may be asked for of data and trainings."""
 
 from typing import Literal
 
@@ -7,3 +7,9 @@ DataPolicy = Literal["auto", "real", "synthetic"]
 
 TrainingPrecision = Literal["auto", "float32", "bfloat16"]
 """What recipes train under bfloat16 autocast is trained so on any CPU, on none, or where the CPU computes bfloat16."""
+
+Schedule = Literal["constant", "one-cycle", "cosine", "steps"]
+"""How the learning rate changes over a training; ``bench.tasks.training.loop`` has the formulas."""
+
+Optimizer = Literal["adam", "sgd"]
+"""What takes the steps."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from bench.tasks.dataset import Dataset, Split
+from bench.tasks.policy import Optimizer, Schedule
 from bench.tasks.registry import Registry
 from bench.tasks.source import DataFiles, DataPolicy, Source, locate
 
@@ -36,10 +37,10 @@ class Recipe:
 
     epochs: int
     batch_size: int
-    optimizer: Literal["adam", "sgd"]
+    optimizer: Optimizer
     learning_rate: float
     """The peak, where there is a schedule."""
-    schedule: Literal["constant", "one-cycle"] = "constant"
+    schedule: Schedule = "constant"
     momentum: float = 0.0
     weight_decay: float = 0.0
     augment: bool = False

@@ -41,7 +41,7 @@ class Options:
     """Positional ones first, then those that the class itself declares, then those that it inherits."""
 
     progress: bool | None = option(default=None, flag=None)
-    """Show progress bars; by default on a terminal only."""
+    """Show progress bars; by default on a terminal, and a line a stage elsewhere."""
 
     def __post_init__(self) -> None:
         for declared in self.declared:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from bench.options import checks
 from bench.options.checks import at_least, between, one_of, within
@@ -59,6 +59,10 @@ class TrainingOptions(DataOptions):
 
     epochs: int | None = option(default=None, unset="the model's recipe", check=between(1, 10_000, example=5))
     """Epochs of training."""
+
+    def recipe_changes(self) -> dict[str, Any]:
+        """Return what replaces fields of the model's recipe, by name."""
+        return {} if self.epochs is None else {"epochs": self.epochs}
 
 
 @option_group

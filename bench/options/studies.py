@@ -1,12 +1,14 @@
 """What the commands that look at one model can be asked for. Annotations are evaluated here; see ``shared``."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from bench.core.errors import RequestError
 from bench.core.variant_key import BASELINE
 from bench.options import checks
-from bench.options.checks import one_of, up_to
+from bench.options.checks import one_of, up_to, within
 from bench.options.group import Options, option_group
 from bench.options.notations import PERCENTAGE_POINTS, WIDTHS
 from bench.options.option import option
@@ -18,6 +20,7 @@ from bench.options.shared import (
     TrainingOptions,
     valid_seed,
 )
+from bench.tasks.policy import Optimizer, Schedule
 
 if TYPE_CHECKING:
     from bench.results.selfcheck import Plan
@@ -36,6 +39,10 @@ class ModelOptions(DeviceOptions, TrainingOptions):
     """Such as cifar10/resnet8."""
 
 
+def _weight_decay(weight_decay: float) -> str | None:
+    return None if 0 <= weight_decay < 1 else "must be 0 or more, and below 1; for example 1e-4"
+
+
 @option_group
 class TrainOptions(ModelOptions, RetrainOptions):
     """The options of ``bench train``."""
@@ -44,6 +51,40 @@ class TrainOptions(ModelOptions, RetrainOptions):
     """What takes part, such as dorefa:w2a2."""
     seeds: Sequence[int] = option(default=(0,), flag="--seed", check=valid_seed)
     """Of the training."""
+    recipe: str | None = option(default=None, unset="the model's recipe")
+    """warm-4bit, warm-2bit or warm-1bit."""
+    learning_rate: float | None = option(
+        default=None, unset="the recipe's", check=within(0, math.inf, "a number above 0; for example 0.05")
+    )
+    """The peak."""
+    weight_decay: float | None = option(default=None, unset="the recipe's", check=_weight_decay)
+    """Of the optimizer."""
+    schedule: Schedule | None = option(default=None, unset="the recipe's", check=one_of(get_args(Schedule)))
+    """Of the learning rate."""
+    optimizer: Optimizer | None = option(default=None, unset="the recipe's", check=one_of(get_args(Optimizer)))
+    """With a --learning-rate."""
+    start: Path | str | None = option(default=None, unset="random weights")
+    """A checkpoint of the same network and data to start from."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.optimizer is not None and self.learning_rate is None:
+            # A rate for SGD, which the model's recipe may have, is too high for Adam.
+            raise RequestError(f"--optimizer {self.optimizer} must have a --learning-rate with it; for example 0.001.")
+        self.recipe_changes()  # an unknown recipe is refused before data are loaded
+
+    def recipe_changes(self) -> dict[str, Any]:
+        """Return what replaces fields of the model's recipe: the named recipe's, and before these what is given.
+
+        Raises ``UnknownNameError`` for an unknown recipe.
+        """
+        changes = super().recipe_changes()
+        if self.recipe is not None:
+            from bench.tasks.recipes import RECIPES
+
+            changes |= RECIPES.get(self.recipe).changes()
+        given = {name: getattr(self, name) for name in ("learning_rate", "weight_decay", "schedule", "optimizer")}
+        return changes | {name: value for name, value in given.items() if value is not None}
 
 
 @option_group

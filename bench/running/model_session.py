@@ -69,7 +69,7 @@ class ModelSession:
             seed,
             policy or PrecisionPolicy(self.options.device, self.machine.isa),
             self.store,
-            self.options.epochs,
+            self.options.recipe_changes(),
             distillation_spec,
         )
 

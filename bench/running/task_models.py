@@ -65,9 +65,10 @@ def prepare_task_models(
     assert settings.seed is not None  # noqa: S101 — for the type checker
     unsupported = unsupported_reasons(variants, settings, here)
     policy = PrecisionPolicy(settings.device, here.isa, settings.training_precision, retrain)
+    changes = {"epochs": settings.epochs} if settings.epochs is not None else {}
     trainings: dict[tuple[str, VariantKey], TrainingSpec] = {
         (entry.name, key): training_spec(
-            dataset, entry.spec.name, TECHNIQUES.get(key.technique), settings.seed, policy, store, settings.epochs
+            dataset, entry.spec.name, TECHNIQUES.get(key.technique), settings.seed, policy, store, changes
         )
         for entry in selected
         for key in variants

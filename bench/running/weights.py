@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from bench.core.report import Report
 from bench.running.training_precision import PrecisionPolicy, preferred_precision
@@ -22,19 +23,20 @@ def training_spec(
     seed: int,
     policy: PrecisionPolicy,
     store: CheckpointStore,
-    epochs: int | None = None,
+    recipe_changes: Mapping[str, Any],
     distillation_spec: DistillationSpec | None = None,
 ) -> TrainingSpec:
-    """Return what must be trained before ``technique`` can be applied; ``epochs`` take the place of the recipe's.
+    """Return what must be trained before ``technique`` can be applied.
 
-    In which precision, the ``policy`` decides, and what the ``store`` has already.
+    ``recipe_changes`` are fields, by name, that replace those of the model's recipe. In which precision, the ``policy``
+    decides, and what the ``store`` has already.
     """
     spec = dataset.specs[model]
     recipe = spec.recipe if dataset.identity.kind == "real" else spec.recipe.for_standin()
     spec = replace(
         spec,
         hyperparameters=technique.hyperparameters(spec.network, spec.hyperparameters),
-        recipe=replace(recipe, epochs=epochs or recipe.epochs),
+        recipe=replace(recipe, **recipe_changes),
     )
     training = checkpoint.training_spec(
         dataset.task,

@@ -60,7 +60,7 @@ class CheckpointStore:
         return next(iter(sorted(self.folder.glob(f"*-{recipe_hash}.safetensors"))), None)
 
     def put(self, content: bytes) -> Path:
-        """Keep a teacher's checkpoint under the hash of its content, and return where."""
+        """Keep a checkpoint that trainings learn or start from under the hash of its content, and return where."""
         path = self.folder / f"teacher-{hashlib.sha256(content).hexdigest()[:12]}.safetensors"
         if not path.exists():
             temporary = path.with_suffix(f".{os.getpid()}.tmp")

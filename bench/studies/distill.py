@@ -18,9 +18,8 @@ from bench.options.signature import from_options
 from bench.options.studies import DistillOptions
 from bench.results.distillation import Distillation, Route, Source, Student
 from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
-from bench.storage import checkpoint
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
-from bench.storage.checkpoint_store import CheckpointStore
+from bench.storage.given_checkpoint import adopt
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.codes import FULL
@@ -50,7 +49,10 @@ def distill(options: DistillOptions) -> Distillation:
         trainings: dict[tuple[int, _Way, int], TrainingSpec] = {}
         outcomes: dict[TrainingSpec, Header | Exception] = {}
         widest = session.training(techniques[chain[0]])
-        given = _given_teacher(Path(options.teacher), widest, sources, session.store) if options.teacher else None
+        given = None
+        if options.teacher:
+            weights = any(source != "loss" for source in sources)
+            given = adopt(Path(options.teacher), "teacher", widest, session.store, weights=weights)
         first = given.checkpoint if given else ""
         for rung, bits in enumerate(chain):  # a rung's teachers are the rungs before it
             for seed in options.seeds:
@@ -91,47 +93,11 @@ def _technique(family: str, bits: int, activations: str) -> LowBit:
     return technique
 
 
-@dataclass(frozen=True)
-class _GivenTeacher:
-    checkpoint: str
-    """The name of its copy in the cache."""
-    model: str
-    """As ``task/model``."""
-
-
 class _UntaughtError(TrainingError):
     """A training that was skipped because its teacher's failed."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause) if isinstance(cause, _UntaughtError) else f"its teacher failed: {cause}")
-
-
-def _given_teacher(
-    path: Path, training: TrainingSpec, sources: Sequence[Source], store: CheckpointStore
-) -> _GivenTeacher:
-    """Copy the checkpoint of a teacher of the user's into the store, named by its content."""
-    header = checkpoint.read_header(path, way_out="name another with --teacher")
-    if (header.task, header.data_kind, header.data_fingerprint) != (
-        training.task,
-        training.data_kind,
-        training.data_fingerprint,
-    ):
-        raise RequestError(
-            f"the teacher {path} was trained on {header.data_kind} data of {header.task} ({header.data_fingerprint}), "
-            f"not on {training.data_kind} data of {training.task} ({training.data_fingerprint}); "
-            f"give one of the same data."
-        )
-    same = (header.network, header.hyperparameters) == (training.network, training.hyperparameters)
-    if header.hyperparameters.get("inputs") != training.hyperparameters.get("inputs"):
-        raise RequestError(
-            f"the teacher {path} takes other inputs than {training.model}; give one that takes the same."
-        )
-    if not same and any(source != "loss" for source in sources):
-        raise RequestError(
-            f"the teacher {path} is a {header.model}, whose weights do not fit {training.model}; learn from its "
-            f"answers alone, with --source loss."
-        )
-    return _GivenTeacher(store.put(path.read_bytes()).name, f"{header.task}/{header.model}")
 
 
 def _teacher(

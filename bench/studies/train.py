@@ -14,7 +14,8 @@ from bench.report.tables import Table
 from bench.results.run import Accuracy, Record
 from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
 from bench.running.training_precision import PrecisionPolicy
-from bench.storage.checkpoint import EpochRecord, Header, TrainingSpec
+from bench.storage.checkpoint import DistillationSpec, EpochRecord, Header, TrainingSpec
+from bench.storage.given_checkpoint import adopt
 from bench.tasks.dataset import DataKind
 from bench.techniques.base import TECHNIQUES, Technique
 
@@ -28,6 +29,8 @@ class TrainedModel(Record):
     seed: int
     recipe: dict[str, str | int | float | bool]
     precision: str
+    start: str = ""
+    """The name of the checkpoint that it started from, in the cache; empty for random weights."""
     seconds: float | None
     """The training's wall time, of all its sessions; ``None`` if it failed."""
     history: list[EpochRecord] = []
@@ -49,14 +52,18 @@ class TrainedModel(Record):
 def train(options: TrainOptions) -> list[TrainedModel]:
     """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training continues.
 
-    ``epochs`` takes the place of the recipe's. A failed training's record holds the reason; the others continue.
-    Raises ``bench.QuantbenchError`` for a request that makes no sense.
+    ``epochs``, ``learning_rate``, ``weight_decay``, ``schedule`` and ``optimizer`` replace what the recipe says;
+    ``recipe`` names one of ``bench.tasks.recipes``, which says some of it. A training starts from the weights and
+    statistics of the checkpoint ``start``, of the same network and data, else from random weights. A failed training's
+    record holds the reason; the others continue. Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(options.techniques)]
     with model_session(options) as session:
         policy = PrecisionPolicy(options.device, session.machine.isa, options.training_precision, options.retrain)
+        start = Path(options.start) if options.start is not None else None
+        starts = {technique.name: _start(session, technique, start) for technique in chosen if start}
         trainings = [
-            (technique, session.training(technique, seed, policy=policy))
+            (technique, session.training(technique, seed, starts.get(technique.name), policy))
             for technique in chosen
             for seed in options.seeds
         ]
@@ -66,6 +73,12 @@ def train(options: TrainOptions) -> list[TrainedModel]:
             _record(session, technique, training, headers[training], variant)
             for (technique, training), variant in zip(trainings, evaluated, strict=True)
         ]
+
+
+def _start(session: ModelSession, technique: Technique, path: Path) -> DistillationSpec:
+    """Return what a training takes from the checkpoint that it starts from: its weights, and no part of the loss."""
+    given = adopt(path, "start", session.training(technique), session.store, weights=True)
+    return DistillationSpec(teacher=given.checkpoint, weight=0.0, temperature=1.0, initialise=True)
 
 
 def _record(
@@ -84,6 +97,7 @@ def _record(
         seed=training.seed,
         recipe=training.recipe,
         precision=training.precision,
+        start=training.distillation_spec.teacher if training.distillation_spec else "",
         seconds=trained.seconds if trained else None,
         history=trained.history if trained else [],
         checkpoint=session.store.source(training),

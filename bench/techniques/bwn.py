@@ -14,6 +14,8 @@ from bench.techniques.wrpn import channel_means
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from bench.techniques.lowbit.layers import LowBitLayer
+
 
 @technique
 @dataclass(frozen=True)
@@ -30,6 +32,19 @@ class Bwn(LowBit):
 
     weight_bits: int = options.bits(1, "w", (1,))
     activation_bits: int = options.bits(FULL, "a", (FULL,))
+
+    centring: str = options.word("plain", "centred")
+    """``centred`` takes the mean over the input channels from the weights after each step and clips them to [−1, 1],
+    as the authors' code does and the paper does not say; else a weight beyond ±1 has no gradient to come back by."""
+
+    def start(self, layer: LowBitLayer) -> None:
+        """Centre the weights that the training starts from."""
+        layer.after_step()
+
+    def after_step(self, layer: LowBitLayer, weight: Tensor) -> None:
+        """Centre and clip where asked to; with one input channel there is nothing but the mean."""
+        if self.centring == "centred" and weight.shape[1] > 1:
+            weight.sub_(weight.mean(dim=1, keepdim=True)).clamp_(-1, 1)
 
     def weight(self, weight: Tensor) -> Tensor:
         """Equation 6."""

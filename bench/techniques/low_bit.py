@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bench.techniques.lowbit.layers import LowBitLayer
 
-WIDTHS = (1, 2, 3, 4, 8, 16, FULL)
+WIDTHS = (1, 2, 3, 4, 5, 8, 16, FULL)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.layers import LowBitLayer, low_bit_layers
 
-WIDTHS = (1, 2, 3, 4, 8, 16)
+WIDTHS = (1, 2, 3, 4, 5, 8, 16)
 TRAINED = [
     *(f"{family}:w{bits}" for family in ("dorefa", "pact", "wrpn") for bits in WIDTHS),
     *(f"dorefa:w{bits},max-tanh" for bits in WIDTHS if bits > 1),

@@ -33,7 +33,9 @@ SGD = Recipe(epochs=6, batch_size=10, optimizer="sgd", learning_rate=0.1)
 RECIPES = {
     "adam": ADAM,
     "adam one-cycle": replace(ADAM, schedule="one-cycle", weight_decay=0.01),
+    "adam cosine": replace(ADAM, schedule="cosine"),
     "sgd": SGD,
+    "sgd steps": replace(SGD, schedule="steps", momentum=0.9),
     "sgd one-cycle": replace(SGD, schedule="one-cycle", momentum=0.9, weight_decay=1e-3, augment=True),
 }
 ONE_CYCLE = RECIPES["sgd one-cycle"]

@@ -167,6 +167,22 @@ def test_one_cycle_rises_to_the_peak_in_a_quarter_of_the_steps_and_falls_to_almo
     assert learning_rates[4:] == sorted(learning_rates[4:], reverse=True)
 
 
+def test_a_cosine_falls_from_the_learning_rate_to_zero(learning_rates: list[float]) -> None:
+    trained(replace(RECIPE, schedule="cosine"))
+    # 20 steps: (1 + cos(π s / 20)) / 2 is 1 at step 0, 1/2 at 10, (1 + cos 0.95 π) / 2 = 0.00616 at the last, 19.
+    assert [learning_rates[step] for step in (0, 10, 19)] == pytest.approx([0.1, 0.05, 0.000616], rel=1e-3)
+    assert learning_rates == sorted(learning_rates, reverse=True)
+
+
+@pytest.mark.parametrize(("examples", "lengths"), [(100, (10, 5, 5)), (95, (10, 5, 5)), (81, (9, 5, 4))])
+def test_steps_are_a_tenth_after_half_and_a_hundredth_after_three_quarters(
+    examples: int, lengths: tuple[int, int, int], learning_rates: list[float]
+) -> None:
+    train(form_of(replace(RECIPE, schedule="steps"), points(examples)), "float32", 0, CPU)
+    expected = [rate for rate, length in zip((0.1, 0.01, 0.001), lengths, strict=True) for _ in range(length)]
+    assert learning_rates == pytest.approx(expected)
+
+
 def test_inputs_that_are_not_numbers_are_a_diverged_training() -> None:
     split = points()
     split.features["points"].fill_(math.nan)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.core.errors import RequestError
+from bench.core.errors import RequestError, UnknownNameError
 from bench.options.run import RunOptions
 from bench.options.studies import DistillOptions, SensitivityOptions, TrainOptions
 
@@ -66,6 +67,42 @@ def test_what_may_be_given_several_times_is_given_once(options: dict[str, Any]) 
 def test_every_value_of_several_is_checked() -> None:
     with pytest.raises(RequestError, match="--seed -2 must be between"):
         TrainOptions("mnist/lab1", seeds=[0, -2])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"learning_rate": 0.0}, "--learning-rate 0 must be a number above 0; for example 0.05."),
+        ({"learning_rate": math.nan}, "--learning-rate nan must be a number above 0"),
+        ({"learning_rate": math.inf}, "--learning-rate inf must be a number above 0"),
+        ({"weight_decay": -1e-4}, "--weight-decay -0.0001 must be 0 or more, and below 1; for example 1e-4."),
+        ({"weight_decay": 1.0}, "--weight-decay 1 must be 0 or more, and below 1"),
+        ({"weight_decay": math.nan}, "--weight-decay nan must be"),
+        ({"schedule": "linear"}, "--schedule linear must be constant, one-cycle, cosine or steps."),
+        ({"optimizer": "lamb"}, "--optimizer lamb must be adam or sgd."),
+        ({"optimizer": "adam"}, "--optimizer adam must have a --learning-rate with it; for example 0.001."),
+    ],
+)
+def test_a_recipe_that_trains_nothing_is_refused(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(RequestError, match=re.escape(sentence)):
+        TrainOptions("mnist/lab1", **changes)
+
+
+def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'warm-1bit'"):
+        TrainOptions("mnist/lab1", recipe="warm-1bits")
+
+
+def test_what_is_given_outweighs_the_named_recipe() -> None:
+    options = TrainOptions("mnist/lab1", epochs=3, recipe="warm-4bit", learning_rate=0.5, optimizer="sgd")
+    assert options.recipe_changes() == {
+        "epochs": 3,
+        "learning_rate": 0.5,
+        "weight_decay": 1e-4,
+        "schedule": "cosine",
+        "optimizer": "sgd",
+    }
+    assert TrainOptions("mnist/lab1").recipe_changes() == {}
 
 
 @pytest.mark.parametrize("allowance", [-0.1, 100.0, math.nan])

@@ -47,7 +47,8 @@ def planned(
 ) -> TrainingSpec:
     task, name = model.split("/")
     store = CheckpointStore.of_user()
-    return training_spec(dataset or summary(task), name, TECHNIQUES.get(technique), 0, policy, store, epochs)
+    changes = {} if epochs is None else {"epochs": epochs}
+    return training_spec(dataset or summary(task), name, TECHNIQUES.get(technique), 0, policy, store, changes)
 
 
 WITH, WITHOUT = PrecisionPolicy("cpu", BFLOAT16), PrecisionPolicy("cpu", AVX2)

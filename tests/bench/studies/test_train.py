@@ -115,7 +115,7 @@ def test_a_variant_that_fails_is_told_too(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [
-        ((MODEL, ["dorefa:w5"]), RequestError, "dorefa has no w5; its widths are 1, 2, 3, 4, 8, 16, 32."),
+        ((MODEL, ["dorefa:w6"]), RequestError, "dorefa has no w6; its widths are 1, 2, 3, 4, 5, 8, 16, 32."),
         (("lab1",), RequestError, "lab1 is a model of several tasks; choose mnist/lab1, sst2/lab1."),
         (("mnist/lab9",), UnknownNameError, "there is no mnist model 'lab9'"),
     ],

@@ -71,8 +71,8 @@ def test_every_family_is_listed_under_its_own_name() -> None:
 @pytest.mark.parametrize(
     ("family", "grammar"),
     [
-        ("bwn", "w{1}a{32}, inner|all|projections, float32|float16"),
-        ("wrpn", "w{1|2|3|4|8|16|32}a{1|2|3|4|8|16|32}, inner|all|projections, float32|float16, wide=1"),
+        ("bwn", "w{1}a{32}, inner|all|projections, float32|float16, plain|centred"),
+        ("wrpn", "w{1|2|3|4|5|8|16|32}a{1|2|3|4|5|8|16|32}, inner|all|projections, float32|float16, wide=1"),
         ("fp32", ""),
     ],
 )
@@ -93,17 +93,18 @@ def refusal(typed: str) -> str:
 @pytest.mark.parametrize("token", ["maxtanh", "w", "wa2", "a2w2", "w-1", "2", "alpha=3", "w2=2", "layers=all", "W2"])
 def test_an_unknown_option_is_answered_with_the_known_ones(token: str) -> None:
     assert refusal(f"dorefa:{token}") == (
-        f"dorefa has no option {token!r}; it takes w{{1|2|3|4|8|16|32}}a{{1|2|3|4|8|16|32}}, inner|all|projections, "
-        "float32|float16, unit|max-tanh, round|positive, relu|clip (see 'bench list' and docs/techniques.md)."
+        f"dorefa has no option {token!r}; it takes w{{1|2|3|4|5|8|16|32}}a{{1|2|3|4|5|8|16|32}}, "
+        "inner|all|projections, float32|float16, unit|max-tanh, round|positive, relu|clip "
+        "(see 'bench list' and docs/techniques.md)."
     )
 
 
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ("dorefa:w5", "dorefa has no w5; its widths are 1, 2, 3, 4, 8, 16, 32."),
-        ("dorefa:w2a7", "dorefa has no a7; its widths are 1, 2, 3, 4, 8, 16, 32."),
-        ("dorefa:w0", "dorefa has no w0; its widths are 1, 2, 3, 4, 8, 16, 32."),
+        ("dorefa:w6", "dorefa has no w6; its widths are 1, 2, 3, 4, 5, 8, 16, 32."),
+        ("dorefa:w2a7", "dorefa has no a7; its widths are 1, 2, 3, 4, 5, 8, 16, 32."),
+        ("dorefa:w0", "dorefa has no w0; its widths are 1, 2, 3, 4, 5, 8, 16, 32."),
         ("bwn:w2", "bwn has no w2; its widths are 1."),
         ("binaryconnect:a8", "binaryconnect has no a8; its widths are 32."),
         ("xnor:w1a32", "xnor has no a32; its widths are 1."),

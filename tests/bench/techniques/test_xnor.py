@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -22,6 +24,21 @@ def test_bwns_gradient_has_the_term_of_the_scale() -> None:
     # α = 0.75, the sum over j of ∂C/∂W̃_j sign(W_j) is 1 − 2 + 3 + 4 = 6: 6/4 sign(W_i) + 0.75 ∂C/∂W̃_i where |W_i| ≤ 1.
     found = weight_gradient("bwn", torch.tensor([[0.5, -2.0, 0.25, 0.25]]), torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
     assert found.tolist() == [[2.25, -1.5, 3.75, 4.5]]
+
+
+@pytest.mark.parametrize(("technique", "expected"), [("bwn", [[3.0, -1.0]]), ("xnor:centred", [[1.0, -1.0]])])
+def test_centred_weights_have_no_mean_over_the_inputs_and_are_within_one(technique: str, expected: Any) -> None:
+    layer = second_layer(technique, width=2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[3.0, -1.0], [0.5, 0.0]]))  # means 1 and 0.25
+    layer.after_step()
+    assert layer.weight[:1].tolist() == expected
+
+
+def test_centring_leaves_a_single_input_channel_alone() -> None:
+    layer = second_layer("bwn:centred", width=1)
+    layer.after_step()
+    assert layer.weight.tolist() == [[1.0]]
 
 
 @given(st.integers(0, 10_000))
