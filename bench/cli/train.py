@@ -29,7 +29,7 @@ def command(
         require_writable(out)
     trained = train.with_options(options)
     if out is not None:
-        content = ",\n".join(each.model_dump_json(indent=1) for each in trained)
+        content = ",\n".join(model.model_dump_json(indent=1) for model in trained)
         write_atomically(out / "training.json", f"[{content}]\n")
     show(render(trained))
-    raise typer.Exit(1 if any(each.reason for each in trained) else 0)
+    raise typer.Exit(1 if any(model.reason for model in trained) else 0)

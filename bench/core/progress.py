@@ -85,7 +85,7 @@ class Bars:
             self._progress.stop()
 
 
-def wanted(progress: bool | None) -> Shown:
+def display(progress: bool | None) -> Shown:
     """Return what to show: bars or nothing as asked, else bars on a terminal and lines elsewhere."""
     if progress is None:
         return "bars" if sys.stderr.isatty() else "lines"

@@ -4,18 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from bench.core.limits import MAX_BATCH_SIZE, MAX_BATCH_SIZES
 from bench.options import checks
 from bench.options.checks import at_least, between, one_of, within
 from bench.options.group import Options, option_group
 from bench.options.notations import SHARE
 from bench.options.option import option
-from bench.results.bounds import MAX_BATCH_SIZES
 from bench.tasks.policy import DataPolicy, TrainingPrecision
 
 DEFAULT_ENGINE = "fbgemm"
 """The quantized engine that the lab asks for."""
-MAX_BATCH_SIZE = 65_536
-"""More would measure the memory, or exhaust it."""
 valid_seed = between(0, 2**63 - 1, example=0, limits="0 and 2⁶³ − 1")
 """What torch's generators take."""
 

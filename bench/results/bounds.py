@@ -11,8 +11,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, FailFast, Field, ValidationError
 
-MAX_BATCH_SIZES = 32
-"""Of a run: each is a column of every table, and a panel of every picture."""
 LARGEST = 2**53
 """Up to here every integer is a float too."""
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")

@@ -53,10 +53,10 @@ def _read(content: Mapping[str, Any], path: Path) -> Run:
         )
     infos = [info for info, _ in entries]
     for setting, noun in (("threads", "numbers of threads"), ("engine", "engines"), ("device", "devices")):
-        found = sorted({str(getattr(info, setting)) for info in infos})
-        if len(found) > 1:
+        values = sorted({str(getattr(info, setting)) for info in infos})
+        if len(values) > 1:
             raise RunFileError(
-                f"{path} mixes benchmarks of different {noun} ({', '.join(found)}), which do not compare; "
+                f"{path} mixes benchmarks of different {noun} ({', '.join(values)}), which do not compare; "
                 f"save each kind in a file of its own, chosen with pytest's -k."
             )
     timed: dict[tuple[str, str, str], dict[int, Latency]] = {}

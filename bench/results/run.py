@@ -22,10 +22,10 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from bench.core.limits import MAX_BATCH_SIZES
 from bench.core.variant_key import EAGER, VariantKey
 from bench.results.bounds import (
     LARGEST,
-    MAX_BATCH_SIZES,
     Bytes,
     CallSeconds,
     CallTimes,
@@ -50,7 +50,7 @@ from bench.stats.change import log_ratio_of
 from bench.stats.describe import quiet_time
 from bench.stats.interval import Interval, half_width
 from bench.stats.speedup import LogRatio, Ratio
-from bench.tasks.policy import TrainingPrecision
+from bench.tasks.policy import DataPolicy, TrainingPrecision
 
 SCHEMA_VERSION: Final = 4
 READABLE: Final = (2, 3, 4)
@@ -99,13 +99,12 @@ class Machine(Record):
     """The one that is active unless a run sets another."""
 
 
-class Settings(Record):
-    """What was asked for; two runs compare only where these agree."""
+class Asked(Record):
+    """What a request for a run and the run that comes of it have in common."""
 
     suite: Name
     models: Names
     """As ``task/model``, in order."""
-    techniques: Names
     batch_sizes: Annotated[list[BatchSize], Field(min_length=1, max_length=MAX_BATCH_SIZES)]
     runs: PositiveCount
     precision: Limit
@@ -116,24 +115,30 @@ class Settings(Record):
     timeout_s: Limit
     """A variant that says nothing for so long counts as hung."""
     threads: PositiveCount
-    pinned_cores: Counts
-    """The cores that variants are tied to while they are timed; empty for none."""
     device: Label
-    engine: Label
-    """The quantized engine of the int8 rows."""
-    seed: Seed | None
-    """``None`` where weights were given."""
     epochs: PositiveCount | None = None
     """Of every training, in the place of the recipes'."""
     training_precision: TrainingPrecision = "auto"
-    data: Literal["auto", "real", "synthetic"] | None
-    """``None`` where they were given."""
     inputs: Name = ""
-    """Of models of the user's own: what gives their inputs, such as ``net.py:inputs``; empty for supplied models."""
+    """Of users' models: what gives their inputs, such as ``net.py:inputs``; empty for supplied models."""
     evaluate: Name = ""
     """What gives their accuracy; empty if nothing does."""
     calibrate: Name = ""
     """What gives batches to calibrate with; empty for the example inputs."""
+
+
+class Settings(Asked):
+    """What was asked for, on this machine; two runs compare only where these agree."""
+
+    techniques: Names
+    pinned_cores: Counts
+    """The cores that variants are tied to while they are timed; empty for none."""
+    engine: Label
+    """The quantized engine of the int8 rows."""
+    seed: Seed | None
+    """``None`` where weights were given."""
+    data: DataPolicy | None
+    """``None`` where they were given."""
 
 
 class Data(Record):

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from bench.core.variant_key import VariantKey
-from bench.results.run import Record
+from bench.results.bounds import Label, Seed
+from bench.results.run import Asked
 from bench.results.variant_field import VariantField
-from bench.tasks.policy import DataPolicy, TrainingPrecision
+from bench.tasks.policy import DataPolicy
 
 
-class RunSpec(Record):
+class RunSpec(Asked):
     """It can be written to a file and carried out elsewhere; paths and cores are that machine's matter."""
 
-    suite: str
-    models: list[str]
-    """As ``task/model``."""
-    variants: list[VariantField]
+    variants: Annotated[list[VariantField], Field(max_length=10_000)]
     """Of each model; the baseline first."""
-    batch_sizes: list[int]
-    runs: int
-    precision: float
-    """Half the width of a speed-up's interval, as a share, that is enough."""
-    budget_s: float | None
-    timeout_s: float
-    threads: int
-    pin: str
+    pin: Label
     """``auto``, ``none``, or the numbers of cores."""
-    device: str
-    engine: str | None
+    engine: Label | None
     """Of torch's int8 kernels; ``None`` for the default."""
-    seed: int
-    epochs: int | None
-    """In the place of every recipe's."""
-    training_precision: TrainingPrecision = "auto"
+    seed: Seed
     data: DataPolicy
-    inputs: str = ""
-    """Of users' models: what gives their inputs, such as ``net.py:inputs``."""
-    evaluate: str = ""
-    calibrate: str = ""
 
     @property
     def techniques(self) -> list[str]:

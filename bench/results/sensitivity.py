@@ -142,4 +142,4 @@ class Sensitivity(Record):
 
     def of(self, technique: str) -> list[LayerStudy]:
         """Return the layers under one technique, ranked."""
-        return [each for each in self.layers if each.technique == technique]
+        return [layer for layer in self.layers if layer.technique == technique]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core import files
-from bench.core.progress import Bars, wanted
+from bench.core.progress import Bars, display
 from bench.measuring import machine
 from bench.measuring.latency.affinity import choose_cores
 from bench.results.run import Machine, ReferenceLatency, Run, Settings
@@ -50,7 +50,7 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
     if place.out is not None:
         files.require_writable(place.out)
     with (
-        Bars(wanted(place.progress)).live() as bars,
+        Bars(display(place.progress)).live() as bars,
         tempfile.TemporaryDirectory(prefix="quantbench-") as shared,
     ):
         here = this_machine.describe(bars)

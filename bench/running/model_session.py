@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.core.errors import CheckpointError, RequestError
-from bench.core.progress import Bars, wanted
+from bench.core.progress import Bars, display
 from bench.core.variant_key import VariantKey
 from bench.measuring import machine
 from bench.options.studies import ModelOptions
@@ -204,7 +204,7 @@ def model_session(options: ModelOptions) -> Iterator[ModelSession]:
         )
     store = CheckpointStore.of_user()
     store.require_writable()
-    with Bars(wanted(options.progress)).live() as bars:
+    with Bars(display(options.progress)).live() as bars:
         here = this_machine.describe(bars)
         machine.require_device(options.device, here)
         with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:

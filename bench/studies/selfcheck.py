@@ -15,7 +15,7 @@ from typing import NoReturn
 import psutil
 
 from bench.core.errors import RequestError
-from bench.core.progress import Bars, wanted
+from bench.core.progress import Bars, display
 from bench.measuring import machine
 from bench.measuring.latency.affinity import choose_cores
 from bench.measuring.latency.rounds import START_S, Rounds
@@ -45,7 +45,7 @@ def self_check(options: SelfCheckOptions) -> SelfCheck:
     cores = choose_cores(options.pin, threads)
     start = time.monotonic()
     conditions = _conditions()
-    with Bars(wanted(options.progress)).live() as bars:
+    with Bars(display(options.progress)).live() as bars:
         with _worker(PREPARATION_HOST) as worker:
             here = worker.call("describe")
         if not here.quantized_engines:

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from bench.core.files import write_atomically
-from bench.core.progress import Bars, wanted
+from bench.core.progress import Bars, display
 from bench.core.units import percent
 from bench.measuring.machine import describe, usable_cores
 from bench.report.tables import table
@@ -74,7 +74,7 @@ def main() -> None:
         replace(own, epochs=options.epochs, learning_rate=rate, weight_decay=decay) for rate, decay in CANDIDATES
     ]
     tried = []
-    with Bars(wanted(None)).live() as bars:
+    with Bars(display(None)).live() as bars:
         show = bars.bar(f"{options.model}, {options.epochs} epochs")
         show(0, len(recipes))
         for found in try_all(options.model, recipes, data_folder(options.data_root)):

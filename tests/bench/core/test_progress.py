@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.core.progress import Bars, wanted
+from bench.core.progress import Bars
 
 
 @pytest.fixture
@@ -48,4 +48,4 @@ def test_nothing_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_what_is_shown(monkeypatch: pytest.MonkeyPatch, asked: bool | None, terminal: bool, shown: str) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
-    assert wanted(asked) == shown
+    assert display(asked) == shown
