@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.core.progress import Bars
+from bench.core.progress import Bars, display
 
 
 @pytest.fixture
