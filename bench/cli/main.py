@@ -112,6 +112,7 @@ def _usage_sentence(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "bench"
     message = error.format_message() if hasattr(error, "format_message") else str(error)
+    message = message.replace("Value error, ", "")  # pydantic's, which typer asks about words
     return f"{' '.join(message.split()).rstrip('.')}; see '{command} --help'."
 
 

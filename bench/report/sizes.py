@@ -41,14 +41,14 @@ def scores(run: Run, data: Data) -> Table | None:
     rows = [row for row in run.rows_of(data.task) if row.scores]
     if not any(row.simulated for row in rows):
         return None
-    rules = list(rows[0].scores)
+    rules = list(dict.fromkeys(rule for row in rows for rule in row.scores))
     header = ["Model", "Technique", "MACs × bits / 32 (M)", *rules]
     cells = [
         [
             row.model,
             row.key,
             _operations(row),
-            *(Figure(f"{row.scores[rule]:.4f}", row.scores[rule]) for rule in rules),
+            *(Figure(f"{row.scores[rule]:.4f}", row.scores[rule]) if rule in row.scores else MISSING for rule in rules),
         ]
         for row in rows
     ]

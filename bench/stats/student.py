@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 MAX_FREEDOM = 100
 """Beyond it Student's t is as good as normal."""
 
@@ -15,9 +17,14 @@ def student_p(t: float, freedom: float) -> float:
 
 def student_quantile(p_value: float, freedom: float) -> float:
     """Return the t of which ``p_value`` is the two-sided p-value; ``freedom`` is rounded down."""
+    return _quantile(p_value, _whole(freedom))
+
+
+@cache
+def _quantile(p_value: float, freedom: int) -> float:
     from scipy import special
 
-    return -float(special.stdtrit(_whole(freedom), p_value / 2))
+    return -float(special.stdtrit(freedom, p_value / 2))
 
 
 def _whole(freedom: float) -> int:

@@ -53,7 +53,7 @@ def test_an_absent_device_is_refused() -> None:
     machine.require_device("cuda", MACHINE.model_copy(update={"accelerators": ["Example GPU"]}))
     with pytest.raises(RequestError, match="no CUDA device that torch can use; run with --device cpu"):
         machine.require_device("cuda", MACHINE)
-    with pytest.raises(RequestError, match="no device 'npu'; choose cpu or cuda"):
+    with pytest.raises(RequestError, match="unknown device 'npu'; choose cpu or cuda"):
         machine.require_device("npu", MACHINE)
 
 

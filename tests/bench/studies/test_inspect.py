@@ -38,7 +38,7 @@ def test_a_technique_that_quantizes_nothing_has_no_levels(tmp_path: Path) -> Non
 
 
 def test_other_techniques_have_no_levels_to_look_at() -> None:
-    with pytest.raises(RequestError, match="fp16 is no low-bit technique"):
+    with pytest.raises(RequestError, match="fp16 is not a low-bit technique"):
         inspect(MODEL, "fp16", **QUICK)
 
 
