@@ -16,7 +16,7 @@ bench: $(INSTALLED)
 	$(VENV)/bin/bench run --suite lab --out $(OUT) $(ARGS)
 
 test: lint types
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .

@@ -59,6 +59,7 @@ def bfloat16_cpu() -> Iterator[None]:
 def sealed(shared_cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Point the cache and the data root away from the user's, and refuse every connection."""
     monkeypatch.setenv("QUANTBENCH_CACHE", str(shared_cache))
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # what a test runs with pytest is no worker's
     monkeypatch.setenv("QUANTBENCH_DATA", str(tmp_path / "no-data"))
 
     for proxy in ("http_proxy", "https_proxy"):  # worker processes see the environment, not the patches below

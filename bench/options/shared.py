@@ -101,7 +101,7 @@ class LatencyOptions(DeviceOptions, SeedOptions):
     """Seconds of silence after which a variant counts as hung."""
     pin: str = option(default="auto")
     """Cores to tie models to while they are timed: auto, none, or numbers like 2,3."""
-    threads: int = option(default=1)
+    threads: int = option(default=1, check=checks.at_least(1, example=2))
     """Threads of the model while it is measured."""
     engine: str | None = option(default=None, unset=DEFAULT_ENGINE)
     """Quantized engine of the int8 techniques."""

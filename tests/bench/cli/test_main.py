@@ -28,7 +28,7 @@ from tests.bench.sessions import session
         ("--batch -4", "--batch -4 must be between 1 and 65,536"),
         ("--batch many", "Invalid value for '--batch'"),
         ("--runs 0", "--runs 0 must be 1 or more"),
-        ("--threads 0", "--threads 0 is not between 1 and"),
+        ("--threads 0", "--threads 0 must be 1 or more"),
         ("--threads 9999", "--threads 9999 is not between 1 and"),
         ("--precision 0", "--precision 0% must be above 0% and below 100%; for example 2%."),
         ("--precision -1", "--precision -100% must be above 0%"),

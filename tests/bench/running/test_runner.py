@@ -109,7 +109,11 @@ def test_retrain_trains_anew_to_the_same_weights(finished: Run) -> None:
 
 
 def test_a_damaged_checkpoint_stops_the_run_with_a_sentence(finished: Run, tmp_path: Path) -> None:
-    [path] = (cache_folder() / "checkpoints").glob("mnist-lab1-float32-*.safetensors")
+    [path] = {
+        path
+        for training in finished.trainings
+        for path in (cache_folder() / "checkpoints").glob(f"mnist-lab1-float32-*{training.recipe_hash}.safetensors")
+    }
     whole = path.read_bytes()
     path.write_bytes(whole[:5000])
     try:
