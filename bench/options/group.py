@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from bench.options.docstrings import field_docstrings
@@ -45,6 +45,9 @@ class Options:
 
     def __post_init__(self) -> None:
         for declared in self.declared:
+            value = getattr(self, declared.name)
+            if isinstance(value, Iterator):  # it can be read once, and options are read more often
+                object.__setattr__(self, declared.name, tuple(value))
             declared.require(getattr(self, declared.name))
 
     def replaced(self, **changes: Any) -> Self:

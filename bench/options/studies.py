@@ -47,9 +47,9 @@ def _weight_decay(weight_decay: float) -> str | None:
 class TrainOptions(ModelOptions, RetrainOptions):
     """The options of ``bench train``."""
 
-    techniques: Sequence[str] = option(default=(BASELINE.technique,), kw_only=False, flag="--technique")
+    techniques: str | Sequence[str] = option(default=(BASELINE.technique,), kw_only=False, flag="--technique")
     """What takes part, such as dorefa:w2a2."""
-    seeds: Sequence[int] = option(default=(0,), flag="--seed", check=valid_seed)
+    seeds: int | Sequence[int] = option(default=(0,), flag="--seed", check=valid_seed)
     """Of the training."""
     recipe: str | None = option(default=None, unset="the model's recipe")
     """warm-4bit, warm-2bit or warm-1bit."""
@@ -148,7 +148,7 @@ class DistillOptions(ModelOptions):
     """Bit widths from the first teacher to the last student."""
     activations: Literal["same", "full"] = option(default="same", check=one_of(("same", "full")))
     """same: as many bits as weights; full: float32."""
-    sources: Sequence[TaughtBy] = option(
+    sources: TaughtBy | Sequence[TaughtBy] = option(
         default=get_args(TaughtBy), flag="--source", check=one_of(get_args(TaughtBy)), check_all=checks.not_empty
     )
     """What students take from their teacher."""
@@ -158,7 +158,9 @@ class DistillOptions(ModelOptions):
     """τ of the softmax."""
     teacher: Path | str | None = option(default=None, unset="none")
     """A checkpoint of the same data that teaches the widest."""
-    seeds: Sequence[int] = option(default=(0, 1, 2), flag="--seed", check=valid_seed, check_all=checks.all_different)
+    seeds: int | Sequence[int] = option(
+        default=(0, 1, 2), flag="--seed", check=valid_seed, check_all=checks.all_different
+    )
     """Of the trainings."""
 
 

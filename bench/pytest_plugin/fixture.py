@@ -25,7 +25,7 @@ from bench.results.run import Layers
 from bench.runtimes.eager import EagerExecutable
 from bench.storage import packed
 from bench.techniques.base import TECHNIQUES, Technique
-from bench.worker.convert import Conversion, Place, convert
+from bench.worker.convert import Conversion, Target, convert
 from bench.worker.user.build import require_float32
 from bench.worker.user.evaluate import CallableLikeTheModel, accuracy_in
 from bench.worker.user.examples import Examples, calibration_in, inputs_in, repeated
@@ -142,7 +142,7 @@ class QuantBench:
 
 
 class _Calls:
-    """What ``latency.warm_up`` warms."""
+    """What ``blocks.warm_up`` warms."""
 
     def __init__(self, call: Callable[[], object]) -> None:
         self._call = call
@@ -223,8 +223,9 @@ def _converted(technique: Technique, model: nn.Module, examples: Examples, batch
     if technique.name != BASELINE.technique:
         with torch.inference_mode():
             copied(*batch)  # what fails here is the test's matter, and what fails only afterwards the technique's
-    place = Place(CPU, torch.backends.quantized.engine, _isa())
-    return convert(technique.name, lambda: copied, batch, examples.to_calibrate_with, place, supplied=False)
+    target = Target(CPU, torch.backends.quantized.engine, _isa())
+    calibration = examples.to_calibrate_with
+    return convert(technique.name, lambda: copied, batch, calibration, target, supplied=False, own_training=False)
 
 
 @functools.cache

@@ -130,7 +130,7 @@ class Asked(Record):
 class Settings(Asked):
     """What was asked for, on this machine; two runs compare only where these agree."""
 
-    techniques: Names
+    techniques: Texts
     pinned_cores: Counts
     """The cores that variants are tied to while they are timed; empty for none."""
     engine: Label
@@ -174,7 +174,7 @@ class Training(Record):
     """As ``task/model``."""
     precision: Label
     """``float32``, or the autocast type it was trained under."""
-    technique: Name = ""
+    technique: Text = ""
     """What took part in it; empty for a plain training."""
     description: Text
     recipe: Recipe
@@ -361,11 +361,11 @@ class Row(Record):
 
     task: Name
     model: Name
-    technique: Name
+    technique: Text
     runtime: Label = EAGER
     scheme: Label
     """The lab's Q: how it was quantized."""
-    dtype: Label
+    dtype: Text
     status: Status
     reason: Text = ""
     """Why the status is not ``ok``."""

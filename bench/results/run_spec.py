@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from bench.core.variant_key import VariantKey
-from bench.results.bounds import Label, Seed
+from bench.results.bounds import Label, Name, Seed
 from bench.results.run import Asked
 from bench.results.variant_field import VariantField
 from bench.tasks.policy import DataPolicy
@@ -18,7 +18,7 @@ class RunSpec(Asked):
 
     variants: Annotated[list[VariantField], Field(max_length=10_000)]
     """Of each model; the baseline first."""
-    pin: Label
+    pin: Name
     """``auto``, ``none``, or the numbers of cores."""
     engine: Label | None
     """Of torch's int8 kernels; ``None`` for the default."""

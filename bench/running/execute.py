@@ -18,7 +18,7 @@ from bench.running.datasets import load_datasets
 from bench.running.prepared import PreparedModel
 from bench.running.reference import ReferenceWorkload
 from bench.running.rows import measure_model, tally
-from bench.running.run_folder import RunBook
+from bench.running.run_folder import RunFolder
 from bench.running.suites import check_layers, select_models
 from bench.running.task_models import prepare_task_models
 from bench.running.user_models import prepare_user_models
@@ -57,7 +57,7 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
         machine.require_device(spec.device, here)
         if spec.engine is not None:
             machine.require_engine(spec.engine, here)
-        book = RunBook.open(place.out, settings, here)
+        book = RunFolder.open(place.out, settings, here)
         execution = _Execution(spec, settings, here, store, place, book, Path(shared), bars)
         for model in execution.user_models() if place.user_models else execution.task_models():
             execution.measure(model)
@@ -85,7 +85,7 @@ class _Execution:
     here: Machine
     store: CheckpointStore
     place: Place
-    book: RunBook
+    book: RunFolder
     shared: Path
     bars: Bars
 

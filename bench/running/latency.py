@@ -11,13 +11,13 @@ import random
 import time
 from collections.abc import Collection, Sequence
 
-from bench.core.errors import RequestError
+from bench.core.errors import CheckpointError, RequestError, WorkerError
 from bench.core.variant_key import BASELINE
 from bench.measuring.latency.blocks import LEAD_IN, WarmUp
 from bench.measuring.latency.rounds import BASE_ROUNDS, Name, Participant, Rounds, spend
 from bench.results import noise
 from bench.results.run import Latency, RelativeLatency, Settings, Speedup
-from bench.running.parallel import Parallel
+from bench.running.parallel import Parallel, VariantCall
 from bench.running.participant import RemoteParticipant, settling
 from bench.running.reference import NAME as REFERENCE
 from bench.running.reference import ReferenceWorkload
@@ -100,8 +100,16 @@ def _start_again(variants: Sequence[VariantUnderTest], parallel: Parallel) -> No
         variant.start_again()
     for method, verified in (("reload", True), ("build", False)):
         among = [variant for variant in variants if variant.verified == verified]
-        for _ in parallel.call(method, among, lambda variant: (variant.request,)):
-            pass
+        calls = [
+            VariantCall(variant, variant.worker, method, (variant.request,))
+            for variant in among
+            if variant.worker is not None
+        ]
+        for call, outcome in parallel.outcomes(calls):
+            if isinstance(outcome, CheckpointError):  # it was verified before: this process lacks memory, say
+                call.variant.fail(WorkerError(f"it cannot continue in a fresh process ({outcome})"))
+            elif isinstance(outcome, Exception):
+                call.variant.fail(outcome)
 
 
 def _participants(variants: Sequence[VariantUnderTest], batch_size: int) -> dict[Name, Participant]:

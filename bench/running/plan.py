@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
+from bench.core.errors import RequestError
 from bench.core.variant_key import VariantKey
 from bench.options.option import several
 from bench.options.run import RunOptions
 from bench.options.shared import MeasurementOptions
+from bench.results.bounds import first_fault
 from bench.results.run_spec import RunSpec
 from bench.running.suites import select_models, select_techniques
 from bench.worker.user.model import SUITE, UserModel, titles
@@ -30,4 +34,7 @@ def spec_of(options: MeasurementOptions, **chosen: Any) -> RunSpec:
     """Return the specification that has the options under their own names, and what was ``chosen`` by them."""
     values = {name: value for name, value in options.shared(MeasurementOptions).items() if name in RunSpec.model_fields}
     batch_sizes = list(dict.fromkeys(several(options.batch_sizes)))
-    return RunSpec(**(values | {"batch_sizes": batch_sizes} | chosen))
+    try:
+        return RunSpec(**(values | {"batch_sizes": batch_sizes} | chosen))
+    except ValidationError as error:
+        raise RequestError(f"the request is too large for a run file ({first_fault(error)}); ask for less.") from error

@@ -2,8 +2,7 @@
 
 A shared machine may run everything a third slower for a quarter of an hour, so two runs of one model cannot be
 compared in seconds. What slows a row slows the reference workload in the same rounds too; their ratio, the row's
-*relative latency*, is what
-``bench compare`` holds against that of another run.
+*relative latency*, is what ``bench compare`` holds against that of another run.
 """
 
 from __future__ import annotations

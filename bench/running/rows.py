@@ -42,8 +42,8 @@ def measure_model(
         _answer_and_verify(variants, settings, parallel)
         _compare_answers(variants)
         measure_latency(variants, settings, parallel, reference)
-    finally:
         show(1, 1)
+    finally:
         if reference is not None:
             reference.close()
         for variant in variants:

@@ -20,7 +20,7 @@ _LIMITS = {"budget_s", "timeout_s"}
 """Settings that may change when a run is taken up again: a budget that was too short must not bind what comes after."""
 
 
-class RunBook:
+class RunFolder:
     """Holds a run and keeps its file; nothing is written before the first rows are there."""
 
     def __init__(self, run: Run, folder: Path | None) -> None:
@@ -28,7 +28,7 @@ class RunBook:
         self._folder = folder
 
     @classmethod
-    def open(cls, folder: Path | None, settings: Settings, here: Machine) -> RunBook:
+    def open(cls, folder: Path | None, settings: Settings, here: Machine) -> RunFolder:
         """Begin a run, or take up the unfinished one of the same settings in ``folder``.
 
         A finished run there becomes ``run.previous.json`` when the first rows of this one are written.

@@ -73,8 +73,9 @@ def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> li
 
 
 def select_techniques(names: Sequence[str]) -> list[Technique]:
-    """Return the techniques named, or the suite's; the baseline is always included and comes first."""
-    return [TECHNIQUES.get(name) for name in dict.fromkeys((BASELINE.technique, *(names or LAB_TECHNIQUES)))]
+    """Return the techniques named, each once, or the lab's; the baseline comes first, asked for or not."""
+    chosen = [TECHNIQUES.get(name) for name in (BASELINE.technique, *(names or LAB_TECHNIQUES))]
+    return list({technique.name: technique for technique in chosen}.values())
 
 
 def check_layers(techniques: Sequence[Technique], layers: Iterable[str]) -> None:

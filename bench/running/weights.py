@@ -93,7 +93,8 @@ def load_or_train(
 
 
 def _label(training: TrainingSpec) -> str:
-    return f"train {training.task}/{training.model} ({training.technique or training.precision})"
+    seed = f", seed {training.seed}" if training.seed else ""
+    return f"train {training.task}/{training.model} ({training.technique or training.precision}{seed})"
 
 
 def _work(training: TrainingSpec, dataset: DatasetSummary) -> float:

@@ -78,7 +78,7 @@ class TrainingSpec(Record):
     technique: Name = ""
     """What took part in the training, such as ``dorefa:w2a2``; empty for a plain one."""
     distillation_spec: DistillationSpec | None = Field(default=None, alias="teaching")
-    """What a teacher had a part in it; the alias is the name that the hash is made with."""
+    """What it takes from a model trained before; the alias is the name that the hash is made with."""
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     def __hash__(self) -> int:
@@ -182,7 +182,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def read_header(path: Path, asked: TrainingSpec | None = None, way_out: str = WAY_OUT) -> Header:
-    """Read the header alone; raises ``CheckpointError`` if the file is damaged, foreign or not what is ``wanted``."""
+    """Read the header alone; raises ``CheckpointError`` if the file is damaged, foreign or not ``asked`` for."""
     try:
         with path.open("rb"):  # safetensors gives no true cause where this fails
             pass

@@ -55,10 +55,6 @@ class CheckpointStore:
         path = self.locate(spec.file_name)
         return checkpoint.read_header(path, spec) if path is not None else None
 
-    def find(self, recipe_hash: str) -> Path | None:
-        """Return the checkpoint of that hash, by the end of its name."""
-        return next(iter(sorted(self.folder.glob(f"*-{recipe_hash}.safetensors"))), None)
-
     def put(self, content: bytes) -> Path:
         """Keep a checkpoint that trainings learn or start from under the hash of its content, and return where."""
         path = self.folder / f"teacher-{hashlib.sha256(content).hexdigest()[:12]}.safetensors"

@@ -22,7 +22,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from bench.core.errors import CheckpointError, QuantbenchError, UnsupportedError
-from bench.results.bounds import Hyperparameters, Label, Name, first_fault, shortened
+from bench.results.bounds import Hyperparameters, Label, Name, Text, first_fault, shortened
 from bench.results.run import Record
 from bench.storage.size_limit import TooLargeError, within
 from bench.storage.state_codec import Reader, Writer, form
@@ -65,7 +65,7 @@ class Origin(Record):
     hyperparameters: Hyperparameters = {}
     channels_last: bool = False
     trained_as: Name = ""
-    technique: Name
+    technique: Text
     engine: Label
     built_by: Name = ""
     """What builds a user's model, such as ``build() of net.py``; empty for a supplied one."""

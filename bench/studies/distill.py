@@ -14,8 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.core.errors import RequestError, TrainingError
+from bench.options.option import several
 from bench.options.signature import from_options
-from bench.options.studies import DistillOptions
+from bench.options.studies import DistillOptions, TaughtBy
 from bench.results.distillation import Distillation, Route, Source, Student
 from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
@@ -42,7 +43,8 @@ def distill(options: DistillOptions) -> Distillation:
     an interrupted command continues. The records of a failed student and of its own students hold the reason.
     Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
-    chain, sources = options.chain, options.sources
+    chain = options.chain
+    sources: list[TaughtBy] = several(options.sources)
     techniques = {bits: _technique(options.family, bits, options.activations) for bits in chain}
     ways = [_Way("alone", "")] + [_Way(route, source) for route in ROUTES for source in sources]
     with model_session(options) as session:
@@ -55,7 +57,7 @@ def distill(options: DistillOptions) -> Distillation:
             given = adopt(Path(options.teacher), "teacher", widest, session.store, weights=weights)
         first = given.checkpoint if given else ""
         for rung, bits in enumerate(chain):  # a rung's teachers are the rungs before it
-            for seed in options.seeds:
+            for seed in several(options.seeds):
                 for way in ways[: None if rung or first else 1]:
                     taught_by = _teacher(trainings, chain, rung, way, seed, first)
                     spec = _distillation_spec(taught_by, way, options) if taught_by else None
@@ -79,7 +81,7 @@ def distill(options: DistillOptions) -> Distillation:
             chain=list(chain),
             weight=options.weight,
             temperature=options.temperature,
-            seeds=list(options.seeds),
+            seeds=several(options.seeds),
             teacher=given.model if given else "",
             students=students,
         )

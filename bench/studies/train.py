@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import field_serializer
 
 from bench.core.units import MISSING, kilobytes, percent
+from bench.options.option import several
 from bench.options.signature import from_options
 from bench.options.studies import TrainOptions
 from bench.report.tables import Table
@@ -57,7 +58,8 @@ def train(options: TrainOptions) -> list[TrainedModel]:
     statistics of the checkpoint ``start``, of the same network and data, else from random weights. A failed training's
     record holds the reason; the others continue. Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
-    chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(options.techniques)]
+    names: list[str] = several(options.techniques)
+    chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(names)]
     with model_session(options) as session:
         policy = PrecisionPolicy(options.device, session.machine.isa, options.training_precision, options.retrain)
         start = Path(options.start) if options.start is not None else None
@@ -65,7 +67,7 @@ def train(options: TrainOptions) -> list[TrainedModel]:
         trainings = [
             (technique, session.training(technique, seed, starts.get(technique.name), policy))
             for technique in chosen
-            for seed in options.seeds
+            for seed in several(options.seeds)
         ]
         headers = session.train([training for _, training in trainings], options.retrain)
         evaluated = session.evaluate(trainings, headers)

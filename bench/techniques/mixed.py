@@ -57,7 +57,7 @@ class Mixed(Technique):
     @property
     def grammar(self) -> str:
         """What may stand behind the colon."""
-        names = ", ".join(supports_layer_subset())
+        names = ", ".join(layer_subset_techniques())
         return f"LAYER=TECHNIQUE+LAYER=TECHNIQUE, {REST} for layers not named; techniques: {names}"
 
     @property
@@ -158,7 +158,7 @@ def short(assigned: Mapping[str, Technique], layers: Sequence[str]) -> Technique
     return of({REST: usual, **others})
 
 
-def supports_layer_subset() -> list[str]:
+def layer_subset_techniques() -> list[str]:
     """Return the names of the families that can be confined to layers."""
     return sorted(technique.name.partition(":")[0] for technique in TECHNIQUES if technique.supports_layer_subset)
 
@@ -168,7 +168,7 @@ def require_confinable(chosen: Technique) -> None:
     if not chosen.supports_layer_subset and chosen.name != FLOAT:
         raise RequestError(
             f"{chosen.name} changes a model as a whole or takes part in its training, so it cannot be applied "
-            f"to single layers; choose among {', '.join(supports_layer_subset())}."
+            f"to single layers; choose among {', '.join(layer_subset_techniques())}."
         )
 
 

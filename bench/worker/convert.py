@@ -30,7 +30,7 @@ class Conversion:
 
 
 @dataclass(frozen=True)
-class Place:
+class Target:
     """Where a variant will run."""
 
     device: torch.device
@@ -43,10 +43,10 @@ def convert(
     model: Callable[[], nn.Module],
     example: Inputs,
     calibration: Callable[[], Sequence[Inputs]],
-    place: Place,
+    target: Target,
     *,
     supplied: bool,
-    own_training: bool = True,
+    own_training: bool,
     converted: Callable[[], None] = lambda: None,
 ) -> Conversion:
     """Apply ``technique`` to a float32 model and let the result answer ``example``.
@@ -60,7 +60,7 @@ def convert(
 
     def batches() -> list[Inputs]:
         looked_at.append(1)
-        return [tuple(value.to(place.device) for value in batch) for batch in calibration()]
+        return [tuple(value.to(target.device) for value in batch) for batch in calibration()]
 
     def one_tensor() -> Tensor:
         given = batches()
@@ -68,15 +68,15 @@ def convert(
             raise UnsupportedError("it is calibrated with one tensor, and this model takes several")
         return torch.cat([batch[0] for batch in given])
 
-    context = Context(place.device, place.engine, place.isa, one_tensor, batches, own_training)
+    context = Context(target.device, target.engine, target.isa, one_tensor, batches, own_training)
     float32 = model()
     layers = params.count_weight_layers(float32)
     with _explained(technique, supplied):
-        artifact = TECHNIQUES.get(technique).convert(float32.to(place.device), context)
+        artifact = TECHNIQUES.get(technique).convert(float32.to(target.device), context)
     del float32
     converted()
     with torch.inference_mode(), _explained(technique, supplied):
-        artifact.forward(*cast(example, place.device, getattr(torch, artifact.input_dtype)))
+        artifact.forward(*cast(example, target.device, getattr(torch, artifact.input_dtype)))
     if not supplied and technique != BASELINE.technique:
         _require_changed(artifact, layers)
     return Conversion(artifact, layers, bool(looked_at))

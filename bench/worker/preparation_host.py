@@ -58,7 +58,7 @@ class PreparationHost:
         )
 
     def quantizable_layers(self, spec: ModelSpec, technique: str) -> list[QuantizableLayer]:
-        """Return the layers of a resolved model that a technique would change, in the model's training."""
+        """Return the layers of a resolved model that a technique would change, in the model's order."""
         model = _structure(spec)
         modules = {name: model.get_submodule(name) for name in TECHNIQUES.get(technique).quantizable_layers(model)}
         return [QuantizableLayer(name, type(part).__name__, count_parameters(part)) for name, part in modules.items()]

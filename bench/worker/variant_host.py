@@ -25,7 +25,7 @@ from bench.results.run import Layers
 from bench.runtimes.base import RUNTIMES, Executable
 from bench.storage import packed
 from bench.techniques.base import Artifact
-from bench.worker.convert import Conversion, Place, convert
+from bench.worker.convert import Conversion, Target, convert
 from bench.worker.messages import TaskModel, VariantFacts, VariantRequest
 from bench.worker.task_workload import TaskWorkload
 from bench.worker.user.workload import UserWorkload
@@ -43,7 +43,7 @@ class VariantHost:
         """Load, convert and describe; raises ``UnsupportedError``, ``CheckpointError`` or ``UserModelError``."""
         self._open(request)
         products = self._workload.macs()
-        probe = MemoryProbe(self._place.device)
+        probe = MemoryProbe(self._target.device)
         conversion = self._convert(self._model, request.largest_batch, probe.loaded)
         peak_bytes = probe.peak_bytes()
         module, layers = self._artifact.module, conversion.layers
@@ -126,7 +126,7 @@ class VariantHost:
     def _open(self, request: VariantRequest) -> None:
         self._request = request
         self._set_torch()
-        self._place = Place(torch.device(request.device), request.engine, request.isa)
+        self._target = Target(torch.device(request.device), request.engine, request.isa)
         self._workload: Workload = (
             TaskWorkload(request, request.workload)
             if isinstance(request.workload, TaskModel)
@@ -143,7 +143,7 @@ class VariantHost:
             model,
             workload.inputs(batch_size),
             workload.calibration,
-            self._place,
+            self._target,
             supplied=workload.supplied,
             own_training=workload.own_training,
             converted=converted,
@@ -174,4 +174,4 @@ class VariantHost:
         return digest(tensors_in(outputs))
 
     def _cast(self, inputs: Inputs) -> Inputs:
-        return cast(inputs, self._place.device, getattr(torch, self._artifact.input_dtype))
+        return cast(inputs, self._target.device, getattr(torch, self._artifact.input_dtype))

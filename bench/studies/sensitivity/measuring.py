@@ -17,6 +17,7 @@ from bench.running.model_session import ModelSession
 from bench.running.provenance import data_of, training_of
 from bench.running.rows import measure_model
 from bench.running.task_models import request_of
+from bench.running.training_precision import PrecisionPolicy, preferred_precision
 from bench.running.variant_under_test import VariantUnderTest
 from bench.storage.checkpoint import Header, TrainingSpec
 from bench.techniques.base import TECHNIQUES, Technique
@@ -55,16 +56,15 @@ class Measuring:
         dataset = session.dataset
         weights = session.store.source(self.training)
         workload = TaskModel(dataset.task, session.selected.spec.name, dataset.path, weights)
-        variants = [
-            VariantUnderTest(
-                TECHNIQUES.get(key.technique),
-                request_of(
-                    key, workload, dataset.path.with_name(f"layers-{position}.packed"), settings, session.machine
-                ),
-                None,
-            )
-            for position, key in enumerate(keys)
-        ]
+        policy = PrecisionPolicy(settings.device, session.machine.isa, settings.training_precision)
+        variants = []
+        for position, key in enumerate(keys):
+            technique = TECHNIQUES.get(key.technique)
+            preferred = preferred_precision(technique, session.selected.spec, settings.device)
+            packed = dataset.path.with_name(f"layers-{position}.packed")
+            request = request_of(key, workload, packed, settings, session.machine)
+            notes = policy.notes(preferred, self.training, session.store)
+            variants.append(VariantUnderTest(technique, request, None, notes=notes))
         rows = measure_model(variants, settings, machine.usable_cores(), session.bars)
         run = Run(
             quantbench=version("quantbench"),

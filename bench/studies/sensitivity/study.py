@@ -92,7 +92,9 @@ def _techniques(names: Sequence[str]) -> list[Technique]:
     chosen = list(dict.fromkeys(TECHNIQUES.get(name) for name in names))
     for technique in chosen:
         if technique.name == BASELINE.technique:
-            raise RequestError(f"{BASELINE} changes no layer; choose among {', '.join(mixed.supports_layer_subset())}.")
+            raise RequestError(
+                f"{BASELINE} changes no layer; choose among {', '.join(mixed.layer_subset_techniques())}."
+            )
         mixed.require_confinable(technique)
     return chosen
 
@@ -109,7 +111,7 @@ def _quantizable_layers(session: ModelSession, technique: Technique) -> list[Qua
     if not layers:
         raise RequestError(
             f"{technique.name} changes no layer of {session.selected.name}; "
-            f"choose among {', '.join(mixed.supports_layer_subset())}."
+            f"choose among {', '.join(mixed.layer_subset_techniques())}."
         )
     return layers
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import UserModelError
 from bench.core.report import Report
-from bench.core.tensors import changed, tensors_in
+from bench.core.tensors import Inputs, changed, tensors_in
 from bench.results.run import Accuracy
 from bench.techniques.base import Artifact
 from bench.worker.user.callables import Part, called
@@ -24,12 +24,21 @@ class CallableLikeTheModel(nn.Module):
     It is a copy, in eval mode: what the user's function does to it, such as ``model.train()``, is not timed.
     """
 
-    def __init__(self, variant: Artifact, device: torch.device, report: Report = lambda done, total: None) -> None:
-        """``report`` is called at each call, to show that the process is alive."""
+    def __init__(
+        self,
+        artifact: Artifact,
+        device: torch.device,
+        report: Report = lambda done, total: None,
+        outputs: Callable[[Inputs], Any] | None = None,
+    ) -> None:
+        """``report`` is called at each call, to show that the process is alive.
+
+        ``outputs`` is what another runtime than eager answers with: nothing done to a module changes it.
+        """
         super().__init__()
-        copied = copy.deepcopy(variant)
+        copied = copy.deepcopy(artifact)
         self.module = copied.module
-        self._forward: Callable[..., Any] = copied.forward
+        self._forward: Callable[..., Any] = copied.forward if outputs is None else lambda *inputs: outputs(inputs)
         self._dtype = getattr(torch, copied.input_dtype)
         self._device = device
         self._report = report
@@ -51,13 +60,13 @@ class CallableLikeTheModel(nn.Module):
         return changed(self._forward(*inputs, **named), back)
 
 
-def judge(part: Part, variant: Artifact, device: torch.device, report: Report) -> tuple[Accuracy | None, float | None]:
+def judge(part: Part, model: CallableLikeTheModel) -> tuple[Accuracy | None, float | None]:
     """Return the accuracy of a variant as (correct, total), or as a fraction where the function returns one.
 
     Raises ``UserModelError`` if it raises, or returns neither.
     """
     with torch.no_grad():
-        returned = called(part.words, part.load(), CallableLikeTheModel(variant, device, report))
+        returned = called(part.words, part.load(), model)
     return accuracy_in(returned, part.words)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from bench.core.errors import UserModelError, WorkerError
 from bench.core.report import Report
 from bench.core.tensors import Inputs, tensors_in
-from bench.core.variant_key import BASELINE
+from bench.core.variant_key import BASELINE, EAGER
 from bench.measuring.layer_work import layer_work
 from bench.measuring.scores import LayerWork
 from bench.results.evaluation import Evaluation
@@ -21,7 +21,7 @@ from bench.techniques.base import Artifact
 from bench.worker.convert import Conversion
 from bench.worker.messages import VariantRequest
 from bench.worker.user.build import build, digest_weights, seed_everything
-from bench.worker.user.evaluate import judge
+from bench.worker.user.evaluate import CallableLikeTheModel, judge
 from bench.worker.user.examples import Examples
 from bench.worker.user.model import BuiltModel
 from bench.worker.workload import Cast, Workload
@@ -73,7 +73,9 @@ class UserWorkload(Workload):
             seed_everything(self._built.seed)  # what it draws at random is the same for each variant
             try:
                 device = torch.device(self._request.device)
-                accuracy, share = judge(self._definition.evaluate, artifact, device, report)
+                answer = None if self._request.key.runtime == EAGER else executable.outputs
+                model = CallableLikeTheModel(artifact, device, report, answer)
+                accuracy, share = judge(self._definition.evaluate, model)
             except UserModelError as error:
                 if self._request.key == BASELINE:
                     raise

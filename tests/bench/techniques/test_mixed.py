@@ -18,7 +18,7 @@ from bench.running.suites import check_layers
 from bench.storage.packed import pack, unpack
 from bench.techniques.base import TECHNIQUES, Artifact, Context
 from bench.techniques.lowbit.layers import LowBitLayer
-from bench.techniques.mixed import Mixed, natural, of, short, supports_layer_subset
+from bench.techniques.mixed import Mixed, layer_subset_techniques, natural, of, short
 
 CONFINABLE = ["dynamic-fp16", "dynamic-qint8", "range-linear", "static-qint8"]
 ENGINES = torch.backends.quantized.supported_engines
@@ -160,7 +160,7 @@ def test_an_unknown_technique_is_answered_with_its_neighbour() -> None:
 
 
 def test_those_that_can_be_confined_are_these() -> None:
-    assert supports_layer_subset() == CONFINABLE
+    assert layer_subset_techniques() == CONFINABLE
     assert ", ".join(CONFINABLE) in TECHNIQUES.get("mixed:a=dynamic-qint8").grammar
 
 
