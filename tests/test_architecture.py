@@ -1,4 +1,4 @@
-"""The house: rooms import only what stands before them, and nothing goes in circles."""
+"""The architecture: packages import only those before them, and nothing goes in circles."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.repository import ROOT
 
-ROOMS = (
+PACKAGES = (
     "models",
     "tasks",
     "stats",
@@ -30,7 +30,7 @@ ROOMS = (
     "pytest_plugin",
 )
 """In the order of imports; docs/architecture.md says what each is for."""
-FLOORS = 12
+LAYERS = 12
 
 
 def modules() -> dict[str, Path]:
@@ -60,7 +60,7 @@ def imports(path: Path) -> Iterator[str]:
 IMPORTS = {name: set(imports(path)) - {name} for name, path in MODULES.items()}
 
 
-def room(module: str) -> str:
+def package(module: str) -> str:
     return [*module.split("."), ""][1]
 
 
@@ -69,21 +69,22 @@ def test_models_and_tasks_have_one_name() -> None:
     assert not foreign, "bench.models and bench.tasks are what Python calls them"
 
 
-def test_the_page_lists_the_rooms_in_this_order() -> None:
+def test_the_page_lists_the_packages_in_this_order() -> None:
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    assert tuple(re.findall(r"^\| `(?:bench/)?(\w+)/` \|", page, re.MULTILINE)) == ROOMS
+    assert tuple(re.findall(r"^\| `(?:bench/)?(\w+)/` \|", page, re.MULTILINE)) == PACKAGES
 
 
-def test_every_module_is_in_a_room() -> None:
-    assert {room(name) for name in MODULES} - {"", "__main__"} == set(ROOMS)
+def test_every_module_is_in_a_package() -> None:
+    assert {package(name) for name in MODULES} - {"", "__main__"} == set(PACKAGES)
 
 
-def test_rooms_import_only_what_stands_before_them() -> None:
+def test_packages_import_only_those_before_them() -> None:
     upwards = {
         f"{name} imports {used}"
         for name in MODULES
         for used in IMPORTS[name]
-        if room(name) in ROOMS and (room(used) not in ROOMS or ROOMS.index(room(used)) > ROOMS.index(room(name)))
+        if package(name) in PACKAGES
+        and (package(used) not in PACKAGES or PACKAGES.index(package(used)) > PACKAGES.index(package(name)))
     }
     assert not upwards
 
@@ -102,14 +103,14 @@ def test_nothing_goes_in_circles() -> None:
         visit(name, ())
 
 
-def test_the_rooms_stand_on_few_floors() -> None:
+def test_the_packages_are_of_few_layers() -> None:
     below = {
-        here: {room(used) for name in MODULES if room(name) == here for used in IMPORTS[name]} - {here, ""}
-        for here in ROOMS
+        here: {package(used) for name in MODULES if package(name) == here for used in IMPORTS[name]} - {here, ""}
+        for here in PACKAGES
     }
 
     @functools.cache
-    def floor(here: str) -> int:
-        return 1 + max((floor(other) for other in below[here]), default=0)
+    def layer(here: str) -> int:
+        return 1 + max((layer(other) for other in below[here]), default=0)
 
-    assert max(map(floor, ROOMS)) <= FLOORS
+    assert max(map(layer, PACKAGES)) <= LAYERS

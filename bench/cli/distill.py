@@ -19,7 +19,7 @@ def command(
 ) -> None:
     """Train a model at falling bit widths: alone, taught by the widest, and taught along the chain.
 
-    The same command goes on where an interrupted one stopped. What fails is told below the table, and the exit code
+    The same command goes on where an interrupted one stopped. What fails is listed below the table, and the exit code
     is 1.
     """
     from bench.core.files import require_writable, write_atomically

@@ -1,4 +1,4 @@
-"""``bench export``: the smallest file of a variant."""
+"""``bench export``: the packed file of a variant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.options.studies import ExportOptions
 
 @from_options
 def command(options: ExportOptions) -> None:
-    """Write the smallest file of a model after a technique, which bench.load_packed(FILE) reads.
+    """Write the packed file of a model after a technique, which bench.load_packed(FILE) reads.
 
     Trains the model if its weights are not there. The file is written once another process has rebuilt the model from
     it, to the same logits.

@@ -38,7 +38,7 @@ def command(
     from bench.report.formats import report
 
     if html and format_ not in (None, FormatChoice.html):
-        raise RequestError(f"--html and --format {format_.value} cannot both be had; leave one out.")
+        raise RequestError(f"--html and --format {format_.value} cannot be combined; leave one out.")
     chosen = FormatChoice.html if html else format_
     text = report(run_file, chosen.value if chosen else None, out)
     if out is None:

@@ -1,1 +1,1 @@
-"""What every other room may use: errors, files, units, tensors, progress."""
+"""What every other package may use: errors, files, units, tensors, progress."""

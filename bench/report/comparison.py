@@ -13,8 +13,9 @@ from bench.stats.proportions import wilson
 
 HOW_TO_READ = (
     "Speed-up: fp32's time divided by the variant's, each the mean of the fastest quarter of the paired rounds, with "
-    "its 95 % interval. Accuracy: 95 % Wilson interval. Verdict: blank where no difference was detected. Verdicts "
-    f"control the family-wise error rate of each column at {100 * ALPHA:g} % (Holm)."
+    "its 95 % interval. Accuracy: 95 % Wilson interval. Verdict: blank where no difference was detected, "
+    f"{MISSING} where none can be given. Verdicts control the family-wise error rate of each column at "
+    f"{100 * ALPHA:g} % (Holm)."
 )
 
 

@@ -45,6 +45,10 @@ def quiet(run: Run) -> str:
         causes.update(latency.causes)
     named = ", ".join(f"{count:,} × {cause}" for cause, count in causes.most_common()) or "none known"
     return (
-        f"Of {counted(blocks, 'block')} timed, {repeated:,} were disturbed from outside and repeated; {kept:,} were "
+        f"Of {counted(blocks, 'block')} timed, {_were(repeated)} disturbed from outside and repeated; {_were(kept)} "
         f"still disturbed at the last repetition (causes: {named}). `run.json` holds all of them."
     )
+
+
+def _were(count: int) -> str:
+    return f"{count:,} {'was' if count == 1 else 'were'}"

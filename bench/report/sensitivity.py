@@ -18,10 +18,11 @@ PICTURE_FILE = "sensitivity.svg"
 
 HOW_TO_READ = (
     "Change: accuracy − fp32's on the same examples, in percentage points, with its 95 % score interval (Tango 1998). "
-    "p: McNemar's test of as many losses as gains. Verdict: blank where no difference was detected; verdicts control "
-    "the family-wise error rate of each column at 0.1 % (Holm). Speed-up: over fp32 in paired rounds. Packed: the "
-    "smallest file that reloads to the same logits, verified. Layers are ranked by sensitivity: first the one that "
-    "loses most when it alone is quantized; of equals, the one that gains most when it alone is spared."
+    "p: McNemar's test of as many losses as gains. Verdict: blank where no difference was detected, "
+    f"{MISSING} for fp32; verdicts control the family-wise error rate of each column at 0.1 % (Holm). Speed-up: over "
+    "fp32 in paired rounds. Packed: the compact file that reloads to the same logits, verified. Layers are ranked by "
+    "sensitivity: first the one that loses most when it alone is quantized; of equals, the one that gains most "
+    "when it alone is spared."
 )
 SIMULATED = (
     "Latency is left out: float32 kernels simulate low precision here, so it says nothing about low-precision kernels."

@@ -8,7 +8,7 @@ from bench.report.tables import Figure, Table
 from bench.results.run import Data, Row, Run
 
 SIZES = (
-    "Packed: the smallest file that reloads, in a fresh process, to the same logits to the bit, verified in this run. "
+    "Packed: the compact file that reloads, in a fresh process, to the same logits to the bit, verified in this run. "
     "× smaller: fp32's packed file divided by the variant's. MACs: multiply-accumulates of one "
     "example. Memory: growth of the variant's process from before loading to the peak of one batch of {batch}. Layers: "
     "Linear and convolution layers that the technique changed."

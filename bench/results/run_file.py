@@ -68,7 +68,7 @@ def _content(path: Path) -> Any:
             )
         return json.loads(text.decode())
     except IsADirectoryError as error:
-        raise RunFileError(f"{path} is a folder; name the file in it, {path / 'run.json'} say.") from error
+        raise RunFileError(f"{path} is a folder; name the file in it, such as {path / 'run.json'}.") from error
     except OSError as error:
         raise RunFileError(
             f"{path} cannot be read ({error.strerror}); name a run.json that 'bench run' wrote."

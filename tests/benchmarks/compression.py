@@ -69,8 +69,9 @@ def render(found: list[dict[str, Any]]) -> str:
     header = ["Model", "Technique", "File (kB)", "Smaller than fp32", "Of it codes (kB)"]
     return (
         f"{table(rows, header)}\n\n"
-        f"Whole files, each rebuilt in a fresh process to the same logits. Of 1 bit are {QUANTIZED}; the first "
-        f"convolution, the 1×1 projections, BatchNorm and the last layer are float32, with `float16` rounded to that."
+        f"Whole files, each rebuilt in a fresh process to the same logits. 1 bit: {QUANTIZED}; the first "
+        f"convolution, the 1×1 projections, BatchNorm and the last layer are float32, or rounded to float16 with "
+        f"`float16`."
     )
 
 

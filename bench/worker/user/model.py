@@ -123,7 +123,7 @@ def require_supplied(name: str) -> None:
     if is_own(name):
         raise RequestError(
             f"{name} is a model of your own, which only 'bench run' takes; "
-            f"bring its network and data by entry points (docs/extending.md), and every command does."
+            f"bring its network and data by entry points (docs/extending.md), and every command takes it."
         )
 
 

@@ -106,7 +106,7 @@ def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_a_sentence_that_names_the_file_in_it(tmp_path: Path) -> None:
-    with pytest.raises(RunFileError, match=r"is a folder; name the file in it, .*run\.json say\.$"):
+    with pytest.raises(RunFileError, match=r"is a folder; name the file in it, such as .*run\.json\.$"):
         run_file.load(tmp_path)
 
 
