@@ -46,7 +46,7 @@ class Options:
     def __post_init__(self) -> None:
         for declared in self.declared:
             value = getattr(self, declared.name)
-            if isinstance(value, Iterator):  # it can be read once, and options are read more often
+            if isinstance(declared.default, tuple) and isinstance(value, Iterator):  # which can be read once
                 object.__setattr__(self, declared.name, tuple(value))
             declared.require(getattr(self, declared.name))
 
