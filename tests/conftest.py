@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from bench.core.progress import Bars
-from bench.results.run import Machine
+from bench.results.machine import Machine
 from bench.running import this_machine
 
 # Before anything imports torch, in workers too: networks this small are not faster on several threads, and on a busy

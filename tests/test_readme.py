@@ -25,7 +25,8 @@ from bench.report.sensitivity_picture import draw as draw_study
 from bench.report.sizes import sizes_and_work
 from bench.report.tables import table
 from bench.results.distillation import Distillation
-from bench.results.run import Accuracy, Run
+from bench.results.row import Accuracy
+from bench.results.run import Run
 from bench.results.selfcheck import SelfCheck
 from bench.results.sensitivity import Sensitivity
 from bench.stats.describe import mean_std

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bench.core.units import percent
 from bench.core.variant_key import VariantKey
 from bench.results.change import Change, ChangeWord
-from bench.results.run import Accuracy, Row
+from bench.results.row import Accuracy, Row
 from bench.results.verdict import p_text
 from bench.stats import proportions
 from bench.stats.interval import Interval

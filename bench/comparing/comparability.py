@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.results.run import Machine, Record, Run
+from bench.results.machine import Machine
+from bench.results.record import Record
+from bench.results.run import Run
 
 _MACHINE = {
     "cpu": "CPU",

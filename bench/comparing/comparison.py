@@ -17,8 +17,13 @@ from bench.core.errors import RequestError
 from bench.core.units import counted
 from bench.core.variant_key import VariantKey
 from bench.results.change import Change, Missing
-from bench.results.run import Machine, Record, Row, Run, Settings, Speedup, Status
+from bench.results.latency import Speedup
+from bench.results.machine import Machine
+from bench.results.record import Record
+from bench.results.row import Row, Status
+from bench.results.run import Run
 from bench.results.run_file import load
+from bench.results.settings import Settings
 from bench.results.variant_field import VariantField
 
 PACKED_SLACK = 0.01

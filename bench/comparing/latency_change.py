@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from bench.core.units import counted, seconds
 from bench.core.variant_key import VariantKey
 from bench.results.change import Change, ChangeWord
-from bench.results.run import Latency, Row
+from bench.results.latency import Latency
+from bench.results.row import Row
 from bench.results.verdict import p_text
 from bench.stats.change import BETWEEN_SESSIONS, DRIFT, in_seconds, least_growth, time_change
 from bench.stats.multiple_tests import ALPHA, holm, holm_levels

@@ -14,7 +14,9 @@ from bench.comparing.latency_change import call_s, latency_changes
 from bench.core.units import percent
 from bench.core.variant_key import VariantKey
 from bench.results.change import Change, ChangeWord, Missing, Quantity, signed
-from bench.results.run import Latency, Row, Run
+from bench.results.latency import Latency
+from bench.results.row import Row
+from bench.results.run import Run
 from bench.stats.interval import CONFIDENCE
 
 MEMORY_SLACK = 0.05

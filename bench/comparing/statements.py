@@ -9,7 +9,10 @@ from typing import Literal
 
 from bench.comparing.explanation import explanations
 from bench.core.variant_key import BASELINE, VariantKey
-from bench.results.run import Record, Row, Run, Speedup
+from bench.results.latency import Speedup
+from bench.results.record import Record
+from bench.results.row import Row
+from bench.results.run import Run
 from bench.results.variant_field import VariantField
 from bench.results.verdict import UNDECIDED, latency_verdicts
 from bench.stats.change import time_change

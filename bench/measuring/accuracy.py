@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.results.evaluation import Evaluation
-from bench.results.run import Accuracy
+from bench.results.row import Accuracy
 
 
 def evaluate(forward: Callable[[Tensor], Tensor], batches: Iterable[tuple[Tensor, Tensor]]) -> Evaluation:

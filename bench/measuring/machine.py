@@ -15,7 +15,7 @@ from bench.core.errors import RequestError
 from bench.measuring.latency.affinity import allowed_cores
 from bench.options.shared import DEFAULT_ENGINE as DEFAULT_ENGINE
 from bench.results.isa import known_isa
-from bench.results.run import Machine
+from bench.results.machine import Machine
 from bench.techniques.torch_quantization import quiet
 
 

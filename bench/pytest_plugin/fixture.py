@@ -21,7 +21,7 @@ from bench.core.variant_key import BASELINE
 from bench.measuring import machine, params, size
 from bench.measuring.latency import blocks
 from bench.results.extra_info import OWN, ExtraInfo
-from bench.results.run import Layers
+from bench.results.row import Layers
 from bench.runtimes.eager import EagerExecutable
 from bench.storage import packed
 from bench.techniques.base import TECHNIQUES, Technique

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from bench.options.option import several
 from bench.options.run import SUPPLIED_ONLY, RunOptions
 from bench.options.shared import DEFAULT_ENGINE
-from bench.results.run import Row, Run, Settings
+from bench.results.row import Row
+from bench.results.run import Run
+from bench.results.settings import Settings
 
 OF_A_ROW = {"suite", "models", "techniques"}
 """Settings that the row itself answers."""

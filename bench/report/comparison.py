@@ -6,7 +6,9 @@ from bench.core.units import MISSING, percent, ratio
 from bench.core.variant_key import BASELINE
 from bench.report.lab import caption
 from bench.report.tables import Figure, Table
-from bench.results.run import Data, Row, Run
+from bench.results.provenance import Data
+from bench.results.row import Row
+from bench.results.run import Run
 from bench.results.verdict import accuracy_verdicts, cell, latency_verdicts
 from bench.stats.multiple_tests import ALPHA
 from bench.stats.proportions import wilson

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bench.core.units import MISSING, counted, gibibytes, percent
 from bench.report.blocks import Listing
 from bench.report.tables import Figure, Table
-from bench.results.run import Machine, Run
+from bench.results.machine import Machine
+from bench.results.run import Run
 
 
 def hardware(machine: Machine) -> Table:

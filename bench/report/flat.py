@@ -31,7 +31,8 @@ from io import StringIO
 from typing import TypeAlias
 
 from bench.report.times import times
-from bench.results.run import Row, Run
+from bench.results.row import Row
+from bench.results.run import Run
 from bench.stats.describe import mean_std
 from bench.stats.proportions import wilson
 

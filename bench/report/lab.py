@@ -5,7 +5,9 @@ from __future__ import annotations
 from bench.core.units import MISSING, counted, duration, megabytes, percent
 from bench.report import unpaired
 from bench.report.tables import Figure, Table
-from bench.results.run import Data, Row, Run
+from bench.results.provenance import Data
+from bench.results.row import Row
+from bench.results.run import Run
 from bench.stats.describe import mean_std
 
 

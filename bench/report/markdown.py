@@ -9,7 +9,8 @@ from bench.report.conditions import hardware
 from bench.report.document import document
 from bench.report.lab import lab_tables
 from bench.report.tables import Table
-from bench.results.run import Machine, Run
+from bench.results.machine import Machine
+from bench.results.run import Run
 
 __all__ = ["hardware_table", "lab_tables", "render"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.results.run import Row
+from bench.results.row import Row
 
 
 def named(row: Row) -> str:

@@ -7,7 +7,8 @@ from collections import Counter
 from bench.core.units import MISSING, counted, seconds
 from bench.report.tables import Figure, Table
 from bench.report.times import times
-from bench.results.run import Data, Run
+from bench.results.provenance import Data
+from bench.results.run import Run
 
 
 def latency_details(run: Run, data: Data) -> Table:

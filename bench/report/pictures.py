@@ -16,7 +16,9 @@ from bench.core.units import short_seconds
 from bench.report.spans import Panel, Series, Span, draw_spans
 from bench.report.times import times
 from bench.report.trade_off import Cost, Point, trade_off
-from bench.results.run import Latency, Row, Run
+from bench.results.latency import Latency
+from bench.results.row import Row
+from bench.results.run import Run
 from bench.stats.describe import percentile
 
 SIZE = Cost("Packed size (MB)")

@@ -8,7 +8,8 @@ from bench.core.units import MISSING, counted, duration, kilobytes, megabytes, p
 from bench.core.variant_key import BASELINE
 from bench.report.lab import caption
 from bench.report.tables import table
-from bench.results.run import Row, Run
+from bench.results.row import Row
+from bench.results.run import Run
 from bench.results.sensitivity import Change, LayerStudy, Recommendation, Sensitivity
 from bench.results.verdict import accuracy_verdicts, p_text
 from bench.results.verdict import cell as verdict_cell

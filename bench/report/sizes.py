@@ -5,7 +5,9 @@ from __future__ import annotations
 from bench.core.units import MISSING, megabytes
 from bench.core.variant_key import BASELINE
 from bench.report.tables import Figure, Table
-from bench.results.run import Data, Row, Run
+from bench.results.provenance import Data
+from bench.results.row import Row
+from bench.results.run import Run
 
 SIZES = (
     "Packed: the compact file that reloads, in a fresh process, to the same logits to the bit, verified in this run. "

@@ -8,7 +8,8 @@ from bench.core.units import counted, megabytes, percent, ratio, seconds
 from bench.core.variant_key import BASELINE
 from bench.report.findings.finding import Finding
 from bench.report.names import named
-from bench.results.run import Row, Run
+from bench.results.row import Row
+from bench.results.run import Run
 from bench.stats.multiple_tests import ALPHA
 
 _CAUSES = {

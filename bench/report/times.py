@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.results.run import Latency
+from bench.results.latency import Latency
 from bench.stats.describe import describe
 
 

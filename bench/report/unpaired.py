@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bench.core.units import counted
-from bench.results.run import Data, Run
+from bench.results.provenance import Data
+from bench.results.run import Run
 
 HOW_TO_READ = (
     "Speed-up: fp32's time divided by the variant's, each the mean of its fastest quarter of the rounds. "

@@ -28,6 +28,7 @@ def _in_one_line(text: str) -> str:
 
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 PositiveCount = Annotated[int, Field(ge=1, le=LARGEST)]
+BatchSize = PositiveCount
 Bytes = Annotated[int, Field(ge=0, le=LARGEST)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]

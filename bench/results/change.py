@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from bench.results.run import Record
+from bench.results.record import Record
 from bench.results.variant_field import VariantField
 
 Quantity = Literal["latency", "accuracy", "size", "packed", "params", "memory"]

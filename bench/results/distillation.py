@@ -7,7 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from bench.results.bounds import Bytes, Count, Label, Magnitude, Name, Recipe, Seconds, Seed, Text
-from bench.results.run import Accuracy, Machine, Record
+from bench.results.machine import Machine
+from bench.results.record import Record
+from bench.results.row import Accuracy
 from bench.tasks.dataset import DataKind
 
 Route = Literal["alone", "one step", "chain"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.results.run import Accuracy
+from bench.results.row import Accuracy
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from bench.results.bounds import Bytes, CallTimes, Count, Label, Name, PositiveCount, Share, Texts
-from bench.results.run import Data, Layers
+from bench.results.provenance import Data
+from bench.results.row import Layers
 
 MACHINE_KEY = "quantbench"
 """Of our fingerprint in the machine part of that file."""
@@ -43,7 +44,7 @@ class ExtraInfo(BaseModel):
     total: PositiveCount | None
     """The counts behind it; ``None`` where the test gave the share alone."""
     simulated: bool
-    """See ``bench.results.run.Row``."""
+    """See ``bench.results.row.Row``."""
     notes: Texts
     warm_up_s: CallTimes
     """Seconds per call of each warm-up block; none where benchmarks were disabled."""

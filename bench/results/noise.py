@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from bench.core.units import percent
-from bench.results.run import Latency, Speedup
+from bench.results.latency import Latency, Speedup
 
 DISTURBED_SHARE = 0.2
 """Of all blocks; from here on a cause is taken to be the reason."""

@@ -19,8 +19,13 @@ from bench.core.units import counted
 from bench.core.variant_key import BASELINE
 from bench.results.bounds import first_fault, shortened
 from bench.results.extra_info import MACHINE_KEY, OWN, ExtraInfo
+from bench.results.latency import Latency, Speedup, Summary
+from bench.results.machine import Machine
+from bench.results.provenance import Data
 from bench.results.pytest_benchmark_schema import Benchmark, Computer, Cpu, Stats
-from bench.results.run import Accuracy, Data, Latency, Machine, Row, Run, Settings, Speedup, Summary
+from bench.results.row import Accuracy, Row
+from bench.results.run import Run
+from bench.results.settings import Settings
 from bench.stats.describe import quiet_time, run_means
 
 RUNS = 5

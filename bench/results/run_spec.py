@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bench.core.variant_key import VariantKey
 from bench.results.bounds import Label, Name, Seed
-from bench.results.run import Asked
+from bench.results.settings import Asked
 from bench.results.variant_field import VariantField
 from bench.tasks.policy import DataPolicy
 

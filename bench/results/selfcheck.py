@@ -18,7 +18,9 @@ from bench.results.bounds import (
     Seconds,
     Share,
 )
-from bench.results.run import Limit, Machine, Record
+from bench.results.machine import Machine
+from bench.results.record import Record
+from bench.results.settings import Limit
 from bench.results.verdict import Word
 
 SCHEMA_VERSION: Final = 1

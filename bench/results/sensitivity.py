@@ -14,7 +14,9 @@ from pydantic import Field, model_validator
 from bench.core.variant_key import BASELINE
 from bench.results import bounds
 from bench.results.bounds import Bytes, Count, Name, Names, PositiveCount, Share, shortened
-from bench.results.run import MOST, Record, Row, Run
+from bench.results.record import Record
+from bench.results.row import Row
+from bench.results.run import MOST, Run
 from bench.stats.proportions import mcnemar, paired_difference
 
 SCHEMA_VERSION: Final = 1

@@ -12,7 +12,8 @@ from typing import Literal
 
 from bench.core.units import MISSING, percent
 from bench.core.variant_key import BASELINE
-from bench.results.run import Row, Speedup
+from bench.results.latency import Speedup
+from bench.results.row import Row
 from bench.stats.multiple_tests import ALPHA, holm
 
 Word = Literal["faster", "slower", "better", "worse", "no difference detected", "not comparable"]

@@ -11,8 +11,10 @@ from bench.core import files
 from bench.core.progress import Bars, display
 from bench.measuring import machine
 from bench.measuring.latency.affinity import choose_cores
-from bench.results.run import Machine, ReferenceLatency, Run, Settings
+from bench.results.machine import Machine
+from bench.results.run import ReferenceLatency, Run
 from bench.results.run_spec import RunSpec
+from bench.results.settings import Settings
 from bench.running import this_machine
 from bench.running.datasets import load_datasets
 from bench.running.prepared import PreparedModel

@@ -16,7 +16,8 @@ from bench.core.variant_key import BASELINE
 from bench.measuring.latency.blocks import LEAD_IN, WarmUp
 from bench.measuring.latency.rounds import BASE_ROUNDS, Name, Participant, Rounds, spend
 from bench.results import noise
-from bench.results.run import Latency, RelativeLatency, Settings, Speedup
+from bench.results.latency import Latency, RelativeLatency, Speedup
+from bench.results.settings import Settings
 from bench.running.parallel import Parallel, VariantCall
 from bench.running.participant import RemoteParticipant, settling
 from bench.running.reference import NAME as REFERENCE

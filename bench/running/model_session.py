@@ -16,7 +16,7 @@ from bench.core.variant_key import VariantKey
 from bench.measuring import machine
 from bench.options.studies import ModelOptions
 from bench.results.evaluation import Evaluation
-from bench.results.run import Machine
+from bench.results.machine import Machine
 from bench.running import this_machine
 from bench.running.datasets import load_datasets
 from bench.running.suites import Selected, check_layers, select_models

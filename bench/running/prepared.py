@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.results.run import Data, Training
+from bench.results.provenance import Data, Training
 from bench.running.variant_under_test import VariantUnderTest
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.results.run import Data, Training
+from bench.results.provenance import Data, Training
 from bench.running.suites import Selected
 from bench.storage.checkpoint import Header
 from bench.worker.messages import DatasetSummary

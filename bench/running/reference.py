@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from bench.core.errors import QuantbenchError, WorkerError
 from bench.measuring.latency.blocks import WarmUp
 from bench.measuring.latency.rounds import Name, Participant
-from bench.results.run import Latency, Settings
+from bench.results.latency import Latency
+from bench.results.settings import Settings
 from bench.running.participant import RemoteParticipant
 from bench.worker.process import Worker
 

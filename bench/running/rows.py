@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from bench.core.progress import Bars
 from bench.core.variant_key import BASELINE
 from bench.results.evaluation import Evaluation
-from bench.results.run import Agreement, Row, Settings
+from bench.results.row import Agreement, Row
+from bench.results.settings import Settings
 from bench.running.latency import measure_latency
 from bench.running.parallel import Parallel, VariantCall
 from bench.running.reference import ReferenceWorkload

@@ -11,7 +11,11 @@ from bench.core import files
 from bench.core.errors import RunFileError
 from bench.report import markdown, pictures
 from bench.results import run_file
-from bench.results.run import Data, Machine, ReferenceLatency, Row, Run, Settings, Training
+from bench.results.machine import Machine
+from bench.results.provenance import Data, Training
+from bench.results.row import Row
+from bench.results.run import ReferenceLatency, Run
+from bench.results.settings import Settings
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"

@@ -9,7 +9,8 @@ from bench.core.errors import UnsupportedError
 from bench.core.progress import Bars
 from bench.core.variant_key import VariantKey
 from bench.measuring import machine
-from bench.results.run import Machine, Settings
+from bench.results.machine import Machine
+from bench.results.settings import Settings
 from bench.running.prepared import PreparedModel
 from bench.running.provenance import data_of, training_of
 from bench.running.suites import Selected

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.core.progress import Bars
-from bench.results.run import Machine
+from bench.results.machine import Machine
 from bench.worker.messages import PREPARATION_HOST
 from bench.worker.process import Worker
 

@@ -27,7 +27,7 @@ class PrecisionPolicy:
 
     device: str
     isa: Collection[str]
-    """The CPU's instruction sets, as in ``bench.results.run.Machine.isa``."""
+    """The CPU's instruction sets, as in ``bench.results.machine.Machine.isa``."""
     asked: TrainingPrecision = "auto"
     retrain: bool = False
     """Whether a training is wanted rather than a checkpoint that would spare it."""

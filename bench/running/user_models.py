@@ -8,7 +8,9 @@ from pathlib import Path
 from bench.core.errors import UnsupportedError, UserModelError, WorkerError
 from bench.core.progress import Bars
 from bench.core.variant_key import VariantKey
-from bench.results.run import Data, Machine, Settings
+from bench.results.machine import Machine
+from bench.results.provenance import Data
+from bench.results.settings import Settings
 from bench.running.prepared import PreparedModel
 from bench.running.task_models import unsupported_reasons
 from bench.running.variant_under_test import VariantUnderTest

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from bench.core.errors import CheckpointError, UnsupportedError, UserModelError
 from bench.core.variant_key import VariantKey
 from bench.results.evaluation import Evaluation
-from bench.results.run import Agreement, Latency, RelativeLatency, Row, Speedup, Status
+from bench.results.latency import Latency, RelativeLatency, Speedup
+from bench.results.row import Agreement, Row, Status
 from bench.techniques.base import Technique
 from bench.worker.messages import VariantFacts, VariantRequest
 from bench.worker.process import Worker

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.results.run import Machine
+from bench.results.machine import Machine
 from bench.tasks.registry import Registry
 from bench.techniques.base import Artifact, Technique
 

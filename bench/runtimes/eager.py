@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.core.variant_key import EAGER
-from bench.results.run import Machine
+from bench.results.machine import Machine
 from bench.runtimes.base import RUNTIMES
 from bench.techniques.base import Artifact, Technique
 

@@ -27,7 +27,7 @@ from bench.results.bounds import (
     first_fault,
     shortened,
 )
-from bench.results.run import Record
+from bench.results.record import Record
 from bench.tasks.dataset import DataKind
 from bench.tasks.task import ModelSpec, Precision
 from bench.techniques.base import TECHNIQUES

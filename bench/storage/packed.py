@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from bench.core.errors import CheckpointError, QuantbenchError, UnsupportedError
 from bench.results.bounds import Hyperparameters, Label, Name, Text, first_fault, shortened
-from bench.results.run import Record
+from bench.results.record import Record
 from bench.storage.size_limit import TooLargeError, within
 from bench.storage.state_codec import Reader, Writer, form
 from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique

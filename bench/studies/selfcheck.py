@@ -22,7 +22,7 @@ from bench.measuring.latency.rounds import START_S, Rounds
 from bench.options.signature import from_options
 from bench.options.studies import SelfCheckOptions
 from bench.results import verdict
-from bench.results.run import Speedup
+from bench.results.latency import Speedup
 from bench.results.selfcheck import Conditions, Plan, SelfCheck, Spread, Truth, Try
 from bench.running.participant import RemoteParticipant, settling
 from bench.stats.speedup import MIN_ROUNDS, Ratio, between_processes

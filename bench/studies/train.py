@@ -12,7 +12,8 @@ from bench.options.option import several
 from bench.options.signature import from_options
 from bench.options.studies import TrainOptions
 from bench.report.tables import Table
-from bench.results.run import Accuracy, Record
+from bench.results.record import Record
+from bench.results.row import Accuracy
 from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
 from bench.running.training_precision import PrecisionPolicy
 from bench.storage.checkpoint import DistillationSpec, EpochRecord, Header, TrainingSpec

@@ -27,7 +27,7 @@ class Context:
     engine: str
     """The quantized engine, already set."""
     isa: frozenset[str]
-    """As in ``bench.results.run.Machine.isa``."""
+    """As in ``bench.results.machine.Machine.isa``."""
     calibration: Callable[[], Tensor]
     """Returns float32 inputs of training examples, batch first."""
     batches: Callable[[], Sequence[tuple[Tensor, ...]]] | None = None

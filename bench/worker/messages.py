@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.variant_key import VariantKey
-from bench.results.run import Layers
+from bench.results.row import Layers
 from bench.storage.checkpoint import DataIdentity
 from bench.tasks.task import ModelSpec
 from bench.worker.user.model import BuiltModel
@@ -58,7 +58,7 @@ class VariantFacts:
     """Of the logits of a few test examples; the packed file must give the same."""
     simulated: bool
     bit_operations: float | None
-    """See ``bench.results.run.Row``."""
+    """See ``bench.results.row.Row``."""
     scores: dict[str, float]
     notes: tuple[str, ...]
 

@@ -12,7 +12,7 @@ from bench.core.errors import UnsupportedError
 from bench.core.report import Report
 from bench.measuring import machine
 from bench.measuring.params import WEIGHT_LAYERS, count_parameters
-from bench.results.run import Machine
+from bench.results.machine import Machine
 from bench.storage import checkpoint
 from bench.storage.checkpoint import DataIdentity, EpochRecord, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore

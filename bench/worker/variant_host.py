@@ -21,7 +21,7 @@ from bench.measuring.params import WEIGHT_LAYERS
 from bench.measuring.scores import LayerWork
 from bench.results.evaluation import Evaluation
 from bench.results.inspection import Inspection
-from bench.results.run import Layers
+from bench.results.row import Layers
 from bench.runtimes.base import RUNTIMES, Executable
 from bench.storage import packed
 from bench.techniques.base import Artifact

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.results.run import Accuracy, Agreement, Data, Latency, Layers, Machine, Row, Run, Settings, Speedup, Training
+from bench.results.latency import Latency, Speedup
+from bench.results.machine import Machine
+from bench.results.provenance import Data, Training
+from bench.results.row import Accuracy, Agreement, Layers, Row
+from bench.results.run import Run
+from bench.results.settings import Settings
 from bench.stats.describe import run_means
 from bench.stats.interval import CONFIDENCE
 from bench.stats.proportions import mcnemar

@@ -18,7 +18,7 @@ from bench.measuring import accuracy
 from bench.measuring.latency.blocks import WarmUp
 from bench.measuring.latency.rounds import Block
 from bench.results.evaluation import Evaluation
-from bench.results.run import Accuracy, Layers
+from bench.results.row import Accuracy, Layers
 from bench.worker.messages import VariantFacts, VariantRequest
 
 FOREVER = threading.Event()

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bench.results.run import Accuracy, Latency, ReferenceLatency, RelativeLatency, Row, Run
+from bench.results.latency import Latency, RelativeLatency
+from bench.results.row import Accuracy, Row
+from bench.results.run import ReferenceLatency, Run
 from bench.stats.describe import run_means
 from bench.stats.speedup import log_ratio
 from tests.bench.examples import FP16, FP32, QINT8, RUN, latency

@@ -34,7 +34,10 @@ from bench.core.units import percent
 from bench.measuring.latency.blocks import WarmUp
 from bench.report.tables import table
 from bench.results.evaluation import Evaluation
-from bench.results.run import Accuracy, Machine, Record, Run
+from bench.results.machine import Machine
+from bench.results.record import Record
+from bench.results.row import Accuracy
+from bench.results.run import Run
 from bench.running.runner import run
 from bench.stats.describe import mean_std
 from bench.worker.messages import VariantFacts, VariantRequest

@@ -17,7 +17,7 @@ from torch import nn
 
 from bench.measuring import accuracy
 from bench.pytest_plugin.fixture import Predict, QuantBench
-from bench.results.run import Data
+from bench.results.provenance import Data
 from bench.tasks.dataset import Dataset
 from bench.tasks.task import TASKS, ModelSpec, Task
 from bench.tasks.training.loop import train

@@ -38,7 +38,8 @@ from bench.measuring.machine import describe, usable_cores
 from bench.measuring.macs import count_macs
 from bench.models import build
 from bench.report.tables import table
-from bench.results.run import Machine, Record
+from bench.results.machine import Machine
+from bench.results.record import Record
 from bench.running.suites import Selected, select_models
 from bench.tasks.cifar import MEAN, STD
 from bench.tasks.source import data_folder

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bench.results.run import Row
+from bench.results.row import Row
 
 Kind = Literal[
     "synthetic data",

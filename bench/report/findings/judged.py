@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.core.variant_key import BASELINE
-from bench.results.run import Data, Row, Run, Speedup
+from bench.results.latency import Speedup
+from bench.results.provenance import Data
+from bench.results.row import Row
+from bench.results.run import Run
 from bench.results.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
 from bench.stats.change import time_change
 from bench.stats.multiple_tests import ALPHA, holm

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bench.core.variant_key import BASELINE
-from bench.results.run import Row, Run, Training
+from bench.results.provenance import Training
+from bench.results.row import Row
+from bench.results.run import Run
 
 
 def of_its_own(run: Run, row: Row) -> bool:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bench.core.errors import UserModelError
 from bench.core.report import Report
 from bench.core.tensors import Inputs, changed, tensors_in
-from bench.results.run import Accuracy
+from bench.results.row import Accuracy
 from bench.techniques.base import Artifact
 from bench.worker.user.callables import Part, called
 

@@ -13,7 +13,9 @@ from bench.core.errors import RequestError, RunFileError
 from bench.core.variant_key import VariantKey
 from bench.report.machines import render
 from bench.results import run_file
-from bench.results.run import Accuracy, ReferenceLatency, RelativeLatency, Row, Run
+from bench.results.latency import RelativeLatency
+from bench.results.row import Accuracy, Row
+from bench.results.run import ReferenceLatency, Run
 from tests.bench.examples import DATA, FP16, FP32, LATER, MACHINE, QINT8, RUN, SETTINGS, TRAINING, latency, speedup
 from tests.bench.notebook import shown
 from tests.bench.sessions import session

@@ -13,7 +13,8 @@ from bench.comparing.gate import Outcome
 from bench.comparing.gate_rule import Rule, parse
 from bench.core.errors import RequestError
 from bench.results.change import Change, Missing
-from bench.results.run import RelativeLatency, Run
+from bench.results.latency import RelativeLatency
+from bench.results.run import Run
 from tests.bench.examples import LATER, QINT8, RUN, SETTINGS
 from tests.bench.sessions import session
 

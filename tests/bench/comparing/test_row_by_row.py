@@ -9,7 +9,9 @@ import pytest
 
 from bench.comparing import row_by_row
 from bench.results.change import Change
-from bench.results.run import Accuracy, Row, Run, Summary
+from bench.results.latency import Summary
+from bench.results.row import Accuracy, Row
+from bench.results.run import Run
 from bench.stats import proportions
 from bench.stats.describe import quiet_time
 from tests.bench.examples import FP32, QINT8, RUN

@@ -13,7 +13,7 @@ from bench.measuring.latency.cuda import MAX_COPIES, copies_beyond_cache
 from bench.measuring.params import count_parameters, count_plain_layers, count_weight_layers
 from bench.measuring.size import state_dict_bytes
 from bench.models import MLP, PreActResNet
-from bench.results.run import Accuracy
+from bench.results.row import Accuracy
 from bench.techniques.base import TECHNIQUES, Context
 from bench.techniques.torch_quantization import quiet
 

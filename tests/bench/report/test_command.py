@@ -6,7 +6,8 @@ import pytest
 
 from bench.options.run import RunOptions
 from bench.report.command import OF_A_ROW, OPTIONS, command
-from bench.results.run import Run, Settings
+from bench.results.run import Run
+from bench.results.settings import Settings
 from bench.running.execute import settings_of
 from bench.running.plan import plan
 from tests.bench.examples import DATA, QINT8, RUN

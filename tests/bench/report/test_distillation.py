@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.report.distillation import render
 from bench.results.distillation import Distillation, Route, Source, Student
-from bench.results.run import Accuracy
+from bench.results.row import Accuracy
 from tests.bench.examples import MACHINE
 
 GOLDEN = Path(__file__).with_name("golden_distillation.md")

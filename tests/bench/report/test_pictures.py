@@ -9,7 +9,8 @@ import pytest
 import bench
 from bench.core.errors import RequestError
 from bench.report.pictures import Picture, draw, of_speedups, pictures_of
-from bench.results.run import Row, Run
+from bench.results.row import Row
+from bench.results.run import Run
 from tests.bench.drawn_text import boxes, size_of
 from tests.bench.examples import FP16, FP32, QINT8, RUN, STATIC
 from tests.bench.test_import_cost import modules_after

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.report.sensitivity import points, render
-from bench.results.run import Row, Run
+from bench.results.row import Row
+from bench.results.run import Run
 from bench.results.sensitivity import Change, LayerStudy, Recommendation, Sensitivity, Step
 from tests.bench.examples import DATA, FP32, QINT8, RUN, agreement, speedup
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bench.results.latency import Latency, Speedup
 from bench.results.noise import DISTURBED_SHARE, noisy
-from bench.results.run import Latency, Speedup
 from tests.bench.examples import FP16, FP32, SETTINGS, latency, speedup
 
 VAGUE = {1: speedup(1.0, 0.2, p_value=0.6)}

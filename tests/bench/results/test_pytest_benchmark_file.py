@@ -15,10 +15,12 @@ from bench.core.errors import RunFileError
 from bench.report import unpaired
 from bench.report.formats import report
 from bench.report.markdown import render
-from bench.results import run as result
+from bench.results import latency as result_latency
+from bench.results import row as result_row
 from bench.results import run_file
 from bench.results.extra_info import ExtraInfo
-from bench.results.run import Layers, Run
+from bench.results.row import Layers
+from bench.results.run import Run
 from bench.results.verdict import NOT_COMPARABLE, accuracy_verdicts, latency_verdicts
 from tests.bench.examples import DATA, MACHINE
 from tests.bench.test_import_cost import modules_after_command
@@ -99,7 +101,7 @@ def test_benchmarks_of_one_variant_are_one_row(read: Read) -> None:
     ]
     quantized = run.rows[1]
     assert (quantized.size_bytes, quantized.params, quantized.scheme) == (1500, 596, "D")
-    assert quantized.accuracy == result.Accuracy(correct=18, total=20)
+    assert quantized.accuracy == result_row.Accuracy(correct=18, total=20)
     assert quantized.packed_bytes is None  # nobody reloaded it
     assert list(quantized.latency) == [1, 64]
 
@@ -137,7 +139,7 @@ def test_without_rounds_there_is_what_sums_them_up_and_no_speedup(read: Read) ->
     latency = run.rows[1].latency[1]
     assert latency.runs_s == [pytest.approx(25e-6)]
     assert (latency.rounds, latency.rounds_s) == ([], [])
-    assert latency.summary == result.Summary(mean_s=25e-6, std_s=13e-6, median_s=25e-6, rounds=4)
+    assert latency.summary == result_latency.Summary(mean_s=25e-6, std_s=13e-6, median_s=25e-6, rounds=4)
     assert not run.rows[1].speedup
     sentence = latency_verdicts(run.rows, 1)[1].sentence
     assert sentence == "at batch 1: not comparable, its rounds were not kept"

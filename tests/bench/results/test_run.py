@@ -7,7 +7,8 @@ import pytest
 
 from bench.core.errors import RequestError, RunFileError
 from bench.results import run_file
-from bench.results.run import SCHEMA_VERSION, Accuracy, Run
+from bench.results.row import Accuracy
+from bench.results.run import SCHEMA_VERSION, Run
 from tests.bench.examples import FP32, RUN, SETTINGS
 from tests.bench.notebook import shown
 from tests.bench.sessions import session

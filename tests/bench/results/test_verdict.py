@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.results.run import Accuracy, Row, Speedup
+from bench.results.latency import Speedup
+from bench.results.row import Accuracy, Row
 from bench.results.verdict import accuracy_verdicts, latency_verdicts, p_text, speed
 from bench.stats.multiple_tests import ALPHA
 from tests.bench.examples import AMP, FP16, FP32, QINT8, RUN, STATIC, agreement, speedup

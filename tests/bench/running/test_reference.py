@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from bench.core.progress import Bars
-from bench.results.run import Row, Settings
+from bench.results.row import Row
+from bench.results.settings import Settings
 from bench.running.reference import ReferenceWorkload
 from bench.running.rows import measure_model
 from bench.worker.reference_host import ReferenceHost

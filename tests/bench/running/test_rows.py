@@ -13,7 +13,8 @@ from bench.core.errors import CheckpointError, RequestError, UnsupportedError
 from bench.core.progress import Bars
 from bench.core.variant_key import VariantKey
 from bench.measuring.latency.rounds import BASE_ROUNDS, Rounds
-from bench.results.run import Row, Settings
+from bench.results.row import Row
+from bench.results.settings import Settings
 from bench.running.rows import measure_model
 from bench.running.variant_under_test import VariantUnderTest
 from bench.techniques.base import TECHNIQUES

@@ -18,7 +18,8 @@ import bench
 from bench.core.errors import CheckpointError, DataError, RequestError, RunFileError, TrainingError
 from bench.measuring.latency.rounds import BASE_ROUNDS
 from bench.results import run_file
-from bench.results.run import Run, Settings
+from bench.results.run import Run
+from bench.results.settings import Settings
 from bench.running import execute, rows, task_models, weights
 from bench.storage.checkpoint import Header, TrainingSpec
 from bench.tasks.source import cache_folder

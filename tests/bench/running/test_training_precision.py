@@ -13,7 +13,7 @@ import bench
 from bench.core.errors import RequestError
 from bench.core.progress import Bars
 from bench.results.isa import ISA_FLAGS, computes_bfloat16
-from bench.results.run import Machine
+from bench.results.machine import Machine
 from bench.running import this_machine
 from bench.running.training_precision import PrecisionPolicy, preferred_precision
 from bench.running.weights import training_spec

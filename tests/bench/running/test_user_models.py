@@ -16,7 +16,8 @@ import bench
 from bench.core.errors import CheckpointError, RunFileError, UserModelError
 from bench.report.markdown import render
 from bench.results import run_file
-from bench.results.run import Accuracy, Row, Run
+from bench.results.row import Accuracy, Row
+from bench.results.run import Run
 from bench.running.suites import LAB_TECHNIQUES
 from bench.storage.packed import Origin, load_user_model, pack
 from bench.techniques.base import TECHNIQUES, Context

@@ -11,7 +11,7 @@ from bench.techniques.base import Artifact, Technique
 
 if TYPE_CHECKING:
     from bench.core.tensors import Inputs
-    from bench.results.run import Machine
+    from bench.results.machine import Machine
 
 
 class Graph:

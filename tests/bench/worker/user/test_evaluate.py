@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bench.core.errors import UserModelError
-from bench.results.run import Accuracy
+from bench.results.row import Accuracy
 from bench.worker.user.evaluate import accuracy_in
 
 

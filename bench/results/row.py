@@ -1,0 +1,170 @@
+"""All measurements of one variant."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+
+from bench.core.variant_key import EAGER, VariantKey
+from bench.results.bounds import (
+    BatchSize,
+    Bytes,
+    Count,
+    Figure,
+    Label,
+    Magnitude,
+    Name,
+    PositiveCount,
+    Share,
+    Text,
+    Texts,
+)
+from bench.results.latency import Latency, RelativeLatency, Speedup
+from bench.results.record import Record
+
+Status = Literal["ok", "unsupported", "failed", "noisy"]
+"""``noisy``: measured, but a speed-up is not known as precisely as was asked; ``unsupported``: cannot be had here, for
+a stated reason."""
+
+
+class Accuracy(Record):
+    """Right answers on the whole test set."""
+
+    correct: Count
+    total: PositiveCount
+
+    @model_validator(mode="after")
+    def _among_all(self) -> Accuracy:
+        if self.correct > self.total:
+            raise ValueError(f"{self.correct} right answers of {self.total}")
+        return self
+
+
+class Agreement(Record):
+    """Answers held against fp32's to the same examples."""
+
+    same: Count
+    """Examples that both answer alike, right or wrong."""
+    lost: Count
+    """Examples that fp32 alone has right."""
+    gained: Count
+    """Examples that the variant alone has right."""
+    p_value: Share
+    """McNemar's: probability of so unequal losses and gains if both are as good."""
+
+
+class Layers(Record):
+    """How many Linear and convolution layers the technique changed."""
+
+    changed: Count
+    total: Count
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> Layers:
+        if self.changed > self.total:
+            raise ValueError(f"{self.changed} changed of {self.total}")
+        return self
+
+
+def _bits_of(value: object) -> object:
+    return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+
+
+Bits = Annotated[
+    bytes,
+    BeforeValidator(_bits_of),
+    PlainSerializer(lambda bits: base64.b64encode(bits).decode(), return_type=str, when_used="json"),
+]
+"""Eight to a byte, the first in the highest place; base64 in a file."""
+
+
+class Row(Record):
+    """All measurements of one variant."""
+
+    task: Name
+    model: Name
+    technique: Text
+    runtime: Label = EAGER
+    scheme: Label
+    """The lab's Q: how it was quantized."""
+    dtype: Text
+    status: Status
+    reason: Text = ""
+    """Why the status is not ``ok``."""
+    notes: Texts = Field(default_factory=list)
+    """What a reader must know to judge the figures."""
+    simulated: bool = False
+    """Whether it computed in float arithmetic what low precision would: its latency says nothing of real kernels."""
+    size_bytes: Bytes | None = None
+    """Of ``torch.save(model.state_dict())``."""
+    packed_bytes: Annotated[Bytes, Field(gt=0)] | None = None
+    """Of the smallest file of ours that reloads, in a fresh process, to the same logits; verified in this run."""
+    bytes_by_dtype: dict[Name, Bytes] = Field(default_factory=dict, max_length=100)
+    """What that file stores, by the type it is stored in; the rest of it is names and structure."""
+    params: Count | None = None
+    layers: Layers | None = None
+    macs: Count | None = None
+    """Multiply-accumulates of matrix products and convolutions for one example."""
+    bit_operations: Magnitude | None = None
+    """Multiply-accumulates, each times the bits of its wider factor / 32; ``None`` where no rule tells the widths."""
+    scores: dict[Name, Figure] = Field(default_factory=dict, max_length=100)
+    """By the rule of ``bench.measuring.scores``; lower is smaller."""
+    accuracy: Accuracy | None = None
+    right: Bits | None = None
+    """Which examples of the test set were answered right, in its order; as many as ``accuracy`` counts."""
+    accuracy_share: Share | None = None
+    """The accuracy where a user's function returned a share alone: of how many examples is not known."""
+    agreement: Agreement | None = None
+    """With the fp32 row of the same run."""
+    output_error: Magnitude | None = None
+    """For a user's model: how far its outputs for example inputs are from fp32's, root mean square, as a share of the
+    root mean square of those."""
+    latency: dict[BatchSize, Latency] = Field(default_factory=dict)
+    """By batch size."""
+    speedup: dict[BatchSize, Speedup] = Field(default_factory=dict)
+    """By batch size, over the fp32 row of the same run."""
+    relative_latency: dict[BatchSize, RelativeLatency] = Field(default_factory=dict)
+    """By batch size, over the reference of the same rounds."""
+    peak_memory_bytes: Bytes | None = None
+    """Growth of the variant's process from before loading to the peak of one batch of the largest size."""
+
+    @model_validator(mode="after")
+    def _as_many_as_counted(self) -> Row:
+        if self.right is not None:
+            counts = self.accuracy and (self.accuracy.correct, -(-self.accuracy.total // 8))
+            if counts != (int.from_bytes(self.right, "big").bit_count(), len(self.right)):
+                raise ValueError("right holds other answers than accuracy counts")
+        return self
+
+    @model_validator(mode="after")
+    def _agreeing_among_all(self) -> Row:
+        if (agreement := self.agreement) is None:
+            return self
+        if self.accuracy is None:
+            raise ValueError("agreement without accuracy")
+        most = max(agreement.same, agreement.lost + agreement.gained)
+        if most > self.accuracy.total:
+            raise ValueError(f"agreement counts {most} answers, accuracy {self.accuracy.total}")
+        return self
+
+    @property
+    def key(self) -> VariantKey:
+        """What tells the row from the others of its model."""
+        return VariantKey(self.technique, self.runtime)
+
+    @property
+    def full_model(self) -> str:
+        """Task and model, as ``task/model``."""
+        return f"{self.task}/{self.model}"
+
+    @property
+    def measured(self) -> bool:
+        """Whether it was measured to the end, however precisely."""
+        return self.status in ("ok", "noisy")
+
+    @property
+    def share_right(self) -> float | None:
+        """The accuracy as a share, however it is known."""
+        return self.accuracy.correct / self.accuracy.total if self.accuracy else self.accuracy_share

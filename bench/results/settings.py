@@ -1,0 +1,67 @@
+"""What was asked for."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from bench.core.limits import MAX_BATCH_SIZES
+from bench.results.bounds import (
+    BatchSize,
+    Counts,
+    Label,
+    Name,
+    Names,
+    PositiveCount,
+    Seed,
+    Texts,
+)
+from bench.results.record import Record
+from bench.tasks.policy import DataPolicy, TrainingPrecision
+
+Limit = Annotated[float, Field(gt=0), BeforeValidator(lambda value: math.inf if value is None else value)]
+"""A positive number; infinite, which JSON has as null, where there is no limit."""
+
+
+class Asked(Record):
+    """What a request for a run and the run that comes of it have in common."""
+
+    suite: Name
+    models: Names
+    """As ``task/model``, in order."""
+    batch_sizes: Annotated[list[BatchSize], Field(min_length=1, max_length=MAX_BATCH_SIZES)]
+    runs: PositiveCount
+    precision: Limit
+    """How far a speed-up's interval may reach from its value, as a share of it."""
+    budget_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    """Seconds for the latencies of one model, warm-up included; ``None`` for as long as the least number of rounds
+    takes, and ``bench.running.latency.EXTRA_S`` more where the precision needs it."""
+    timeout_s: Limit
+    """A variant that says nothing for so long counts as hung."""
+    threads: PositiveCount
+    device: Label
+    epochs: PositiveCount | None = None
+    """Of every training, in the place of the recipes'."""
+    training_precision: TrainingPrecision = "auto"
+    inputs: Name = ""
+    """Of users' models: what gives their inputs, such as ``net.py:inputs``; empty for supplied models."""
+    evaluate: Name = ""
+    """What gives their accuracy; empty if nothing does."""
+    calibrate: Name = ""
+    """What gives batches to calibrate with; empty for the example inputs."""
+
+
+class Settings(Asked):
+    """What was asked for, on this machine; two runs compare only where these agree."""
+
+    techniques: Texts
+    pinned_cores: Counts
+    """The cores that variants are tied to while they are timed; empty for none."""
+    engine: Label
+    """The quantized engine of the int8 rows."""
+    seed: Seed | None
+    """``None`` where weights were given."""
+    data: DataPolicy | None
+    """``None`` where they were given."""
