@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from bench.tasks.dataset import DataKind
 from bench.tasks.errors import DataError
-from bench.tasks.policy import DataPolicy as DataPolicy
+from bench.tasks.policy import DataPolicy
 
 STANDIN_VERSION = 1
 """Raised whenever a generator changes, so that old stand-ins are not taken for new ones."""

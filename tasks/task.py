@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from bench.tasks.dataset import Dataset, Split
-from bench.tasks.policy import Optimizer, Schedule
+from bench.tasks.policy import DataPolicy, Optimizer, Schedule
 from bench.tasks.registry import Registry
-from bench.tasks.source import DataFiles, DataPolicy, Source, locate
+from bench.tasks.source import DataFiles, Source, locate
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn

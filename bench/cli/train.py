@@ -19,8 +19,9 @@ def command(
 ) -> None:
     """Train a model for some techniques, side by side, and say what accuracy each reached.
 
-    The weights are kept: 'bench run' with the same --epochs finds them. The same command goes on where an interrupted
-    one stopped. A training that fails has a line that says why, and the exit code is 1.
+    The weights are kept: 'bench run' with the same --epochs and --training-precision finds those that were trained by
+    the model's own recipe from random weights. The same command goes on where an interrupted one stopped. A training
+    that fails has a line that says why, and the exit code is 1.
     """
     from bench.core.files import require_writable, write_atomically
     from bench.studies.train import render, train

@@ -13,7 +13,7 @@ import psutil
 
 from bench.core.errors import RequestError
 from bench.measuring.latency.affinity import allowed_cores
-from bench.options.shared import DEFAULT_ENGINE as DEFAULT_ENGINE
+from bench.options.shared import DEFAULT_ENGINE
 from bench.results.isa import known_isa
 from bench.results.machine import Machine
 from bench.techniques.torch_quantization import quiet

@@ -20,6 +20,7 @@ from bench.core.tensors import Inputs, cast
 from bench.core.variant_key import BASELINE
 from bench.measuring import machine, params, size
 from bench.measuring.latency import blocks
+from bench.options.shared import DEFAULT_ENGINE
 from bench.results.extra_info import OWN, ExtraInfo
 from bench.results.row import Layers
 from bench.runtimes.eager import EagerExecutable
@@ -174,7 +175,7 @@ def _set(threads: int, engine: str) -> None:
 
 
 def _default_engine() -> str:
-    default = machine.DEFAULT_ENGINE
+    default = DEFAULT_ENGINE
     active: str = torch.backends.quantized.engine
     return default if default in machine.supported_engines() else active
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from bench.core.errors import DataError, QuantbenchError
 from bench.core.progress import Bars
 from bench.measuring import machine
-from bench.tasks.source import DataPolicy
+from bench.tasks.policy import DataPolicy
 from bench.tasks.task import Task
 from bench.worker.messages import PREPARATION_HOST, DatasetSummary
 from bench.worker.process import Call, Worker, run_calls

@@ -11,6 +11,7 @@ from bench.core import files
 from bench.core.progress import Bars, display
 from bench.measuring import machine
 from bench.measuring.latency.affinity import choose_cores
+from bench.options.shared import DEFAULT_ENGINE
 from bench.results.machine import Machine
 from bench.results.run import ReferenceLatency, Run
 from bench.results.run_spec import RunSpec
@@ -74,7 +75,7 @@ def settings_of(spec: RunSpec) -> Settings:
         **common,
         techniques=spec.techniques,
         pinned_cores=choose_cores(spec.pin, spec.threads),
-        engine=spec.engine or machine.DEFAULT_ENGINE,
+        engine=spec.engine or DEFAULT_ENGINE,
     )
 
 

@@ -14,6 +14,7 @@ from bench.core.errors import CheckpointError, RequestError
 from bench.core.progress import Bars, display
 from bench.core.variant_key import VariantKey
 from bench.measuring import machine
+from bench.options.shared import DEFAULT_ENGINE
 from bench.options.studies import ModelOptions
 from bench.results.evaluation import Evaluation
 from bench.results.machine import Machine
@@ -76,7 +77,7 @@ class ModelSession:
     def require_possible(self, technique: Technique, engine: str | None = None) -> None:
         """Raise ``RequestError`` if the technique cannot work on this device, or with the ``engine`` chosen."""
         engines = self.machine.quantized_engines
-        reason = technique.unsupported_reason(self.options.device, engine or machine.DEFAULT_ENGINE, engines)
+        reason = technique.unsupported_reason(self.options.device, engine or DEFAULT_ENGINE, engines)
         if reason and engine is None:  # most commands have no --engine to try
             reason = f"{reason.partition(';')[0]}; choose another technique, or another --device"
         if reason:
@@ -103,7 +104,7 @@ class ModelSession:
             ),
             packed=packed,
             device=self.options.device,
-            engine=machine.DEFAULT_ENGINE,
+            engine=DEFAULT_ENGINE,
             isa=frozenset(self.machine.isa),
             threads=1,
             largest_batch=1,

@@ -17,7 +17,7 @@ from bench.storage import checkpoint
 from bench.storage.checkpoint import DataIdentity, EpochRecord, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.dataset import Dataset, Split
-from bench.tasks.source import DataPolicy
+from bench.tasks.policy import DataPolicy
 from bench.tasks.task import TASKS, ModelSpec, Recipe, Task
 from bench.tasks.training.distillation import Distillation
 from bench.tasks.training.loop import train

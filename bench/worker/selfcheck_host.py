@@ -15,7 +15,8 @@ from bench.core.report import Report
 from bench.measuring.latency import affinity, blocks
 from bench.measuring.latency.rounds import Block
 from bench.measuring.latency.timer import Timer
-from bench.measuring.machine import DEFAULT_ENGINE, supported_engines
+from bench.measuring.machine import supported_engines
+from bench.options.shared import DEFAULT_ENGINE
 from bench.runtimes.eager import EagerExecutable
 from bench.stats.describe import quiet_time
 from bench.tasks.task import TASKS

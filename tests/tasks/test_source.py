@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench.tasks.errors import DataError
-from bench.tasks.source import MANIFEST, DataFiles, DataPolicy, Source, cache_folder, data_folder, locate, read_manifest
+from bench.tasks.policy import DataPolicy
+from bench.tasks.source import MANIFEST, DataFiles, Source, cache_folder, data_folder, locate, read_manifest
 
 REAL = {"train.txt": b"abc", "test.txt": b"def"}
 

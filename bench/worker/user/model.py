@@ -132,7 +132,7 @@ def _parsed(name: str, parts: Mapping[str, str | None]) -> UserModel:
     if parts["inputs"] is None:
         raise RequestError(
             f"--model {name} is a model of your own and needs inputs; "
-            f"name a callable that returns it with --inputs path/to/file.py:callable."
+            f"name a callable that returns them with --inputs path/to/file.py:callable."
         )
     callables = {option: FilePart.parse(f"--{option}", text) for option, text in parts.items() if text is not None}
     return UserModel(model.path.stem, model.name, model, **callables)

@@ -17,6 +17,7 @@ import bench.pytest_plugin.fixture
 import bench.pytest_plugin.plugin  # what a session inside this one imports is forgotten, and torch cannot come twice
 import bench.worker.preload
 from bench.measuring import machine
+from bench.options.shared import DEFAULT_ENGINE
 from tests.bench.test_import_cost import modules_after
 from tests.repository import ROOT
 
@@ -85,7 +86,7 @@ def test_extra_info_carries_what_is_known_of_a_variant(noted: Callable[[str], di
     )
     assert (info["task"], info["model"], info["technique"]) == ("own", "mine", "dynamic-qint8")
     assert (info["scheme"], info["dtype"], info["batch_size"]) == ("D", "qint8", 8)
-    assert (info["threads"], info["device"], info["engine"]) == (1, "cpu", machine.DEFAULT_ENGINE)
+    assert (info["threads"], info["device"], info["engine"]) == (1, "cpu", DEFAULT_ENGINE)
     assert info["params"] == 596
     assert info["layers"] == {"changed": 2, "total": 2}
     assert info["accuracy"] == info["correct"] / info["total"]
