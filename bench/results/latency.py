@@ -1,15 +1,16 @@
-"""How long calls took, and how that stands to others; seconds are those of one call."""
+"""How long calls took, and how that stands to fp32's; seconds are those of one call."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Annotated, Final
+import statistics
+from collections.abc import Iterable
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from bench.results.bounds import (
-    LARGEST,
     CallSeconds,
     CallTimes,
     Count,
@@ -21,10 +22,9 @@ from bench.results.bounds import (
 )
 from bench.results.bounds import Ratio as RatioValue
 from bench.results.record import Record
-from bench.stats.change import log_ratio_of
-from bench.stats.describe import quiet_time
 from bench.stats.interval import Interval, half_width
-from bench.stats.speedup import LogRatio, Ratio
+from bench.stats.ranks import location
+from bench.stats.ratio import Ratio, bounded_exp, ratio
 
 
 class Summary(Record):
@@ -39,12 +39,17 @@ class Summary(Record):
 class Latency(Record):
     """Forward passes at one batch size; seconds are those of one call."""
 
+    estimate_s: CallSeconds
+    """The latency that tables and pictures show: fp32's divided by the speed-up; of fp32 itself, and where there is
+    none, the Hodges–Lehmann estimate over processes."""
     runs_s: Annotated[CallTimes, Field(min_length=1)]
-    """Each run: the mean over its consecutive share of the rounds; the mean of all where they were not kept."""
+    """The lab's runs: each the mean over its consecutive share of the rounds; the mean of all where none were kept."""
     rounds: Counts
     """The numbers of the rounds this variant was in; rounds of one number are paired within a model."""
     rounds_s: CallTimes
     """Its block in each of them."""
+    processes: Counts
+    """The number of the process that each was made in."""
     summary: Summary | None = None
     """In the place of rounds that were not kept; ``None`` where they were."""
     repeated_s: CallTimes = Field(default_factory=list)
@@ -53,42 +58,38 @@ class Latency(Record):
     """The rounds whose block was still disturbed after the last repetition; they count."""
     causes: dict[Name, Count] = Field(default_factory=dict, max_length=100)
     """How many blocks each cause of ``bench.measuring.latency.disturbance`` disturbed."""
-    starts: Counts = Field(default_factory=lambda: [0])
-    """The numbers of the rounds that were the first in a fresh process."""
     calls_per_block: PositiveCount
+    """Of the last process."""
     warm_up_s: CallTimes
     """Each warm-up block, of all its processes."""
-    warm: bool
-    """Whether the last two warm-up windows agreed, in all its processes."""
+    cold: Count = 0
+    """Processes whose warm-up did not settle: its last two windows did not agree."""
 
     @model_validator(mode="after")
     def _of_rounds(self) -> Latency:
-        if len(self.rounds) != len(self.rounds_s):
-            raise ValueError(f"{len(self.rounds)} numbers of rounds and {len(self.rounds_s)} times")
+        if not len(self.rounds) == len(self.rounds_s) == len(self.processes):
+            raise ValueError(
+                f"{len(self.rounds)} numbers of rounds, {len(self.rounds_s)} times and {len(self.processes)} processes"
+            )
         if bool(self.rounds_s) == (self.summary is not None):
             raise ValueError("either the times of the rounds, or a summary of them")
         return self
 
-    @property
-    def typical_s(self) -> float | None:
-        """The quiet time of the rounds; the median where they were not kept; ``None`` where that was not either."""
-        if self.rounds_s:
-            return quiet_time(self.rounds_s)
-        return self.summary.median_s if self.summary else None
-
 
 class Speedup(Record):
-    """How many times faster than fp32, over paired rounds; see ``bench.stats.speedup.speedup``."""
+    """How many times faster than fp32; see ``bench.stats.ratio.ratio``."""
 
     value: RatioValue
     low: RatioValue
     high: RatioValue
     confidence: Share
-    """Of the interval; 0 where there were too few rounds for one."""
+    """Of the interval; 0 where there were too few processes for one."""
     p_value: Share
     """Probability of a ratio at least this far from 1 between equals."""
     n: Count
-    """Paired rounds; 0 for a ratio of rounds that are not paired."""
+    """Processes of both; 0 for a ratio of rounds that are not paired."""
+    retired: bool = False
+    """Whether every process took more than three times as long as fp32's, so that it was timed no more."""
 
     @model_validator(mode="after")
     def _between_its_ends(self) -> Speedup:
@@ -97,9 +98,9 @@ class Speedup(Record):
         return self
 
     @classmethod
-    def of(cls, ratio: Ratio) -> Speedup:
+    def of(cls, value: Ratio, *, retired: bool = False) -> Speedup:
         """Return the record of a ratio of times."""
-        return cls(**dataclasses.asdict(ratio))
+        return cls(**dataclasses.asdict(value), retired=retired)
 
     @property
     def half_width(self) -> float:
@@ -111,40 +112,39 @@ class Speedup(Record):
         """The value between its ends."""
         return Interval(self.value, self.low, self.high, self.confidence)
 
-    @property
-    def log_ratio(self) -> LogRatio:
-        """The ratio as ``bench.stats.change`` holds it against another."""
-        return log_ratio_of(self.interval, self.n)
+
+def log_ratios(numerator: Latency, denominator: Latency) -> list[float]:
+    """Return one observation for each process that both were timed in: the median log ratio of its paired rounds."""
+    of_denominator = dict(zip(denominator.rounds, denominator.rounds_s, strict=True))
+    return _medians(
+        (process, math.log(seconds / of_denominator[number]))
+        for process, number, seconds in zip(numerator.processes, numerator.rounds, numerator.rounds_s, strict=True)
+        if number in of_denominator
+    )
 
 
-MIN_FREEDOM: Final = 1e-3
-"""Of an error; less is no estimate of anything."""
+def log_seconds(latency: Latency) -> list[float]:
+    """Return the logarithm of the median time in each process."""
+    return _medians(
+        (process, math.log(seconds))
+        for process, seconds in zip(latency.processes, latency.rounds_s, strict=True)
+    )
 
 
-class RelativeLatency(Record):
-    """A latency over the reference workload's, of the rounds that both were in; see ``bench.running.reference``."""
+def speedup_over(baseline: Latency, variant: Latency) -> Ratio | None:
+    """Return the speed-up over the processes of both; ``None`` where no round is paired."""
+    observations = log_ratios(baseline, variant)
+    return ratio(observations) if observations else None
 
-    value: RatioValue
-    """The variant's time / the reference workload's, each the mean of its fastest quarter of the rounds."""
-    error: Annotated[float, Field(ge=0, le=1_000)] | None
-    """Standard error of its logarithm; ``None`` where there were too few rounds to tell."""
-    freedom: Annotated[float, Field(ge=0, le=LARGEST)]
-    """Student's degrees of freedom of that error."""
-    n: Count
-    """Paired rounds."""
 
-    @model_validator(mode="after")
-    def _free(self) -> RelativeLatency:
-        if self.error is not None and self.freedom < MIN_FREEDOM:
-            raise ValueError(f"an error with {self.freedom} degrees of freedom")
-        return self
+def plain_estimate(processes: Iterable[int], rounds_s: Iterable[float]) -> float:
+    """Return the Hodges–Lehmann estimate of a latency over processes, of whose rounds the median counts."""
+    logs = _medians((process, math.log(seconds)) for process, seconds in zip(processes, rounds_s, strict=True))
+    return bounded_exp(location(logs).value)
 
-    @classmethod
-    def of(cls, ratio: LogRatio) -> RelativeLatency:
-        """Return the record of a ratio of times."""
-        return cls(value=math.exp(ratio.value), error=ratio.error, freedom=ratio.freedom, n=ratio.n)
 
-    @property
-    def log_ratio(self) -> LogRatio:
-        """The ratio as ``bench.stats.speedup`` has it."""
-        return LogRatio(math.log(self.value), self.error, self.freedom, self.n)
+def _medians(values: Iterable[tuple[int, float]]) -> list[float]:
+    by_process: dict[int, list[float]] = {}
+    for process, value in values:
+        by_process.setdefault(process, []).append(value)
+    return [statistics.median(of_process) for of_process in by_process.values()]

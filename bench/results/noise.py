@@ -42,7 +42,7 @@ def _cause(involved: list[Latency]) -> str:
     cause, count = max(causes.items(), key=lambda item: item[1], default=("", 0))
     if count > DISTURBED_SHARE * blocks:
         return _CAUSES[cause].format(share=percent(count / blocks, 0))
-    if not all(latency.warm for latency in involved):
+    if any(latency.cold for latency in involved):
         return "the warm-up did not settle, so model or machine still change; give a longer --budget"
     if min(len(latency.rounds_s) for latency in involved) < 20:
         return "its rounds differ and are few; give a longer --budget"

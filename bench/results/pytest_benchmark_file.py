@@ -19,14 +19,14 @@ from bench.core.units import counted
 from bench.core.variant_key import BASELINE
 from bench.results.bounds import first_fault, shortened
 from bench.results.extra_info import MACHINE_KEY, OWN, ExtraInfo
-from bench.results.latency import Latency, Speedup, Summary
+from bench.results.latency import Latency, Speedup, Summary, plain_estimate
 from bench.results.machine import Machine
 from bench.results.provenance import Data
 from bench.results.pytest_benchmark_schema import Benchmark, Computer, Cpu, Stats
 from bench.results.row import Accuracy, Row
 from bench.results.run import Run
 from bench.results.settings import Settings
-from bench.stats.describe import quiet_time, run_means
+from bench.stats.describe import run_means
 
 RUNS = 5
 """Behind each mean ± std, as in ``bench run``; fewer where there are fewer rounds."""
@@ -134,14 +134,17 @@ def _latency(info: ExtraInfo, stats: Stats) -> Latency:
         median_s=stats.median,
         rounds=stats.rounds,
     )
+    processes = [0] * len(rounds_s)
     return Latency(
+        estimate_s=plain_estimate(processes, rounds_s) if rounds_s else stats.median,
         runs_s=runs_s,
         rounds=list(range(len(rounds_s))),
         rounds_s=rounds_s,
+        processes=processes,
         summary=None if rounds_s else summary,
         calls_per_block=stats.iterations,
         warm_up_s=info.warm_up_s,
-        warm=info.warm,
+        cold=int(not info.warm),
     )
 
 
@@ -152,7 +155,7 @@ def _row(
 ) -> Row:
     first = infos[0]
     notes = [note for info in infos for note in info.notes]
-    notes += [f"the warm-up did not settle at batch {size}" for size, latency in latencies.items() if not latency.warm]
+    notes += [f"the warm-up did not settle at batch {size}" for size, latency in latencies.items() if latency.cold]
     accuracy = None
     if first.correct is not None and first.total is not None:
         accuracy = Accuracy(correct=first.correct, total=first.total)
@@ -175,16 +178,16 @@ def _row(
         accuracy_share=None if accuracy else first.accuracy,
         latency=dict(sorted(latencies.items())),
         speedup={
-            size: _unpaired(baseline[size].rounds_s, latency.rounds_s)
+            size: _unpaired(baseline[size], latency)
             for size, latency in sorted(latencies.items())
             if size in baseline and baseline[size].rounds_s and latency.rounds_s
         },
     )
 
 
-def _unpaired(baseline_s: Sequence[float], variant_s: Sequence[float]) -> Speedup:
-    """Return the ratio of the quiet times, of which nothing more can be said."""
-    value = quiet_time(baseline_s) / quiet_time(variant_s)
+def _unpaired(baseline: Latency, variant: Latency) -> Speedup:
+    """Return the ratio of the medians, of which nothing more can be said."""
+    value = baseline.estimate_s / variant.estimate_s
     return Speedup(value=value, low=value, high=value, confidence=0.0, p_value=1.0, n=0)
 
 

@@ -21,7 +21,7 @@ from bench.results.bounds import (
     Text,
     Texts,
 )
-from bench.results.latency import Latency, RelativeLatency, Speedup
+from bench.results.latency import Latency, Speedup
 from bench.results.record import Record
 
 Status = Literal["ok", "unsupported", "failed", "noisy"]
@@ -125,8 +125,6 @@ class Row(Record):
     """By batch size."""
     speedup: dict[BatchSize, Speedup] = Field(default_factory=dict)
     """By batch size, over the fp32 row of the same run."""
-    relative_latency: dict[BatchSize, RelativeLatency] = Field(default_factory=dict)
-    """By batch size, over the reference of the same rounds."""
     peak_memory_bytes: Bytes | None = None
     """Growth of the variant's process from before loading to the peak of one batch of the largest size."""
 

@@ -5,9 +5,10 @@
 | 1 | 0.1.0 | first |
 | 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
 | 3 | 0.4.0 | a reference workload; which answers are right; users' own models; pytest-benchmark's rounds; simulations |
-| 4 | 1.0.0 | `references` and `relative_latency` were called `yardsticks` and `pace` |
+| 4 | before 1.0.0 | `yardsticks` and `pace` became `references` and `relative_latency` |
+| 5 | 1.0.0 | the process of each round, the latency that is shown; no `relative_latency` |
 
-Versions 2 and 3 are read too: what they lack is optional.
+Versions 2 to 4 are read too: what they lack is optional, and ``older_runs`` renames and estimates the rest.
 
 Seconds and bytes throughout; ``None`` means "not measured", never 0. Unknown keys are refused by name.
 """
@@ -28,18 +29,19 @@ from bench.results.bounds import (
 )
 from bench.results.latency import Latency
 from bench.results.machine import Machine
+from bench.results.older_runs import as_of_now
 from bench.results.provenance import Data, Training
 from bench.results.record import Record
 from bench.results.row import Row
 from bench.results.settings import Settings
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 
 
-READABLE: Final = (2, 3, 4)
+READABLE: Final = (2, 3, 4, 5)
 
 
-Version = Annotated[Literal[4], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
+Version = Annotated[Literal[5], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
 """Runs of versions that can be read are of this one from then on, those within studies too."""
 
 
@@ -78,13 +80,10 @@ class Run(Record):
     @model_validator(mode="before")
     @classmethod
     def _of_older_versions(cls, content: Any) -> Any:
-        """Take the names that keys had before version 4."""
+        """Take the names and definitions of version 5."""
         if not isinstance(content, dict) or content.get("schema_version") not in READABLE[:-1]:
             return content
-        rows = content.get("rows")
-        return _renamed(content, "yardsticks", "references") | (
-            {"rows": [_renamed(row, "pace", "relative_latency") for row in rows]} if isinstance(rows, list) else {}
-        )
+        return as_of_now(content)
 
     @model_validator(mode="after")
     def _complete(self) -> Run:
@@ -100,7 +99,7 @@ class Run(Record):
             variants.add(variant)
             if row.task not in known:
                 raise ValueError(f"rows: of {shortened(row.task)}, which data does not have")
-            timed = {*row.latency, *row.speedup, *row.relative_latency}
+            timed = {*row.latency, *row.speedup}
             if timed - sizes:
                 raise ValueError(f"rows: batch {min(timed - sizes)}, which settings.batch_sizes does not have")
         return self
@@ -109,9 +108,3 @@ class Run(Record):
         """Return the rows of one task, in order."""
         return [row for row in self.rows if row.task == task]
 
-
-def _renamed(record: Any, old: str, new: str) -> Any:
-    """Return a record of a file with another name for one of its keys."""
-    if not isinstance(record, dict) or old not in record:
-        return record
-    return {new if key == old else key: value for key, value in record.items()}

@@ -1,4 +1,4 @@
-"""What is said of a sample of times: mean, deviation, percentiles, and the mean of its fastest quarter."""
+"""What is said of a sample of times: mean, deviation, percentiles."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-QUIET_SHARE = 0.25
-"""The share of rounds, the fastest ones, that a speed-up is taken from."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +68,3 @@ def run_means(rounds: Sequence[float], runs: int) -> list[float]:
     ends = list(itertools.accumulate(sizes))
     return [statistics.fmean(rounds[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
 
-
-def quiet_time(values: Sequence[float]) -> float:
-    """Return the mean of the fastest quarter of ``values``: the time of a call while nothing disturbs it."""
-    return statistics.fmean(sorted(values)[: quarter(len(values))])
-
-
-def quarter(n: int) -> int:
-    """Return how many of ``n`` values are the fastest quarter."""
-    return math.ceil(n * QUIET_SHARE)

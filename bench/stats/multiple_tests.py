@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-ALPHA = 0.001
-"""A verdict other than "no difference detected" is given where at most this share of equals would get one."""
+LATENCY_ALPHA = 0.005
+"""Of a verdict on latency: a report gives dozens, so that one in twenty would be wrong in most of them."""
+ACCURACY_ALPHA = 0.05
+"""Of a verdict on accuracy: a loss that is missed costs a user more than one that is suspected."""
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -19,7 +21,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def holm_levels(adjusted: Sequence[float]) -> list[float]:
-    """Return below which p-value each of these adjusted ones would be below ``ALPHA``, the others being as they are."""
-    rejected = sum(p_value < ALPHA for p_value in adjusted)
-    return [ALPHA / (len(adjusted) - rejected + (p_value < ALPHA)) for p_value in adjusted]
+def holm_levels(adjusted: Sequence[float], alpha: float) -> list[float]:
+    """Return up to which p-value each of these adjusted ones would be up to ``alpha``, the others being as they are."""
+    rejected = sum(p_value <= alpha for p_value in adjusted)
+    return [alpha / (len(adjusted) - rejected + (p_value <= alpha)) for p_value in adjusted]

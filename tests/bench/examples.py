@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.results.latency import Latency, Speedup
+from bench.results.latency import Latency, Speedup, plain_estimate
 from bench.results.machine import Machine
 from bench.results.provenance import Data, Training
 from bench.results.row import Accuracy, Agreement, Layers, Row
@@ -76,10 +76,12 @@ def latency(
     causes: Mapping[str, int] | None = None,
     warm: bool = True,
 ) -> Latency:
-    """Ten rounds around ``seconds``, the farthest of them ``2 * wobble`` away."""
+    """Ten rounds, each in a process of its own, around ``seconds``, the farthest of them ``2 * wobble`` away."""
     rounds_s = [seconds * (1 + wobble * step) for step in (-2, 0, -1, 2, 1, 0, 2, -2, 1, -1)]
     return Latency(
+        estimate_s=plain_estimate(range(10), rounds_s),
         runs_s=run_means(rounds_s, 5),
+        processes=list(range(10)),
         rounds=list(range(10)),
         rounds_s=rounds_s,
         repeated_s=[2 * seconds] * repeated,
@@ -87,7 +89,7 @@ def latency(
         causes=dict(causes or {}),
         calls_per_block=100,
         warm_up_s=[seconds],
-        warm=warm,
+        cold=int(not warm),
     )
 
 
