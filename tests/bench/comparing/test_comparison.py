@@ -187,7 +187,7 @@ def on_both(here: Row, there: Row, *others: Row) -> Comparison:
 
 def test_what_is_faster_on_both_but_not_as_much_differs() -> None:
     [sentence] = said(on_both(faster(3.0), faster(1.5)), "differs")
-    assert "is 3.00× [2.98, 3.02] as fast as fp32 on A and 1.50× [1.49, 1.51] on B" in sentence
+    assert "is 3.00× [2.99, 3.02] as fast as fp32 on A and 1.50× [1.49, 1.51] on B" in sentence
 
 
 @pytest.mark.parametrize(("there", "differs"), [(2.8, False), (2.7, True)])
