@@ -13,8 +13,9 @@ from bench.stats.multiple_tests import holm, holm_levels
 class Tested(Protocol):
     """A figure that both runs have, before it is judged beside the others of its family."""
 
-    alpha: float
-    """The family-wise error rate; the same for all of a family."""
+    @property
+    def alpha(self) -> float:
+        """The family-wise error rate; the same for all of a family."""
 
     @property
     def change(self) -> Change:

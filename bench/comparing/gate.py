@@ -91,7 +91,11 @@ def check(comparison: Comparison) -> Outcome:
             )
     checked = [change for change in changes if any(rule.covers(change) for rule in rules)]
     judged = [
-        (pair, change, rule) for rule in rules for pair in pairs.values() for change in pair.changes if rule.covers(change)
+        (pair, change, rule)
+        for rule in rules
+        for pair in pairs.values()
+        for change in pair.changes
+        if rule.covers(change)
     ]
     return Outcome(
         rules=rules,

@@ -103,7 +103,7 @@ def latency_change(
     )
     if not all(samples):
         return _not_comparable(change, "in seconds, without a reference workload in both runs", NO_REFERENCE)
-    tested = LatencyTest(change, *samples)
+    tested = LatencyTest(change, samples[0], samples[1])
     if tested.ratio.confidence:
         return tested
     few = tested.ratio.n

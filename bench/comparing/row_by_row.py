@@ -135,25 +135,25 @@ def _sizes(model: str, before: Row, after: Row) -> Iterator[Change]:
 
 def how_it_was_done(base: Run, new: Run) -> list[str]:
     """Return what a reader must know to judge the changes."""
-    said = [
+    latencies = (
         "Latencies are compared relative to the reference workload of their own rounds, a fixed computation, so a "
-        f"machine that was slower overall changes nothing. Intervals are {percent(CONFIDENCE, 0)}, over the processes of "
-        f"both runs; a change is called one where it is significantly more than the {percent(BETWEEN_SESSIONS, 0)} "
+        f"machine that was slower overall changes nothing. Intervals are {percent(CONFIDENCE, 0)}, over the processes "
+        f"of both runs; a change is called one where it is significantly more than the {percent(BETWEEN_SESSIONS, 0)} "
         f"allowed for how sessions differ."
-    ]
+    )
     if not (base.references and new.references):
-        said = [
+        latencies = (
             "**Without a reference workload** in both files, latencies are shown and not compared: a machine may be a "
             f"third slower for minutes. To compare them, {NO_REFERENCE}."
-        ]
+        )
     if all(row.right is not None for run in (base, new) for row in run.rows if row.accuracy is not None):
-        said.append(
+        accuracies = (
             "Accuracies are compared example by example (McNemar); lost examples are those that only the base answers "
             "right."
         )
     else:
-        said.append(
+        accuracies = (
             "Where a file does not record which answers were right, unequal counts are compared as two independent "
             "samples, which errs towards no difference."
         )
-    return said
+    return [latencies, accuracies]

@@ -126,9 +126,8 @@ def _statement(case: _Case, runs: Mapping[str, Run], adjusted_p: float) -> State
         kind = "differs"
         others = [f"{_as_fast(value)} on {label}" for label, value in shown.items() if label not in (most, least)]
         could = explanations({label: run for label, run in runs.items() if label in (most, least)}, case.dtype)
-        sentence = (
-            f"{what} is {_as_fast(high)} as fast as {BASELINE} on {most} and {_as_fast(low)} on {least}"
-            + (f" ({', '.join(others)})" if others else "")
+        sentence = f"{what} is {_as_fast(high)} as fast as {BASELINE} on {most} and {_as_fast(low)} on {least}" + (
+            f" ({', '.join(others)})" if others else ""
         )
     else:
         figures = ", ".join(f"{_as_fast(value)} on {label}" for label, value in shown.items())

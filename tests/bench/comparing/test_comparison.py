@@ -54,9 +54,7 @@ def relative(slower: Mapping[str, float] | None = None, lost: int = 0) -> Run:
         }
         rows.append(row.model_copy(update=changes))
     steady = {size: latency(seconds, wobble=0.001) for size, seconds in ((1, 80e-6), (64, 1e-3))}
-    return RUN.model_copy(
-        update={"rows": rows, "references": [ReferenceLatency(model="mnist/lab1", latency=steady)]}
-    )
+    return RUN.model_copy(update={"rows": rows, "references": [ReferenceLatency(model="mnist/lab1", latency=steady)]})
 
 
 def faster(value: float, margin: float = 0.01, retired: bool = False, size: int = 64) -> Row:
@@ -297,7 +295,9 @@ def test_runs_of_other_settings_are_columns_set_apart_with_the_reason(settings: 
     assert f"{reason}." in render(comparison)
 
 
-@pytest.mark.parametrize("settings", [{"runs": 9}, {"precision": 0.01}, {"budget_s": 9.0}, {"suite": "lab"}, {"batch_sizes": [64]}])
+@pytest.mark.parametrize(
+    "settings", [{"runs": 9}, {"precision": 0.01}, {"budget_s": 9.0}, {"suite": "lab"}, {"batch_sizes": [64]}]
+)
 def test_other_efforts_still_compare(settings: dict[str, Any]) -> None:
     assert compare(RUN, with_settings(**settings)).pairs
 

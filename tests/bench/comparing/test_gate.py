@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from bench.comparing import gate
 from bench.comparing.accuracy_change import ADVICE
-from bench.comparing.latency_change import NO_REFERENCE, RETIRED
 from bench.comparing.comparison import compare
 from bench.comparing.gate import Outcome
 from bench.comparing.gate_rule import Rule, parse
+from bench.comparing.latency_change import NO_REFERENCE, RETIRED
 from bench.core.errors import RequestError
 from bench.results.change import Change, Missing
 from bench.results.run import Run
@@ -212,8 +212,8 @@ def test_memory_within_its_slack_is_undecided_beyond_the_limit_and_below_the_sla
     def grown(factor: float, rule: str) -> int:
         rows = [row.model_copy(update={"peak_memory_bytes": round(factor * 10**6)}) for row in base.rows]
         before = [row.model_copy(update={"peak_memory_bytes": 10**6}) for row in base.rows]
-        runs = [base.model_copy(update={"rows": rows, "created": str(rows is before)}) for rows in (before, rows)]
-        return held(*runs, rule).exit_code()
+        new = base.model_copy(update={"rows": rows, "created": "later"})
+        return held(base.model_copy(update={"rows": before}), new, rule).exit_code()
 
     assert (grown(1.04, "memory > 2%"), grown(1.04, "memory > 5%"), grown(1.06, "memory > 5%")) == (3, 0, 1)
 

@@ -42,7 +42,8 @@ def test_a_try_tells_alarms_from_findings() -> None:
 
 
 def test_a_slow_down_that_cannot_be_told_is_not_let_through() -> None:
-    few = judge(*(session(seed, processes=3) for seed in (1, 2)), session(3, processes=3, slower={"fp16": 1.1}), "fp16")
+    base, same = session(1, processes=3), session(2, processes=3)
+    few = judge(base, same, session(3, processes=3, slower={"fp16": 1.1}), "fp16")
     assert (few.false_alarms, few.passed, few.named, few.let_through) == ([], False, False, False)
 
 
