@@ -265,7 +265,7 @@ def render(experiment: Experiment) -> str:
         _row("Two runs of the same commit fail", sum(bool(one.false_alarms) for one in tries), n, 0),
         _row("They pass, with every figure decided", sum(one.passed for one in tries), n, None),
         _row(f"A planted {percent(SLOW_DOWN, 0)} slow-down passes", sum(one.let_through for one in tries), n, 0),
-        _row("Its row is named", sum(one.named for one in tries), n, None),
+        _row("Its row is named", sum(one.named for one in tries), n, n),
         _row("Another row is named beside it", sum(bool(one.misnamed) for one in tries), n, 0),
         _row(
             f"{WRONG} of 10,000 answers made wrong fail, in every row",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bench.comparing.comparison import Comparison, compare
+from bench.comparing.gate_rule import parse
 from bench.core.errors import RequestError, RunFileError
 from bench.core.variant_key import VariantKey
 from bench.report.machines import render
@@ -87,7 +88,7 @@ def test_the_report_is_the_golden_one() -> None:
 
 
 def test_a_notebook_and_json_have_the_same_facts() -> None:
-    comparison = compare(RUN, elsewhere())
+    comparison = compare(RUN, LATER, elsewhere(), rules=[parse("latency@64 > 5%")])
     assert shown(comparison) == render(comparison)
     assert Comparison.model_validate_json(comparison.model_dump_json()) == comparison
 
