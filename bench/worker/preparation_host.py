@@ -10,7 +10,7 @@ from torch import nn
 
 from bench.core.errors import UnsupportedError
 from bench.core.report import Report
-from bench.measuring import machine
+from bench.measuring import machine, tf32
 from bench.measuring.params import WEIGHT_LAYERS, count_parameters
 from bench.results.machine import Machine
 from bench.storage import checkpoint
@@ -67,6 +67,7 @@ class PreparationHost:
         """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``."""
         self._report(0, 1)  # it has begun; the loop speaks up after a number of steps
         torch.set_num_threads(threads)
+        tf32.turn_off()
         torch.manual_seed(training.seed)
         task = TASKS.get(training.task)
         dataset = Dataset.open(dataset_path)
