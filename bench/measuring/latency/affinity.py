@@ -74,7 +74,7 @@ def pin_remarks(cores: Sequence[int], root: Path = ROOT) -> list[str]:
 
 
 def pin(cores: Sequence[int]) -> None:
-    """Tie every thread of this process to ``cores``; threads that it starts later inherit that."""
+    """Tie every thread of this process to ``cores``, if there are any; threads that it starts later inherit that."""
     _tie(_threads(ROOT) or [0], cores)
 
 
@@ -111,7 +111,7 @@ def cores_of_threads() -> tuple[int, ...]:
 
 
 def _tie(threads: Iterable[int], cores: Sequence[int]) -> None:
-    for thread in threads:
+    for thread in threads if cores else ():
         with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
             os.sched_setaffinity(thread, cores)
 

@@ -188,6 +188,12 @@ def test_threads_stay_on_the_set_where_nothing_tells_which_compute(
     assert threads.tied == {thread: [2, 3] for thread in (10, 11, 12, 13)}
 
 
+def test_no_cores_tie_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Threads(tmp_path, monkeypatch)
+    pin_each([], lambda: pytest.fail("called"), tmp_path)
+    assert threads.tied == {}
+
+
 def test_one_core_needs_no_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = Threads(tmp_path, monkeypatch)
     pin_each([3], lambda: pytest.fail("called"), tmp_path)
