@@ -1,6 +1,6 @@
 """Whether something outside disturbed a block: another process, the hypervisor, the clock's frequency.
 
-What is read costs tens of microseconds and is read before and after a block, never within it. A cause that this
+Reading takes some 0.1 ms and happens before and after a block, never within it. A cause that this
 system does not tell of is not looked for; what no counter shows (such as a neighbour's use of the shared cache)
 is what medians over rounds and robust estimates over processes are for.
 """
@@ -50,13 +50,15 @@ class Watch:
         """``root`` stands before ``/proc`` and ``/sys``."""
         self._stat = root / "proc/stat"
         self._tasks = root / "proc/self/task"
-        self._cpus = root / "sys/devices/system/cpu"
+        clocks = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
+        self._clocks = {path.parts[-3]: path for path in clocks}
         self._quota_statistics = cpu_quota.statistics_files(root)
 
     def read(self) -> Reading:
         """Return the counters of now."""
         cores = cores_of_threads()
-        frequencies = tuple(_integer(self._cpus / f"cpu{core}/cpufreq/scaling_cur_freq") for core in cores)
+        clocks = [self._clocks[name] for core in cores if (name := f"cpu{core}") in self._clocks]
+        frequencies = tuple(_integer(path) for path in clocks)
         return Reading(_switches(), self._steal_ticks(cores), frequencies, self._waited_ns(), cores, self._throttled())
 
     def _waited_ns(self) -> int | None:
