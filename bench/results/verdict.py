@@ -14,7 +14,7 @@ from bench.core.units import MISSING, percent
 from bench.core.variant_key import BASELINE
 from bench.results.latency import Speedup
 from bench.results.row import Row
-from bench.stats.multiple_tests import ALPHA, holm
+from bench.stats.multiple_tests import LATENCY_ALPHA as ALPHA, holm
 
 Word = Literal["faster", "slower", "better", "worse", "no difference detected", "not comparable"]
 UNDECIDED: Word = "no difference detected"
