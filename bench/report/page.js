@@ -30,7 +30,7 @@
   const sort = (header) => {
     const table = header.closest("table");
     const next = NEXT[header.getAttribute("aria-sort") ?? "none"];
-    for (const each of table.tHead.rows[0].cells) each.removeAttribute("aria-sort");
+    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     const rows = [...original.get(table.tBodies[0])];
     if (next !== "none") {
       header.setAttribute("aria-sort", next);

@@ -11,7 +11,6 @@ import bench
 from bench.report.discussion import discuss, findings, sentence
 from bench.report.findings.finding import Finding, Kind
 from bench.report.findings.trainings import shared_with_amp
-from bench.results.latency import RelativeLatency
 from bench.results.machine import Machine
 from bench.results.row import Accuracy, Layers, Row
 from bench.results.run import Run
