@@ -57,13 +57,10 @@ def _reading(one: Judged) -> bool:
 
 def _p_of_growth(one: Judged) -> float | None:
     """Return how surprising it would be if the speed-ups at the smallest and the largest batch were the same."""
-    if len(one.speed) < 2 or one.baseline is None:
+    timed = [size for size in one.speed if one.baseline and size in one.baseline.latency and size in one.row.latency]
+    if one.baseline is None or len(one.speed) < 2 or len(timed) < len(one.speed):
         return None
-    few, many = (
-        log_ratios(one.baseline.latency[size], one.row.latency[size])
-        for size in (min(one.speed), max(one.speed))
-        if size in one.baseline.latency and size in one.row.latency
-    )
+    few, many = (log_ratios(one.baseline.latency[size], one.row.latency[size]) for size in (min(timed), max(timed)))
     return change(few, many).p_value if few and many else None
 
 
