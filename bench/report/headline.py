@@ -14,15 +14,7 @@ from bench.report.tables import Figure, Table
 from bench.results.provenance import Data
 from bench.results.row import Row
 from bench.results.run import Run
-from bench.results.verdict import (
-    NOT_COMPARABLE,
-    UNDECIDED,
-    Verdict,
-    accuracy_verdicts,
-    latency_verdicts,
-    p_text,
-    uncertain_losses,
-)
+from bench.results.verdict import Verdict, accuracy_verdicts, cell, latency_verdicts, p_text, uncertain_losses
 from bench.stats.interval import CONFIDENCE
 from bench.stats.multiple_tests import ACCURACY_ALPHA, LATENCY_ALPHA
 from bench.stats.ranks import least_n
@@ -30,10 +22,10 @@ from bench.stats.ranks import least_n
 HOW_TO_READ = (
     "× smaller: fp32's packed file divided by the variant's. Accuracy change: in percentage points, on the same "
     "examples. Speed-up: fp32's time divided by the variant's in the same rounds, estimated over processes, with its "
-    "95 % interval. The rows of fp32 show its packed size, accuracy and latency. A word is a verdict; where there is "
-    f"none, no difference was detected. Verdicts control the family-wise error rate (Holm) at {100 * LATENCY_ALPHA:g} "
-    f"% over the speed-ups of one model at one batch size, and at {100 * ACCURACY_ALPHA:g} % over the accuracies of a "
-    f"task."
+    "95 % interval. The rows of fp32 show its packed size, accuracy and latency. Behind a figure stands its verdict: "
+    f"nothing where no difference was detected, {MISSING} where none can be given. Verdicts control the family-wise "
+    f"error rate (Holm) at {100 * LATENCY_ALPHA:g} % over the speed-ups of one model at one batch size, and at "
+    f"{100 * ACCURACY_ALPHA:g} % over the accuracies of a task."
 )
 
 
@@ -83,7 +75,7 @@ def _accuracy(row: Row, baseline: Row | None, verdict: Verdict) -> str:
     if row.key == BASELINE or of_baseline is None:
         return Figure(percent(share), 0.0)
     change = 100 * (share - of_baseline)
-    return Figure(points(change), change, _word(verdict))
+    return Figure(points(change), change, cell(verdict.word))
 
 
 def _speed(row: Row, size: int, verdict: Verdict) -> str:
@@ -96,11 +88,7 @@ def _speed(row: Row, size: int, verdict: Verdict) -> str:
     speedup = row.speedup.get(size)
     if speedup is None:
         return MISSING
-    return Figure(ratio(speedup.interval), speedup.value, _word(verdict))
-
-
-def _word(verdict: Verdict) -> str:
-    return "" if verdict.word in (UNDECIDED, NOT_COMPARABLE) else verdict.word
+    return Figure(ratio(speedup.interval), speedup.value, cell(verdict.word))
 
 
 def _remarks(run: Run, rows: Sequence[Row]) -> list[str]:

@@ -131,8 +131,7 @@ def log_ratios(numerator: Latency, denominator: Latency) -> list[float]:
 def log_seconds(latency: Latency) -> list[float]:
     """Return the logarithm of the median time in each process."""
     return _medians(
-        (process, math.log(seconds))
-        for process, seconds in zip(latency.processes, latency.rounds_s, strict=True)
+        (process, math.log(seconds)) for process, seconds in zip(latency.processes, latency.rounds_s, strict=True)
     )
 
 

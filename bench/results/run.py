@@ -107,4 +107,3 @@ class Run(Record):
     def rows_of(self, task: str) -> list[Row]:
         """Return the rows of one task, in order."""
         return [row for row in self.rows if row.task == task]
-

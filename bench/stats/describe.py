@@ -67,4 +67,3 @@ def run_means(rounds: Sequence[float], runs: int) -> list[float]:
     sizes = [size + (run < rest) for run in range(runs)]
     ends = list(itertools.accumulate(sizes))
     return [statistics.fmean(rounds[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
-

@@ -71,7 +71,7 @@ def test_an_accuracy_whose_answers_are_not_known_has_a_change_and_no_verdict() -
         for row, share in ((FP32, 0.97), (QINT8, 0.96))
     ]
     cells = beside_fp32(*shared)
-    assert (cells["fp32"][2], cells["dynamic-qint8"][2]) == ("97.00 %", "−1.00 points")
+    assert (cells["fp32"][2], cells["dynamic-qint8"][2]) == ("97.00 %", "−1.00 points –")
 
 
 def test_what_was_retired_is_slower_without_interval() -> None:
@@ -85,7 +85,7 @@ def test_what_was_retired_is_slower_without_interval() -> None:
 def test_too_few_processes_are_named_with_the_way_out() -> None:
     once = Speedup(value=2.0, low=2.0, high=2.0, confidence=0.0, p_value=1.0, n=1)
     row = QINT8.model_copy(update={"speedup": {1: once}})
-    assert beside_fp32(FP32, row)["dynamic-qint8"][3] == "2.00×"
+    assert beside_fp32(FP32, row)["dynamic-qint8"][3] == "2.00× –"
     [line] = remarks(FP32, row)
     assert "fewer than 6 processes; measure again: `lab1` `dynamic-qint8`" in line
 
