@@ -109,8 +109,9 @@ def _remarks(run: Run, rows: Sequence[Row]) -> list[str]:
         if any(0 < value.n < least and not value.retired for value in row.speedup.values()) and not row.simulated
     ]
     if few:
+        named = "every speed-up" if len(few) == sum(bool(row.speedup) for row in rows) else together(few)
         remarks.append(
-            f"without interval and verdict, because measured in fewer than {least} processes; measure again: "
-            f"{together(few)}"
+            f"no interval and no verdict, as measured in fewer than {least} processes: {named}; measure again, with a "
+            f"longer --budget where that ended it"
         )
     return remarks + noise_line(rows, run.settings.precision)

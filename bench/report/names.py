@@ -13,10 +13,10 @@ def named(row: Row) -> str:
 
 
 def together(rows: Sequence[Row], task: bool = False) -> str:
-    """Return models, each with its variants; with the ``task`` where rows of several stand together."""
-    by_model: dict[str, list[str]] = {}
+    """Return models, each with its variants, none twice; with the ``task`` where rows of several stand together."""
+    by_model: dict[str, dict[str, None]] = {}
     for row in rows:
-        by_model.setdefault(row.full_model if task else row.model, []).append(f"`{row.key}`")
+        by_model.setdefault(row.full_model if task else row.model, {})[f"`{row.key}`"] = None
     return "; ".join(f"`{model}` {', '.join(variants)}" for model, variants in by_model.items())
 
 

@@ -68,16 +68,24 @@ def _were(count: int) -> str:
 
 
 def noise_line(rows: Sequence[Row], precision: float) -> list[str]:
-    """Return one sentence on the noisy rows of a table, the widest interval, its main cause and advice; or none."""
-    noisy = [row for row in rows if row.status == "noisy"]
-    if not noisy:
+    """Return one sentence on the noisy rows of a table, the widest interval, its main cause and advice; or none.
+
+    Speed-ups without an interval are not noisy but of too few processes.
+    """
+    vague = [
+        (row, size)
+        for row in rows
+        if row.status == "noisy"
+        for size in vague_sizes(row.speedup, precision)
+        if row.speedup[size].confidence
+    ]
+    if not vague:
         return []
     baselines = {row.model: row.latency for row in rows if row.key == BASELINE}
-    vague = [(row, size) for row in noisy for size in vague_sizes(row.speedup, precision)]
     involved = [
         of_row[size] for row, size in vague for of_row in (row.latency, baselines.get(row.model, {})) if size in of_row
     ]
-    widths = [width for row, size in vague if math.isfinite(width := row.speedup[size].half_width)]
-    reached = f"known to ±{percent(max(widths), 1)} at worst" if widths else "of unknown precision"
-    asked = f"where ±{percent(precision, 1)} was asked"
-    return [f"**noisy**, speed-ups {reached}, {asked}: {together(noisy)}. Main cause: {main_cause(involved)}"]
+    widest = max(row.speedup[size].half_width for row, size in vague)
+    reached = f"known to ±{percent(widest, 1)} at worst, where ±{percent(precision, 1)} was asked"
+    named = together([row for row, _ in vague])
+    return [f"**noisy**, speed-ups {reached}: {named}. Main cause: {main_cause(involved)}"]

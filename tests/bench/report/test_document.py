@@ -84,15 +84,19 @@ def test_what_was_retired_is_slower_without_interval() -> None:
 
 def test_too_few_processes_are_named_with_the_way_out() -> None:
     once = Speedup(value=2.0, low=2.0, high=2.0, confidence=0.0, p_value=1.0, n=1)
-    row = QINT8.model_copy(update={"speedup": {1: once}})
+    row = QINT8.model_copy(update={"speedup": {1: once}, "status": "noisy"})
     assert beside_fp32(FP32, row)["dynamic-qint8"][3] == "2.00× –"
-    [line] = remarks(FP32, row)
-    assert "fewer than 6 processes; measure again: `lab1` `dynamic-qint8`" in line
+    for rows, named in (([FP32, row], "every speed-up"), ([FP32, row, PRECISE], "`lab1` `dynamic-qint8`")):
+        [line] = remarks(*rows)
+        assert f"fewer than 6 processes: {named}; measure again" in line
+
+
+PRECISE = FP16.model_copy(update={"status": "ok"})
 
 
 def test_a_loss_that_is_not_beyond_doubt_is_named() -> None:
     row = QINT8.model_copy(update={"agreement": agreement(same=9_953, lost=31, gained=16)})
-    [line] = remarks(FP32, FP16.model_copy(update={"status": "ok"}), row)
+    [line] = remarks(FP32, PRECISE, row)
     assert line == (
         "`lab1` `dynamic-qint8` lost 15 more answers than it gained (p = 0.04), which is not beyond doubt with this "
         "many rows"
