@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Final, Protocol
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,9 @@ from bench.results.record import Record
 from bench.stats.interval import Interval, half_width
 from bench.stats.ranks import location
 from bench.stats.ratio import Ratio, bounded_exp, ratio
+
+MAX_PROCESSES: Final = 200
+"""Of a variant at one batch size; pairs of all of them are made."""
 
 
 class Summary(Record):
@@ -71,6 +74,8 @@ class Latency(Record):
             raise ValueError(
                 f"{len(self.rounds)} numbers of rounds, {len(self.rounds_s)} times and {len(self.processes)} processes"
             )
+        if len(set(self.processes)) > MAX_PROCESSES:
+            raise ValueError(f"more than {MAX_PROCESSES} processes")
         if bool(self.rounds_s) == (self.summary is not None):
             raise ValueError("either the times of the rounds, or a summary of them")
         return self
@@ -118,7 +123,26 @@ class Speedup(Record):
         return Interval(self.value, self.low, self.high, self.confidence)
 
 
-def log_ratios(numerator: Latency, denominator: Latency) -> list[float]:
+class Timed(Protocol):
+    """What was timed in numbered rounds: a ``Latency``, or a series that is to become one."""
+
+    @property
+    def rounds(self) -> Sequence[int]:
+        """The numbers of its rounds."""
+        ...
+
+    @property
+    def rounds_s(self) -> Sequence[float]:
+        """Seconds of a call in each."""
+        ...
+
+    @property
+    def processes(self) -> Sequence[int]:
+        """The number of the process that each was made in."""
+        ...
+
+
+def log_ratios(numerator: Timed, denominator: Timed) -> list[float]:
     """Return one observation for each process that both were timed in: the median log ratio of its paired rounds."""
     of_denominator = dict(zip(denominator.rounds, denominator.rounds_s, strict=True))
     return _medians(
@@ -128,14 +152,14 @@ def log_ratios(numerator: Latency, denominator: Latency) -> list[float]:
     )
 
 
-def log_seconds(latency: Latency) -> list[float]:
+def log_seconds(timed: Timed) -> list[float]:
     """Return the logarithm of the median time in each process."""
     return _medians(
-        (process, math.log(seconds)) for process, seconds in zip(latency.processes, latency.rounds_s, strict=True)
+        (process, math.log(seconds)) for process, seconds in zip(timed.processes, timed.rounds_s, strict=True)
     )
 
 
-def speedup_over(baseline: Latency, variant: Latency) -> Ratio | None:
+def speedup_over(baseline: Timed, variant: Timed) -> Ratio | None:
     """Return the speed-up over the processes of both; ``None`` where no round is paired."""
     observations = log_ratios(baseline, variant)
     return ratio(observations) if observations else None

@@ -1,8 +1,8 @@
 """Run files of schema versions 2 to 4, as version 5 has them.
 
 Those runs were timed in few processes, mostly one, and their intervals rested on an assumption about how processes
-differ. Their speed-ups are estimated anew from the rounds, so that one definition holds for all that is read; with fewer
-than six processes they have no interval and get no verdict.
+differ. Their speed-ups are estimated anew from the rounds, so that one definition holds for all that is read; with
+fewer than six processes they have no interval and get no verdict.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _latency(values: dict[str, Any]) -> Latency:
 
 def _estimate_together(variants: list[dict[str, Any]]) -> None:
     """Estimate the speed-ups over fp32 from the rounds, and each latency as fp32's divided by its speed-up."""
-    baseline = next((row["latency"] for row in variants if row.get("technique") == "fp32"), {})
+    baseline: dict[str, Latency] = next((row["latency"] for row in variants if row.get("technique") == "fp32"), {})
     for row in variants:
         speedups = row.get("speedup", {})
         for size in speedups:

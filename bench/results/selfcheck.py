@@ -1,12 +1,13 @@
-"""What a self-check found."""
+"""What a self-check measured; ``bench.report.selfcheck`` says what it means."""
 
 from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from bench.results.bounds import (
+    BatchSize,
     CallSeconds,
     Count,
     Counts,
@@ -16,48 +17,52 @@ from bench.results.bounds import (
     PositiveCount,
     Ratio,
     Seconds,
-    Share,
 )
+from bench.results.latency import Speedup
 from bench.results.machine import Machine
 from bench.results.record import Record
-from bench.results.settings import Limit
 from bench.results.verdict import Word
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 class Plan(Record):
-    """How much is tried; the defaults take about a minute."""
+    """How much is tried; the defaults take about a minute with one thread."""
 
-    tries: PositiveCount = 14
-    """Of a model against itself, and of the planted slow-down beside it."""
-    try_batch_sizes: list[PositiveCount] = Field(default=[1], min_length=1, max_length=100)
-    """They take turns."""
-    try_s: Seconds = Field(default=1.5, gt=0)
-    """Seconds of one try, the start of its processes included."""
-    slow_down: Magnitude = 0.05
-    """The planted one, as a share."""
+    runs: PositiveCount = Field(default=4, ge=2)
+    """Default runs, each with fresh processes."""
+    slow_down: Literal[5, 10] = 5
+    """The planted one, in percent."""
     stubs_s: list[CallSeconds] = Field(default=[20e-6, 200e-6, 2e-3, 20e-3], max_length=100)
     """Known durations of a call."""
-    spread_runs: PositiveCount = Field(default=6, ge=2)
-    """Fresh starts whose speed-ups are compared."""
-    spread_batch_sizes: list[PositiveCount] = Field(default=[1, 64], min_length=1, max_length=100)
-    spread_s: Seconds = Field(default=1.6, gt=0)
-    """Seconds of one of them, for all batch sizes together; torch.utils.benchmark is given the same."""
+    peers: Count = 2
+    """Of these runs, beside how many ``torch.utils.benchmark`` is given the same seconds."""
 
 
-class Try(Record):
-    """One verdict between models of which the truth is known."""
+class Comparison(Record):
+    """What one run says of one variant beside fp32 at one batch size."""
 
-    batch_size: PositiveCount
-    value: Ratio
-    """The speed-up found."""
-    half_width: Limit
-    """Of its 95 % interval, as a share; infinite where there were too few rounds for one."""
-    p_value: Share
-    n: Count
-    """Paired rounds."""
+    speedup: Speedup
     word: Word
+    noisy: bool
+    """Whether the speed-up is less precise than asked."""
+
+
+class KnownRun(Record):
+    """A default run of variants whose relations are known; comparisons by batch size."""
+
+    again: dict[BatchSize, Comparison]
+    """fp32 itself under another name."""
+    slowed: dict[BatchSize, Comparison]
+    """fp32 with the planted slow-down."""
+    int8: dict[BatchSize, Comparison]
+    """Dynamic int8."""
+    peer: dict[BatchSize, Ratio] = Field(default_factory=dict)
+    """The speed-up of int8 by medians of ``torch.utils.benchmark``'s ``blocked_autorange``, in the same seconds."""
+    seconds: Seconds
+    blocks: Count
+    disturbed_blocks: Count
+    """Of these, how many something outside disturbed, as far as this system tells."""
 
 
 class Truth(Record):
@@ -65,15 +70,6 @@ class Truth(Record):
 
     known_s: CallSeconds
     read_s: CallSeconds
-
-
-class Spread(Record):
-    """One speed-up, dynamic int8 over fp32, from several fresh starts."""
-
-    batch_size: PositiveCount
-    ours: list[Ratio] = Field(min_length=1, max_length=10_000)
-    peers: list[Ratio] = Field(min_length=1, max_length=10_000)
-    """By medians of ``torch.utils.benchmark``'s ``blocked_autorange``, one model after the other."""
 
 
 class Conditions(Record):
@@ -88,9 +84,9 @@ class Conditions(Record):
 
 
 class SelfCheck(Record):
-    """What was found."""
+    """All that was measured."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     quantbench: Label
     created: Label
     """ISO 8601, UTC."""
@@ -99,23 +95,9 @@ class SelfCheck(Record):
     threads: PositiveCount
     pinned_cores: Counts
     plan: Plan
-    alone: list[Try] = Field(min_length=1, max_length=10_000)
-    """The same model against itself."""
-    slowed: list[Try] = Field(max_length=10_000)
-    """The same model against itself with the planted slow-down."""
+    runs: list[KnownRun] = Field(min_length=2, max_length=10_000)
     truths: list[Truth] = Field(min_length=1, max_length=100)
     cost_s: Seconds
     """What the harness adds to each call."""
-    spreads: list[Spread] = Field(min_length=1, max_length=100)
-    blocks: Count
-    disturbed_blocks: Count
-    """Of these, how many something outside disturbed, as far as this system tells."""
-    causes: dict[Name, Count] = Field(max_length=100)
     seconds: Seconds
     """What the check took."""
-
-    @model_validator(mode="after")
-    def _no_more_than_all(self) -> SelfCheck:
-        if self.disturbed_blocks > self.blocks:
-            raise ValueError(f"{self.disturbed_blocks} disturbed of {self.blocks} blocks")
-        return self

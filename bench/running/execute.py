@@ -18,9 +18,10 @@ from bench.results.run_spec import RunSpec
 from bench.results.settings import Settings
 from bench.running import this_machine
 from bench.running.datasets import load_datasets
+from bench.running.latency import ModelLatency, sample_latencies
+from bench.running.parallel import Parallel
 from bench.running.prepared import PreparedModel
-from bench.running.reference import ReferenceWorkload
-from bench.running.rows import measure_model, tally
+from bench.running.rows import make_variants, tally
 from bench.running.run_folder import RunFolder
 from bench.running.suites import check_layers, select_models
 from bench.running.task_models import prepare_task_models
@@ -62,8 +63,12 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
             machine.require_engine(spec.engine, here)
         book = RunFolder.open(place.out, settings, here)
         execution = _Execution(spec, settings, here, store, place, book, Path(shared), bars)
-        for model in execution.user_models() if place.user_models else execution.task_models():
-            execution.measure(model)
+        prepared = execution.user_models() if place.user_models else execution.task_models()
+        models = [execution.make_variants(model) for model in prepared]
+        sample_latencies(models, lambda: execution.record(models))
+        execution.record(models)
+        for model in models:
+            bars.say(f"{model.name}: {tally([variant.row() for variant in model.variants])}")
     return book.finish()
 
 
@@ -93,26 +98,26 @@ class _Execution:
     bars: Bars
 
     def user_models(self) -> Iterator[PreparedModel]:
-        """Yield the user's models that the run has not yet."""
-        pending = [model for model in self.place.user_models if not self.book.has(model.name)]
+        """Yield the user's models."""
         self.book.require_same_data({model.task: ("own", model.source()) for model in self.place.user_models})
-        return prepare_user_models(pending, self.spec.variants, self.settings, self.here, self.shared, self.bars)
+        return prepare_user_models(
+            self.place.user_models, self.spec.variants, self.settings, self.here, self.shared, self.bars
+        )
 
     def task_models(self) -> Iterator[PreparedModel]:
-        """Yield the models of tasks that the run has not yet; the data of all are loaded first."""
+        """Yield the models of tasks; the data of all are loaded first."""
         selected = select_models(self.spec.suite, (), self.spec.models)
-        pending = [entry for entry in selected if not self.book.has(entry.name)]
-        tasks = list(dict.fromkeys(entry.task for entry in pending))
+        tasks = list(dict.fromkeys(entry.task for entry in selected))
         datasets = load_datasets(tasks, self.spec.data, self.place.data_root, self.shared, self.bars)
         self.book.require_same_data({task.name: dataset.identity for task, dataset in datasets.items()})
         if not self.book.run.rows:  # a resumed run was checked when it began
             techniques = [TECHNIQUES.get(name) for name in self.spec.techniques]
             check_layers(
-                techniques, (name for entry in pending for name in datasets[entry.task].layers[entry.spec.name])
+                techniques, (name for entry in selected for name in datasets[entry.task].layers[entry.spec.name])
             )
         for task, dataset in datasets.items():
             yield from prepare_task_models(
-                [entry for entry in pending if entry.task is task],
+                [entry for entry in selected if entry.task is task],
                 dataset,
                 self.spec.variants,
                 self.settings,
@@ -122,10 +127,19 @@ class _Execution:
                 retrain=self.place.retrain,
             )
 
-    def measure(self, model: PreparedModel) -> None:
-        """Measure one model's variants beside each other and record the rows."""
-        reference = ReferenceWorkload(self.settings)
-        rows = measure_model(model.variants, self.settings, machine.usable_cores(), self.bars, reference)
-        latency = ReferenceLatency(model=model.name, latency=reference.latency)
-        self.book.add(model.data, model.trainings, rows, [latency])
-        self.bars.say(f"{model.name}: {tally(rows)}")
+    def make_variants(self, model: PreparedModel) -> ModelLatency:
+        """Measure all but the latencies of one model's variants, and record the rows; what the run has is kept."""
+        before = self.book.rows_of(model.name)
+        for variant in model.variants:
+            if variant.key in before:
+                variant.take_up(before[variant.key])
+        parallel = Parallel(model.name, max(1, machine.usable_cores() // self.settings.threads), self.bars)
+        make_variants(model.variants, self.settings, parallel)
+        if not before:
+            self.book.add(model.data, model.trainings, [variant.row() for variant in model.variants])
+        return ModelLatency(model.name, model.variants, self.settings, parallel, self.book.references_of(model.name))
+
+    def record(self, models: Sequence[ModelLatency]) -> None:
+        """Record what the passes so far have measured."""
+        rows = [variant.row() for model in models for variant in model.variants]
+        self.book.update(rows, [ReferenceLatency(model=model.name, latency=model.references) for model in models])

@@ -1,22 +1,19 @@
-"""The latencies of all variants of one model, within its budget.
-
-A long measurement continues in fresh processes every few seconds (``rounds.START_S``): a process keeps the bias of
-its start, and only other processes show how much that was.
-"""
+"""The latencies of one model's variants, sampled pass after pass (``bench.measuring.latency.sampling``)."""
 
 from __future__ import annotations
 
-import math
 import random
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from bench.core.errors import CheckpointError, RequestError, WorkerError
+from bench.core.errors import CheckpointError, QuantbenchError, RequestError, WorkerError
 from bench.core.variant_key import BASELINE
-from bench.measuring.latency.blocks import LEAD_IN, WarmUp
-from bench.measuring.latency.rounds import BASE_ROUNDS, Name, Participant, Rounds, spend
+from bench.measuring.latency.blocks import WarmUp
+from bench.measuring.latency.rounds import Name, Participant, make_rounds
+from bench.measuring.latency.sampling import FEWEST_PROCESSES, Limits, Sample, Series, rounds_for
 from bench.results import noise
-from bench.results.latency import Latency, RelativeLatency, Speedup
+from bench.results.latency import Latency, Speedup, plain_estimate
 from bench.results.settings import Settings
 from bench.running.parallel import Parallel, VariantCall
 from bench.running.participant import RemoteParticipant, settling
@@ -24,188 +21,184 @@ from bench.running.reference import NAME as REFERENCE
 from bench.running.reference import ReferenceWorkload
 from bench.running.variant_under_test import VariantUnderTest
 from bench.stats.describe import run_means
-from bench.stats.speedup import between_processes
-
-EXTRA_S = 0.25
-"""Spent on a model's precision beyond the least number of rounds, where no budget was given."""
 
 
-def measure_latency(
-    variants: Sequence[VariantUnderTest],
-    settings: Settings,
-    parallel: Parallel,
-    reference: ReferenceWorkload | None = None,
-) -> None:
-    """Fill in latency, speed-up and, where that stayed imprecise, the status ``noisy``; raises ``RequestError``.
+@dataclass
+class ModelLatency:
+    """One model while its latencies are sampled."""
 
-    A reference workload is timed in every round beside the variants, and is given its own latencies.
-    """
-    start = time.monotonic()
-    warm_ups = _warm_up(variants, settings, parallel)
-    if reference is not None:
-        for batch_size, warm_up in reference.start().items():
-            warm_ups[batch_size][REFERENCE] = warm_up
-    schedules = {
-        batch_size: _rounds(variants, batch_size, warm_ups[batch_size], settings, parallel, reference)
-        for batch_size in warm_ups
-    }
+    name: str
+    """As ``task/model``."""
+    variants: Sequence[VariantUnderTest]
+    settings: Settings
+    parallel: Parallel
+    sample: Sample = field(init=False)
+    references: dict[int, Latency] = field(default_factory=dict)
+    """What was measured of the reference workload, by batch size."""
 
-    def restart(names: Collection[Name]) -> None:
-        among = [variant for variant in variants if variant.key in names]
-        _start_again(among, parallel)
-        for batch_size, later in _warm_up(among, settings, parallel).items():
-            for name, warm_up in later.items():
-                warm_ups[batch_size][name] = warm_ups[batch_size][name].then(warm_up)
-            schedules[batch_size].enter(_participants(among, batch_size))
-        if reference is not None and not reference.failed:
-            for batch_size, warm_up in reference.start().items():
-                warm_ups[batch_size][REFERENCE] = warm_ups[batch_size][REFERENCE].then(warm_up)
-                schedules[batch_size].enter(reference.participants(batch_size))
+    def __post_init__(self) -> None:
+        self.sample = Sample(BASELINE, self.settings.batch_sizes)
+        self._take_up()
+        self._settle = settling(self.settings.threads)
+        self._limits = Limits.of(len(self._living()), self.settings.precision, self.settings.budget_s)
+        self._show = self.parallel.bars.bar(f"time {self.name}")
 
-    least = _least_rounds(warm_ups, settings, start, parallel.model)
-    for schedule in schedules.values():
-        schedule.make(least, list(schedule.series))
-    deadline = time.monotonic() + EXTRA_S if settings.budget_s is None else start + settings.budget_s
-    spend(
-        list(schedules.values()),
-        BASELINE,
-        living=lambda: [variant.key for variant in variants if variant.worker is not None and not variant.simulated],
-        precision=settings.precision,
-        deadline=deadline,
-        restart=restart,
-    )
-    for batch_size, schedule in schedules.items():
+    def is_known(self) -> bool:
+        """Return whether no further pass is to be made."""
+        return not self._next()
+
+    def make_pass(self) -> None:
+        """Sample one process of each variant that needs it; raises ``RequestError`` if the budget is too short."""
+        sizes = self._next()
+        names = {name for among in sizes.values() for name in among}
+        start = time.monotonic()
+        among = [variant for variant in self.variants if variant.key in names]
+        reference = ReferenceWorkload(self.settings)
+        try:
+            _start(among, self.settings, self.parallel)
+            warm_ups = self._warm_up(among, reference, sizes)
+            for size in random.sample(list(sizes), len(sizes)):
+                self._make_rounds(
+                    size, [variant for variant in among if variant.key in sizes[size]], reference, warm_ups
+                )
+        finally:
+            reference.close()
+            for variant in among:
+                variant.close()
+        self.sample.end_pass(time.monotonic() - start)
+        self._show(self.sample.passes, max(self.sample.passes + 1, self._limits.least))
+        self._require_budget()
+        self._record()
+
+    def finish(self) -> None:
+        """Say which speed-ups stayed less precise than asked."""
+        self._show(1, 1)
+        for variant in self.variants:
+            reason = noise.noisy(variant.speedup, self.settings.precision)
+            if variant.status == "ok" and reason is not None and not variant.simulated:
+                variant.status, variant.reason = "noisy", reason
+
+    def _take_up(self) -> None:
+        """Go on from the processes that an interrupted run has of this model."""
+        latencies: dict[Name, Mapping[int, Latency]] = {variant.key: variant.latency for variant in self.variants}
+        self.sample.take_up(latencies | {REFERENCE: self.references})
+
+    def _next(self) -> dict[int, list[Name]]:
+        undemanding = [variant.key for variant in self.variants if variant.simulated]
+        return self.sample.next_pass(self._limits, self._living(), undemanding)
+
+    def _living(self) -> list[Name]:
+        return [variant.key for variant in self.variants if variant.status == "ok" and variant.facts is not None]
+
+    def _warm_up(
+        self, variants: Sequence[VariantUnderTest], reference: ReferenceWorkload, sizes: Mapping[int, Sequence[Name]]
+    ) -> dict[Name, dict[int, WarmUp]]:
+        """Warm up one after the other: what is sized beside others gets blocks that are too short when it is alone."""
+        warm_ups: dict[Name, dict[int, WarmUp]] = {}
         for variant in variants:
-            if latency := _latency(schedule, variant.key, warm_ups[batch_size], settings):
-                variant.latency[batch_size] = latency
-        if reference is not None and (latency := _latency(schedule, REFERENCE, warm_ups[batch_size], settings)):
-            reference.latency[batch_size] = latency
-            _record_relative_latencies(variants, batch_size, schedule)
-    for batch_size, schedule in schedules.items():
-        _record_speedups(variants, batch_size, schedule)
-    _mark_noisy(variants, settings)
+            timed = [size for size, names in sizes.items() if variant.key in names]
+            if variant.worker is not None:
+                try:
+                    warm_ups[variant.key] = variant.worker.call("warm_up", timed, self.settings.pinned_cores)
+                except (WorkerError, QuantbenchError) as error:
+                    variant.fail(error)
+                self._settle()
+        warm_ups[REFERENCE] = dict(reference.start(list(sizes)))
+        self._settle()
+        return warm_ups
 
-
-def _warm_up(
-    variants: Sequence[VariantUnderTest], settings: Settings, parallel: Parallel
-) -> dict[int, dict[Name, WarmUp]]:
-    """Warm up side by side: that is no measurement, and the last windows must agree whoever runs beside."""
-    arguments = (settings.batch_sizes, settings.pinned_cores)
-    by_name = {variant.key: warm_ups for variant, warm_ups in parallel.call("warm_up", variants, lambda _: arguments)}
-    return {size: {name: warm_ups_of[size] for name, warm_ups_of in by_name.items()} for size in settings.batch_sizes}
-
-
-def _start_again(variants: Sequence[VariantUnderTest], parallel: Parallel) -> None:
-    """Continue in fresh processes: from the packed file, which was verified to be the same, else built again."""
-    for variant in variants:
-        variant.start_again()
-    for method, verified in (("reload", True), ("build", False)):
-        among = [variant for variant in variants if variant.verified == verified]
-        calls = [
-            VariantCall(variant, variant.worker, method, (variant.request,))
-            for variant in among
+    def _make_rounds(
+        self,
+        size: int,
+        variants: Iterable[VariantUnderTest],
+        reference: ReferenceWorkload,
+        warm_ups: Mapping[Name, Mapping[int, WarmUp]],
+    ) -> None:
+        participants: dict[Name, Participant] = {
+            variant.key: RemoteParticipant(variant.worker, size, variant.fail)
+            for variant in variants
             if variant.worker is not None
-        ]
-        for call, outcome in parallel.outcomes(calls):
-            if isinstance(outcome, CheckpointError):  # it was verified before: this process lacks memory, say
-                call.variant.fail(WorkerError(f"it cannot continue in a fresh process ({outcome})"))
-            elif isinstance(outcome, Exception):
-                call.variant.fail(outcome)
+        }
+        participants |= reference.participants(size)
+        of_size = {name: warm_ups[name][size] for name in participants}
+        if not of_size:
+            return
+        first = of_size.get(BASELINE) or next(iter(of_size.values()))
+        rng = random.Random(f"{self.settings.seed} {self.name} {size} {self.sample.passes}")
+        calls = {name: warm_up.calls_per_block for name, warm_up in of_size.items()}
+        number = rounds_for(first.calls_per_block * first.blocks_s[-1])
+        self.sample.add(size, of_size, make_rounds(participants, calls, number, rng, self._settle))
 
+    def _require_budget(self) -> None:
+        budget_s = self.settings.budget_s
+        if budget_s is None or self.sample.passes != 1:
+            return
+        least_s = FEWEST_PROCESSES * self.sample.spent_s
+        if budget_s < least_s:
+            raise RequestError(
+                f"--budget {budget_s:g} is too short for {self.name}: one process of each variant takes "
+                f"{self.sample.spent_s:.1f} s and an interval needs {FEWEST_PROCESSES}; give {1.1 * least_s:.0f} or more."
+            )
 
-def _participants(variants: Sequence[VariantUnderTest], batch_size: int) -> dict[Name, Participant]:
-    return {
-        variant.key: RemoteParticipant(variant.worker, batch_size, variant.fail)
-        for variant in variants
-        if variant.worker is not None
-    }
+    def _record(self) -> None:
+        """Fill in latencies and speed-ups; each latency is fp32's divided by the speed-up: one definition of both."""
+        for size in self.settings.batch_sizes:
+            if series := self.sample.series.get((REFERENCE, size)):
+                self.references[size] = self._latency(series)
+            baseline = self.sample.series.get((BASELINE, size))
+            baseline_s = plain_estimate(baseline.processes, baseline.rounds_s) if baseline else None
+            for variant in self.variants:
+                series = self.sample.series.get((variant.key, size))
+                if series is None or variant.status != "ok":
+                    variant.latency.pop(size, None)
+                    variant.speedup.pop(size, None)
+                    continue
+                ratio = None if variant.key == BASELINE else self.sample.speedup(variant.key, size)
+                if ratio is not None and baseline_s is not None:
+                    retired = (variant.key, size) in self.sample.retired
+                    variant.speedup[size] = Speedup.of(ratio, retired=retired)
+                    variant.latency[size] = self._latency(series, baseline_s / ratio.value)
+                else:
+                    variant.latency[size] = self._latency(series)
 
-
-def _rounds(
-    variants: Sequence[VariantUnderTest],
-    batch_size: int,
-    warm_ups: dict[Name, WarmUp],
-    settings: Settings,
-    parallel: Parallel,
-    reference: ReferenceWorkload | None,
-) -> Rounds:
-    show = parallel.bars.bar(f"time {parallel.model}, batch {batch_size}")
-    return Rounds(
-        participants=_participants(variants, batch_size)
-        | dict(reference.participants(batch_size) if reference else {}),
-        calls={technique: warm_up.calls_per_block for technique, warm_up in warm_ups.items()},
-        rng=random.Random(f"{settings.seed} {parallel.model} {batch_size}"),
-        after_round=lambda done: show(done, max(done, BASE_ROUNDS)),
-        settle=settling(settings.threads),
-        prior=between_processes(settings.threads),
-        always_included=(REFERENCE,),
-    )
-
-
-def _least_rounds(warm_ups: dict[int, dict[Name, WarmUp]], settings: Settings, start: float, name: str) -> int:
-    """Return how many rounds to make at each batch size at any precision.
-
-    Raises ``RequestError`` if the budget does not last for a round of each run.
-    """
-    rounds = max(BASE_ROUNDS, settings.runs)
-    if settings.budget_s is None:
-        return rounds
-    round_s = sum(
-        (warm_up.calls_per_block + math.ceil(LEAD_IN * warm_up.calls_per_block)) * warm_up.blocks_s[-1]
-        for by_name in warm_ups.values()
-        for warm_up in by_name.values()
-    )
-    spent_s = time.monotonic() - start
-    affordable = int((settings.budget_s - spent_s) / round_s) if round_s else rounds
-    if affordable < settings.runs:
-        raise RequestError(
-            f"--budget {settings.budget_s:g} is too short for {name}: warming up took {spent_s:.1f} s, a round takes "
-            f"{round_s:.2f} s, of which each of the {settings.runs} runs needs one; "
-            f"give {spent_s + 1.5 * round_s * rounds:.1f} or more."
+    def _latency(self, series: Series, estimate_s: float | None = None) -> Latency:
+        return Latency(
+            estimate_s=estimate_s or plain_estimate(series.processes, series.rounds_s),
+            runs_s=run_means(series.rounds_s, min(self.settings.runs, len(series.rounds_s))),
+            rounds=series.rounds,
+            rounds_s=series.rounds_s,
+            processes=series.processes,
+            repeated_s=series.repeated_s,
+            disturbed=series.disturbed,
+            causes={str(cause): count for cause, count in series.causes.items()},
+            calls_per_block=series.calls,
+            warm_up_s=series.warm_up_s,
+            cold=series.cold,
         )
-    return min(rounds, affordable)
 
 
-def _latency(schedule: Rounds, name: Name, warm_ups: dict[Name, WarmUp], settings: Settings) -> Latency | None:
-    """Return what was measured of a participant; ``None`` if it failed."""
-    if name not in schedule.series:
-        return None
-    series, warm_up = schedule.series[name], warm_ups[name]
-    rounds_s = list(series.rounds_s.values())
-    if not rounds_s or math.isnan(sum(rounds_s)):  # it failed among these rounds
-        return None
-    return Latency(
-        runs_s=run_means(rounds_s, settings.runs),
-        rounds=list(series.rounds_s),
-        rounds_s=rounds_s,
-        repeated_s=series.repeated_s,
-        disturbed=series.disturbed,
-        causes={str(cause): count for cause, count in series.causes.items()},
-        starts=[number for number in series.starts if number <= max(series.rounds_s)],
-        calls_per_block=series.calls,
-        warm_up_s=warm_up.blocks_s,
-        warm=warm_up.warm,
-    )
-
-
-def _record_speedups(variants: Sequence[VariantUnderTest], batch_size: int, schedule: Rounds) -> None:
-    timed = [variant for variant in variants if batch_size in variant.latency]
-    if not any(variant.key == BASELINE for variant in timed):
-        return
-    for variant in timed:
-        if variant.key != BASELINE:
-            variant.speedup[batch_size] = Speedup.of(schedule.speedup(BASELINE, variant.key))
-
-
-def _record_relative_latencies(variants: Sequence[VariantUnderTest], batch_size: int, schedule: Rounds) -> None:
+def _start(variants: Sequence[VariantUnderTest], settings: Settings, parallel: Parallel) -> None:
+    """Rebuild variants in fresh processes: from the packed file if it was verified, else from the weights."""
+    calls = []
     for variant in variants:
-        if batch_size in variant.latency:
-            variant.relative_latency[batch_size] = RelativeLatency.of(schedule.log_ratio(variant.key, to=REFERENCE))
+        worker = variant.start_again()
+        calls.append(VariantCall(variant, worker, "reload" if variant.verified else "build", (variant.request,)))
+    for call, outcome in parallel.outcomes(calls):
+        if isinstance(outcome, CheckpointError):  # it was verified before: this process lacks memory, say
+            call.variant.fail(WorkerError(f"it cannot be rebuilt in a fresh process ({outcome})"))
+        elif isinstance(outcome, Exception):
+            call.variant.fail(outcome)
 
 
-def _mark_noisy(variants: Sequence[VariantUnderTest], settings: Settings) -> None:
-    baseline = next((variant.latency for variant in variants if variant.key == BASELINE), {})
-    for variant in variants:
-        reason = noise.noisy(variant.speedup, variant.latency, baseline, settings.precision)
-        if variant.status == "ok" and reason is not None and not variant.simulated:
-            variant.status, variant.reason = "noisy", reason
+def sample_latencies(models: Sequence[ModelLatency], after_sweep: Callable[[], None] = lambda: None) -> None:
+    """Make passes over all ``models`` until each is known well enough; ``after_sweep`` is called after one over all.
+
+    One model after the other would give each a short time of its own, and the state of a machine lasts for seconds to
+    minutes: neighbours in time are no independent sample, and an interval made of them is too narrow.
+    """
+    while pending := [model for model in models if not model.is_known()]:
+        for model in pending:
+            model.make_pass()
+        after_sweep()
+    for model in models:
+        model.finish()

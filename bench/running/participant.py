@@ -10,10 +10,10 @@ from bench.core.errors import QuantbenchError, WorkerError
 from bench.measuring.latency.rounds import Block
 from bench.worker.process import Worker
 
-SETTLE_S = 0.03
+SETTLE_S = 0.02
 """Pause after a block of several threads: an idle OpenMP pool spins on for a while and would disturb the next.
 
-libgomp's spins 300,000 times by default, each of which takes up to 140 cycles.
+libgomp's spins 300,000 times by default, each of which takes up to 140 cycles: 14 ms at 3 GHz.
 """
 FAILED = Block(float("nan"))
 
@@ -34,14 +34,6 @@ class RemoteParticipant:
         self._batch_size = batch_size
         self._fail = fail
         self._failed = False
-
-    def begin_reallocation(self) -> None:
-        """Start to move the variant to new memory."""
-        self._try(lambda: self._worker.send("reallocate", self._batch_size))
-
-    def end_reallocation(self) -> None:
-        """Wait until that is done."""
-        self._try(self._worker.receive)
 
     def time(self, calls: int) -> Block:
         """Time one block."""

@@ -7,12 +7,11 @@ compared in seconds. What slows a row slows the reference workload in the same r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bench.core.errors import QuantbenchError, WorkerError
 from bench.measuring.latency.blocks import WarmUp
 from bench.measuring.latency.rounds import Name, Participant
-from bench.results.latency import Latency
 from bench.results.settings import Settings
 from bench.running.participant import RemoteParticipant
 from bench.worker.process import Worker
@@ -23,27 +22,19 @@ REFERENCE_HOST = "bench.worker.reference_host:ReferenceHost"
 
 
 class ReferenceWorkload:
-    """The reference beside one model; if its process fails, the model is measured without."""
+    """The reference beside one model in one pass; if its process fails, that pass goes without."""
 
     def __init__(self, settings: Settings) -> None:
-        self.latency: dict[int, Latency] = {}
-        """What was measured of it, by batch size."""
         self._settings = settings
         self._worker: Worker | None = None
 
-    @property
-    def failed(self) -> bool:
-        """Whether it takes part no more."""
-        return self._worker is None
-
-    def start(self) -> Mapping[int, WarmUp]:
+    def start(self, batch_sizes: Sequence[int]) -> Mapping[int, WarmUp]:
         """Warm up in a fresh process; return how that went by batch size, nothing if it failed."""
-        self.close()
         settings = self._settings
         self._worker = Worker(REFERENCE_HOST, settings.timeout_s)
         try:
             self._worker.call("build", settings.threads, settings.device)
-            warm_ups: dict[int, WarmUp] = self._worker.call("warm_up", settings.batch_sizes, settings.pinned_cores)
+            warm_ups: dict[int, WarmUp] = self._worker.call("warm_up", batch_sizes, settings.pinned_cores)
         except (WorkerError, QuantbenchError):
             self.close()
             return {}

@@ -1,17 +1,14 @@
-"""Makes the rows of one model: converts every variant, then measures all of them beside each other."""
+"""Makes the variants of one model and measures all of them but their latencies."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.core.progress import Bars
 from bench.core.variant_key import BASELINE
 from bench.results.evaluation import Evaluation
 from bench.results.row import Agreement, Row
 from bench.results.settings import Settings
-from bench.running.latency import measure_latency
 from bench.running.parallel import Parallel, VariantCall
-from bench.running.reference import ReferenceWorkload
 from bench.running.variant_under_test import VariantUnderTest
 from bench.stats import proportions
 from bench.stats.relative_error import relative_error
@@ -19,21 +16,12 @@ from bench.worker.messages import VARIANT_HOST
 from bench.worker.process import Worker
 
 
-def measure_model(
-    variants: Sequence[VariantUnderTest],
-    settings: Settings,
-    cores: int,
-    bars: Bars,
-    reference: ReferenceWorkload | None = None,
-) -> list[Row]:
-    """Return a row for each variant of one model.
+def make_variants(variants: Sequence[VariantUnderTest], settings: Settings, parallel: Parallel) -> None:
+    """Build, pack, answer and compare; packed files stay, for the processes that are timed.
 
-    Conversion and accuracy use all ``cores`` at once; latency has the machine to itself, but for the ``reference``.
-    Raises ``CheckpointError``, and ``RequestError`` if the budget is too short; any other failure is a row.
+    Raises ``CheckpointError`` and ``UserModelError``, which concern all variants; any other failure is a row.
     """
-    workload = variants[0].request.workload
-    parallel = Parallel(f"{workload.task}/{workload.model}", max(1, cores // settings.threads), bars)
-    show = bars.stage(f"measure {workload.task}/{workload.model}")
+    show = parallel.bars.stage(f"make the variants of {parallel.model}")
     show(0, 1)
     try:
         for variant in variants:
@@ -42,15 +30,10 @@ def measure_model(
             variant.facts = facts
         _answer_and_verify(variants, settings, parallel)
         _compare_answers(variants)
-        measure_latency(variants, settings, parallel, reference)
         show(1, 1)
     finally:
-        if reference is not None:
-            reference.close()
         for variant in variants:
             variant.close()
-            variant.request.packed.unlink(missing_ok=True)
-    return [variant.row() for variant in variants]
 
 
 def tally(rows: Sequence[Row]) -> str:
@@ -64,16 +47,16 @@ def _answer_and_verify(variants: Sequence[VariantUnderTest], settings: Settings,
     living = [(variant, variant.worker) for variant in variants if variant.worker is not None]
     packed = [variant for variant, _ in living if variant.facts is not None and variant.facts.packed_bytes]
     fresh = [Worker(VARIANT_HOST, settings.timeout_s) for _ in packed]
-    evaluations = [VariantCall(variant, worker, "evaluate") for variant, worker in living]
-    reloads = [
-        VariantCall(variant, worker, "reload", (variant.request,))
+    evaluations = [VariantCall(variant, worker, "evaluate") for variant, worker in living if variant.before is None]
+    verifications = [
+        VariantCall(variant, worker, "verify", (variant.request,))
         for variant, worker in zip(packed, fresh, strict=True)
     ]
     try:
-        for call, outcome in parallel.outcomes(evaluations + reloads):
-            if call.method == "reload":
+        for call, outcome in parallel.outcomes(evaluations + verifications):
+            if call.method == "verify":
                 call.worker.close()
-                _note_reload(call.variant, outcome)
+                _note_verification(call.variant, outcome)
             elif isinstance(outcome, Exception):
                 call.variant.fail(outcome)
             else:
@@ -83,7 +66,7 @@ def _answer_and_verify(variants: Sequence[VariantUnderTest], settings: Settings,
             worker.close()
 
 
-def _note_reload(variant: VariantUnderTest, outcome: object) -> None:
+def _note_verification(variant: VariantUnderTest, outcome: object) -> None:
     variant.verified = variant.facts is not None and outcome == variant.facts.fingerprint
     if isinstance(outcome, Exception):
         variant.notes.append(f"no packed size: its file cannot be reloaded ({outcome})")

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from bench.core import files
 from bench.core.errors import RunFileError
+from bench.core.variant_key import VariantKey
 from bench.report import markdown, pictures
 from bench.results import run_file
+from bench.results.latency import Latency
 from bench.results.machine import Machine
 from bench.results.provenance import Data, Training
 from bench.results.row import Row
@@ -83,17 +85,15 @@ class RunFolder:
         if differing and self._folder is not None:
             raise _other_run(self._folder / RUN_FILE, "data", differing)
 
-    def has(self, name: str) -> bool:
-        """Return whether the rows of the model ``task/model`` are there."""
-        return any(row.full_model == name for row in self.run.rows)
+    def rows_of(self, name: str) -> dict[VariantKey, Row]:
+        """Return the rows that there are of the model ``task/model``."""
+        return {row.key: row for row in self.run.rows if row.full_model == name}
 
-    def add(
-        self,
-        data: Data,
-        trainings: Sequence[Training],
-        rows: Sequence[Row],
-        references: Sequence[ReferenceLatency] = (),
-    ) -> None:
+    def references_of(self, name: str) -> dict[int, Latency]:
+        """Return what the run has of the reference workload beside a model, by batch size."""
+        return next((dict(entry.latency) for entry in self.run.references if entry.model == name), {})
+
+    def add(self, data: Data, trainings: Sequence[Training], rows: Sequence[Row]) -> None:
         """Record one model's rows and what they stand on, on disk too."""
         known = any(entry.task == data.task for entry in self.run.data)
         if not self.run.rows:
@@ -103,9 +103,15 @@ class RunFolder:
                 "data": self.run.data if known else [*self.run.data, data],
                 "trainings": [*self.run.trainings, *trainings],
                 "rows": [*self.run.rows, *rows],
-                "references": [*self.run.references, *references],
             }
         )
+        self._save()
+
+    def update(self, rows: Sequence[Row], references: Sequence[ReferenceLatency]) -> None:
+        """Record rows anew, with all latencies so far; rows of models that are not among them stay."""
+        now = {(row.full_model, row.key): row for row in rows}
+        kept = [now.get((row.full_model, row.key), row) for row in self.run.rows]
+        self.run = self.run.model_copy(update={"rows": kept, "references": list(references)})
         self._save()
 
     def finish(self) -> Run:

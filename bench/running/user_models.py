@@ -31,14 +31,14 @@ def prepare_user_models(
     """Build and try all models before the first is yielded; raises ``UserModelError``."""
     built = [_build(model, settings, folder / f"{number}.safetensors", bars) for number, model in enumerate(models)]
     reasons = unsupported_reasons(variants, settings, here) | _trained(variants)
-    for workload in built:
+    for number, workload in enumerate(built):
         under_test = [
             VariantUnderTest(
                 TECHNIQUES.get(key.technique),
                 VariantRequest(
                     key=key,
                     workload=workload,
-                    packed=folder / f"{position}.packed",
+                    packed=folder / f"{number}-{position}.packed",
                     device=settings.device,
                     engine=settings.engine,
                     isa=frozenset(here.isa),

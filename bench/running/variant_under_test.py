@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bench.core.errors import CheckpointError, UnsupportedError, UserModelError
 from bench.core.variant_key import VariantKey
 from bench.results.evaluation import Evaluation
-from bench.results.latency import Latency, RelativeLatency, Speedup
+from bench.results.latency import Latency, Speedup
 from bench.results.row import Agreement, Row, Status
 from bench.techniques.base import Technique
 from bench.worker.messages import VariantFacts, VariantRequest
@@ -35,7 +34,8 @@ class VariantUnderTest:
     agreement: Agreement | None = None
     latency: dict[int, Latency] = field(default_factory=dict)
     speedup: dict[int, Speedup] = field(default_factory=dict)
-    relative_latency: dict[int, RelativeLatency] = field(default_factory=dict)
+    before: Row | None = None
+    """What an interrupted run has measured of it."""
 
     @property
     def key(self) -> VariantKey:
@@ -49,16 +49,24 @@ class VariantUnderTest:
 
     def start(self, host: str, timeout_s: float) -> None:
         """Give the variant its process, or the reason why it has none."""
+        if self.status != "ok":
+            return
         if self.unsupported_reason is not None:
             self.fail(self.unsupported_reason)
         else:
             self._process = (host, timeout_s)
             self.worker = Worker(host, timeout_s)
 
-    def start_again(self) -> None:
-        """Let a fresh process, which holds nothing yet, take the place of the living one."""
+    def take_up(self, row: Row) -> None:
+        """Go on from the row of an interrupted run: what it measured stands."""
+        self.before, self.status, self.reason = row, row.status, row.reason
+        self.latency, self.speedup = dict(row.latency), dict(row.speedup)
+
+    def start_again(self) -> Worker:
+        """Let a fresh process, which holds nothing yet, take the place of the one before."""
         self.close()
         self.worker = Worker(*self._process)
+        return self.worker
 
     def fail(self, error: Exception) -> None:
         """Take the variant out of the measurement; what was measured of it before stands."""
@@ -78,6 +86,9 @@ class VariantUnderTest:
 
     def row(self) -> Row:
         """Return all that was measured."""
+        if self.before is not None:
+            now = {"status": self.status, "reason": self.reason, "latency": self.latency, "speedup": self.speedup}
+            return self.before.model_copy(update=now)
         facts, evaluation = self.facts, self.evaluation
         return Row(
             task=self.request.workload.task,
@@ -88,7 +99,7 @@ class VariantUnderTest:
             dtype=self.technique.dtype(self.request.device),
             status=self.status,
             reason=self.reason,
-            notes=[*(facts.notes if facts else ()), *self.notes, *_cold(self.latency)],
+            notes=[*(facts.notes if facts else ()), *self.notes],
             simulated=self.simulated,
             bit_operations=facts.bit_operations if facts else None,
             scores=facts.scores if facts else {},
@@ -106,10 +117,4 @@ class VariantUnderTest:
             output_error=self.output_error,
             latency=self.latency,
             speedup=self.speedup,
-            relative_latency=self.relative_latency,
         )
-
-
-def _cold(latency: dict[int, Latency]) -> Sequence[str]:
-    cold = [str(batch_size) for batch_size, value in latency.items() if not value.warm]
-    return [f"the warm-up did not settle at batch {' and '.join(cold)}"] if cold else []

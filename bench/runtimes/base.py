@@ -28,10 +28,6 @@ class Executable(Protocol):
         """Return the timed call on these inputs: no argument is handled inside it."""
         ...
 
-    def reallocate(self) -> None:
-        """Move to new memory: where they lie by chance makes calls faster or slower."""
-        ...
-
     def save(self, folder: Path) -> int:
         """Write the file that one deploys into ``folder`` and return its bytes."""
         ...

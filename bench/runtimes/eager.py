@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -30,10 +29,6 @@ class EagerExecutable:
     def bind(self, inputs: Inputs) -> Callable[[], object]:
         """Return the forward pass with its arguments."""
         return functools.partial(self.artifact.forward, *inputs)
-
-    def reallocate(self) -> None:
-        """Copy the artifact; both copies exist for a moment, so the new one cannot lie where the old one did."""
-        self.artifact = copy.deepcopy(self.artifact)
 
     def save(self, folder: Path) -> int:
         """Write ``torch.save(state_dict)``."""

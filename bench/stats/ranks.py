@@ -1,4 +1,4 @@
-"""Location and shift of small samples by ranks: no assumption on the shape of the distribution, little weight to outliers.
+"""Location and shift of small samples by ranks: any shape of distribution, and little weight to outliers.
 
 One sample: Hodges and Lehmann's (1963) estimate, with the interval and the test of Wilcoxon's signed ranks (1945). Two
 independent samples: Hodges and Lehmann's shift, with the interval and the test of Mann and Whitney (1947). All
@@ -104,7 +104,7 @@ def _estimate(
 
 @cache
 def _tail_of_sums(ranks: tuple[int, ...]) -> list[float]:
-    """Return the probability that a random subset of ``ranks`` sums to at most 0, 1, 2, …"""
+    """Return the probability that a random subset of ``ranks`` sums to at most 0, 1, 2 and so on."""
     chances = [1.0]
     for rank in ranks:
         longer = [*chances, *[0.0] * rank]
@@ -116,7 +116,7 @@ def _tail_of_sums(ranks: tuple[int, ...]) -> list[float]:
 
 @cache
 def _tail_of_inversions(before: int, after: int) -> list[float]:
-    """Return the probability that at most 0, 1, 2, … pairs of two samples of one distribution are inverted.
+    """Return the probability that at most 0, 1, 2 and so on pairs of two samples of one distribution are inverted.
 
     The counts are the coefficients of Gauss's binomial (Mann and Whitney's recurrence, multiplied out).
     """

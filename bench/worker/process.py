@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import pkgutil
+import random
 import signal
 import sys
 import time
@@ -36,6 +37,8 @@ from bench.core.report import Report
 PRELOADED = ["bench.worker.preload"]
 """Imported once, before the fork."""
 REPORT_EVERY_S = 0.1
+LAYOUT_BYTES = 1 << 20
+"""By so much at most the memory of workers is shifted."""
 TIMEOUT_S = 3600.0
 """A call that says nothing for so long counts as hung; a slow download may take most of it."""
 
@@ -232,6 +235,9 @@ def _serve(connection: Connection, host_name: str, environment: dict[str, str]) 
     os.environ.update(environment)  # the caller's of now, not of when the server was started
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Forked processes have one address layout, which makes some code faster for all of them alike (Mytkowicz, Diwan,
+    # Hauswirth and Sweeney 2009). With memory of a random size in the way it becomes noise, which intervals show.
+    _in_the_way = bytearray(random.SystemRandom().randrange(LAYOUT_BYTES))
     last = 0.0
 
     def report(done: int, total: int) -> None:

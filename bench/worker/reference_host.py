@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.report import Report
-from bench.measuring.latency import affinity, blocks, cuda
+from bench.measuring.latency import blocks
 from bench.measuring.latency.rounds import Block
-from bench.measuring.latency.timer import Timer
+from bench.measuring.latency.timer import Timer, timers
 from bench.runtimes.eager import EagerExecutable
 from bench.techniques.base import Artifact
 
@@ -45,20 +45,10 @@ class ReferenceHost:
         self._executable = EagerExecutable(Artifact(module, module))
 
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, blocks.WarmUp]:
-        """Warm up at each batch size and size the block; then tie the process to ``cores``."""
-        warm_ups = {}
-        for batch_size in batch_sizes:
-            timer = self._timers[batch_size] = Timer(self._executable, (self._inputs(batch_size),))
-            warm_ups[batch_size] = blocks.warm_up(
-                timer, least_s=cuda.WARM_CLOCKS_S if self._device.type == "cuda" else 0.0
-            )
-        if cores:
-            affinity.pin(cores)
-        return warm_ups
-
-    def reallocate(self, batch_size: int) -> None:
-        """Move layers and inputs to new memory."""
-        self._timers[batch_size].reallocate()
+        """Tie the process to ``cores``, warm up at each batch size and size the block."""
+        batches = {batch_size: (self._inputs(batch_size),) for batch_size in batch_sizes}
+        self._timers = timers(self._executable, batches, cores)
+        return {batch_size: timer.warm_up() for batch_size, timer in self._timers.items()}
 
     def time(self, batch_size: int, calls: int) -> Block:
         """Time one block."""

@@ -11,9 +11,9 @@ from bench.core.errors import CheckpointError
 from bench.core.report import Report
 from bench.core.tensors import Inputs, cast, digest, tensors_in
 from bench.measuring import params, scores, size
-from bench.measuring.latency import affinity, blocks, cuda
+from bench.measuring.latency import blocks
 from bench.measuring.latency.rounds import Block
-from bench.measuring.latency.timer import Timer
+from bench.measuring.latency.timer import Timer, timers
 from bench.measuring.layer_outputs import output_statistics, record_outputs
 from bench.measuring.layer_weights import inspect_layers
 from bench.measuring.memory import MemoryProbe
@@ -69,11 +69,15 @@ class VariantHost:
             notes=notes,
         )
 
-    def reload(self, request: VariantRequest) -> str:
-        """Rebuild the variant from its packed file alone and return its fingerprint; raises ``CheckpointError``."""
+    def reload(self, request: VariantRequest) -> None:
+        """Rebuild the variant from its packed file alone; raises ``CheckpointError``."""
         self._open(request)
         self._compile(self._workload.rebuild())
         self._set_torch()
+
+    def verify(self, request: VariantRequest) -> str:
+        """Rebuild it and return its fingerprint."""
+        self.reload(request)
         return self._fingerprint()
 
     def evaluate(self) -> Evaluation:
@@ -83,16 +87,11 @@ class VariantHost:
         return evaluation
 
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, blocks.WarmUp]:
-        """Make the inputs of each batch size, warm up, size the block; then tie the process to ``cores``."""
+        """Tie the process to ``cores``, make the inputs of each batch size, warm up and size the block."""
         self._set_torch()
-        warm_ups = {}
-        for batch_size in batch_sizes:
-            inputs = self._cast(self._workload.inputs(batch_size))
-            timer = self._timers[batch_size] = Timer(self._executable, inputs)
-            warm_ups[batch_size] = blocks.warm_up(timer, least_s=cuda.WARM_CLOCKS_S if inputs[0].is_cuda else 0.0)
-        if cores:
-            affinity.pin(cores)
-        return warm_ups
+        batches = {batch_size: self._cast(self._workload.inputs(batch_size)) for batch_size in batch_sizes}
+        self._timers = timers(self._executable, batches, cores)
+        return {batch_size: timer.warm_up() for batch_size, timer in self._timers.items()}
 
     def inspect(self, request: VariantRequest, described: Sequence[str]) -> Inspection:
         """Return what the technique made of each layer's weights, and the outputs of the ``described`` layers."""
@@ -111,10 +110,6 @@ class VariantHost:
             outputs=output_statistics(record_outputs(self._artifact.module, inputs, described)),
             scores={score.rule: score.value for score in scores.every_rule(self._work())},
         )
-
-    def reallocate(self, batch_size: int) -> None:
-        """Move model and inputs to new memory."""
-        self._timers[batch_size].reallocate()
 
     def time(self, batch_size: int, calls: int) -> Block:
         """Time one block of forward passes."""

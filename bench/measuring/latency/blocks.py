@@ -15,9 +15,11 @@ from typing import Protocol
 BLOCK_S = 0.01
 """A block lasts at least this long: the clock's cost (some 50 ns) is below 0.001 % of it."""
 LEAD_IN = 0.05
-"""Share of a block's calls that are made untimed before it, one at least: the variant before left cold caches."""
-THREADED_LEAD_IN = 1.0
-"""The same with several threads: those that wake on one core take the system some milliseconds to spread."""
+"""Share of a block's calls that are made untimed before it: the variant before left cold caches."""
+THREADED_LEAD_IN = 0.5
+"""The same with several threads, which have to wake, and where they are not pinned take milliseconds to spread."""
+SHORT = 0.9
+"""A block that lasts less than this share of ``BLOCK_S`` is sized and made again."""
 WARM_WINDOW = 2
 """Blocks per warm-up window."""
 WARM_TOLERANCE = 0.05
@@ -26,8 +28,10 @@ GROWTH = 8
 """A block under way to its size grows at most by this factor: early calls are slow and mislead."""
 MARGIN = 1.1
 """A block is sized for this multiple of its least duration, because a later one may run faster."""
-MAX_WARM_S = 1.0
-"""Warm-up ends here, agreed or not; one block of each window is always made."""
+MAX_WARM_S = 0.5
+"""Warm-up ends here, agreed or not."""
+SLOW_S = 0.1
+"""A call that takes so long needs no warm-up but the first: what warms up, warms up within it."""
 
 
 class Timer(Protocol):
@@ -48,10 +52,6 @@ class WarmUp:
     warm: bool
     """Whether two windows agreed before the time was over."""
 
-    def then(self, later: WarmUp) -> WarmUp:
-        """Return both as one; blocks stay as long as they are."""
-        return WarmUp(self.calls_per_block, self.blocks_s + later.blocks_s, self.warm and later.warm)
-
 
 def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> WarmUp:
     """Make half-size blocks until the fastest of one window agrees with that of the next; size a block by the last.
@@ -63,10 +63,12 @@ def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> War
     calls = 1
     spent = elapsed = timer.time(calls)
     while elapsed < half_s:
-        calls = max(calls + 1, min(GROWTH * calls, _calls(half_s, elapsed / calls)))
+        calls = max(calls + 1, min(GROWTH * calls, calls_for(elapsed / calls, half_s)))
         elapsed = timer.time(calls)
         spent += elapsed
     blocks = [elapsed / calls]
+    if elapsed / calls >= SLOW_S and spent >= least_s:
+        return WarmUp(1, blocks, warm=True)
     window = blocks[:]
     before: float | None = None
     while True:
@@ -78,15 +80,16 @@ def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> War
         fastest = min(window, default=blocks[-1])
         agrees = before is not None and abs(fastest - before) <= WARM_TOLERANCE * before
         if spent > MAX_WARM_S or (agrees and spent >= least_s):
-            return WarmUp(_calls(block_s, fastest), blocks, warm=agrees)
+            return WarmUp(calls_for(fastest, block_s), blocks, warm=agrees)
         if fastest * calls < half_s:  # a disturbed block ended the sizing too early
-            calls, before = _calls(half_s, fastest), None
+            calls, before = calls_for(fastest, half_s), None
         else:
             before = fastest
         window = []
 
 
-def _calls(block_s: float, call_s: float) -> int:
+def calls_for(call_s: float, block_s: float = BLOCK_S) -> int:
+    """Return how many calls make a block."""
     return math.ceil(MARGIN * block_s / max(call_s, 1e-9))
 
 
@@ -96,8 +99,8 @@ def time_calls(
     lead_in: float = LEAD_IN,
     clock_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> float:
-    """Return the seconds of ``calls`` calls, after a lead-in of at least one: memory was reallocated before."""
-    for _ in range(math.ceil(lead_in * calls)):
+    """Return the seconds of ``calls`` calls, after a lead-in; a single call is long enough to need none."""
+    for _ in range(math.ceil(lead_in * calls) if calls > 1 else 0):
         call()
     start = clock_ns()
     for _ in range(calls):

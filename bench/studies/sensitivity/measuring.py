@@ -13,9 +13,11 @@ from bench.measuring import machine
 from bench.results.run import Run
 from bench.results.run_spec import RunSpec
 from bench.running.execute import settings_of
+from bench.running.latency import ModelLatency, sample_latencies
 from bench.running.model_session import ModelSession
+from bench.running.parallel import Parallel
 from bench.running.provenance import data_of, training_of
-from bench.running.rows import measure_model
+from bench.running.rows import make_variants
 from bench.running.task_models import request_of
 from bench.running.training_precision import PrecisionPolicy, preferred_precision
 from bench.running.variant_under_test import VariantUnderTest
@@ -65,7 +67,11 @@ class Measuring:
             request = request_of(key, workload, packed, settings, session.machine)
             notes = policy.notes(preferred, self.training, session.store)
             variants.append(VariantUnderTest(technique, request, None, notes=notes))
-        rows = measure_model(variants, settings, machine.usable_cores(), session.bars)
+        name = session.selected.name
+        parallel = Parallel(name, max(1, machine.usable_cores() // settings.threads), session.bars)
+        make_variants(variants, settings, parallel)
+        sample_latencies([ModelLatency(name, variants, settings, parallel)])
+        rows = [variant.row() for variant in variants]
         run = Run(
             quantbench=version("quantbench"),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
