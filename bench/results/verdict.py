@@ -88,8 +88,8 @@ def speed(value: Speedup, adjusted_p: float, where: str = "", family: int = 1) -
 def _retired(value: Speedup, batch_size: int) -> Verdict:
     return Verdict(
         "slower",
-        f"at batch {batch_size}: slower, {ratio(value.interval)}; each of its {counted(value.n, 'process')} took more "
-        f"than three times {BASELINE}'s time, so it was timed no more",
+        f"at batch {batch_size}: slower, {ratio(value.interval)}; it took more than three times {BASELINE}'s time in "
+        f"every process timed ({value.n}), so no more were",
     )
 
 
