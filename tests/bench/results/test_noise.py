@@ -38,7 +38,7 @@ def test_what_was_retired_is_not_noisy() -> None:
     [
         ("steal", "the hypervisor gave the cores to others during 33 % of the blocks; an unshared machine would help"),
         ("switch", "other processes took the cores during 33 % of the blocks; end them, or use fewer threads"),
-        ("throttle", "the CPU quota was used up during 33 % of the blocks; raise it, or use fewer threads"),
+        ("throttle", "the container's CPU quota was used up during 33 % of the blocks; give it a larger one"),
         ("frequency", "the cores' clock changed during 33 % of the blocks; fix it (cpupower frequency-set"),
     ],
 )
