@@ -69,12 +69,12 @@ def _size(row: Row, baseline: Row | None) -> str:
 
 
 def _accuracy(row: Row, baseline: Row | None, verdict: Verdict) -> str:
-    share, of_baseline = row.share_right, baseline.share_right if baseline else None
-    if share is None or (row.key != BASELINE and of_baseline is None):
-        return MISSING
-    if row.key == BASELINE or of_baseline is None:
+    share = row.share_right
+    if share is not None and row.key == BASELINE:
         return Figure(percent(share), 0.0)
-    change = 100 * (share - of_baseline)
+    if share is None or baseline is None or baseline.share_right is None:
+        return MISSING
+    change = 100 * (share - baseline.share_right)
     return Figure(points(change), change, cell(verdict.word))
 
 
@@ -106,7 +106,7 @@ def _remarks(run: Run, rows: Sequence[Row]) -> list[str]:
     few = [
         row
         for row in rows
-        if any(0 < value.n < least and not value.retired for value in row.speedup.values()) and not row.simulated
+        if not row.simulated and any(0 < value.n < least and not value.retired for value in row.speedup.values())
     ]
     if few:
         named = "every speed-up" if len(few) == sum(bool(row.speedup) for row in rows) else together(few)

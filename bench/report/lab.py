@@ -78,12 +78,10 @@ def where(run: Run, data: Data) -> str:
     """Return what every table of a task must say: which data, how timed."""
     timed = f"latency of one call on {run.settings.device} with {counted(run.settings.threads, 'thread')}"
     judged = f"accuracy on all {data.test_examples:,} test examples" if data.test_examples else "accuracy not known"
+    own = f", inputs: {data.origin};"
     if run.timed_by == "pytest-benchmark":
-        timed, judged = f"{timed}, timed by pytest-benchmark", "accuracy on the examples that each test took"
+        timed, judged, own = f"{timed}, timed by pytest-benchmark", "accuracy on the examples that each test took", ":"
     elif data.kind == "own" and run.settings.evaluate:
         judged = f"accuracy as {run.settings.evaluate} returned it"
-    kinds = {"real": ", real data:", "synthetic": f", **SYNTHETIC data, not {data.title}**:", "own": ":"}
-    kind = kinds[data.kind]
-    if data.kind == "own" and run.timed_by == "bench":
-        kind = f", inputs: {data.origin};"
-    return f"{data.title}{kind} {judged}; {timed}."
+    kinds = {"real": ", real data:", "synthetic": f", **SYNTHETIC data, not {data.title}**:", "own": own}
+    return f"{data.title}{kinds[data.kind]} {judged}; {timed}."
