@@ -125,7 +125,7 @@ def _cell(cell: Cell | None, variant: VariantKey) -> str:
         return MISSING
     if cell.estimate_s is None:
         return cell.status if cell.status in ("failed", "unsupported") else MISSING
-    time = seconds(cell.estimate_s)
+    time = seconds(cell.estimate_s, digits=4)
     if cell.simulated:
         return f"{time} (simulated)"
     speedup = cell.speedup
