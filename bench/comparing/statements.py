@@ -98,7 +98,7 @@ def _observations(row: Row, baseline: Row | None, size: int) -> list[float]:
     """Return the logarithm of the speed-up in each process; nothing where there is no verdict on it."""
     speedup = row.speedup.get(size)
     known = speedup is not None and (speedup.retired or speedup.confidence) and not row.simulated
-    if not known or baseline is None or not {size} <= row.latency.keys() & baseline.latency.keys():
+    if not known or baseline is None or size not in row.latency or size not in baseline.latency:
         return []
     return log_ratios(baseline.latency[size], row.latency[size])
 
