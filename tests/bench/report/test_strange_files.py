@@ -75,13 +75,13 @@ def check(random: Random, folder: Path, pictures: float) -> None:
     for paths in ((before, after), (after, before)):
         or_one_sentence(lambda paths=paths: machines.render(compare(*paths)).encode())  # type: ignore[misc]
         or_one_sentence(
-            lambda paths=paths: gate.words(gate.check(compare(*paths, gated=True), RULES)).encode()  # type: ignore[misc]
+            lambda paths=paths: gate.words(gate.check(compare(*paths, rules=RULES))).encode()  # type: ignore[misc]
         )
     if readable[0] and random.random() < pictures:
         for name in ("compared.md", "compared.json"):
             or_one_sentence(
                 lambda name=name: compared.write(  # type: ignore[misc]
-                    compare(before, after, gated=True), [load(before), load(after)], folder / name
+                    compare(before, after, rules=RULES), [load(before), load(after)], folder / name
                 )
             )
 
