@@ -58,7 +58,7 @@ def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> War
 
     That takes ``least_s`` seconds at least: a GPU's clocks rise while it works.
     """
-    timer.time(1)  # the first call of all allocates and compiles: not a measure of anything
+    first_s = timer.time(1)  # allocates and compiles: a bound, not a measure
     half_s = block_s / 2
     calls = 1
     spent = elapsed = timer.time(calls)
@@ -67,7 +67,7 @@ def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> War
         elapsed = timer.time(calls)
         spent += elapsed
     blocks = [elapsed / calls]
-    if elapsed / calls >= SLOW_S and spent >= least_s:
+    if calls == 1 and min(first_s, elapsed) >= SLOW_S and spent >= least_s:  # else a call was disturbed
         return WarmUp(1, blocks, warm=True)
     window = blocks[:]
     before: float | None = None
