@@ -18,7 +18,7 @@ from bench.core.units import counted
 from bench.core.variant_key import VariantKey
 from bench.results.change import Change, Missing
 from bench.results.latency import Speedup
-from bench.results.machine import Machine
+from bench.results.machine import Machine, same_hardware
 from bench.results.record import Record
 from bench.results.row import Row, Status
 from bench.results.run import Run
@@ -192,7 +192,7 @@ def _pairs(runs: Mapping[str, Run]) -> tuple[list[Pair], list[Apart]]:
                 )
             )
         if why_not[labels[0]]:
-            same = comparability.same_machine(runs[labels[0]].machine, new.machine)
+            same = same_hardware(runs[labels[0]].machine, new.machine)
             apart.append(Apart(base=labels[0], new=label, same_machine=same, reasons=why_not[labels[0]]))
     return pairs, apart
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from bench.comparing.comparability import same_machine
 from bench.comparing.comparison import Cell, Column, Comparison, ModelTable, Pair
 from bench.comparing.statements import Statement
 from bench.core.units import MISSING, counted, duration, ratio
@@ -13,6 +12,7 @@ from bench.core.variant_key import BASELINE, VariantKey
 from bench.report.pictures import Picture
 from bench.report.tables import table
 from bench.results.change import NO_DIFFERENCE, Change
+from bench.results.machine import same_hardware
 from bench.results.verdict import cell
 from bench.stats.describe import mean_std
 
@@ -63,7 +63,7 @@ def render(comparison: Comparison, pictures: Sequence[Picture] = ()) -> str:
 
 def _of_one_machine(columns: list[Column]) -> bool:
     """Return whether some of the runs are of one machine."""
-    return any(same_machine(base.machine, new.machine) for base, new in itertools.combinations(columns, 2))
+    return any(same_hardware(base.machine, new.machine) for base, new in itertools.combinations(columns, 2))
 
 
 def _statements(statements: list[Statement]) -> list[str]:

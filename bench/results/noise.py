@@ -16,6 +16,7 @@ _CAUSES = {
     "switch": "other processes took the cores during {share} of the blocks; end them, or use fewer threads",
     "frequency": "the cores' clock changed during {share} of the blocks; "
     "fix it (cpupower frequency-set --governor performance)",
+    "throttle": "the container's CPU quota was used up during {share} of the blocks; give it a larger one",
 }
 
 

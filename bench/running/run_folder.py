@@ -13,7 +13,7 @@ from bench.core.variant_key import VariantKey
 from bench.report import markdown, pictures
 from bench.results import run_file
 from bench.results.latency import Latency
-from bench.results.machine import Machine
+from bench.results.machine import Machine, obstacles_to_one_run
 from bench.results.provenance import Data, Training
 from bench.results.row import Row
 from bench.results.run import ReferenceLatency, Run
@@ -63,8 +63,7 @@ class RunFolder:
             for name in Settings.model_fields
             if name not in _LIMITS and getattr(before.settings, name) != getattr(settings, name)
         ]
-        if before.machine != here:
-            differing.append("another machine or torch")
+        differing += obstacles_to_one_run(before.machine, here)
         if before.quantbench != fresh.quantbench:
             differing.append(f"quantbench {before.quantbench}, now {fresh.quantbench}")
         if differing:
