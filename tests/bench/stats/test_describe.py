@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.stats.describe import describe, mean_std, percentile, run_means
+from bench.stats.describe import mean_std, percentile, run_means
 
 times = st.floats(min_value=1e-6, max_value=10.0)
 
@@ -43,13 +43,11 @@ def test_a_percentile_of_nothing_or_beyond_all_is_refused(values: list[float], s
 
 
 @given(st.lists(times, min_size=2, max_size=50))
-def test_a_description_agrees_with_numpy(values: list[float]) -> None:
-    described = describe(values)
-    assert described.n == len(values)
-    assert described.mean == pytest.approx(np.mean(values))
-    assert described.std == pytest.approx(np.std(values, ddof=1), abs=1e-12)
-    assert described.median == pytest.approx(np.median(values))
-    assert described.p95 == pytest.approx(np.percentile(values, 95))
+def test_mean_and_std_agree_with_numpy(values: list[float]) -> None:
+    known = mean_std(values)
+    assert known.n == len(values)
+    assert known.mean == pytest.approx(np.mean(values))
+    assert known.std == pytest.approx(np.std(values, ddof=1), abs=1e-12)
 
 
 # Runs
