@@ -187,14 +187,14 @@ def without_latencies(run: Run) -> list[dict[str, Any]]:
 def test_an_interrupted_run_goes_on_with_the_processes_that_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:
-    models = ["mnist/lab1", "sst2/lab2"]
+    models = ["mnist/lab1", "mnist/lab2"]
     with monkeypatch.context() as patch:
         patch.setattr(execute, "sample_latencies", interrupted(after=3, by=raise_interrupt))
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, models=models)
     stopped = bench.load_run(tmp_path / "run.json")
     assert not stopped.finished
-    assert [row.task for row in stopped.rows] == ["mnist"] * 3 + ["sst2"] * 3
+    assert [row.model for row in stopped.rows] == ["lab1"] * 3 + ["lab2"] * 3
     assert {process for row in stopped.rows for process in row.latency[2].processes} == {0, 1, 2}
 
     with pytest.raises(RunFileError, match=r"unfinished run with other settings \(runs 1, now 2\)"):
@@ -243,7 +243,7 @@ def test_a_signal_leaves_valid_rows_and_one_sentence(tmp_path: Path, number: int
         "main.main()\n"
     )
     options = (
-        "--model mnist/lab1 --model sst2/lab2 --technique fp32 --batch 2 --runs 1 --precision 90% --data synthetic"
+        "--model mnist/lab1 --model mnist/lab2 --technique fp32 --batch 2 --runs 1 --precision 90% --data synthetic"
     )
     command: Sequence[str] = [sys.executable, "-c", script, "run", *options.split(), "--out", str(tmp_path)]
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
