@@ -52,9 +52,7 @@ def require_one_definition(run: Run) -> None:
     """Check that the ratio of two latencies is the speed-up, and that it is within its interval."""
     for row in run.rows:
         for size, speedup in row.speedup.items():
-            [fp32] = [
-                other for other in run.rows if (other.full_model, other.technique) == (row.full_model, "fp32")
-            ]
+            [fp32] = [other for other in run.rows if (other.full_model, other.technique) == (row.full_model, "fp32")]
             ratio = fp32.latency[size].estimate_s / row.latency[size].estimate_s
             assert ratio == pytest.approx(speedup.value)
             assert speedup.low <= speedup.value <= speedup.high

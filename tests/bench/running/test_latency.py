@@ -86,9 +86,7 @@ def test_a_variant_whose_packed_file_is_not_the_same_is_built_in_each_pass(tmp_p
     assert (steps.count("build"), steps.count("reload")) == (1 + BRIEF, 0)
 
 
-def test_passes_go_over_all_models_and_not_model_after_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_passes_go_over_all_models_and_not_model_after_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     make_pass = ModelLatency.make_pass
 

@@ -225,7 +225,7 @@ def test_a_variant_that_cannot_be_measured_ends_the_check(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(selfcheck, "HOST", "tests.bench.hosts:FakeSelfCheck")
     monkeypatch.setattr(selfcheck, "execute", without_int8)
-    with pytest.raises(RequestError, match="dynamic-qint8 could not be measured .*SIGILL"):
+    with pytest.raises(RequestError, match=r"dynamic-qint8 could not be measured .*SIGILL"):
         self_check(progress=False)
 
 
