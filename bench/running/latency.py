@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -139,7 +140,8 @@ class ModelLatency:
         if budget_s < least_s:
             raise RequestError(
                 f"--budget {budget_s:g} is too short for {self.name}: one process of each variant takes "
-                f"{self.sample.spent_s:.1f} s and an interval needs {FEWEST_PROCESSES}; give {1.1 * least_s:.0f} or more."
+                f"{self.sample.spent_s:.1f} s and an interval needs {FEWEST_PROCESSES}; give "
+                f"{math.ceil(1.1 * least_s)} or more."
             )
 
     def _record(self) -> None:

@@ -75,8 +75,8 @@ LOG = "log"
 class FakeVariant:
     """Stands in for ``bench.worker.variant_host.VariantHost``; takes a known time: fp32 twice that of the others.
 
-    What the request names as its engine goes wrong: a method of ``Host``, and in which step. ``process N`` before the step is
-    the process, counted from 0 among those that are timed.
+    What the request names as its engine goes wrong: a method of ``Host``, and in which step. ``process N`` before the
+    step is the process, counted from 0 among those that are timed.
     """
 
     def __init__(self, report: Report) -> None:

@@ -20,7 +20,7 @@ RATIO = {"value": 1.0, "low": 0.9, "high": 1.1, "confidence": 0.95, "p_value": 0
 
 
 def of_version(version: int, starts: list[int] | None = None) -> dict[str, Any]:
-    """Return the content of a run file as an older quantbench wrote it; 10 rounds from the process starts ``starts``."""
+    """Return the content of a run file as an older quantbench wrote it, its processes from the rounds ``starts``."""
     content: dict[str, Any] = json.loads(RUN.model_dump_json()) | {"schema_version": version}
     del content["references"]
     for row in content["rows"]:
