@@ -71,7 +71,9 @@ def _estimate_together(variants: list[dict[str, Any]]) -> None:
     baseline = next((_timed(row) for row in variants if row.get("technique") == "fp32"), {})
     for row in variants:
         speedups, timed = row.get("speedup"), _timed(row)
-        for size in speedups if isinstance(speedups, dict) else ():
+        if not isinstance(speedups, dict):
+            continue
+        for size in speedups:
             theirs, ours = baseline.get(size), timed.get(size)
             if not (isinstance(theirs, Latency) and isinstance(ours, Latency)):
                 continue

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bench.measuring.latency.blocks import BLOCK_S, SHORT
 from bench.measuring.latency.disturbance import Cause
-from bench.measuring.latency.rounds import REPEATS, Block, Blocks, make_rounds
+from bench.measuring.latency.rounds import REPEATS, Block, Blocks, Name, Participant, make_rounds
 
 
 class FakeParticipant:
@@ -42,10 +42,10 @@ class FakeParticipant:
         return Block(calls * self.call_s * next(self._factors), next(self._causes))
 
 
-def rounds_of(number: int, *participants: FakeParticipant, calls: int = 1, seed: int = 0) -> dict[object, Blocks]:
+def rounds_of(number: int, *participants: FakeParticipant, calls: int = 1, seed: int = 0) -> dict[Name, Blocks]:
     """Make rounds of some participants."""
-    named = {participant.name: participant for participant in participants}
-    return make_rounds(named, dict.fromkeys(named, calls), number, random.Random(seed))  # type: ignore[arg-type]
+    named: dict[Name, Participant] = {participant.name: participant for participant in participants}
+    return make_rounds(named, dict.fromkeys(named, calls), number, random.Random(seed))
 
 
 def order_of(seed: int) -> list[str]:
@@ -75,7 +75,7 @@ def test_a_round_keeps_the_seconds_of_one_call() -> None:
 
 def test_after_each_block_the_threads_come_to_rest() -> None:
     timed: list[str] = []
-    participants = {name: FakeParticipant(name, timed) for name in "ab"}
+    participants: dict[Name, Participant] = {name: FakeParticipant(name, timed) for name in "ab"}
     make_rounds(participants, {"a": 1, "b": 1}, 3, random.Random(0), settle=lambda: timed.append("rest"))
     assert timed[1::2] == ["rest"] * 6
 
