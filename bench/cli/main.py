@@ -80,7 +80,7 @@ def main() -> NoReturn:
     except UsageError as error:
         code = _refuse(_usage_sentence(error))
     except _StoppedError as stopped:
-        resume = "; the same command goes on after the last model that was finished"
+        resume = "; the same command goes on with what has been measured"
         _refuse(f"stopped{resume if 'run' in sys.argv[1:2] else ''}.")
         code = 128 + stopped.signum
     except BrokenPipeError:  # the reader, `| head` say, has seen enough

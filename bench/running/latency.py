@@ -143,11 +143,15 @@ class ModelLatency:
             )
 
     def _record(self) -> None:
-        """Fill in latencies and speed-ups; each latency is fp32's divided by the speed-up: one definition of both."""
+        """Fill in latencies and speed-ups; each latency is fp32's divided by the speed-up: one definition of both.
+
+        A baseline that has failed has no latency any more, and so the others have no speed-up over it.
+        """
+        has_baseline = BASELINE in self._living()
         for size in self.settings.batch_sizes:
             if series := self.sample.series.get((REFERENCE, size)):
                 self.references[size] = self._latency(series)
-            baseline = self.sample.series.get((BASELINE, size))
+            baseline = self.sample.series.get((BASELINE, size)) if has_baseline else None
             baseline_s = plain_estimate(baseline.processes, baseline.rounds_s) if baseline else None
             for variant in self.variants:
                 series = self.sample.series.get((variant.key, size))
@@ -161,6 +165,7 @@ class ModelLatency:
                     variant.speedup[size] = Speedup.of(ratio, retired=retired)
                     variant.latency[size] = self._latency(series, baseline_s / ratio.value)
                 else:
+                    variant.speedup.pop(size, None)
                     variant.latency[size] = self._latency(series)
 
     def _latency(self, series: Series, estimate_s: float | None = None) -> Latency:

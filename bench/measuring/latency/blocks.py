@@ -72,7 +72,7 @@ def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> War
         elapsed = timer.time(calls)
         spent += elapsed
     blocks = [elapsed / calls]
-    if elapsed / calls >= SLOW_S and spent >= least_s:
+    if calls == 1 and min(first_s, elapsed) >= SLOW_S and spent >= least_s:  # else a call was disturbed
         return WarmUp(1, blocks, warm=True)
     window = blocks[:]
     before: float | None = None

@@ -24,7 +24,7 @@ class Graph:
         return technique.unsupported_reason(device, engine, machine.quantized_engines)
 
     def compile(self, artifact: Artifact, example: Inputs, threads: int) -> Executable:
-        """Trace the module; calling, reallocating and saving are as in eager."""
+        """Trace the module; calling and saving are as in eager."""
         from torch import fx
 
         from bench.runtimes.eager import EagerExecutable
