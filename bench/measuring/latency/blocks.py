@@ -30,8 +30,8 @@ MARGIN = 1.1
 """A block is sized for this multiple of its least duration, because a later one may run faster."""
 MAX_WARM_S = 0.5
 """Warm-up ends here, agreed or not."""
-SLOW_S = 0.1
-"""Of calls that take so long one is enough to warm up and one to size a block of one."""
+SLOW_S = 0.03
+"""Of calls that take so long one is enough to warm up and one to size a block."""
 SLOWEST_S = 0.25
 """Of calls that take even longer the first is enough; where only the first is so slow, its block comes out short and is
 sized again."""
