@@ -3,12 +3,12 @@
 | what differs | consequence |
 |---|---|
 | CPU, its instruction sets, cores or quota, accelerators | another machine: compared by speed-up alone |
-| threads, pinned cores, device, TF32, engine, batch sizes | a column of its own: compared by speed-up alone |
+| threads, pinned cores, device, TF32, engine | a column of its own: compared by speed-up alone |
 | seed, epochs, data, recipes | the same: the weights are others, and accuracies of other weights do not compare |
 | what gives a user's model inputs, judges and calibrates it | the same: another task |
 | the rest of a user's model | is what one wants to compare: named, and compared |
 | system, Python, torch, quantbench | may be what one wants to compare: named, and compared |
-| suite, runs, precision, budget, timeout | nothing: rows that both have compare |
+| suite, batch sizes, runs, precision, budget, timeout | nothing: what both have compares |
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ _SETTINGS = {
     "device": "device",
     "tf32": "TF32",
     "engine": "quantized engine",
-    "batch_sizes": "batch sizes",
     "seed": "seed",
     "epochs": "epochs",
     "inputs": "inputs",

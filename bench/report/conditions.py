@@ -32,7 +32,11 @@ def hardware(machine: Machine) -> Table:
 def settings(run: Run) -> Table:
     """Return what was asked for."""
     given = run.settings
-    budget = f"{given.budget_s:g} s a model" if given.budget_s else "eight rounds, and a moment more for the precision"
+    budget = (
+        f"{given.budget_s:g} s a model"
+        if given.budget_s
+        else "as many processes as the precision takes, at most twice the least"
+    )
     cores = ", ".join(map(str, given.pinned_cores))
     asked: list[list[object]] = [
         ["Precision, budget", f"±{percent(given.precision, 1)} of a speed-up; {budget}"],

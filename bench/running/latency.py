@@ -74,10 +74,8 @@ class ModelLatency:
     def finish(self) -> None:
         """Say which speed-ups stayed less precise than asked."""
         self._show(1, 1)
-        baseline = next((variant.latency for variant in self.variants if variant.key == BASELINE), {})
         for variant in self.variants:
-            demanded = {size: value for size, value in variant.speedup.items() if not value.retired}
-            reason = noise.noisy(demanded, variant.latency, baseline, self.settings.precision)
+            reason = noise.noisy(variant.speedup, self.settings.precision)
             if variant.status == "ok" and reason is not None and not variant.simulated:
                 variant.status, variant.reason = "noisy", reason
 
@@ -140,8 +138,8 @@ class ModelLatency:
         if budget_s < least_s:
             raise RequestError(
                 f"--budget {budget_s:g} is too short for {self.name}: one process of each variant takes "
-                f"{self.sample.spent_s:.1f} s and an interval needs {FEWEST_PROCESSES}; give "
-                f"{math.ceil(1.1 * least_s)} or more."
+                f"{self.sample.spent_s:.1f} s and an interval needs {FEWEST_PROCESSES}; "
+                f"give {math.ceil(1.1 * least_s)} or more."
             )
 
     def _record(self) -> None:

@@ -34,7 +34,7 @@ class RunFolder:
         self._folder = folder
 
     @classmethod
-    def open(cls, folder: Path | None, settings: Settings, here: Machine) -> RunFolder:
+    def open(cls, folder: Path | None, settings: Settings, here: Machine, notes: Sequence[str] = ()) -> RunFolder:
         """Begin a run, or take up the unfinished one of the same settings in ``folder``.
 
         A finished run there becomes ``run.previous.json`` when the first rows of this one are written.
@@ -44,6 +44,7 @@ class RunFolder:
             quantbench=version("quantbench"),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             finished=False,
+            notes=list(notes),
             machine=here,
             settings=settings,
         )
