@@ -61,13 +61,9 @@ def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> War
 
     That takes ``least_s`` seconds at least: a GPU's clocks rise while it works.
     """
-<<<<<<< HEAD
-    first_s = timer.time(1)  # allocates and compiles: a bound, not a measure
-=======
     first_s = timer.time(1)  # it allocates and compiles, so it is no measure of the later ones
     if first_s >= max(SLOWEST_S, least_s):
         return WarmUp(1, [first_s], warm=True)
->>>>>>> truth
     half_s = block_s / 2
     calls = 1
     spent = elapsed = timer.time(calls)
