@@ -43,7 +43,7 @@ def test_a_file_that_reloads_to_other_logits_is_not_written(tmp_path: Path, monk
 def dishonest(call: Callable[..., Any]) -> Callable[..., Any]:
     def changed(worker: Worker, method: str, *args: object) -> Any:
         outcome = call(worker, method, *args)
-        return "another fingerprint" if method == "reload" else outcome
+        return "another fingerprint" if method == "verify" else outcome
 
     return changed
 
