@@ -19,7 +19,7 @@ def command(
         Path | None, typer.Option(help="Folder for selfcheck.json and selfcheck.md.  \\[default: the terminal alone]")
     ] = None,
 ) -> None:
-    """Find out, in about a minute, how far this machine's latencies can be trusted.
+    """Find out, in some two minutes, how far this machine's latencies can be trusted.
 
     Measures models of which the truth is known: one against itself, one whose calls take 5 % longer, calls of a known
     time, and one speed-up from several fresh starts beside torch.utils.benchmark. Exit code 1 if that went wrong.

@@ -173,4 +173,4 @@ class SelfCheckOptions(Options):
     pin: str = option(default="auto", kw_only=False)
     """Cores to tie models to while they are timed: auto, none, or numbers like 2,3."""
     plan: "Plan | None" = option(default=None, kw_only=False, flag=None)
-    """How often and how long, by default about a minute in all."""
+    """How often and how long, by default some two minutes in all."""

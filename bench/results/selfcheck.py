@@ -27,7 +27,7 @@ SCHEMA_VERSION: Final = 2
 
 
 class Plan(Record):
-    """How much is tried; the defaults take about a minute with one thread."""
+    """How much is tried; the defaults take some two minutes with one thread."""
 
     runs: PositiveCount = Field(default=4, ge=2)
     """Default runs, each with fresh processes."""
