@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bench.results.bounds import (
     BatchSize,
@@ -101,3 +101,11 @@ class SelfCheck(Record):
     """What the harness adds to each call."""
     seconds: Seconds
     """What the check took."""
+
+    @model_validator(mode="after")
+    def _of_the_same_sizes(self) -> SelfCheck:
+        """Refuse runs, or comparisons of a run, that are of different batch sizes."""
+        sizes = {frozenset(kind) for run in self.runs for kind in (run.again, run.slowed, run.int8, run.peer) if kind}
+        if len(sizes) != 1 or not all(run.again and run.slowed and run.int8 for run in self.runs):
+            raise ValueError("runs: their comparisons are of different batch sizes")
+        return self
