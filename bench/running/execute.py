@@ -79,6 +79,7 @@ def settings_of(spec: RunSpec) -> Settings:
     return Settings(
         **common,
         techniques=spec.techniques,
+        runtimes=spec.runtimes,
         pinned_cores=choose_cores(spec.pin, spec.threads),
         engine=spec.engine or DEFAULT_ENGINE,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -180,11 +181,12 @@ class ModelLatency:
 
 
 def _start(variants: Sequence[VariantUnderTest], settings: Settings, parallel: Parallel) -> None:
-    """Rebuild variants in fresh processes: from the packed file if it was verified, else from the weights."""
+    """Let fresh processes load the variants' files, or build what has no verified file."""
     calls = []
     for variant in variants:
         worker = variant.start_again()
-        calls.append(VariantCall(variant, worker, "reload" if variant.verified else "build", (variant.request,)))
+        request = dataclasses.replace(variant.request, cores=tuple(settings.pinned_cores))
+        calls.append(VariantCall(variant, worker, "reload" if variant.verified else "build", (request,)))
     for call, outcome in parallel.outcomes(calls):
         if isinstance(outcome, CheckpointError):  # it was verified before: this process lacks memory, say
             call.variant.fail(WorkerError(f"it cannot be rebuilt in a fresh process ({outcome})"))

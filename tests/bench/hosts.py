@@ -19,7 +19,7 @@ from bench.measuring.latency.blocks import WarmUp
 from bench.measuring.latency.rounds import Block
 from bench.results.evaluation import Evaluation
 from bench.results.row import Accuracy, Layers
-from bench.worker.messages import VariantFacts, VariantRequest
+from bench.worker.messages import LoadedFacts, VariantFacts, VariantRequest
 
 FOREVER = threading.Event()
 """Nobody sets it."""
@@ -87,25 +87,29 @@ class FakeVariant:
             marker.touch()
         return VariantFacts(
             size_bytes=100,
+            deploy_bytes=50,
             packed_bytes=50,
             bytes_by_dtype={"float32": 40},
             params=10,
             layers=Layers(changed=0, total=1),
             macs=8,
-            peak_memory_bytes=None,
             fingerprint="the same logits",
             simulated=False,
             bit_operations=None,
             scores={},
+            build_s=1.0,
             notes=("an example",),
         )
 
-    def reload(self, request: VariantRequest) -> str:
+    def reload(self, request: VariantRequest) -> None:
         self._plant, self._technique = request.engine, request.key.technique
         self._go_wrong("reload")
         if self._plant == "reload: damaged":
             raise CheckpointError("the packed file is damaged; pack the variant again")
-        return "other logits" if self._plant in UNLIKE else "the same logits"
+
+    def verify(self, request: VariantRequest) -> LoadedFacts:
+        self.reload(request)
+        return LoadedFacts("other logits" if self._plant in UNLIKE else "the same logits", 0.1, 0.01, 1000)
 
     def evaluate(self) -> Evaluation:
         self._go_wrong("evaluate")
