@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from bench.core.variant_key import EAGER
 from bench.results.machine import Machine
 from bench.storage.graph_cache import GraphCache
 from bench.tasks.registry import Registry
@@ -66,6 +67,7 @@ class Source:
 class Stored:
     """A file that was built, as the process finds it that is to execute it."""
 
+    technique: Technique
     path: Path
     """The file, or the folder of several."""
     rebuild: Callable[[], Artifact]
@@ -104,9 +106,18 @@ class Runtime(ABC):
         """Return why it has no such technique on any machine; ``None`` if it has."""
         return None
 
-    @abstractmethod
+    def missing(self) -> str | None:
+        """Return what this machine lacks for it, with the way out; ``None`` if nothing."""
+        return None
+
     def unsupported_reason(self, technique: Technique, machine: Machine, device: str, engine: str) -> str | None:
-        """Return why it cannot execute what the technique makes here, with the way out; ``None`` if it can."""
+        """Return why it cannot execute what the technique makes here, with the way out; ``None`` if it can.
+
+        It is asked before anything is trained, in a process without torch.
+        """
+        if device != "cpu":
+            return f"quantbench has {self.name} on the CPU only, not on {device}; run with --device cpu"
+        return self.lacks(technique) or self.missing()
 
     @abstractmethod
     def build(self, source: Source, path: Path) -> Built:
@@ -128,7 +139,8 @@ class Runtimes(Registry[Runtime]):
 
     def offered(self) -> Iterator[Runtime]:
         """Yield those that a user may choose, the default first."""
-        return (runtime for runtime in self if not runtime.hidden)
+        shown = (runtime for runtime in self if not runtime.hidden)
+        yield from sorted(shown, key=lambda runtime: (runtime.name != EAGER, runtime.name))
 
 
 RUNTIMES = Runtimes("runtime", "bench.runtimes", "quantbench.runtimes")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bench.results.isa import int8_sums_saturate
-from bench.results.machine import Machine
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
 from bench.runtimes.onnx_export import EXPORTER, exported, input_names
 from bench.runtimes.packages import missing, quiet, versions
@@ -72,11 +71,9 @@ class OnnxRuntime(Runtime):
             return None
         return f"quantbench makes ONNX files as {', '.join(MAKERS)} only"
 
-    def unsupported_reason(self, technique: Technique, machine: Machine, device: str, engine: str) -> str | None:
-        """Require a CPU, the packages and one of the techniques."""
-        if device != "cpu":
-            return f"quantbench runs ONNX Runtime on the CPU only, not on {device}; run with --device cpu"
-        return self.lacks(technique) or missing(NEEDED, self.name)
+    def missing(self) -> str | None:
+        """Return which package is missing or too old."""
+        return missing(NEEDED, self.name)
 
     def build(self, source: Source, path: Path) -> Built:
         """Export, quantize, and load what came of it."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib import metadata
 
 
@@ -29,11 +30,11 @@ def versions(needed: Mapping[str, str]) -> tuple[str, ...]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence warnings and logs of a conversion: what a reader must know of it is a note of the row."""
+    """Silence what a conversion warns of, logs and prints: what a reader must know of it is a note of the row."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

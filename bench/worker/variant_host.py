@@ -74,7 +74,8 @@ class VariantHost:
     def reload(self, request: VariantRequest) -> None:
         """Load the variant from its file alone; raises ``CheckpointError``."""
         self._open(request)
-        stored = Stored(request.packed, self._workload.rebuild, request.threads, request.cores)
+        technique = TECHNIQUES.get(request.key.technique)
+        stored = Stored(technique, request.packed, self._workload.rebuild, request.threads, request.cores)
         self._executable, self._artifact = self._runtime.load(stored), None
         self._set_torch()
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bench.core.errors import RequestError, UnknownNameError
-from bench.running.suites import select_models, select_techniques
+from bench.running.suites import select_models, select_variants
 
 
 def names(suite: str = "lab", tasks: tuple[str, ...] = (), models: tuple[str, ...] = ()) -> list[str]:
@@ -58,4 +58,4 @@ def test_a_model_of_another_task_than_the_one_chosen_is_refused() -> None:
 
 
 def test_the_baseline_comes_along_and_first() -> None:
-    assert [technique.name for technique in select_techniques(["amp", "fp16", "amp"])] == ["fp32", "amp", "fp16"]
+    assert [str(key) for key in select_variants(["amp", "fp16", "amp"], ["eager"])] == ["fp32", "amp", "fp16"]

@@ -1,0 +1,211 @@
+"""OpenVINO on the CPU: the model exported by torch, int8 by NNCF."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from bench.core.errors import UnsupportedError
+from bench.measuring.latency import affinity
+from bench.results.isa import computes_bfloat16, int8_sums_saturate
+from bench.results.machine import Machine
+from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
+from bench.runtimes.onnx_export import EXPORTER, exported
+from bench.runtimes.packages import missing, quiet, versions
+from bench.runtimes.structure import Structure
+from bench.techniques.base import Technique
+
+if TYPE_CHECKING:
+    import openvino
+
+    from bench.core.tensors import Inputs
+
+NEEDED: Final = {"openvino": "2025.0", "nncf": "2.15", **EXPORTER}
+PRECISIONS: Final = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "static-qint8": "f32"}
+"""What OpenVINO computes in what is not int8, by technique: left alone it takes bfloat16 on CPUs that have it."""
+GRAPH: Final = "model.xml"
+"""In the folder of a variant, beside ``model.bin`` with the weights."""
+CALIBRATION_BATCH: Final = 32
+PRODUCTS: Final = ("Convolution", "FullyConnected", "MatMul")
+"""Layers that multiply matrices, as OpenVINO calls them."""
+
+
+class OpenVinoExecutable:
+    """A compiled model."""
+
+    input_dtype = "float32"
+
+    def __init__(self, compiled: openvino.CompiledModel, structure: Structure | None = None) -> None:
+        self.compiled = compiled
+        self._structure = structure or Structure()
+        self._bound: list[object] = []
+        """Arrays that requests read from."""
+
+    def outputs(self, inputs: Inputs) -> Any:
+        """Return the outputs as the model returns them; in a process that has only the file, as a tuple of tensors."""
+        import torch
+
+        request = self.compiled.create_infer_request()
+        results = request.infer([value.contiguous().numpy() for value in inputs])
+        return self._structure.restore([torch.from_numpy(results[port].copy()) for port in self.compiled.outputs])
+
+    def bind(self, inputs: Inputs) -> Callable[[], object]:
+        """Return an inference of a request that has its inputs; its outputs stay in the request's memory."""
+        import openvino
+
+        request = self.compiled.create_infer_request()
+        for position, value in enumerate(inputs):
+            array = value.contiguous().numpy()
+            self._bound.append(array)
+            request.set_input_tensor(position, openvino.Tensor(array, shared_memory=True))
+        return functools.partial(request.infer, share_outputs=True)
+
+
+class OpenVino(Runtime):
+    """Executes ``.xml`` graphs with their ``.bin``."""
+
+    name = "openvino"
+    summary: ClassVar[str] = "OpenVINO on an exported graph (.xml and .bin), int8 by NNCF"
+
+    def lacks(self, technique: Technique) -> str | None:
+        """Return why there is no such graph."""
+        if technique.name in PRECISIONS:
+            return None
+        if technique.name == "dynamic-qint8":
+            return "OpenVINO quantizes activations as they come for compressed language models only"
+        return f"quantbench makes OpenVINO graphs as {', '.join(PRECISIONS)} only"
+
+    def missing(self) -> str | None:
+        """Return which package is missing or too old."""
+        return missing(NEEDED, self.name)
+
+    def unsupported_reason(self, technique: Technique, machine: Machine, device: str, engine: str) -> str | None:
+        """Require bfloat16 arithmetic for bfloat16: without it OpenVINO would compute in float32, and say nothing."""
+        reason = super().unsupported_reason(technique, machine, device, engine)
+        if reason is None and technique.name == "bf16" and not computes_bfloat16(machine.isa):
+            return "this CPU has no bfloat16 arithmetic, and OpenVINO would compute in float32; choose fp32"
+        return reason
+
+    def build(self, source: Source, path: Path) -> Built:
+        """Convert, quantize, and compile what came of it."""
+        name, saturating = source.technique.name, int8_sums_saturate(source.isa)
+        decided_by = (name, f"overflow_fix {saturating}", *versions(NEEDED))
+
+        def save(folder: Path) -> None:
+            folder.mkdir()
+            with quiet():
+                _save(source, name, saturating, folder / GRAPH)
+
+        shutil.copytree(source.cache().get("openvino", decided_by, save), path)
+        executable = OpenVinoExecutable(_compiled(path, name, source.threads), Structure.of(source))
+        notes = _notes(name, executable.compiled, saturating)
+        return Built(executable, sum(file.stat().st_size for file in path.iterdir()), notes=notes)
+
+    def load(self, stored: Stored) -> OpenVinoExecutable:
+        """Compile the graph in a process that is tied to its cores already.
+
+        With each inference OpenVINO ties the calling thread to the cores that it saw when it compiled.
+        """
+        if stored.cores:
+            affinity.pin(stored.cores)
+        return OpenVinoExecutable(_compiled(stored.path, stored.technique.name, stored.threads))
+
+
+def _openvino() -> Any:
+    """Import OpenVINO without its telemetry, which sends what it is used for to Intel unless a file at home forbids it.
+
+    OpenVINO and NNCF do without the package where it cannot be imported.
+    """
+    if sys.modules.setdefault("openvino_telemetry", None) is not None:  # type: ignore[arg-type]
+        raise UnsupportedError("the model's code has imported openvino_telemetry, which would send data; leave it out")
+    import openvino
+
+    return openvino
+
+
+def _save(source: Source, technique: str, saturating: bool, path: Path) -> None:
+    ov = _openvino()
+    # Not Core.read_model: it leaves BatchNorms unfused, and NNCF would put quantizers between them and convolutions.
+    model = ov.convert_model(exported(source))
+    if technique == "static-qint8":
+        model = _quantized(source, model, saturating)
+    # By default weights would be stored as float16, those of fp32 too.
+    ov.save_model(model, path, compress_to_fp16=technique == "fp16")
+
+
+def _quantized(source: Source, model: Any, saturating: bool) -> Any:
+    import nncf
+    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
+
+    nncf.set_log_level(logging.ERROR)
+    items = [
+        [value[start : start + CALIBRATION_BATCH].contiguous().numpy() for value in batch]
+        for batch in source.calibration()
+        for start in range(0, len(batch[0]), CALIBRATION_BATCH)
+    ]
+    return nncf.quantize(
+        model,
+        nncf.Dataset(items),
+        subset_size=len(items),
+        advanced_parameters=nncf.AdvancedQuantizationParameters(
+            overflow_fix=nncf.OverflowFix.ENABLE if saturating else nncf.OverflowFix.DISABLE,
+            # The default is the mean of the samples' ranges, which cuts off what is beyond.
+            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
+        ),
+    )
+
+
+def _compiled(folder: Path, technique: str, threads: int) -> openvino.CompiledModel:
+    """Return the compiled graph; raises ``UnsupportedError`` if it would compute in another way than it is called."""
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "INFERENCE_PRECISION_HINT": PRECISIONS[technique],
+        "ENABLE_CPU_PINNING": False,  # it would move the calling thread to cores of its own choice
+    }
+    compiled = _openvino().Core().compile_model(folder / GRAPH, "CPU", settings)
+    computes_in = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    if computes_in != PRECISIONS[technique]:
+        raise UnsupportedError(f"OpenVINO computes in {computes_in} here, where {PRECISIONS[technique]} was asked for")
+    for name in ("INFERENCE_NUM_THREADS", "ENABLE_CPU_PINNING"):
+        if compiled.get_property(name) != settings[name]:
+            raise UnsupportedError(f"OpenVINO has {name} {compiled.get_property(name)} here, not {settings[name]}")
+    return compiled
+
+
+def _notes(technique: str, compiled: openvino.CompiledModel, saturating: bool) -> tuple[str, ...]:
+    if technique == "fp16":
+        return ("stored as float16 and computed in float32",)
+    if technique == "bf16":
+        return ("stored as float32 and computed in bfloat16",)
+    if technique != "static-qint8":
+        return ()
+    notes: tuple[str, ...] = ("quantized by NNCF (MINMAX)", _int8_operations(compiled))
+    if saturating:
+        notes += ("weights take half of their range (overflow_fix): this CPU has no VNNI and int8 sums could saturate",)
+    return notes
+
+
+def _int8_operations(compiled: openvino.CompiledModel) -> str:
+    """Count the operations of the graph as OpenVINO compiled it."""
+    operations = [
+        (str(information["layerType"].astype(str)), str(information["runtimePrecision"].astype(str)))
+        for node in compiled.get_runtime_model().get_ops()
+        if (information := node.get_rt_info()) and "runtimePrecision" in information
+    ]
+    computing = [(kind, precision) for kind, precision in operations if kind not in ("Input", "Output", "Const")]
+    int8 = sum(precision in ("i8", "u8") for _, precision in computing)
+    left = sum(kind in PRODUCTS and precision not in ("i8", "u8") for kind, precision in computing)
+    return (
+        f"int8: {int8} of {len(computing)} operations of the optimized graph; {left} float matrix products and "
+        f"convolutions are left"
+    )
+
+
+RUNTIMES.add(OpenVino())
