@@ -24,7 +24,7 @@ from bench.tasks.dataset import DataKind
 from bench.tasks.errors import DataError
 from bench.tasks.policy import DataPolicy
 
-STANDIN_VERSION = 1
+STANDIN_VERSION = 2
 """Raised whenever a generator changes, so that old stand-ins are not taken for new ones."""
 MANIFEST = "CHECKSUMS"
 DOWNLOAD_TIMEOUT_S = 30.0

@@ -48,7 +48,7 @@ class Sst2Files(DataFiles):
                 archive.extract(f"{self.folder}/{name}", root)
 
     def generate(self, root: Path) -> None:
-        """Write sentences of a small grammar."""
+        """Write sentences of numbered words."""
         sentiment.write(root / self.folder)
 
 

@@ -45,10 +45,18 @@ class Recipe:
     weight_decay: float = 0.0
     augment: bool = False
     """Random crop with padding 4 and horizontal flip."""
+    threads: int = 1
+    """Of torch on the CPU, however many cores there are: how sums are split among threads decides their last bits."""
 
     def as_dict(self) -> dict[str, object]:
-        """Return the fields by name, for hashing and for the checkpoint's header."""
-        return asdict(self)
+        """Return the fields by name, for hashing and for the checkpoint's header.
+
+        One thread is left out: so recipes keep the hash, and checkpoints the name, that they had before the field.
+        """
+        fields = asdict(self)
+        if self.threads == 1:
+            del fields["threads"]
+        return fields
 
     def for_standin(self) -> Recipe:
         """Return the recipe for synthetic data: seconds of training, not minutes."""

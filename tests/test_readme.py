@@ -15,10 +15,9 @@ import pytest
 import bench
 from bench.report import compared, page, selfcheck
 from bench.report import distillation as report_distillation
-from bench.report.comparison import comparison
 from bench.report.formats import report
 from bench.report.machines import render as render_comparison
-from bench.report.markdown import lab_tables, render
+from bench.report.markdown import render, result_tables
 from bench.report.pictures import Picture, pictures_of
 from bench.report.sensitivity import render as render_study
 from bench.report.sensitivity_picture import draw as draw_study
@@ -43,8 +42,8 @@ PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
 def expected() -> dict[str, str]:
     """Return what stands between the pages' marks, by their name."""
     return {
-        "own model table": own_model_tables(),
-        "lab tables": lab_tables(bench.load_run(ROOT / "reports/lab/run.json")),
+        "own model table": result_tables(bench.load_run(ROOT / "reports/own-model/run.json")),
+        "lab tables": result_tables(bench.load_run(ROOT / "reports/lab/run.json")),
         "selfcheck table": selfcheck.render(self_check()),
         "trust table": written("trust/trust.md"),
         "speed table": written("speed/speed.md"),
@@ -55,13 +54,6 @@ def expected() -> dict[str, str]:
         "distillation table": written("distillation/distillation.md"),
         "longer table": longer_table(),
     }
-
-
-def own_model_tables() -> str:
-    """Return what the README shows of a run of a user's model: the results, and the speed-ups with their verdicts."""
-    run = bench.load_run(ROOT / "reports/own-model/run.json")
-    [data] = run.data
-    return f"{lab_tables(run)}\n\n{comparison(run, data).markdown()}"
 
 
 def written(name: str) -> str:
@@ -84,7 +76,7 @@ def lowbit_table() -> str:
     """Return accuracy against size over the low-bit family."""
     run = bench.load_run(ROOT / "reports/lowbit/run.json")
     [data] = run.data
-    return f"{lab_tables(run)}\n\n{sizes_and_work(run, data).markdown()}"
+    return f"{result_tables(run)}\n\n{sizes_and_work(run, data).markdown()}"
 
 
 def longer_table() -> str:

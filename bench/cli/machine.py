@@ -7,11 +7,17 @@ from bench.cli.output import show
 
 def command() -> None:
     """Say what this machine is, and whether its quantized engine can be used."""
+    from bench.measuring import topology
+    from bench.measuring.cpu_quota import cpu_quota, quota_remarks
+    from bench.measuring.latency.affinity import allowed_cores
     from bench.measuring.machine import check_engine, describe
     from bench.report.markdown import hardware_table
 
     check = check_engine()
     show(hardware_table(describe()))
-    show(f"\n'bench run' makes {check.engine} the active engine, or the one that --engine names.")
+    show(f"\nThis process may use {topology.describe(allowed_cores())}.")
+    for remark in quota_remarks(cpu_quota()):
+        show(f"Note: {remark}.")
+    show(f"'bench run' makes {check.engine} the active engine, or the one that --engine names.")
     verdict = "usable" if check.usable else "NOT usable"
     show(f"{check.engine}: {verdict}: {check.reason}; {check.advice}.")

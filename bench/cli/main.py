@@ -1,7 +1,7 @@
 """The command ``bench``: its parts, its exit codes, its refusals.
 
 Exit codes: 0 every row is measured, or unsupported for a stated reason; 1 a row failed, or broke a
-gate; 2 the request makes no sense; 130 and 143 it was interrupted by Ctrl-C or a kill.
+gate; 2 the request makes no sense; 3 a gate is undecided; 130 and 143 it was interrupted by Ctrl-C or a kill.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def main() -> NoReturn:
     except UsageError as error:
         code = _refuse(_usage_sentence(error))
     except _StoppedError as stopped:
-        resume = "; the same command goes on after the last model that was finished"
+        resume = "; the same command goes on with what has been measured"
         _refuse(f"stopped{resume if 'run' in sys.argv[1:2] else ''}.")
         code = 128 + stopped.signum
     except BrokenPipeError:  # the reader, `| head` say, has seen enough

@@ -31,8 +31,8 @@ def command(
     suite = SUITE if any(map(is_own, models)) else options.suite
     folder = out or Path("runs") / suite
     done = run.with_options(options.replaced(out=folder))
-    from bench.report.markdown import lab_tables
+    from bench.report.markdown import result_tables
 
-    show(lab_tables(done))
+    show(result_tables(done))
     show(f"\n{folder / 'report.md'} has the whole report, {folder / 'run.json'} every sample.")
     raise typer.Exit(exit_code(done))

@@ -1,4 +1,4 @@
-"""What became of the accuracies of one model between two runs of one machine.
+"""What became of an accuracy between two runs of one machine.
 
 Both runs answered the same examples, so they are compared example by example (McNemar). Where a file does not say
 which were right, equal counts are no difference, and unequal ones are two shares, as if of different examples, which
@@ -8,7 +8,6 @@ be given.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.core.units import percent
@@ -18,57 +17,93 @@ from bench.results.row import Accuracy, Row
 from bench.results.verdict import p_text
 from bench.stats import proportions
 from bench.stats.interval import Interval
-from bench.stats.multiple_tests import ALPHA, holm, holm_levels
+from bench.stats.multiple_tests import ACCURACY_ALPHA
 
 ADVICE = "evaluate both runs on more examples"
 
 
 @dataclass(frozen=True)
-class _Pair:
+class AccuracyTest:
     """One row's accuracies of known numbers of examples."""
 
+    model: str
     variant: VariantKey
     before: Accuracy
     after: Accuracy
     unpaired: tuple[int, int] | None
     """How many examples only the run before has right, and only the one after; ``None`` if that is not known."""
+    alpha: float = ACCURACY_ALPHA
+
+    @property
+    def change(self) -> Change:
+        """The change with its interval."""
+        difference = self._difference
+        return Change(
+            model=self.model,
+            variant=self.variant,
+            quantity="accuracy",
+            before=self.before.correct / self.before.total,
+            after=self.after.correct / self.after.total,
+            value=difference.value,
+            low=None if self._same else difference.low,
+            high=None if self._same else difference.high,
+            advice=ADVICE,
+            word="the same",
+            sentence="",
+        )
 
     @property
     def p_value(self) -> float:
+        """Of both being equally accurate."""
         if self.unpaired is not None:
             return proportions.mcnemar(*self.unpaired)
         return proportions.two_shares(self.before.correct, self.before.total, self.after.correct, self.after.total)
 
+    def judged(self, adjusted_p: float, level: float) -> Change:
+        """Return the change with its verdict."""
+        change = self.change.model_copy(update={"p_value": adjusted_p, "least": self._least(level)})
+        counts = f"{self.before.correct:,} of {self.before.total:,}"
+        if self._same:
+            what = "counts" if self.unpaired is None else "answers"
+            return change.model_copy(update={"sentence": f"accuracy: the same {what}, {counts} right"})
+        word: ChangeWord = "better" if change.value > 0 else "worse"
+        if adjusted_p > self.alpha:
+            word = "no difference detected"
+        how = "as two independent samples"
+        if self.unpaired is not None:
+            how = "{:,} lost and {:,} gained".format(*self.unpaired)
+        sentence = (
+            f"accuracy: {word}, {change.figure}, {counts} right and {self.after.correct:,} of {self.after.total:,}, "
+            f"{how}, {p_text(adjusted_p)}"
+        )
+        return change.model_copy(update={"word": word, "sentence": sentence})
+
     @property
-    def difference(self) -> Interval:
+    def _same(self) -> bool:
+        alike = (self.before.correct, self.before.total) == (self.after.correct, self.after.total)
+        return alike and self.unpaired in (None, (0, 0))
+
+    @property
+    def _difference(self) -> Interval:
         if self.unpaired is not None:
             return proportions.paired_difference(*self.unpaired, self.before.total)
         return proportions.difference(
             *(proportions.wilson(accuracy.correct, accuracy.total) for accuracy in (self.before, self.after))
         )
 
-    def least(self, level: float) -> float | None:
+    def _least(self, level: float) -> float | None:
         """Return the least loss that would be called one at a level of significance."""
         if self.unpaired is not None:
             return proportions.least_net_loss(self.unpaired[1], self.before.total, level)
         return proportions.least_loss(self.before.correct, self.before.total, self.after.total, level)
 
 
-def accuracy_changes(model: str, rows: Sequence[tuple[Row, Row]]) -> Iterator[Change]:
-    """Judge the accuracies of a model's rows, those of known numbers of examples as one family."""
-    pairs = [
-        _Pair(after.key, before.accuracy, after.accuracy, _unpaired(before, after))
-        for before, after in rows
-        if before.accuracy is not None and after.accuracy is not None
-    ]
-    adjusted_p = holm([pair.p_value for pair in pairs])
-    for pair, adjusted, level in zip(pairs, adjusted_p, holm_levels(adjusted_p), strict=True):
-        yield _of_counts(model, pair, adjusted, level)
-    for before_row, after_row in rows:
-        if before_row.accuracy is None or after_row.accuracy is None:
-            was, now = before_row.share_right, after_row.share_right
-            if was is not None and now is not None:
-                yield _of_shares(model, after_row.key, was, now)
+def accuracy_change(before: Row, after: Row) -> AccuracyTest | Change | None:
+    """Return what is to be judged of a row's accuracy, or the change of a fraction; ``None`` if a run has none."""
+    if before.accuracy is not None and after.accuracy is not None:
+        return AccuracyTest(after.full_model, after.key, before.accuracy, after.accuracy, _unpaired(before, after))
+    was, now = before.share_right, after.share_right
+    return None if was is None or now is None else _of_shares(after, was, now)
 
 
 def _unpaired(before: Row, after: Row) -> tuple[int, int] | None:
@@ -78,44 +113,10 @@ def _unpaired(before: Row, after: Row) -> tuple[int, int] | None:
     return (was & ~now).bit_count(), (now & ~was).bit_count()
 
 
-def _of_counts(model: str, pair: _Pair, adjusted: float, level: float) -> Change:
-    before, after, difference = pair.before, pair.after, pair.difference
-    same = (before.correct, before.total) == (after.correct, after.total) and pair.unpaired in (None, (0, 0))
-    word: ChangeWord = "no difference detected" if adjusted >= ALPHA else "better" if difference.value > 0 else "worse"
+def _of_shares(row: Row, was: float, now: float) -> Change:
     change = Change(
-        model=model,
-        variant=pair.variant,
-        quantity="accuracy",
-        before=before.correct / before.total,
-        after=after.correct / after.total,
-        value=difference.value,
-        low=None if same else difference.low,
-        high=None if same else difference.high,
-        p_value=adjusted,
-        least=pair.least(level),
-        advice=ADVICE,
-        word="the same" if same else word,
-        sentence="",
-    )
-    counts = f"{before.correct:,} of {before.total:,}"
-    if same:
-        what = "counts" if pair.unpaired is None else "answers"
-        sentence = f"accuracy: the same {what}, {counts} right"
-    else:
-        how = "as two independent samples"
-        if pair.unpaired is not None:
-            how = "{:,} lost and {:,} gained".format(*pair.unpaired)
-        sentence = (
-            f"accuracy: {word}, {change.figure}, {counts} right and {after.correct:,} of {after.total:,}, {how}, "
-            f"{p_text(adjusted)}"
-        )
-    return change.model_copy(update={"sentence": sentence})
-
-
-def _of_shares(model: str, variant: VariantKey, was: float, now: float) -> Change:
-    change = Change(
-        model=model,
-        variant=variant,
+        model=row.full_model,
+        variant=row.key,
         quantity="accuracy",
         before=was,
         after=now,

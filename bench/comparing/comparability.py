@@ -2,37 +2,29 @@
 
 | what differs | consequence |
 |---|---|
-| CPU, its instruction sets or cores, accelerators | another machine: compared by speed-up alone |
-| threads, pinned cores, device, engine, batch sizes | a column of its own: compared by speed-up alone |
+| CPU, its instruction sets, cores or quota, accelerators | another machine: compared by speed-up alone |
+| threads, pinned cores, device, TF32, engine | a column of its own: compared by speed-up alone |
 | seed, epochs, data, recipes | the same: the weights are others, and accuracies of other weights do not compare |
 | what gives a user's model inputs, judges and calibrates it | the same: another task |
 | the rest of a user's model | is what one wants to compare: named, and compared |
 | system, Python, torch, quantbench | may be what one wants to compare: named, and compared |
-| suite, runs, precision, budget, timeout | nothing: rows that both have compare |
+| suite, batch sizes, runs, precision, budget, timeout | nothing: what both have compares |
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.results.machine import Machine
+from bench.results.machine import HARDWARE, same_hardware
 from bench.results.record import Record
 from bench.results.run import Run
 
-_MACHINE = {
-    "cpu": "CPU",
-    "architecture": "architecture",
-    "isa": "instruction sets",
-    "physical_cores": "physical cores",
-    "logical_cores": "logical cores",
-    "accelerators": "accelerators",
-}
 _SETTINGS = {
     "threads": "threads",
     "pinned_cores": "pinned cores",
     "device": "device",
+    "tf32": "TF32",
     "engine": "quantized engine",
-    "batch_sizes": "batch sizes",
     "seed": "seed",
     "epochs": "epochs",
     "inputs": "inputs",
@@ -42,15 +34,10 @@ _SETTINGS = {
 _SOFTWARE = {"os": "system", "python": "Python", "torch": "torch"}
 
 
-def same_machine(base: Machine, new: Machine) -> bool:
-    """Return whether both are, as far as they tell, one machine or equal ones."""
-    return all(getattr(base, name) == getattr(new, name) for name in _MACHINE)
-
-
 def obstacles(base: Run, new: Run) -> list[str]:
     """Return why the rows of ``new`` cannot be compared with those of ``base`` one by one; empty if they can."""
-    if not same_machine(base.machine, new.machine):
-        return [f"another machine ({', '.join(_differing(base.machine, new.machine, _MACHINE))})"]
+    if not same_hardware(base.machine, new.machine):
+        return [f"another machine ({', '.join(_differing(base.machine, new.machine, HARDWARE))})"]
     differing = _differing(base.settings, new.settings, _SETTINGS)
     return differing + list(other_data(base, new).values()) + _other_recipes(base, new)
 

@@ -11,14 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench.comparing import comparability, row_by_row
+from bench.comparing import comparability, family, row_by_row
+from bench.comparing.gate_rule import Rule
 from bench.comparing.statements import ALL_NAMED, Statement, statements
 from bench.core.errors import RequestError
 from bench.core.units import counted
 from bench.core.variant_key import VariantKey
 from bench.results.change import Change, Missing
 from bench.results.latency import Speedup
-from bench.results.machine import Machine
+from bench.results.machine import Machine, same_hardware
 from bench.results.record import Record
 from bench.results.row import Row, Status
 from bench.results.run import Run
@@ -48,8 +49,8 @@ class Cell(Record):
 
     status: Status
     simulated: bool
-    runs_s: list[float]
-    """Empty if it was not timed."""
+    estimate_s: float | None
+    """The latency; ``None`` if it was not timed."""
     speedup: Speedup | None
     """Over the fp32 of the same run; ``None`` for a simulation too."""
 
@@ -101,13 +102,15 @@ class Comparison(Record):
     statements: list[Statement]
     pairs: list[Pair]
     apart: list[Apart]
+    rules: list[Rule] = []
+    """Of the gate; the figures that they check are judged as one family."""
 
 
-def compare(*runs: Run | Path | str, labels: Sequence[str] = (), gated: bool = False) -> Comparison:
+def compare(*runs: Run | Path | str, labels: Sequence[str] = (), rules: Sequence[Rule] = ()) -> Comparison:
     """Compare runs, or the run files at these paths; ``labels`` name them, by default A, B, C and so on.
 
     Raises ``RequestError`` for fewer than two runs, for one that is there twice, for labels that do not fit, and where
-    no two runs have a row in common, unless they are ``gated``: then that is for the gate to say. Raises
+    no two runs have a row in common, unless there are ``rules``: then that is for the gate to say. Raises
     ``RunFileError`` for a file that cannot be read.
     """
     if len(runs) < 2:
@@ -118,9 +121,9 @@ def compare(*runs: Run | Path | str, labels: Sequence[str] = (), gated: bool = F
     loaded = [run if isinstance(run, Run) else load(Path(run)) for run in runs]
     by_label = dict(zip(names, loaded, strict=True))
     _refuse_twins(by_label)
-    if not gated:
+    if not rules:
         _refuse_strangers(by_label)
-    pairs, apart = _pairs(by_label)
+    pairs, apart = _pairs(by_label, rules)
     first_of_machine = {
         label: run for label, run in by_label.items() if label not in {pair.new for pair in pairs}
     }  # what a pair says of its second run need not be said again
@@ -131,6 +134,7 @@ def compare(*runs: Run | Path | str, labels: Sequence[str] = (), gated: bool = F
         statements=statements(first_of_machine, _variants(first_of_machine)),
         pairs=pairs,
         apart=apart,
+        rules=list(rules),
     )
 
 
@@ -173,27 +177,30 @@ def _column(label: str, run: Run) -> Column:
     )
 
 
-def _pairs(runs: Mapping[str, Run]) -> tuple[list[Pair], list[Apart]]:
+def _pairs(runs: Mapping[str, Run], rules: Sequence[Rule]) -> tuple[list[Pair], list[Apart]]:
     """Hold each run against the first before it that it can be held against; say why not against the very first."""
-    pairs, apart = [], []
+    bases, apart = {}, []
     labels = list(runs)
     for position, label in enumerate(labels[1:], start=1):
         new = runs[label]
         why_not = {base: comparability.obstacles(runs[base], new) for base in labels[:position]}
         base = next((base for base, reasons in why_not.items() if not reasons), None)
         if base is not None:
-            pairs.append(
-                Pair(
-                    base=base,
-                    new=label,
-                    changes=row_by_row.changes(runs[base], new),
-                    missing=row_by_row.missing(runs[base], new),
-                    remarks=_remarks(runs[base], new),
-                )
-            )
+            bases[label] = base
         if why_not[labels[0]]:
-            same = comparability.same_machine(runs[labels[0]].machine, new.machine)
+            same = same_hardware(runs[labels[0]].machine, new.machine)
             apart.append(Apart(base=labels[0], new=label, same_machine=same, reasons=why_not[labels[0]]))
+    changes = family.judge([row_by_row.figures(runs[base], runs[new]) for new, base in bases.items()], rules)
+    pairs = [
+        Pair(
+            base=base,
+            new=new,
+            changes=judged,
+            missing=row_by_row.missing(runs[base], runs[new]),
+            remarks=_remarks(runs[base], runs[new]),
+        )
+        for (new, base), judged in zip(bases.items(), changes, strict=True)
+    ]
     return pairs, apart
 
 
@@ -215,7 +222,7 @@ def _tables(runs: Sequence[Run]) -> list[ModelTable]:
                 cells[position] = Cell(
                     status=row.status,
                     simulated=row.simulated,
-                    runs_s=row.latency[size].runs_s if size in row.latency else [],
+                    estimate_s=row.latency[size].estimate_s if size in row.latency else None,
                     speedup=None if row.simulated else row.speedup.get(size),
                 )
     return [

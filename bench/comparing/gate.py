@@ -1,8 +1,13 @@
 """The gate of continuous integration: rules that the rows of a new run must not break.
 
-A row breaks a rule if its change is beyond the limit *and* noise does not explain it (``row_by_row.py``). Of a fraction
-of an unknown number of examples nobody can tell, so a loss of it counts. A figure that was measured and no longer is
-breaks the rules that it is for, a whole row the gate whatever the rules.
+| a figure is | if |
+|---|---|
+| broken | its change is beyond the limit and significant, or the new run lacks it |
+| passed | its interval is within the limit, or the change is and one beyond it would have been detected |
+| undecided | neither: the gate does not pass on it |
+
+A row that vanished breaks the gate whatever the rules. A fraction of an unknown number of examples cannot be tested, so
+a loss of it counts. All latencies that are checked are one family of tests, and so are all accuracies.
 """
 
 from __future__ import annotations
@@ -16,6 +21,9 @@ from bench.comparing.gate_rule import Rule
 from bench.core.errors import RequestError
 from bench.core.units import counted
 from bench.results.change import Change, Missing
+
+FAILED, UNDECIDED = 1, 3
+"""Exit codes."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +39,13 @@ class Break:
 
 
 @dataclass(frozen=True)
-class Vague:
-    """Figures of which a change just beyond a limit would not be told from noise."""
+class Undecided:
+    """A figure of which it is not known whether it is within the limit of a rule."""
 
+    base: str
+    new: str
+    figure: Change
     rule: Rule
-    figures: int
-    advice: str
-    """What would tell such a change."""
-    detectable: Rule | None
-    """The rule with the least limit that can be told; ``None`` where some figure has none."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +54,25 @@ class Outcome:
 
     rules: Sequence[Rule]
     broken: Sequence[Break]
-    """Empty if it is passed."""
+    undecided: Sequence[Undecided]
     figures: int
     rows: int
     """How many were checked."""
-    vague: Sequence[Vague]
+
+    def exit_code(self, *, allow_undecided: bool = False) -> int:
+        """Return 0 if the gate is passed."""
+        if self.broken:
+            return FAILED
+        return UNDECIDED if self.undecided and not allow_undecided else 0
 
 
-def check(comparison: Comparison, rules: Sequence[Rule]) -> Outcome:
-    """Check every run beside the first; raises ``RequestError`` where they do not compare, or have nothing to check."""
+def check(comparison: Comparison) -> Outcome:
+    """Check every run beside the first by the rules of the comparison.
+
+    Raises ``RequestError`` where runs do not compare, or there is nothing to check.
+    """
     base, *others = comparison.columns
+    rules = comparison.rules
     pairs = {pair.new: pair for pair in comparison.pairs if pair.base == base.label}
     reasons = {apart.new: apart.reasons for apart in comparison.apart}
     for column in others:
@@ -75,19 +90,27 @@ def check(comparison: Comparison, rules: Sequence[Rule]) -> Outcome:
                 f"leave the rule out."
             )
     checked = [change for change in changes if any(rule.covers(change) for rule in rules)]
+    judged = [
+        (pair, change, rule)
+        for rule in rules
+        for pair in pairs.values()
+        for change in pair.changes
+        if rule.covers(change)
+    ]
     return Outcome(
         rules=rules,
-        broken=[*_broken(list(pairs.values()), rules), *_missing(pairs.values(), rules)],
+        broken=[
+            *(Break(pair.base, pair.new, change, rule) for pair, change, rule in judged if rule.broken_by(change)),
+            *_missing(pairs.values(), rules),
+        ],
+        undecided=[
+            Undecided(pair.base, pair.new, change, rule)
+            for pair, change, rule in judged
+            if not rule.broken_by(change) and not rule.passed_by(change)
+        ],
         figures=len(checked),
         rows=len({(change.model, change.variant) for change in checked}),
-        vague=[vague for rule in rules for vague in _vague(changes, rule)],
     )
-
-
-def _broken(pairs: Iterable[Pair], rules: Sequence[Rule]) -> Iterator[Break]:
-    for rule in rules:
-        for pair in pairs:
-            yield from (Break(pair.base, pair.new, change, rule) for change in pair.changes if rule.broken_by(change))
 
 
 def _missing(pairs: Iterable[Pair], rules: Sequence[Rule]) -> Iterator[Break]:
@@ -97,51 +120,52 @@ def _missing(pairs: Iterable[Pair], rules: Sequence[Rule]) -> Iterator[Break]:
                 yield Break(pair.base, pair.new, gap, None)
 
 
-def _vague(changes: Sequence[Change], rule: Rule) -> Iterator[Vague]:
-    by_advice: dict[str, list[Change]] = {}
-    for change in changes:
-        if rule.covers(change) and not rule.broken_by(change) and not _tells(change, rule):
-            by_advice.setdefault(change.advice, []).append(change)
-    for advice, vague in by_advice.items():
-        least = [change.least for change in vague if change.least is not None]
-        yield Vague(rule, len(vague), advice, _wider(rule, max(least)) if len(least) == len(vague) else None)
+def decidable(undecided: Sequence[Undecided]) -> Rule | None:
+    """Return the rule with the least limit that all these figures of one rule are within, if there is one.
 
-
-def _tells(change: Change, rule: Rule) -> bool:
-    """Return whether a change just beyond the limit would be called one."""
-    if not change.uncertain or change.word == "the same":
-        return True
-    return change.least is not None and 100 * change.least <= abs(rule.limit)
-
-
-def _wider(rule: Rule, least: float) -> Rule:
-    """Return the rule with a limit that can be told, in whole percents or tenths of a point."""
-    limit = math.ceil(1000 * least) / 10 if rule.quantity == "accuracy" else math.ceil(100 * least)
+    Limits are in whole percents or tenths of a point.
+    """
+    rule = undecided[0].rule
+    needed = [rule.needed(one.figure) for one in undecided]
+    known = [limit for limit in needed if limit is not None]
+    if len(known) < len(needed):
+        return None
+    limit = math.ceil(1000 * max(known)) / 10 if rule.quantity == "accuracy" else math.ceil(100 * max(known))
     return replace(rule, limit=limit if rule.sign == ">" else -limit)
 
 
-def words(outcome: Outcome) -> str:
-    """Return what came of it, a line for each row that broke it."""
+def words(outcome: Outcome, *, allow_undecided: bool = False) -> str:
+    """Return what came of it: a line for each figure that broke it or is undecided, and what would decide those."""
     rules = " and ".join(f"'{rule}'" for rule in outcome.rules)
-    checked = f"{counted(outcome.figures, 'figure')} of {counted(outcome.rows, 'row')} checked by {rules}"
-    checked += "".join(map(_vague_words, outcome.vague))
-    if not outcome.broken:
-        return f"Gate: passed, {checked}."
-    return "\n".join([f"Gate: FAILED, {checked}.", *(f"- {broken_words(broken)}" for broken in outcome.broken)])
-
-
-def _vague_words(vague: Vague) -> str:
-    allowed = f", or ask for '{vague.detectable}'" if vague.detectable else ""
-    return (
-        f"; {counted(vague.figures, 'figure')} not precise enough to tell a change of that size from noise "
-        f"('{vague.rule}'): {vague.advice}{allowed}"
-    )
+    code = outcome.exit_code(allow_undecided=allow_undecided)
+    result = {FAILED: "FAILED", UNDECIDED: "UNDECIDED"}.get(code, "passed")
+    first = f"Gate: {result}, {counted(outcome.figures, 'figure')} of {counted(outcome.rows, 'row')} checked by {rules}"
+    lines = [f"- {broken_words(broken)}" for broken in outcome.broken]
+    if outcome.undecided:
+        first += f", {len(outcome.undecided):,} undecided"
+        lines += [] if allow_undecided else _undecided_words(outcome.undecided)
+    return "\n".join([f"{first}.", *lines])
 
 
 def broken_words(broken: Break) -> str:
     """Return a sentence on what broke a rule."""
-    figure = broken.figure
-    where = f"`{figure.model}` `{figure.variant}` of {broken.new} against {broken.base}"
     if broken.rule is None:
-        return f"{where}: missing, {figure.sentence}"
-    return f"{where}: {figure.sentence}: breaks '{broken.rule}'"
+        return f"{_where(broken)}: missing, {broken.figure.sentence}"
+    return f"{_where(broken)}: {broken.figure.sentence}: breaks '{broken.rule}'"
+
+
+def _undecided_words(undecided: Sequence[Undecided]) -> Iterator[str]:
+    by_rule: dict[Rule, list[Undecided]] = {}
+    for one in undecided:
+        by_rule.setdefault(one.rule, []).append(one)
+    for rule, ones in by_rule.items():
+        for one in ones:
+            yield f"- {_where(one)}: undecided by '{rule}': {one.figure.sentence}"
+        wider = decidable(ones)
+        ways = list(dict.fromkeys(one.figure.advice for one in ones if one.figure.advice))
+        ways += [f"ask for '{wider}'"] if wider else []
+        yield f"To decide '{rule}': {'; or '.join(ways)}; or accept it with --allow-undecided."
+
+
+def _where(one: Break | Undecided) -> str:
+    return f"`{one.figure.model}` `{one.figure.variant}` of {one.new} against {one.base}"

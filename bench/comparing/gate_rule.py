@@ -46,8 +46,28 @@ class Rule:
             return False
         if change.uncertain and change.word == "not comparable":
             return False
-        value = 100 * change.value
-        return value > self.limit if self.sign == ">" else value < self.limit
+        return 100 * self.growth(change) > abs(self.limit)
+
+    def growth(self, change: Change) -> float:
+        """Return how far a change goes in the direction that the rule is against, as a share."""
+        return change.value if self.sign == ">" else -change.value
+
+    def passed_by(self, change: Change) -> bool:
+        """Return whether the change is known to be within the limit."""
+        needed = self.needed(change)
+        return not self.broken_by(change) and needed is not None and 100 * needed <= abs(self.limit)
+
+    def needed(self, change: Change) -> float | None:
+        """Return the least limit, as a share, that the change is known to be within; ``None`` if there is none.
+
+        Within a limit is what has its interval there, and what is there itself if more would have been detected.
+        """
+        growth = self.growth(change)
+        if not change.uncertain or change.word == "the same":
+            return growth
+        ends = [] if change.least is None else [max(growth, change.least)]
+        end = change.high if self.sign == ">" else None if change.low is None else -change.low
+        return min([*ends, *([] if end is None else [end])], default=None)
 
 
 def parse(text: str) -> Rule:

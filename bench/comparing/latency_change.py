@@ -1,125 +1,126 @@
-"""What became of the latencies of one model between two runs of one machine.
+"""What became of a latency between two runs of one machine.
 
-A latency is held against the reference of its own rounds, so that a machine which was slower altogether has changed
-nothing (``bench.stats.change.time_change``). Where a run has none, or most blocks were disturbed, so much is allowed
-for drift that a factor of some 2 is the least that can be told.
+The processes of a run are its sample: of each, the log ratio of the row's time to that of the reference workload in the
+same rounds, so that a machine which was slower altogether has changed nothing. The change is the Hodges–Lehmann shift
+between both samples, and is tested against ``BETWEEN_SESSIONS`` (Mann and Whitney). Times without a reference workload
+are shown, and get no verdict.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from bench.core.units import counted, seconds
-from bench.core.variant_key import VariantKey
+from bench.core.units import seconds
 from bench.results.change import Change, ChangeWord
-from bench.results.latency import Latency
+from bench.results.latency import Latency, log_ratios
 from bench.results.row import Row
 from bench.results.verdict import p_text
-from bench.stats.change import BETWEEN_SESSIONS, DRIFT, in_seconds, least_growth, time_change
-from bench.stats.multiple_tests import ALPHA, holm, holm_levels
-from bench.stats.speedup import LogRatio
+from bench.stats import ratio
+from bench.stats.multiple_tests import LATENCY_ALPHA
 
-DISTURBED_SHARE = 0.5
-"""Of the rounds; from here on the fastest quarter may be made of disturbed blocks, and says little."""
+BETWEEN_SESSIONS = 0.03
+"""The change of a relative latency that is no verdict, as a share, however many processes show it.
 
-
-@dataclass(frozen=True)
-class Way:
-    """By what two latencies were held against each other."""
-
-    words: str
-    advice: str
-    """What would tell smaller changes."""
-    prior: float
-    """What is allowed for how sessions differ, see ``bench.stats.change``."""
-
-
-RELATIVE = Way(
-    "by the reference workload", "measure both runs with --precision 1% and a longer --budget", BETWEEN_SESSIONS
-)
-DISTURBED = Way(
-    "by the reference workload, but most blocks were disturbed",
-    "measure both runs while nothing else runs",
-    DRIFT,
-)
-PLAIN = Way(
-    "in seconds, without a reference workload",
-    "measure both runs with 'bench run', which times a reference workload",
-    DRIFT,
-)
-UNKEPT = Way("in seconds, of rounds that were not kept", "measure both runs with 'bench run', which keeps them", DRIFT)
+Sessions of one commit differ too: memory, temperature and neighbours are others. This is an allowance and no
+measurement of the two runs at hand; ``tests/benchmarks/gate.py`` tries it on real runs.
+"""
+MARGIN = math.log1p(BETWEEN_SESSIONS)
+MORE_PROCESSES = "measure both runs with a smaller --precision and a longer --budget, for more processes"
+NO_REFERENCE = "measure both runs with 'bench run', which times a reference workload beside each model"
+RETIRED = "leave out of both runs what takes more than three times fp32's time, of which few processes are timed"
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """One row's latency in two runs."""
+class LatencyTest:
+    """The latency of one row at one batch size, with its sample in each run."""
 
-    variant: VariantKey
-    was_s: float
-    now_s: float
-    before: LogRatio
-    after: LogRatio
-    way: Way
+    change: Change
+    before: Sequence[float]
+    """The logarithm of the relative latency in each process."""
+    after: Sequence[float]
+    alpha: float = LATENCY_ALPHA
 
+    @cached_property
+    def ratio(self) -> ratio.Ratio:
+        """By which factor the relative latency changed; its p-value is that of no more than ``BETWEEN_SESSIONS``."""
+        return ratio.change(self.before, self.after, MARGIN)
 
-def latency_changes(
-    model: str, rows: Sequence[tuple[Row, Row]], size: int, references: Sequence[Latency]
-) -> Iterator[Change]:
-    """Judge the latencies of a model's rows at one batch size as one family; ``references`` are those of both runs."""
-    pairs = [pair for before, after in rows if (pair := _pair(before, after, size, references)) is not None]
-    ratios = [time_change(pair.before, pair.after, pair.way.prior) for pair in pairs]
-    adjusted_p = holm([ratio.p_value for ratio in ratios])
-    for pair, ratio, adjusted, level in zip(pairs, ratios, adjusted_p, holm_levels(adjusted_p), strict=True):
-        word: ChangeWord = "not comparable"
-        if ratio.confidence:
-            word = "no difference detected" if adjusted >= ALPHA else "slower" if ratio.value > 1 else "faster"
-        change = Change(
-            model=model,
-            variant=pair.variant,
-            quantity="latency",
-            batch_size=size,
-            before=pair.was_s,
-            after=pair.now_s,
-            value=ratio.value - 1,
-            low=ratio.low - 1 if ratio.confidence else None,
-            high=ratio.high - 1 if ratio.confidence else None,
-            p_value=adjusted if ratio.confidence else None,
-            least=least_growth(pair.before, pair.after, level, pair.way.prior),
-            advice=pair.way.advice,
-            word=word,
-            sentence="",
+    @property
+    def p_value(self) -> float:
+        """Of a change by no more than ``BETWEEN_SESSIONS``."""
+        return self.ratio.p_value
+
+    def judged(self, adjusted_p: float, level: float) -> Change:
+        """Return the change with its verdict."""
+        word: ChangeWord = "slower" if self.ratio.value > 1 else "faster"
+        if adjusted_p > self.alpha:
+            word = "no difference detected"
+        change = self.change.model_copy(
+            update={
+                "value": self.ratio.value - 1,
+                "low": self.ratio.low - 1,
+                "high": self.ratio.high - 1,
+                "p_value": adjusted_p,
+                "least": ratio.least_growth(self.before, self.after, level, MARGIN),
+                "word": word,
+            }
         )
-        why = p_text(adjusted) if ratio.confidence else f"{counted(ratio.n, 'round')} are too few"
-        times = f"{seconds(pair.was_s)} and {seconds(pair.now_s)}"
-        sentence = f"latency at batch {size}: {word}, {change.figure} {pair.way.words} ({times}), {why}"
-        yield change.model_copy(update={"sentence": sentence})
+        sentence = (
+            f"latency at batch {change.batch_size}: {word}, {change.figure} relative to the reference workload "
+            f"({seconds(change.before)} and {seconds(change.after)}), {p_text(adjusted_p)}"
+        )
+        return change.model_copy(update={"sentence": sentence})
+
+
+def latency_change(
+    before: Row, after: Row, size: int, references: tuple[Latency | None, Latency | None]
+) -> LatencyTest | Change | None:
+    """Return what is to be judged of a row's latency, or the change where it cannot be; ``None`` if a run has none.
+
+    ``references`` are the latencies of the reference workload beside the model in both runs.
+    """
+    was_s, now_s = call_s(before, size), call_s(after, size)
+    if was_s is None or now_s is None:
+        return None
+    samples = [
+        log_ratios(row.latency[size], reference) if reference is not None else []
+        for row, reference in zip((before, after), references, strict=True)
+    ]
+    change = Change(
+        model=after.full_model,
+        variant=after.key,
+        quantity="latency",
+        batch_size=size,
+        before=was_s,
+        after=now_s,
+        value=now_s / was_s - 1,
+        advice=MORE_PROCESSES,
+        word="not comparable",
+        sentence="",
+    )
+    if not all(samples):
+        return _not_comparable(change, "in seconds, without a reference workload in both runs", NO_REFERENCE)
+    tested = LatencyTest(change, samples[0], samples[1])
+    if tested.ratio.confidence:
+        return tested
+    few = tested.ratio.n
+    retired = any(size in row.speedup and row.speedup[size].retired for row in (before, after))
+    return _not_comparable(
+        change.model_copy(update={"value": tested.ratio.value - 1}),
+        f"relative to the reference workload, {few} {'process is' if few == 1 else 'processes are'} too few",
+        RETIRED if retired else MORE_PROCESSES,
+    )
 
 
 def call_s(row: Row, size: int) -> float | None:
     """Return the seconds of a call; ``None`` too for a simulation, whose seconds say nothing."""
-    return row.latency[size].typical_s if size in row.latency and not row.simulated else None
+    return row.latency[size].estimate_s if size in row.latency and not row.simulated else None
 
 
-def _pair(before: Row, after: Row, size: int, references: Sequence[Latency]) -> _Pair | None:
-    was_s, now_s = call_s(before, size), call_s(after, size)
-    if was_s is None or now_s is None:
-        return None
-    times = before.latency[size], after.latency[size]
-    if size in before.relative_latency and size in after.relative_latency:
-        judged = (*times, *references)
-        disturbed = any(len(latency.disturbed) > DISTURBED_SHARE * len(latency.rounds) for latency in judged)
-        was, now, way = (
-            before.relative_latency[size].log_ratio,
-            after.relative_latency[size].log_ratio,
-            DISTURBED if disturbed else RELATIVE,
-        )
-    else:
-        was, now = _in_seconds(times[0], was_s), _in_seconds(times[1], now_s)
-        way = PLAIN if was.n and now.n else UNKEPT
-    return _Pair(after.key, was_s, now_s, was, now, way)
-
-
-def _in_seconds(latency: Latency, call: float) -> LogRatio:
-    return in_seconds(latency.rounds_s) if latency.rounds_s else LogRatio(math.log(call), None, 0.0, 0)
+def _not_comparable(change: Change, why: str, advice: str) -> Change:
+    times = f"{seconds(change.before)} and {seconds(change.after)}"
+    sentence = f"latency at batch {change.batch_size}: not comparable, {change.figure} ({times}) {why}"
+    return change.model_copy(update={"sentence": sentence, "advice": advice})

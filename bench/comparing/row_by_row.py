@@ -1,16 +1,17 @@
 """Two runs of one machine, row by row: what changed, whether noise explains it, and what only one of them has.
 
 Sizes and parameters are exact; memory is one reading, of which ``MEMORY_SLACK`` is taken for noise. Latencies and
-accuracies are judged in ``bench.comparing.latency_change`` and ``bench.comparing.accuracy_change``.
+accuracies are in ``latency_change`` and ``accuracy_change``, and judged as families (``family``).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from bench.comparing.accuracy_change import accuracy_changes
-from bench.comparing.latency_change import call_s, latency_changes
+from bench.comparing.accuracy_change import accuracy_change
+from bench.comparing.family import Tested
+from bench.comparing.latency_change import BETWEEN_SESSIONS, NO_REFERENCE, call_s, latency_change
 from bench.core.units import percent
 from bench.core.variant_key import VariantKey
 from bench.results.change import Change, ChangeWord, Missing, Quantity, signed
@@ -29,17 +30,21 @@ _EXACT: dict[Quantity, tuple[str, Callable[[Row], int | None]]] = {
 }
 
 
-def changes(base: Run, new: Run) -> list[Change]:
-    """Return what became of each figure that both runs have, model by model."""
-    judged: list[Change] = []
+def figures(base: Run, new: Run) -> list[Tested | Change]:
+    """Return each figure that both runs have, model by model; those that noise is in are still to be judged."""
+    compared: list[Tested | Change] = []
     for model, pairs in _models(base, new).items():
         for size in new.settings.batch_sizes:
-            beside = [reference for run in (base, new) if (reference := _reference(run, model, size)) is not None]
-            judged += latency_changes(model, pairs, size, beside)
-        judged += accuracy_changes(model, pairs)
+            references = _reference(base, model, size), _reference(new, model, size)
+            compared += _known(latency_change(before, after, size, references) for before, after in pairs)
+        compared += _known(accuracy_change(before, after) for before, after in pairs)
         for before, after in pairs:
-            judged += _sizes(model, before, after)
-    return judged
+            compared += _sizes(model, before, after)
+    return compared
+
+
+def _known(compared: Iterable[Tested | Change | None]) -> list[Tested | Change]:
+    return [figure for figure in compared if figure is not None]
 
 
 def missing(base: Run, new: Run) -> list[Missing]:
@@ -54,6 +59,7 @@ def key(row: Row) -> tuple[str, str, VariantKey]:
 
 def _missing(has: Run, lacks: Run, lost: bool) -> Iterator[Missing]:
     others = {key(row): row for row in lacks.rows}
+    models = {row.full_model for row in lacks.rows}
     side = "new run" if lost else "base"
     for row in has.rows:
         if not row.measured:
@@ -61,7 +67,8 @@ def _missing(has: Run, lacks: Run, lost: bool) -> Iterator[Missing]:
         other = others.get(key(row))
         model = row.full_model
         if other is None:
-            yield Missing(model=model, variant=row.key, lost=lost, sentence=f"the {side} has no such row")
+            what = "row" if model in models else "model"
+            yield Missing(model=model, variant=row.key, lost=lost, sentence=f"the {side} has no such {what}")
         elif not other.measured:
             sentence = f"in the {side} it is {other.status}: {other.reason}"
             yield Missing(model=model, variant=row.key, lost=lost, sentence=sentence)
@@ -112,7 +119,7 @@ def _sizes(model: str, before: Row, after: Row) -> Iterator[Change]:
         if quantity == "memory" and now != was and abs(share) <= MEMORY_SLACK:
             word = "no difference detected"
         unit = "parameters" if quantity == "params" else "bytes"
-        figures = f"{was:,} {unit}" if now == was else f"{was:,} and {now:,} {unit}, {signed(share)} %"
+        shown = f"{was:,} {unit}" if now == was else f"{was:,} and {now:,} {unit}, {signed(share)} %"
         yield Change(
             model=model,
             variant=after.key,
@@ -120,33 +127,33 @@ def _sizes(model: str, before: Row, after: Row) -> Iterator[Change]:
             before=was,
             after=now,
             value=share,
+            least=MEMORY_SLACK if quantity == "memory" else None,
             word=word,
-            sentence=f"{quantity}: {word}, {figures}",
+            sentence=f"{quantity}: {word}, {shown}",
         )
 
 
 def how_it_was_done(base: Run, new: Run) -> list[str]:
     """Return what a reader must know to judge the changes."""
-    said = []
-    if base.references and new.references:
-        said.append(
-            "Latencies are compared relative to the reference workload of their own rounds, a fixed computation, so a "
-            f"machine that was slower overall changes nothing; intervals are {percent(CONFIDENCE, 0)} over both runs."
-        )
-    else:
-        said.append(
-            "**Without a reference workload** in both files, latencies are compared in seconds. A machine may be a "
-            "third slower for minutes, so differences below about 2× are not detected. Measure both runs again with "
-            "'bench run' to have a reference."
+    latencies = (
+        "Latencies are compared relative to the reference workload of their own rounds, a fixed computation, so a "
+        f"machine that was slower overall changes nothing. Intervals are {percent(CONFIDENCE, 0)}, over the processes "
+        f"of both runs; a change is called one where it is significantly more than the {percent(BETWEEN_SESSIONS, 0)} "
+        f"allowed for how sessions differ."
+    )
+    if not (base.references and new.references):
+        latencies = (
+            "**Without a reference workload** in both files, latencies are shown and not compared: a machine may be a "
+            f"third slower for minutes. To compare them, {NO_REFERENCE}."
         )
     if all(row.right is not None for run in (base, new) for row in run.rows if row.accuracy is not None):
-        said.append(
+        accuracies = (
             "Accuracies are compared example by example (McNemar); lost examples are those that only the base answers "
             "right."
         )
     else:
-        said.append(
+        accuracies = (
             "Where a file does not record which answers were right, unequal counts are compared as two independent "
             "samples, which errs towards no difference."
         )
-    return said
+    return [latencies, accuracies]

@@ -41,9 +41,10 @@ def duration(value: MeanStd) -> str:
     return f"{shown} ± {std:.{decimals}f} {unit}" if value.std is not None else f"{shown} {unit}"
 
 
-def seconds(value_s: float) -> str:
-    """Return a time with its unit and three significant digits."""
-    return duration(MeanStd(value_s, None, 1))
+def seconds(value_s: float, digits: int = 3) -> str:
+    """Return a time with its unit and so many significant digits."""
+    unit, scale = _unit(value_s)
+    return f"{value_s / scale:.{max(0, digits - 1 - _magnitude(value_s / scale))}f} {unit}"
 
 
 def short_seconds(value_s: float) -> str:
@@ -54,14 +55,27 @@ def short_seconds(value_s: float) -> str:
 
 def counted(number: int, noun: str) -> str:
     """Return ``1 run``, ``5 runs``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}" + ("" if number == 1 else plural)
 
 
 def ratio(value: Interval) -> str:
-    """Return ``value× [low, high]``; the value alone where there were too few rounds for a 95 % interval."""
+    """Return ``value× [low, high]``; the value alone where there were too few processes for a 95 % interval."""
+    decimals = _decimals(value.low)
+    shown = f"{value.value:.{decimals}f}×"
     if value.confidence < CONFIDENCE:
-        return f"{value.value:.2f}×"
-    return f"{value.value:.2f}× [{value.low:.2f}, {value.high:.2f}]"
+        return shown
+    return f"{shown} [{value.low:.{decimals}f}, {value.high:.{decimals}f}]"
+
+
+def short_ratio(value: float) -> str:
+    """Return a ratio as the labels of a picture have it: without the zeros at its end."""
+    return f"{round(value, _decimals(value)):g}×"
+
+
+def _decimals(value: float) -> int:
+    """Return how many decimals of a ratio are shown: two, or those that show two digits of a smaller one."""
+    return max(2, 1 - _magnitude(value))
 
 
 _UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))

@@ -12,6 +12,7 @@ import cpuinfo
 import psutil
 
 from bench.core.errors import RequestError
+from bench.measuring.cpu_quota import cpu_quota, too_many_threads
 from bench.measuring.latency.affinity import allowed_cores
 from bench.options.shared import DEFAULT_ENGINE
 from bench.results.isa import known_isa
@@ -48,6 +49,7 @@ def describe() -> Machine:
         torch=str(torch.__version__),
         quantized_engines=supported_engines(),
         quantized_engine=torch.backends.quantized.engine,
+        cpu_quota=cpu_quota(),
     )
 
 
@@ -59,8 +61,10 @@ def supported_engines() -> list[str]:
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    return len(allowed_cores())
+    """Return how many threads can compute at once: the cores this process may run on, within its CPU quota."""
+    quota = cpu_quota()
+    cores = len(allowed_cores())
+    return cores if quota is None else max(1, min(cores, int(quota)))
 
 
 def check_engine(engine: str = DEFAULT_ENGINE) -> EngineCheck:
@@ -109,7 +113,9 @@ def require_engine(engine: str, here: Machine) -> None:
 
 
 def require_threads(threads: int) -> None:
-    """Raise ``RequestError`` unless 1 ≤ ``threads`` ≤ the cores this process may use."""
-    cores = usable_cores()
+    """Raise ``RequestError`` unless 1 ≤ ``threads`` ≤ the cores this process may use, within its CPU quota."""
+    cores, quota = len(allowed_cores()), cpu_quota()
     if not 1 <= threads <= cores:
         raise RequestError(f"--threads {threads} is not between 1 and the {cores} cores that this process may use.")
+    if quota is not None and threads > usable_cores():
+        raise RequestError(too_many_threads(threads, quota))

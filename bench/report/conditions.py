@@ -18,6 +18,7 @@ def hardware(machine: Machine) -> Table:
             ["CPU", machine.cpu],
             ["Instruction sets", ", ".join(machine.isa) or "none of those that matter here"],
             ["Cores", cores],
+            *([["CPU quota", f"{machine.cpu_quota:.3g} cores"]] if machine.cpu_quota else []),
             ["Memory", gibibytes(machine.memory_bytes) if machine.memory_bytes else "unknown"],
             ["Accelerators", ", ".join(machine.accelerators) or "none"],
             ["System", f"{machine.os} on {machine.architecture}"],
@@ -31,7 +32,11 @@ def hardware(machine: Machine) -> Table:
 def settings(run: Run) -> Table:
     """Return what was asked for."""
     given = run.settings
-    budget = f"{given.budget_s:g} s a model" if given.budget_s else "eight rounds, and a moment more for the precision"
+    budget = (
+        f"{given.budget_s:g} s a model"
+        if given.budget_s
+        else "as many processes as the precision takes, at most twice the least"
+    )
     cores = ", ".join(map(str, given.pinned_cores))
     asked: list[list[object]] = [
         ["Precision, budget", f"±{percent(given.precision, 1)} of a speed-up; {budget}"],
@@ -44,7 +49,10 @@ def settings(run: Run) -> Table:
         ["", ""],
         [
             ["Models", ", ".join(given.models)],
-            ["Device, threads", f"{given.device}, {given.threads}" + (f", on core {cores}" if cores else "")],
+            [
+                "Device, threads",
+                f"{given.device}, {given.threads}" + _tf32(given.tf32) + (f", on core {cores}" if cores else ""),
+            ],
             ["Quantized engine", _engine(run)],
             ["Batch sizes", ", ".join(map(str, given.batch_sizes))],
             ["Runs", f"{given.runs}, each the mean over its share of the rounds"],
@@ -52,6 +60,10 @@ def settings(run: Run) -> Table:
             ["Measured", f"{run.created} with quantbench {run.quantbench}"],
         ],
     )
+
+
+def _tf32(used: bool | None) -> str:
+    return "" if used is None else f", TF32 {'on' if used else 'off'}"
 
 
 def _engine(run: Run) -> str:

@@ -16,7 +16,7 @@ from bench.report.findings.finding import Finding
 from bench.report.findings.judged import judge
 from bench.report.findings.sizes import sizes
 from bench.report.findings.slower import slower_int8, slower_otherwise
-from bench.report.names import named, points
+from bench.report.names import named, points, together
 from bench.results.run import Run
 from bench.results.verdict import UNDECIDED, p_text
 from bench.stats.proportions import standard_error
@@ -104,10 +104,6 @@ def _difference(_: Run, finding: Finding) -> str:
     )
 
 
-def _hint(run: Run, finding: Finding) -> str:
-    return f"Hint only, not significant by the standard of the verdicts: {_difference(run, finding)}"
-
-
 def _undecided(run: Run, finding: Finding) -> str:
     largest = "Largest of the other differences" if finding.figures["others"] else "Largest difference"
     return f"{largest}, not distinguishable from none: {_difference(run, finding)}"
@@ -121,11 +117,7 @@ def _differ_less(_: Run, finding: Finding) -> str:
 
 
 def _alike(_: Run, finding: Finding) -> str:
-    by_model: dict[str, list[str]] = {}
-    for row in finding.rows:
-        by_model.setdefault(row.full_model, []).append(f"`{row.key}`")
-    rows = "; ".join(f"`{model}` {', '.join(variants)}" for model, variants in by_model.items())
-    return f"Every example is answered as by {BASELINE}: {rows}."
+    return f"Every example is answered as by {BASELINE}: {together(finding.rows, task=True)}."
 
 
 _SENTENCES: dict[str, Callable[[Run, Finding], str]] = dict(
@@ -136,7 +128,6 @@ _SENTENCES: dict[str, Callable[[Run, Finding], str]] = dict(
             "hardly smaller": _hardly_smaller,
             "accuracy scale": _scale,
             "accuracy differs": _difference,
-            "accuracy hint": _hint,
             "accuracy undecided": _undecided,
             "accuracies differ less": _differ_less,
             "answers alike": _alike,

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.report import conditions, unpaired
+from bench.report.accuracy import HOW_TO_READ, accuracies
 from bench.report.blocks import Block, Chapter, Document, Gallery, Listing
-from bench.report.comparison import HOW_TO_READ, comparison, verdicts
 from bench.report.discussion import discuss
 from bench.report.findings import trainings
+from bench.report.headline import headline, how_to_read
 from bench.report.lab import lab_table
-from bench.report.noise import latency_details, quiet
+from bench.report.noise import disturbances, latency_details
 from bench.report.pictures import Picture, pictures_of
 from bench.report.sizes import SIZES, scores, sizes_and_work
 from bench.report.tables import Table
+from bench.report.verdicts import ADJUSTED, verdicts
 from bench.results.run import Run
 from bench.results.schemes import SCHEMES
 
@@ -22,25 +24,22 @@ SCORES = (
     "not compare."
 )
 PICTURES = (
-    "Accuracy against cost: the line joins variants that no other beats in both (Pareto front). Latency: the median of "
-    "all rounds; the thick line spans the middle half of them, the thin one the 5th to the 95th percentile. Speed-up: "
-    "with its 95 % interval; right of the line is faster than fp32."
-)
-ADJUSTED = (
-    "These p-values are adjusted for all verdicts of the same table column (Holm); the discussion gives those of "
-    "single comparisons."
+    "Accuracy against cost: the line joins variants that no other beats in both (Pareto front). Latency: fp32's "
+    "divided by the speed-up; the thick line spans the middle half of all rounds, the thin one the 5th to the 95th "
+    "percentile. Speed-up: with its 95 % interval; right of the line is faster than fp32."
 )
 
 
 def document(run: Run, number: int = 1) -> Document:
     """Return the report of a run; ``number`` tells the pictures of several runs apart."""
-    paired = run.timed_by == "bench"
-    how_to_read, disturbed = (HOW_TO_READ, quiet(run)) if paired else (unpaired.HOW_TO_READ, unpaired.QUIET)
+    disturbed = disturbances(run) if run.timed_by == "bench" else unpaired.DISTURBANCES
+    headlines = [headline(run, data) for data in run.data]
+    answers = [table for data in run.data if (table := accuracies(run, data)).rows]
     chapters = [
-        Chapter("Results", [*(lab_table(run, data) for data in run.data), _legend(run)]),
+        Chapter("Results", [*headlines, how_to_read(run), *(lab_table(run, data) for data in run.data), _legend(run)]),
         Chapter("At a glance", _galleries(run, number)),
         Chapter("Discussion", [Listing([(point, ()) for point in points], title) for title, points in discuss(run)]),
-        Chapter("Against fp32", [*(comparison(run, data) for data in run.data), how_to_read]),
+        Chapter("Accuracy", [*answers, HOW_TO_READ] if answers else []),
         Chapter(
             "Size and work",
             [*(sizes_and_work(run, data) for data in run.data), SIZES.format(batch=max(run.settings.batch_sizes))],

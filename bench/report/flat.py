@@ -14,9 +14,10 @@ Seconds, bytes, shares between 0 and 1, and nothing (CSV) or null (JSON) for wha
 | `correct`, `total`, `accuracy`, `accuracy_low`, `accuracy_high` | on the test set; the 95 % Wilson interval |
 | `same`, `lost`, `gained`, `mcnemar_p` | answers beside fp32's |
 | `output_error` | of a model of one's own: as in the run file |
-| `latency_b1_mean_s`, `latency_b1_std_s` | of one call at batch 1, over the runs, as in the lab's table |
-| `latency_b1_median_s`, `latency_b1_p95_s`, `latency_b1_rounds` | the same over all rounds |
+| `latency_b1_s`, `latency_b1_processes`, `latency_b1_rounds` | of one call at batch 1, and how often it was measured |
+| `runs_b1_mean_s`, `runs_b1_std_s` | the same over the runs, as in the lab's table |
 | `speedup_b1`, `speedup_b1_low`, `speedup_b1_high`, `speedup_b1_p` | over fp32, with its 95 % interval |
+| `speedup_b1_verdict`, `accuracy_verdict` | faster, slower, better, worse, no difference detected, not comparable |
 | `score_…` | by rule, where there are scores |
 
 and the columns of `b1` again for each batch size.
@@ -30,9 +31,9 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import TypeAlias
 
-from bench.report.times import times
 from bench.results.row import Row
 from bench.results.run import Run
+from bench.results.verdict import accuracy_verdicts, latency_verdicts
 from bench.stats.describe import mean_std
 from bench.stats.proportions import wilson
 
@@ -42,9 +43,9 @@ Record: TypeAlias = dict[str, str | int | float | bool | None]
 def records(runs: Sequence[Run]) -> list[Record]:
     """Return a record for each row of each run; all have the same keys in the same order."""
     rows = [
-        _where(run, number, row) | _figures(row) | _timings(run, row) | _scores(row)
+        _where(run, number, row) | _figures(row) | _timings(run, row) | given | _scores(row)
         for number, run in enumerate(runs, start=1)
-        for row in run.rows
+        for row, given in zip(run.rows, _verdicts(run), strict=True)
     ]
     columns = dict.fromkeys(column for record in rows for column in record)
     return [{column: record.get(column) for column in columns} for record in rows]
@@ -117,20 +118,31 @@ def _timings(run: Run, row: Row) -> Record:
     for size in run.settings.batch_sizes:
         latency, speedup = row.latency.get(size), row.speedup.get(size)
         runs = mean_std(latency.runs_s) if latency else None
-        rounds = times(latency) if latency else None
         known = speedup is not None and speedup.confidence > 0
         timings |= {
-            f"latency_b{size}_mean_s": runs.mean if runs else None,
-            f"latency_b{size}_std_s": runs.std if runs else None,
-            f"latency_b{size}_median_s": rounds.median if rounds else None,
-            f"latency_b{size}_p95_s": rounds.p95 if rounds else None,
-            f"latency_b{size}_rounds": rounds.rounds if rounds else None,
+            f"latency_b{size}_s": latency.estimate_s if latency else None,
+            f"latency_b{size}_processes": len(set(latency.processes)) if latency else None,
+            f"latency_b{size}_rounds": latency.timed_rounds if latency else None,
+            f"runs_b{size}_mean_s": runs.mean if runs else None,
+            f"runs_b{size}_std_s": runs.std if runs else None,
             f"speedup_b{size}": speedup.value if speedup else None,
             f"speedup_b{size}_low": speedup.low if speedup and known else None,
             f"speedup_b{size}_high": speedup.high if speedup and known else None,
             f"speedup_b{size}_p": speedup.p_value if speedup and known else None,
         }
     return timings
+
+
+def _verdicts(run: Run) -> list[Record]:
+    """Return the words on each row; they are given task by task."""
+    words: dict[int, Record] = {}
+    for data in run.data:
+        rows = run.rows_of(data.task)
+        families = {"accuracy_verdict": accuracy_verdicts(rows)}
+        families |= {f"speedup_b{size}_verdict": latency_verdicts(rows, size) for size in run.settings.batch_sizes}
+        for position, row in enumerate(rows):
+            words[id(row)] = {name: verdicts[position].word for name, verdicts in families.items()}
+    return [words[id(row)] for row in run.rows]
 
 
 def _scores(row: Row) -> Record:

@@ -34,13 +34,13 @@ def _hint(finding: Finding) -> str:
     return f"{named(row)} may change the accuracy: {difference}, a hint and no proof."
 
 
-def _more_rounds(run: Run, finding: Finding) -> str:
+def _more_processes(run: Run, finding: Finding) -> str:
     figures, [row] = finding.figures, finding.rows
     size, width = figures["batch"], figures["half_width"]
     changes = {"batch_sizes": [size], "precision": float(f"{width / 2:.2g}"), "budget_s": figures["budget_s"]}
     return (
         f"{named(row)} may be faster or slower at batch {size}: {ratio(figures['speedup'].interval)} is known to "
-        f"±{percent(width, 0)} only. {LONGER} times as many rounds would about halve that: "
+        f"±{percent(width, 0)} only. {LONGER} times as many processes would about halve that: "
         f"{command(run, row, **changes)}."
     )
 
@@ -67,7 +67,7 @@ def _another_seed(run: Run, finding: Finding) -> str:
 SENTENCES: dict[str, Callable[[Run, Finding], str]] = {
     "repeat with seeds": _with_seeds,
     "more test examples": _more_examples,
-    "more rounds": _more_rounds,
+    "more processes": _more_processes,
     "batch sizes between": _between,
     "another seed": _another_seed,
 }

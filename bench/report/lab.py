@@ -1,19 +1,18 @@
-"""The lab's tables."""
+"""The lab's tables, with the mean and the standard deviation over runs that the lab asks for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from bench.core.units import MISSING, counted, duration, megabytes, percent
-from bench.report import unpaired
+from bench.core.variant_key import BASELINE
+from bench.report.names import together
 from bench.report.tables import Figure, Table
+from bench.results.latency import Latency
 from bench.results.provenance import Data
 from bench.results.row import Row
 from bench.results.run import Run
 from bench.stats.describe import mean_std
-
-
-def lab_tables(run: Run) -> str:
-    """Return the lab's table of each task, captioned, and below it what its rows could not do."""
-    return "\n\n".join(lab_table(run, data).markdown() for data in run.data)
 
 
 def lab_table(run: Run, data: Data) -> Table:
@@ -34,12 +33,7 @@ def lab_table(run: Run, data: Data) -> Table:
         ]
         for row in rows
     ]
-    remarks = [
-        f"`{row.model}` {row.scheme} {row.dtype} (`{row.key}`) **{row.status}**: {row.reason}"
-        for row in rows
-        if row.status != "ok"
-    ]
-    return Table(header, cells, data.title, caption(run, data), remarks)
+    return Table(header, cells, data.title, caption(run, data), _disagreement(rows))
 
 
 def _accuracy(row: Row) -> str:
@@ -54,16 +48,40 @@ def _latency(row: Row, size: int) -> str:
     return Figure(duration(value) + (" (simulated)" if row.simulated else ""), value.mean)
 
 
+def _disagreement(rows: Sequence[Row]) -> list[str]:
+    """Name the rows whose means say another speed-up than its interval holds, in one sentence; or none."""
+    baselines = {row.model: row.latency for row in rows if row.key == BASELINE}
+    apart = [row for row in rows if not row.simulated and _apart(row, baselines.get(row.model, {}))]
+    if not apart:
+        return []
+    remark = f"the ratio of these means lies outside the interval of the speed-up: {together(apart)}. Means follow"
+    return [f"{remark} whatever disturbed the machine; decide by the speed-up"]
+
+
+def _apart(row: Row, baseline: Mapping[int, Latency]) -> bool:
+    for size, speedup in row.speedup.items():
+        if speedup.confidence and size in row.latency and size in baseline:
+            ratio = mean_std(baseline[size].runs_s).mean / mean_std(row.latency[size].runs_s).mean
+            if not speedup.low <= ratio <= speedup.high:
+                return True
+    return False
+
+
 def caption(run: Run, data: Data) -> str:
+    """Return what the table of a task must say: which data, how timed, and what is said of the times."""
+    runs = run.settings.runs
+    means = f"mean ± std over {counted(runs, 'run')}" if runs > 1 else "mean over all rounds"
+    return f"{where(run, data).removesuffix('.')}, {means}."
+
+
+def where(run: Run, data: Data) -> str:
     """Return what every table of a task must say: which data, how timed."""
+    timed = f"latency of one call on {run.settings.device} with {counted(run.settings.threads, 'thread')}"
+    judged = f"accuracy on all {data.test_examples:,} test examples" if data.test_examples else "accuracy not known"
+    own = f", inputs: {data.origin};"
     if run.timed_by == "pytest-benchmark":
-        return unpaired.caption(run, data)
-    timed = (
-        f"latency of one call on {run.settings.device} with {counted(run.settings.threads, 'thread')}, "
-        f"mean ± std over {counted(run.settings.runs, 'run')}"
-    )
-    if data.kind == "own":
-        judged = f"accuracy as {run.settings.evaluate} returned it" if run.settings.evaluate else "accuracy not known"
-        return f"{data.title}, inputs: {data.origin}; {judged}; {timed}."
-    kind = "real data" if data.kind == "real" else f"**SYNTHETIC data, not {data.title}**"
-    return f"{data.title}, {kind}: accuracy on all {data.test_examples:,} test examples; {timed}."
+        timed, judged, own = f"{timed}, timed by pytest-benchmark", "accuracy on the examples that each test took", ":"
+    elif data.kind == "own" and run.settings.evaluate:
+        judged = f"accuracy as {run.settings.evaluate} returned it"
+    kinds = {"real": ", real data:", "synthetic": f", **SYNTHETIC data, not {data.title}**:", "own": own}
+    return f"{data.title}{kinds[data.kind]} {judged}; {timed}."

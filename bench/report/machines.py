@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 
-from bench.comparing.comparability import same_machine
 from bench.comparing.comparison import Cell, Column, Comparison, ModelTable, Pair
 from bench.comparing.statements import Statement
-from bench.core.units import MISSING, counted, duration, ratio
+from bench.core.units import MISSING, counted, ratio, seconds
 from bench.core.variant_key import BASELINE, VariantKey
 from bench.report.pictures import Picture
 from bench.report.tables import table
 from bench.results.change import NO_DIFFERENCE, Change
+from bench.results.machine import same_hardware
 from bench.results.verdict import cell
-from bench.stats.describe import mean_std
 
 _HOW_TO_READ = (
-    "Cells: latency of a call, mean ± std over the runs, and its speed-up over the same {one}'s own fp32 with its 95 % "
-    "interval. Compare speed-ups between {one}s; latencies of different {one}s are shown, not compared."
+    "Cells: latency of a call, and its speed-up over the same {one}'s own fp32 with its 95 % interval. "
+    "Compare speed-ups between {one}s; latencies of different {one}s are shown, not compared."
 )
 _HEADINGS = {
     "differs": "Speed-ups that differ between {one}s",
@@ -63,7 +63,7 @@ def render(comparison: Comparison, pictures: Sequence[Picture] = ()) -> str:
 
 def _of_one_machine(columns: list[Column]) -> bool:
     """Return whether some of the runs are of one machine."""
-    return any(same_machine(base.machine, new.machine) for base, new in itertools.combinations(columns, 2))
+    return any(same_hardware(base.machine, new.machine) for base, new in itertools.combinations(columns, 2))
 
 
 def _statements(statements: list[Statement]) -> list[str]:
@@ -123,9 +123,9 @@ def _model(model: ModelTable, columns: list[Column], pictures: Sequence[Picture]
 def _cell(cell: Cell | None, variant: VariantKey) -> str:
     if cell is None:
         return MISSING
-    if not cell.runs_s:
+    if cell.estimate_s is None:
         return cell.status if cell.status in ("failed", "unsupported") else MISSING
-    time = duration(mean_std(cell.runs_s))
+    time = seconds(cell.estimate_s, digits=4)
     if cell.simulated:
         return f"{time} (simulated)"
     speedup = cell.speedup
@@ -173,16 +173,16 @@ def _figure(change: Change | None) -> tuple[str, str]:
 
 
 def _sentences(pair: Pair) -> list[str]:
-    too_few = [change for change in pair.changes if change.uncertain and change.word == "not comparable"]
-    decided = [change for change in pair.changes if change.word not in NO_DIFFERENCE and change not in too_few]
+    untold = [change for change in pair.changes if change.quantity == "latency" and change.word == "not comparable"]
+    decided = [change for change in pair.changes if change.word not in NO_DIFFERENCE and change not in untold]
     lines = [f"- {change.row}: {change.sentence}." for change in decided]
     lines += [
         f"- `{gap.model}` `{gap.variant}`: **{'missing' if gap.lost else 'new'}**, {gap.sentence}."
         for gap in pair.missing
     ]
-    if too_few:
-        lines.append(f"- Not comparable: {counted(len(too_few), 'figure')} of too few rounds.")
-    rest = len(pair.changes) - len(decided) - len(too_few)
+    for advice, number in Counter(change.advice for change in untold).items():
+        lines.append(f"- Not comparable: {number:,} {'latency' if number == 1 else 'latencies'}; {advice}.")
+    rest = len(pair.changes) - len(decided) - len(untold)
     if rest:
-        lines.append(f"- No difference in the {'other ' if decided or too_few else ''}{counted(rest, 'figure')}.")
+        lines.append(f"- No difference in the {'other ' if decided or untold else ''}{counted(rest, 'figure')}.")
     return lines

@@ -1,4 +1,4 @@
-"""The report in markdown: the lab's tables, what they stand on, and what could not be done."""
+"""The report in markdown: the headline, the lab's tables, what they stand on, and what could not be done."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from bench.report.blocks import Block, Document, Gallery, Listing
 from bench.report.conditions import hardware
 from bench.report.document import document
-from bench.report.lab import lab_tables
+from bench.report.headline import headline, how_to_read
+from bench.report.lab import lab_table
 from bench.report.tables import Table
 from bench.results.machine import Machine
 from bench.results.run import Run
-
-__all__ = ["hardware_table", "lab_tables", "render"]
 
 
 def render(runs: Sequence[Run], pictures: bool = True) -> str:
@@ -21,6 +20,12 @@ def render(runs: Sequence[Run], pictures: bool = True) -> str:
     With ``pictures`` it refers to them by the names of ``bench.report.pictures``, for their files to lie beside it.
     """
     return "\n\n".join(_run(document(run, number), pictures) for number, run in enumerate(runs, start=1)) + "\n"
+
+
+def result_tables(run: Run) -> str:
+    """Return what the terminal shows: the gains and costs of each task's variants, then the lab's tables."""
+    headlines = [headline(run, data).markdown() for data in run.data]
+    return "\n\n".join([*headlines, how_to_read(run), *(lab_table(run, data).markdown() for data in run.data)])
 
 
 def hardware_table(machine: Machine) -> str:

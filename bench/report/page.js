@@ -17,11 +17,12 @@
     return MISSING.includes(text) ? null : text;
   };
 
-  // What was not measured stands last in both directions.
+  // What was not measured, or has a word in the place of a number, stands last in both directions.
   const compare = (column, direction) => (one, other) => {
     const [a, b] = [key(one, column), key(other, column)];
     if (a === null || b === null) return (a === null) - (b === null);
-    if (typeof a === "number" && typeof b === "number") return direction * (a - b);
+    if (typeof a !== typeof b) return (typeof a === "string") - (typeof b === "string");
+    if (typeof a === "number") return direction * (a - b);
     return direction * String(a).localeCompare(String(b), "en", { numeric: true });
   };
 
@@ -30,7 +31,7 @@
   const sort = (header) => {
     const table = header.closest("table");
     const next = NEXT[header.getAttribute("aria-sort") ?? "none"];
-    for (const each of table.tHead.rows[0].cells) each.removeAttribute("aria-sort");
+    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     const rows = [...original.get(table.tBodies[0])];
     if (next !== "none") {
       header.setAttribute("aria-sort", next);

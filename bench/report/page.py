@@ -32,7 +32,9 @@ def render(runs: Sequence[Run]) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(inline=inline, source=_source, kind=_kind, number=_number, left=_left, slug=_slug)
+    environment.filters.update(
+        inline=inline, source=_source, kind=_kind, number=_number, word=_word, left=_left, slug=_slug
+    )
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     documents = [document(run, number) for number, run in enumerate(runs, start=1)]
     return environment.get_template("page.html").render(
@@ -66,6 +68,11 @@ def _number(cell: object) -> float | None:
     if isinstance(cell, Figure):
         return cell.number
     return cell if isinstance(cell, int | float) else None
+
+
+def _word(cell: object) -> str:
+    """Return the verdict on a cell's figure; empty for none."""
+    return cell.word if isinstance(cell, Figure) else ""
 
 
 def _left(table: Table) -> list[bool]:

@@ -12,9 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from bench.core.files import write_atomically
-from bench.core.units import short_seconds
+from bench.core.units import short_ratio, short_seconds
 from bench.report.spans import Panel, Series, Span, draw_spans
-from bench.report.times import times
 from bench.report.trade_off import Cost, Point, trade_off
 from bench.results.latency import Latency
 from bench.results.row import Row
@@ -94,7 +93,7 @@ def of_speedups(
 
     Simulated rows are left out; drawing raises ``ValueError`` if there is no other.
     """
-    return _of_spans(model, name, title, partial(_speedups, rows_by_name, batch_sizes), _times, 1.0, order)
+    return _of_spans(model, name, title, partial(_speedups, rows_by_name, batch_sizes), short_ratio, 1.0, order)
 
 
 def _speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[int]) -> list[Panel]:
@@ -117,10 +116,6 @@ def _speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[i
     ]
 
 
-def _times(value: float) -> str:
-    return f"{round(value, 2):g}×"
-
-
 def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int]) -> list[Panel]:
     return [
         Panel(
@@ -136,10 +131,8 @@ def _has_rounds(row: Row, size: int) -> bool:
 
 
 def _spread(label: str, latency: Latency) -> Span:
-    fifth, quarter, half, three_quarters, last = (
-        percentile(latency.rounds_s, share) for share in (0.05, 0.25, 0.5, 0.75, 0.95)
-    )
-    return Span(label, half, fifth, last, (quarter, three_quarters))
+    fifth, quarter, three_quarters, last = (percentile(latency.rounds_s, share) for share in (0.05, 0.25, 0.75, 0.95))
+    return Span(label, latency.estimate_s, fifth, last, (quarter, three_quarters))
 
 
 def _has_cost(row: Row) -> bool:
@@ -153,12 +146,12 @@ def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, orde
 
 def _points(rows: Sequence[Row], batch_sizes: Sequence[int]) -> tuple[list[Point], list[Cost]]:
     """Return accuracy against size and latency; against operations too, where low precision is only simulated."""
-    latencies = {size: Cost(f"Latency at batch {size}, median", short_seconds) for size in batch_sizes}
+    latencies = {size: Cost(f"Latency at batch {size}", short_seconds) for size in batch_sizes}
     operations = [OPERATIONS] if any(row.simulated for row in rows) else []
     costs = [SIZE, *operations, *latencies.values()]
     points = []
     for row in filter(_has_cost, rows):
-        known = {latencies[size].name: times(latency).median for size, latency in row.latency.items()}
+        known = {latencies[size].name: latency.estimate_s for size, latency in row.latency.items()}
         if row.simulated:
             known = {}
         if row.packed_bytes is not None:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.core.units import MISSING, counted, duration, kilobytes, megabytes, percent, ratio
+from bench.core.units import MISSING, counted, kilobytes, megabytes, percent, ratio, seconds
 from bench.core.variant_key import BASELINE
-from bench.report.lab import caption
+from bench.report.lab import where
+from bench.report.noise import noise_line
 from bench.report.tables import table
 from bench.results.row import Row
 from bench.results.run import Run
 from bench.results.sensitivity import Change, LayerStudy, Recommendation, Sensitivity
 from bench.results.verdict import accuracy_verdicts, p_text
 from bench.results.verdict import cell as verdict_cell
-from bench.stats.describe import mean_std
+from bench.stats.multiple_tests import ACCURACY_ALPHA
 
 PICTURE_FILE = "sensitivity.svg"
 
 HOW_TO_READ = (
     "Change: accuracy − fp32's on the same examples, in percentage points, with its 95 % score interval (Tango 1998). "
     "p: McNemar's test of as many losses as gains. Verdict: blank where no difference was detected, "
-    f"{MISSING} for fp32; verdicts control the family-wise error rate of each column at 0.1 % (Holm). Speed-up: over "
-    "fp32 in paired rounds. Packed: the compact file that reloads to the same logits, verified. Layers are ranked by "
-    "sensitivity: first the one that loses most when it alone is quantized; of equals, the one that gains most "
-    "when it alone is spared."
+    f"{MISSING} for fp32; verdicts control the family-wise error rate of the study at {100 * ACCURACY_ALPHA:g} % "
+    "(Holm). Speed-up: over fp32 in the same rounds, with its 95 % interval. Packed: the compact file that reloads to "
+    "the same logits, verified. Layers are ranked by sensitivity: first the one that loses most when it alone is "
+    "quantized; of equals, the one that gains most when it alone is spared."
 )
 SIMULATED = (
     "Latency is left out: float32 kernels simulate low precision here, so it says nothing about low-precision kernels."
@@ -39,7 +40,7 @@ def render(study: Sensitivity, picture: str | None = PICTURE_FILE) -> str:
             f"> **Synthetic data.** The figures are measured on a generated stand-in for {data.title}. "
             f"Their accuracies say nothing about the real set."
         )
-    parts += [caption(study.run, data), HOW_TO_READ]
+    parts += [where(study.run, data), HOW_TO_READ]
     if picture:
         parts.append(f"![Accuracy lost by layer of {study.model}]({picture})")
     for technique in study.techniques:
@@ -108,7 +109,7 @@ def _latency(row: Row, size: int) -> list[str]:
         return [MISSING, MISSING]
     ratio_to_fp32 = row.speedup.get(size)
     speedup = ratio(ratio_to_fp32.interval) if ratio_to_fp32 else MISSING
-    return [duration(mean_std(row.latency[size].runs_s)), "1" if row.key == BASELINE else speedup]
+    return [seconds(row.latency[size].estimate_s, digits=4), "1" if row.key == BASELINE else speedup]
 
 
 def _simulated(run: Run, techniques: Sequence[str]) -> bool:
@@ -173,7 +174,8 @@ def _sentence(recommendation: Recommendation) -> str:
 
 def _notes(study: Sensitivity) -> list[str]:
     rows = [*study.run.rows, *(study.recommendation.run.rows if study.recommendation else ())]
-    problems = [f"`{row.key}` **{row.status}**: {row.reason}" for row in rows if row.status != "ok"]
+    problems = [f"`{row.key}` **{row.status}**: {row.reason}" for row in rows if not row.measured]
+    problems += noise_line(rows, study.run.settings.precision)
     notes = [note for row in rows for note in row.notes]
     lines = [f"- {line}" for line in dict.fromkeys([*problems, *notes])]
     return ["## Notes", "\n".join(lines)] if lines else []

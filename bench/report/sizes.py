@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.core.units import MISSING, megabytes
 from bench.core.variant_key import BASELINE
+from bench.report.headline import smaller
 from bench.report.tables import Figure, Table
 from bench.results.provenance import Data
 from bench.results.row import Row
@@ -21,13 +22,13 @@ def sizes_and_work(run: Run, data: Data) -> Table:
     """Return one task's packed sizes, multiply-accumulates and memory."""
     header = ["Model", "Technique", "Packed (MB)", "× smaller", "By dtype (bytes)", "MACs", "Memory (MB)", "Layers"]
     rows = run.rows_of(data.task)
-    baselines = {row.model: row.packed_bytes for row in rows if row.key == BASELINE}
+    baselines = {row.model: row for row in rows if row.key == BASELINE}
     cells = [
         [
             row.model,
             row.key,
             Figure(megabytes(row.packed_bytes), row.packed_bytes) if row.packed_bytes is not None else MISSING,
-            _smaller(row.packed_bytes, baselines.get(row.model)),
+            smaller(row, baselines.get(row.model)),
             ", ".join(f"{dtype} {count:,}" for dtype, count in row.bytes_by_dtype.items()) or MISSING,
             Figure(f"{row.macs:,}", row.macs) if row.macs is not None else MISSING,
             _memory(row),
@@ -55,12 +56,6 @@ def scores(run: Run, data: Data) -> Table | None:
         for row in rows
     ]
     return Table(header, cells, f"{data.title}: scores")
-
-
-def _smaller(packed_bytes: int | None, baseline_bytes: int | None) -> str:
-    if not packed_bytes or not baseline_bytes:
-        return MISSING
-    return Figure(f"{baseline_bytes / packed_bytes:.2f}×", baseline_bytes / packed_bytes)
 
 
 def _memory(row: Row) -> str:

@@ -10,7 +10,7 @@ from bench.report.findings.finding import Finding
 from bench.report.names import named
 from bench.results.row import Row
 from bench.results.run import Run
-from bench.stats.multiple_tests import ALPHA
+from bench.stats.multiple_tests import LATENCY_ALPHA
 
 _CAUSES = {
     "no VNNI": "this CPU has no VNNI, so an int8 product takes several instructions",
@@ -24,7 +24,7 @@ def _nowhere(_: Run, finding: Finding) -> str:
     figures, [row] = finding.figures, finding.rows
     undecided = figures["comparisons"] - figures["faster"]
     return (
-        f"No slow-down is significant (p < {ALPHA:g}): of {counted(figures['comparisons'], 'comparison')} "
+        f"No slow-down is significant (p ≤ {LATENCY_ALPHA:g}): of {counted(figures['comparisons'], 'comparison')} "
         f"{figures['faster']} are faster, and in {undecided} no difference is detected. The smallest speed-up is that "
         f"of {named(row)} at batch {figures['batch']}, {ratio(figures['speedup'].interval)}."
     )
@@ -83,7 +83,7 @@ def _neither(_: Run, finding: Finding) -> str:
     where = ", ".join(
         f"`{model}` at batch {' and '.join(map(str, sizes))}" for model, sizes in finding.figures["batches"].items()
     )
-    return f"No significant difference between the two (p ≥ {ALPHA:g}): {where}."
+    return f"No significant difference between the two (p > {LATENCY_ALPHA:g}): {where}."
 
 
 def _closer(_: Run, finding: Finding) -> str:

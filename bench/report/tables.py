@@ -12,23 +12,26 @@ from bench.core.units import MISSING
 
 TEXT = {
     *("", "Model", "Question", "Tried", "Found", "Bound", "Reached", "Recipe", "Layer", "CPU", "Device", "Verdict"),
-    "By dtype (bytes)",
+    *("By dtype (bytes)", "Accuracy change"),
 }
 """Columns that are read from the left though a cell may begin as a number does, or all miss."""
+_JUDGED = re.compile(r"Speed-up B\d+")
+"""Names of columns in which a word may follow the figure."""
 _NUMBER = re.compile(r"[-+−±]?\d")
 
 
 class Figure(str):
-    """A figure as people read it, and the number behind it, by which a page sorts."""
+    """A figure as people read it, the number behind it, by which a page sorts, and the verdict on it, if any."""
 
     number: float
+    word: str
 
-    __slots__ = ("number",)
+    __slots__ = ("number", "word")
 
-    def __new__(cls, text: str, number: float) -> Figure:
-        """Take the text, and the number behind it."""
-        figure = super().__new__(cls, text)
-        figure.number = number
+    def __new__(cls, text: str, number: float, word: str = "") -> Figure:
+        """Take the text, the number behind it, and the verdict, which follows the text."""
+        figure = super().__new__(cls, f"{text} {word}".rstrip())
+        figure.number, figure.word = number, word
         return figure
 
 
@@ -55,7 +58,9 @@ def read_from_left(rows: Sequence[Sequence[object]], header: Sequence[str]) -> l
     """Say of each column whether it is text: by its name, or as no cell begins as a number does and not all miss."""
     cells = [[str(cell) for cell in column] for column in zip(*rows, strict=True)] if rows else [[] for _ in header]
     return [
-        name in TEXT or not (any(map(_NUMBER.match, column)) or all(cell == MISSING for cell in column))
+        name in TEXT
+        or _JUDGED.fullmatch(name) is not None
+        or not (any(map(_NUMBER.match, column)) or all(cell == MISSING for cell in column))
         for name, column in zip(header, cells, strict=True)
     ]
 

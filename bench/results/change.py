@@ -43,18 +43,18 @@ class Change(Record):
     high: float | None = None
     """Its 95 % interval, where there is one."""
     p_value: float | None = None
-    """Adjusted for the rows of the model."""
+    """Adjusted for all that are judged together (``bench.comparing.family``)."""
     least: float | None = None
-    """The least growth of a latency, or loss of accuracy, that would be called one; ``None`` where none would."""
+    """The least growth, or loss of accuracy, that would be called one, as a share; ``None`` where none would."""
     advice: str = ""
-    """What would tell smaller ones."""
+    """What would tell smaller ones, or why none are told."""
     word: ChangeWord
     sentence: str
 
     @property
     def uncertain(self) -> bool:
         """Whether noise is allowed for: not in sizes, nor in a fraction of an unknown number of examples."""
-        return self.quantity == "latency" or (self.quantity == "accuracy" and self.p_value is not None)
+        return self.quantity in ("latency", "memory") or self.p_value is not None
 
     @property
     def row(self) -> str:

@@ -80,6 +80,11 @@ class Latency(Record):
             raise ValueError("either the times of the rounds, or a summary of them")
         return self
 
+    @property
+    def timed_rounds(self) -> int:
+        """How many rounds it was timed in, kept or not."""
+        return len(self.rounds_s) if self.summary is None else self.summary.rounds
+
 
 class Speedup(Record):
     """How many times faster than fp32; see ``bench.stats.ratio.ratio``."""

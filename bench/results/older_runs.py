@@ -17,49 +17,67 @@ from bench.results.latency import Latency, Speedup, plain_estimate, speedup_over
 
 def as_of_now(content: dict[str, Any]) -> dict[str, Any]:
     """Return the content of an older file under the names of today; what does not fit is left to the validation."""
-    rows = content.get("rows")
     references = content.pop("yardsticks", content.get("references", []))
-    try:
-        if isinstance(rows, list):
-            of_model: dict[object, list[dict[str, Any]]] = {}
-            for row in rows:
-                row.pop("pace", None)
-                row.pop("relative_latency", None)
-                row["latency"] = _latencies(row.get("latency", {}))
-                of_model.setdefault((row.get("task"), row.get("model")), []).append(row)
-            for variants in of_model.values():
-                _estimate_together(variants)
-        for reference in references:
-            reference["latency"] = _latencies(reference.get("latency", {}))
-    except (AttributeError, TypeError, ValueError, ValidationError):
-        pass  # the file is damaged; validating it says where
+    rows = _records(content.get("rows"))
+    for record in [*rows, *_records(references)]:
+        record.pop("pace", None)
+        record.pop("relative_latency", None)
+        timed = _timed(record)
+        timed |= {size: _latency(values) for size, values in timed.items()}
+    of_model: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        of_model.setdefault(f"{row.get('task')}/{row.get('model')}", []).append(row)
+    for variants in of_model.values():
+        _estimate_together(variants)
     return content | {"references": references}
 
 
-def _latencies(by_size: dict[str, dict[str, Any]]) -> dict[str, Latency]:
-    return {size: _latency(values) for size, values in by_size.items()}
+def _records(values: object) -> list[dict[str, Any]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
-def _latency(values: dict[str, Any]) -> Latency:
-    changed = {key: value for key, value in values.items() if key not in ("starts", "warm")}
-    starts, rounds = values.get("starts", [0]), values.get("rounds", [])
-    processes = [max(0, bisect.bisect_right(starts, number) - 1) for number in rounds]
-    if values.get("rounds_s"):
-        estimate_s = plain_estimate(processes, values["rounds_s"])
-    else:
-        estimate_s = values["summary"]["median_s"]
-    cold = int(not values.get("warm", True))
-    return Latency.model_validate(changed | {"processes": processes, "estimate_s": estimate_s, "cold": cold})
+def _timed(record: dict[str, Any]) -> dict[str, Any]:
+    by_size = record.get("latency")
+    return by_size if isinstance(by_size, dict) else {}
+
+
+def _latency(values: Any) -> Any:
+    """Return a latency of today, or where the values are damaged what the validation will name the fault of."""
+    if not isinstance(values, dict):
+        return values
+    renamed = {key: value for key, value in values.items() if key not in ("starts", "warm")}
+    renamed["cold"] = int(not values.get("warm", True))
+    renamed["processes"] = _processes(values.get("starts", [0]), values.get("rounds", []))
+    renamed["estimate_s"] = 1.0
+    try:
+        latency = Latency.model_validate(renamed)
+    except ValidationError:
+        return renamed
+    if latency.summary is not None:
+        return latency.model_copy(update={"estimate_s": latency.summary.median_s})
+    return latency.model_copy(update={"estimate_s": plain_estimate(latency.processes, latency.rounds_s)})
+
+
+def _processes(starts: Any, rounds: Any) -> list[int]:
+    """Return the number of the process of each round, given the first round of each process."""
+    try:
+        return [max(0, bisect.bisect_right(starts, number) - 1) for number in rounds]
+    except TypeError:
+        return []
 
 
 def _estimate_together(variants: list[dict[str, Any]]) -> None:
     """Estimate the speed-ups over fp32 from the rounds, and each latency as fp32's divided by its speed-up."""
-    baseline: dict[str, Latency] = next((row["latency"] for row in variants if row.get("technique") == "fp32"), {})
+    baseline = next((_timed(row) for row in variants if row.get("technique") == "fp32"), {})
     for row in variants:
-        speedups = row.get("speedup", {})
+        speedups, timed = row.get("speedup"), _timed(row)
+        if not isinstance(speedups, dict):
+            continue
         for size in speedups:
-            ratio = speedup_over(baseline[size], row["latency"][size]) if size in baseline else None
+            theirs, ours = baseline.get(size), timed.get(size)
+            if not (isinstance(theirs, Latency) and isinstance(ours, Latency)):
+                continue
+            ratio = speedup_over(theirs, ours)
             if ratio is not None:
                 speedups[size] = Speedup.of(ratio)
-                estimate_s = baseline[size].estimate_s / ratio.value
-                row["latency"][size] = row["latency"][size].model_copy(update={"estimate_s": estimate_s})
+                timed[size] = ours.model_copy(update={"estimate_s": theirs.estimate_s / ratio.value})

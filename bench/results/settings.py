@@ -61,6 +61,8 @@ class Settings(Asked):
     runtimes: Texts = Field(default_factory=lambda: [EAGER])
     pinned_cores: Counts
     """The cores that variants are tied to while they are timed; empty for none."""
+    tf32: bool | None = None
+    """Whether float32 is multiplied in TF32 on CUDA; ``None`` on other devices, and in files before 1.0.0."""
     engine: Label
     """The quantized engine of the int8 rows."""
     seed: Seed | None

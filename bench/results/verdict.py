@@ -1,7 +1,7 @@
 """What the figures allow to be said: one of a few words, and one sentence with the figures behind it.
 
-Many verdicts are given at once, so their p-values are adjusted (Holm 1979) before they are compared with
-``bench.stats.multiple_tests.ALPHA``: verdicts control the family-wise error rate of each table column at that level.
+Many verdicts are given at once, so their p-values are adjusted (Holm 1979). Of latency, the rows of one model at one
+batch size are a family, judged at ``LATENCY_ALPHA``; of accuracy, the rows of one task, judged at ``ACCURACY_ALPHA``.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.core.units import MISSING, percent
+from bench.core.units import MISSING, counted, percent, ratio
 from bench.core.variant_key import BASELINE
 from bench.results.latency import Speedup
 from bench.results.row import Row
-from bench.stats.multiple_tests import LATENCY_ALPHA as ALPHA, holm
+from bench.stats.interval import CONFIDENCE
+from bench.stats.multiple_tests import ACCURACY_ALPHA, LATENCY_ALPHA, holm
+from bench.stats.ranks import least_n
 
 Word = Literal["faster", "slower", "better", "worse", "no difference detected", "not comparable"]
 UNDECIDED: Word = "no difference detected"
@@ -30,18 +32,26 @@ class Verdict:
 
 
 def latency_verdicts(rows: Sequence[Row], batch_size: int) -> list[Verdict]:
-    """Judge each row's latency against the fp32 row of its model, as one family.
+    """Judge each row's latency against the fp32 row of its model, the rows of a model as one family.
 
     The baseline is not comparable, nor is what only simulates low precision.
     """
     speedups = [None if row.simulated else row.speedup.get(batch_size) for row in rows]
-    adjusted = iter(holm([value.p_value for value in speedups if value is not None and value.confidence]))
-    return [
-        speed(value, next(adjusted), f"at batch {batch_size}")
-        if value is not None and value.confidence
-        else Verdict(NOT_COMPARABLE, _why_not(row, rows, value, batch_size))
-        for row, value in zip(rows, speedups, strict=True)
-    ]
+    families: dict[str, list[float]] = {}
+    for row, value in zip(rows, speedups, strict=True):
+        if value is not None and value.confidence:
+            families.setdefault(row.full_model, []).append(value.p_value)
+    adjusted = {model: iter(holm(p_values)) for model, p_values in families.items()}
+    verdicts = []
+    for row, value in zip(rows, speedups, strict=True):
+        if value is not None and value.confidence:
+            p_value, family = next(adjusted[row.full_model]), len(families[row.full_model])
+            verdicts.append(speed(value, p_value, f"at batch {batch_size}", family))
+        elif value is not None and value.retired:
+            verdicts.append(_retired(value, batch_size))
+        else:
+            verdicts.append(Verdict(NOT_COMPARABLE, _why_not(row, rows, value, batch_size)))
+    return verdicts
 
 
 def accuracy_verdicts(rows: Sequence[Row]) -> list[Verdict]:
@@ -55,18 +65,41 @@ def accuracy_verdicts(rows: Sequence[Row]) -> list[Verdict]:
     ]
 
 
-def speed(value: Speedup, adjusted_p: float, where: str = "") -> Verdict:
-    """Judge one speed-up by its adjusted p-value."""
-    word: Word = UNDECIDED if adjusted_p >= ALPHA else "faster" if value.value > 1 else "slower"
-    figures = f"{value.value:.2f}× [{value.low:.2f}, {value.high:.2f}] over {value.n} paired rounds"
-    return Verdict(word, f"{f'{where}: ' if where else ''}{word}, {figures}, {p_text(adjusted_p)}")
+def uncertain_losses(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that lost answers, judged alone, which the verdicts leave undecided among so many rows."""
+    verdicts = zip(rows, accuracy_verdicts(rows), strict=True)
+    return [
+        row
+        for row, verdict in verdicts
+        if verdict.word == UNDECIDED and (agreement := row.agreement)
+        if agreement.lost > agreement.gained and agreement.p_value < ACCURACY_ALPHA
+    ]
+
+
+def speed(value: Speedup, adjusted_p: float, where: str = "", family: int = 1) -> Verdict:
+    """Judge one speed-up by its p-value, adjusted among ``family`` rows."""
+    word: Word = UNDECIDED if adjusted_p > LATENCY_ALPHA else "faster" if value.value > 1 else "slower"
+    figures = f"{ratio(value.interval)} over {counted(value.n, 'process')}"
+    least = least_n(LATENCY_ALPHA / family)
+    few = f"; a verdict takes at least {least}" if word == UNDECIDED and value.n < least else ""
+    return Verdict(word, f"{f'{where}: ' if where else ''}{word}, {figures}, {p_text(adjusted_p)}{few}")
+
+
+def _retired(value: Speedup, batch_size: int) -> Verdict:
+    return Verdict(
+        "slower",
+        f"at batch {batch_size}: slower, {ratio(value.interval)}; it took more than three times {BASELINE}'s time in "
+        f"every process timed ({value.n}), so no more were",
+    )
 
 
 def _accuracy(row: Row, adjusted_p: float) -> Verdict:
     agreement, accuracy = row.agreement, row.accuracy
     if agreement is None or accuracy is None:
         raise ValueError("no agreement to judge")
-    word: Word = UNDECIDED if adjusted_p >= ALPHA else "better" if agreement.gained > agreement.lost else "worse"
+    word: Word = (
+        UNDECIDED if adjusted_p > ACCURACY_ALPHA else "better" if agreement.gained > agreement.lost else "worse"
+    )
     return Verdict(
         word,
         f"accuracy: {word}, of {accuracy.total:,} examples {agreement.lost:,} lost and {agreement.gained:,} gained, "
@@ -80,7 +113,10 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
     if value is not None and not value.n:
         return f"at batch {batch_size}: not comparable, its rounds are not paired with {BASELINE}'s"
     if value is not None:
-        return f"at batch {batch_size}: not comparable, {value.n} paired rounds are too few for an interval"
+        return (
+            f"at batch {batch_size}: not comparable, measured in {counted(value.n, 'process')}, and an interval takes "
+            f"{least_n(1 - CONFIDENCE)}; measure again"
+        )
     if not row.measured:
         return f"not comparable, {row.reason}"
     if row.simulated and batch_size is not None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from bench.core import files
 from bench.core.progress import Bars, display
 from bench.measuring import machine
-from bench.measuring.latency.affinity import choose_cores
+from bench.measuring.cpu_quota import quota_remarks
+from bench.measuring.latency.affinity import choose_cores, pin_remarks
 from bench.options.shared import DEFAULT_ENGINE
 from bench.results.machine import Machine
 from bench.results.run import ReferenceLatency, Run
@@ -28,7 +29,8 @@ from bench.running.task_models import prepare_task_models
 from bench.running.user_models import prepare_user_models
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.techniques.base import TECHNIQUES
-from bench.worker.user.model import UserModel
+from bench.worker.process import start_server
+from bench.worker.user.model import UserModel, slow_imports
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,13 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
         Bars(display(place.progress)).live() as bars,
         tempfile.TemporaryDirectory(prefix="quantbench-") as shared,
     ):
+        start_server(slow_imports(place.user_models))
         here = this_machine.describe(bars)
         machine.require_device(spec.device, here)
         if spec.engine is not None:
             machine.require_engine(spec.engine, here)
-        book = RunFolder.open(place.out, settings, here)
+        remarks = [*pin_remarks(settings.pinned_cores), *quota_remarks(here.cpu_quota)]
+        book = RunFolder.open(place.out, settings, here, remarks)
         execution = _Execution(spec, settings, here, store, place, book, Path(shared), bars)
         prepared = execution.user_models() if place.user_models else execution.task_models()
         models = [execution.make_variants(model) for model in prepared]
@@ -81,6 +85,7 @@ def settings_of(spec: RunSpec) -> Settings:
         techniques=spec.techniques,
         runtimes=spec.runtimes,
         pinned_cores=choose_cores(spec.pin, spec.threads),
+        tf32=False if spec.device == "cuda" else None,  # workers turn it off
         engine=spec.engine or DEFAULT_ENGINE,
     )
 

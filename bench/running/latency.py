@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -74,10 +75,8 @@ class ModelLatency:
     def finish(self) -> None:
         """Say which speed-ups stayed less precise than asked."""
         self._show(1, 1)
-        baseline = next((variant.latency for variant in self.variants if variant.key == BASELINE), {})
         for variant in self.variants:
-            demanded = {size: value for size, value in variant.speedup.items() if not value.retired}
-            reason = noise.noisy(demanded, variant.latency, baseline, self.settings.precision)
+            reason = noise.noisy(variant.speedup, self.settings.precision)
             if variant.status == "ok" and reason is not None and not variant.simulated:
                 variant.status, variant.reason = "noisy", reason
 
@@ -140,15 +139,20 @@ class ModelLatency:
         if budget_s < least_s:
             raise RequestError(
                 f"--budget {budget_s:g} is too short for {self.name}: one process of each variant takes "
-                f"{self.sample.spent_s:.1f} s and an interval needs {FEWEST_PROCESSES}; give {1.1 * least_s:.0f} or more."
+                f"{self.sample.spent_s:.1f} s and an interval needs {FEWEST_PROCESSES}; "
+                f"give {math.ceil(1.1 * least_s)} or more."
             )
 
     def _record(self) -> None:
-        """Fill in latencies and speed-ups; each latency is fp32's divided by the speed-up: one definition of both."""
+        """Fill in latencies and speed-ups; each latency is fp32's divided by the speed-up: one definition of both.
+
+        A baseline that has failed has no latency any more, and so the others have no speed-up over it.
+        """
+        has_baseline = BASELINE in self._living()
         for size in self.settings.batch_sizes:
             if series := self.sample.series.get((REFERENCE, size)):
                 self.references[size] = self._latency(series)
-            baseline = self.sample.series.get((BASELINE, size))
+            baseline = self.sample.series.get((BASELINE, size)) if has_baseline else None
             baseline_s = plain_estimate(baseline.processes, baseline.rounds_s) if baseline else None
             for variant in self.variants:
                 series = self.sample.series.get((variant.key, size))
@@ -162,6 +166,7 @@ class ModelLatency:
                     variant.speedup[size] = Speedup.of(ratio, retired=retired)
                     variant.latency[size] = self._latency(series, baseline_s / ratio.value)
                 else:
+                    variant.speedup.pop(size, None)
                     variant.latency[size] = self._latency(series)
 
     def _latency(self, series: Series, estimate_s: float | None = None) -> Latency:

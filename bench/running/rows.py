@@ -9,6 +9,7 @@ from bench.core.variant_key import BASELINE
 from bench.results.evaluation import Evaluation
 from bench.results.row import Agreement, Row
 from bench.results.settings import Settings
+from bench.running import output_check
 from bench.running.parallel import Parallel, VariantCall
 from bench.running.variant_under_test import VariantUnderTest
 from bench.stats import proportions
@@ -88,12 +89,19 @@ def _note_verification(variant: VariantUnderTest, outcome: LoadedFacts | Excepti
 
 
 def _compare_answers(variants: Sequence[VariantUnderTest]) -> None:
-    baseline = next((variant.evaluation for variant in variants if variant.key == BASELINE), None)
+    fp32 = next((variant for variant in variants if variant.key == BASELINE), None)
+    if fp32 is None or fp32.evaluation is None:
+        return
+    baseline = fp32.evaluation
     for variant in variants:
-        if baseline is not None and variant.evaluation is not None and variant.key != BASELINE:
-            variant.agreement = _agreement(baseline, variant.evaluation)
-            if baseline.outputs is not None and variant.evaluation.outputs is not None:
-                variant.output_error = relative_error(baseline.outputs, variant.evaluation.outputs)
+        if variant.evaluation is None or variant is fp32:
+            continue
+        variant.agreement = _agreement(baseline, variant.evaluation)
+        if baseline.answers is None and baseline.outputs is not None and variant.evaluation.outputs is not None:
+            variant.output_error = relative_error(baseline.outputs, variant.evaluation.outputs)
+        same_weights = variant.request.workload == fp32.request.workload
+        if same_weights and (warning := output_check.warning(baseline, variant.evaluation)):
+            variant.notes.append(warning)
 
 
 def _agreement(baseline: Evaluation, variant: Evaluation) -> Agreement | None:

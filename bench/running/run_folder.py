@@ -13,7 +13,7 @@ from bench.core.variant_key import VariantKey
 from bench.report import markdown, pictures
 from bench.results import run_file
 from bench.results.latency import Latency
-from bench.results.machine import Machine
+from bench.results.machine import Machine, obstacles_to_one_run
 from bench.results.provenance import Data, Training
 from bench.results.row import Row
 from bench.results.run import ReferenceLatency, Run
@@ -34,7 +34,7 @@ class RunFolder:
         self._folder = folder
 
     @classmethod
-    def open(cls, folder: Path | None, settings: Settings, here: Machine) -> RunFolder:
+    def open(cls, folder: Path | None, settings: Settings, here: Machine, notes: Sequence[str] = ()) -> RunFolder:
         """Begin a run, or take up the unfinished one of the same settings in ``folder``.
 
         A finished run there becomes ``run.previous.json`` when the first rows of this one are written.
@@ -44,6 +44,7 @@ class RunFolder:
             quantbench=version("quantbench"),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             finished=False,
+            notes=list(notes),
             machine=here,
             settings=settings,
         )
@@ -63,8 +64,7 @@ class RunFolder:
             for name in Settings.model_fields
             if name not in _LIMITS and getattr(before.settings, name) != getattr(settings, name)
         ]
-        if before.machine != here:
-            differing.append("another machine or torch")
+        differing += obstacles_to_one_run(before.machine, here)
         if before.quantbench != fresh.quantbench:
             differing.append(f"quantbench {before.quantbench}, now {fresh.quantbench}")
         if differing:

@@ -64,7 +64,9 @@ class VariantUnderTest:
 
     def take_up(self, row: Row) -> None:
         """Go on from the row of an interrupted run: what it measured stands."""
-        self.before, self.status, self.reason = row, row.status, row.reason
+        self.before = row
+        if row.status != "noisy":  # which is decided anew, with all passes
+            self.status, self.reason = row.status, row.reason
         self.latency, self.speedup = dict(row.latency), dict(row.speedup)
 
     def start_again(self) -> Worker:

@@ -62,7 +62,8 @@ def load_or_train(
 ) -> dict[TrainingSpec, Header | Exception]:
     """Return the header of each training, whose checkpoint the ``store`` has then, or why it failed.
 
-    Missing ones are trained side by side, the cores shared out among them.
+    Missing ones are trained side by side, as many as ``cores`` have room for. How many that is does not change their
+    weights: each has the threads that its recipe names.
     Raises ``CheckpointError`` for a file that is there and cannot be used.
     """
     headers: dict[TrainingSpec, Header | Exception] = {}
@@ -76,10 +77,10 @@ def load_or_train(
             if retrain:
                 store.unfinished(training).unlink(missing_ok=True)
     missing.sort(key=lambda training: _work(training, dataset), reverse=True)  # no idle core at the end
-    at_once = min(len(missing), cores) or 1
+    at_once = max(1, cores // max((int(training.recipe.get("threads", 1)) for training in missing), default=1))
     workers = [Worker(PREPARATION_HOST) for _ in missing]
     calls = [
-        Call(worker, "train", (training, dataset.path, cores // at_once, store), reporter(_label(training)))
+        Call(worker, "train", (training, dataset.path, store), reporter(_label(training)))
         for worker, training in zip(workers, missing, strict=True)
     ]
     try:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bench.results.isa import int8_sums_saturate
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
-from bench.runtimes.onnx_export import EXPORTER, exported, input_names
-from bench.runtimes.packages import missing, quiet, versions
-from bench.runtimes.structure import Structure
+from bench.runtimes.graphs.onnx_export import EXPORTER, exported, input_names
+from bench.runtimes.graphs.packages import missing, quiet, versions
+from bench.runtimes.graphs.structure import Structure
 from bench.techniques.base import Technique
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from bench.measuring.latency import affinity
 from bench.results.isa import computes_bfloat16, int8_sums_saturate
 from bench.results.machine import Machine
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
-from bench.runtimes.onnx_export import EXPORTER, exported
-from bench.runtimes.packages import missing, quiet, versions
-from bench.runtimes.structure import Structure
+from bench.runtimes.graphs.onnx_export import EXPORTER, exported
+from bench.runtimes.graphs.packages import missing, quiet, versions
+from bench.runtimes.graphs.structure import Structure
 from bench.techniques.base import Technique
 
 if TYPE_CHECKING:

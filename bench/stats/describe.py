@@ -39,23 +39,6 @@ def percentile(values: Sequence[float], share: float) -> float:
     return low + rest * (high - low)
 
 
-@dataclass(frozen=True)
-class Description:
-    """What is said of a sample of latencies, seconds per call."""
-
-    mean: float
-    std: float | None
-    median: float
-    p95: float
-    n: int
-
-
-def describe(values: Sequence[float]) -> Description:
-    """Return mean, sample standard deviation, median and 95th percentile; raises ``ValueError`` for no values."""
-    whole = mean_std(values)
-    return Description(whole.mean, whole.std, statistics.median(values), percentile(values, 0.95), whole.n)
-
-
 def run_means(rounds: Sequence[float], runs: int) -> list[float]:
     """Return the means of ``runs`` consecutive groups of rounds, as equal in size as can be, the larger ones first.
 

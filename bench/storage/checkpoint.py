@@ -63,7 +63,7 @@ class DistillationSpec(Record):
 
 
 class TrainingSpec(Record):
-    """A training: what decides the weights, up to the order of sums, which threads change."""
+    """A training: what decides the weights, on CPUs of one instruction set."""
 
     task: Name
     model: Name
@@ -124,6 +124,7 @@ class Header(TrainingSpec):
     history: list[EpochRecord] = Field(default=[], max_length=100_000)
     """Its epochs."""
     threads: PositiveCount
+    """Those it had: the recipe's, or as many as there were cores for where quantbench 0.4 trained it."""
     torch: Label
 
 

@@ -27,7 +27,7 @@ from bench.results.record import Record
 from bench.storage.size_limit import TooLargeError, within
 from bench.storage.state_codec import Reader, Writer, form
 from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique
-from bench.techniques.torch_quantization import quiet
+from bench.techniques.torch_quantization import any_range, quiet
 
 KEY = "quantbench-packed"
 """Of the manifest among the file's metadata."""
@@ -177,7 +177,8 @@ def _converted(
                 tensor.zero_()
     context = Context(place, origin.engine, frozenset(), lambda: example[0], lambda: [example])
     try:
-        artifact = technique.convert(network, context)
+        with any_range():
+            artifact = technique.convert(network, context)
     except QuantbenchError:
         raise
     except Exception as error:  # a network of nonsense, which could yet be built, may raise anything

@@ -54,8 +54,8 @@ class Artifact:
     """What is called and timed: inputs of ``input_dtype``, batch first, to logits ``(batch, classes)``; a user's model
     may take several and return anything that holds tensors.
 
-    Artifacts are copied to reallocate them: use ``functools.partial`` over the module, not a closure,
-    which a copy would share.
+    A user's evaluation gets a copy of it: use ``functools.partial`` over the module, not a closure, which a copy would
+    share.
     """
     input_dtype: str = "float32"
     """The name of a torch dtype."""

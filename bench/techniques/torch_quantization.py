@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import UnsupportedError
 from bench.results.isa import VNNI
@@ -44,6 +44,25 @@ def quiet() -> Iterator[None]:
         for message in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=message)
         yield
+
+
+@contextmanager
+def any_range() -> Iterator[None]:
+    """Let FX's histogram observers take the range they saw, where all scales will be replaced by those of a file.
+
+    They search for the best one otherwise, which takes seconds for a model of many layers that saw zeros alone.
+    """
+    from torch.ao.quantization import HistogramObserver
+
+    def range_seen(observer: Any) -> Any:
+        return observer.min_val, observer.max_val
+
+    search = HistogramObserver._non_linear_param_search
+    HistogramObserver._non_linear_param_search = range_seen  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        HistogramObserver._non_linear_param_search = search  # type: ignore[method-assign]
 
 
 def convert_linears(model: nn.Module, dtype: str, context: Context) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import nn
 
 from bench.core.errors import UnsupportedError
 from bench.core.report import Report
-from bench.measuring import machine
+from bench.measuring import machine, tf32
 from bench.measuring.params import WEIGHT_LAYERS, count_parameters
 from bench.results.machine import Machine
 from bench.storage import checkpoint
@@ -63,17 +63,19 @@ class PreparationHost:
         modules = {name: model.get_submodule(name) for name in TECHNIQUES.get(technique).quantizable_layers(model)}
         return [QuantizableLayer(name, type(part).__name__, count_parameters(part)) for name, part in modules.items()]
 
-    def train(self, training: TrainingSpec, dataset_path: Path, threads: int, store: CheckpointStore) -> Header:
+    def train(self, training: TrainingSpec, dataset_path: Path, store: CheckpointStore) -> Header:
         """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``."""
         self._report(0, 1)  # it has begun; the loop speaks up after a number of steps
-        torch.set_num_threads(threads)
+        recipe = Recipe(**training.recipe)  # type: ignore[arg-type]
+        torch.set_num_threads(recipe.threads)
+        tf32.turn_off()
         torch.manual_seed(training.seed)
         task = TASKS.get(training.task)
         dataset = Dataset.open(dataset_path)
         spec = task.resolve(next(spec for spec in task.models if spec.name == training.model), dataset)
         device = torch.device(training.device)
         network = _built(spec, training).to(device)
-        spec = replace(spec, hyperparameters=training.hyperparameters, recipe=Recipe(**training.recipe))  # type: ignore[arg-type]
+        spec = replace(spec, hyperparameters=training.hyperparameters, recipe=recipe)
         if training.technique:
             network = TECHNIQUES.get(training.technique).prepare(network)
         data = dataset.train.to(device)
@@ -87,7 +89,7 @@ class PreparationHost:
             vocabulary=task.vocabulary(spec, dataset),
             seconds=round(trained.seconds, 3),
             history=[EpochRecord(loss=epoch.loss, seconds=round(epoch.seconds, 3)) for epoch in trained.history],
-            threads=threads,
+            threads=recipe.threads,
             torch=str(torch.__version__),
         )
         checkpoint.save(store.path(training), trained.network, header)

@@ -63,13 +63,13 @@ def _start_method() -> str:
     return "forkserver" if sys.platform == "linux" else "spawn"
 
 
-def start_server() -> None:
-    """Start the server that imports torch and forks workers, if it is not running."""
+def start_server(libraries: Sequence[str] = ()) -> None:
+    """Start the server that imports torch and other ``libraries`` and forks workers, if it is not running."""
     if _start_method() != "forkserver":
         return
     from multiprocessing import forkserver
 
-    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
+    multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOADED, *libraries])
     # A Ctrl-C is meant for the command, which ends its workers itself.
     with _sigint_held_back():
         forkserver.ensure_running()

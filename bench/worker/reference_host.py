@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.report import Report
+from bench.measuring import tf32
 from bench.measuring.latency import blocks
 from bench.measuring.latency.rounds import Block
 from bench.measuring.latency.timer import Timer, timers
@@ -32,6 +33,7 @@ class ReferenceHost:
     def build(self, threads: int, device: str) -> None:
         """Make the layers, always of the same weights."""
         torch.set_num_threads(threads)
+        tf32.turn_off()
         self._device = torch.device(device)
         generator = torch.Generator().manual_seed(0)
         layers: list[nn.Module] = []

@@ -11,7 +11,7 @@ from torch import nn
 
 from bench.core.report import Report
 from bench.core.tensors import Inputs, cast, digest, tensors_in
-from bench.measuring import params, scores, size
+from bench.measuring import params, scores, size, tf32
 from bench.measuring.latency import blocks
 from bench.measuring.latency.rounds import Block
 from bench.measuring.latency.timer import Timer, timers
@@ -201,8 +201,9 @@ class VariantHost:
         return self._workload.calibration()
 
     def _set_torch(self) -> None:
-        """Set threads and quantized engine, which a user's code may have set since."""
+        """Set threads, TF32 and quantized engine, which a user's code may have set since."""
         torch.set_num_threads(self._request.threads)
+        tf32.turn_off()
         if self._request.engine in torch.backends.quantized.supported_engines:
             torch.backends.quantized.engine = self._request.engine
 

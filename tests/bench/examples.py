@@ -127,8 +127,7 @@ FP16 = Row(
     scheme="--",
     dtype="float16",
     status="noisy",
-    reason="the speed-up is known to ±14.42 % at batch 64, where ±5.00 % was asked: the hypervisor gave the cores to "
-    "others during 27 % of the blocks; an unshared machine would help",
+    reason="the speed-up is known to ±14.42 % at batch 64, where ±5.00 % was asked",
     size_bytes=816_330,
     packed_bytes=814_520,
     bytes_by_dtype={"float16": 814_100},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import threading
 from collections.abc import Sequence
@@ -64,14 +65,18 @@ class Host:
         FOREVER.wait()
 
 
-UNLIKE = {"reload: other logits", "build again: stumble"}
-"""What is planted in variants whose packed file gives other logits."""
+SIMULATED = "simulated"
+"""Planted in a variant whose latency is that of a simulation."""
+EMULATED = "emulated"
+"""Planted in a variant that is 25 times slower than fp32."""
+LOG = "log"
 
 
 class FakeVariant:
     """Stands in for ``bench.worker.variant_host.VariantHost``; takes a known time: fp32 twice that of the others.
 
-    What the request names as its engine goes wrong: a method of ``Host``, and in which step.
+    What the request names as its engine goes wrong: a method of ``Host``, and in which step. ``process N`` before the
+    step is the process, counted from 0 among those that are timed.
     """
 
     def __init__(self, report: Report) -> None:
@@ -79,12 +84,8 @@ class FakeVariant:
         self._blocks = 0
 
     def build(self, request: VariantRequest) -> VariantFacts:
-        self._plant, self._technique = request.engine, request.key.technique
+        self._begin(request, "build")
         self._go_wrong("build")
-        marker = request.packed.with_name(f"{request.key.technique} was built")
-        if self._plant.startswith("build again"):
-            self._go_wrong("build again" if marker.exists() else "")
-            marker.touch()
         return VariantFacts(
             size_bytes=100,
             deploy_bytes=50,
@@ -94,7 +95,7 @@ class FakeVariant:
             layers=Layers(changed=0, total=1),
             macs=8,
             fingerprint="the same logits",
-            simulated=False,
+            simulated=self._plant == SIMULATED,
             bit_operations=None,
             scores={},
             build_s=1.0,
@@ -102,16 +103,19 @@ class FakeVariant:
         )
 
     def reload(self, request: VariantRequest) -> None:
-        self._plant, self._technique = request.engine, request.key.technique
+        self._begin(request, "reload")
         self._go_wrong("reload")
-        if self._plant == "reload: damaged":
-            raise CheckpointError("the packed file is damaged; pack the variant again")
 
     def verify(self, request: VariantRequest) -> LoadedFacts:
-        self.reload(request)
-        return LoadedFacts("other logits" if self._plant in UNLIKE else "the same logits", 0.1, 0.01, 1000)
+        self._begin(request, "verify")
+        self._go_wrong("verify")
+        if self._plant == "verify: damaged":
+            raise CheckpointError("the packed file is damaged; pack the variant again")
+        alike = self._plant != "verify: other logits"
+        return LoadedFacts("the same logits" if alike else "other logits", 0.1, 0.01, 1000)
 
     def evaluate(self) -> Evaluation:
+        self._log("evaluate")
         self._go_wrong("evaluate")
         logits: dict[str, object] = {
             "evaluate: NaN": torch.full((3, 2), float("nan")),
@@ -128,28 +132,52 @@ class FakeVariant:
         return Evaluation(Accuracy(correct=9, total=10), answers=right.astype(np.int16), right=right)
 
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, WarmUp]:
+        self._log(f"warm up {batch_sizes}")
         for batch_size in batch_sizes:
             self._go_wrong(f"warm up {batch_size}")
         done = WarmUp(calls_per_block=10, blocks_s=[1e-3], warm=self._plant != "never warm")
         return dict.fromkeys(batch_sizes, done)
 
-    def reallocate(self, batch_size: int) -> None:
-        self._go_wrong("reallocate")
-
     def time(self, batch_size: int, calls: int) -> Block:
+        self._log(f"time {batch_size}")
         self._blocks += 1
-        if self._blocks == 4:
+        if self._blocks == 3:
             self._go_wrong("time")
         if batch_size == 64:
             self._go_wrong("time 64")
-        elapsed_s = 1e-3 * calls * batch_size * (2 if self._technique == "fp32" else 1)
+        elapsed_s = 1e-3 * calls * batch_size * self._call
         return Block(elapsed_s, ("steal",) if self._plant == "disturbed" else ())
+
+    def _begin(self, request: VariantRequest, step: str) -> None:
+        """Note which process of the variant this is, in a file beside the packed one."""
+        self._plant, self._technique = request.engine, request.key.technique
+        self._folder = request.packed.parent
+        self._log(step)
+        starts = sum(line.endswith((" build", " reload")) for line in log_of(self._folder, self._technique))
+        self._process = starts - 2  # the first was not timed
+        self._call = {SIMULATED: 1.0, EMULATED: 50.0}.get(self._plant, 2.0 if self._technique == "fp32" else 1.0)
+        if self._plant == "restless":
+            self._call *= random.SystemRandom().uniform(0.8, 1.2)
+
+    def _log(self, step: str) -> None:
+        with (self._folder / LOG).open("a", encoding="utf-8") as file:
+            file.write(f"{self._technique} {os.getpid()} {step}\n")
 
     def _go_wrong(self, step: str) -> None:
         where, _, what = self._plant.partition(": ")
+        if where.startswith("process "):
+            _, number, where = where.split(" ", 2)
+            if int(number) != self._process:
+                return
         method, _, argument = what.partition(" ")
         if where == step and hasattr(Host, method):
             getattr(self._host, method)(*filter(None, [argument]))
+
+
+def log_of(folder: Path, technique: str) -> list[str]:
+    """Return what the processes of a fake variant were asked, in order: technique, process id, step."""
+    lines = (folder / LOG).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.startswith(f"{technique} ")]
 
 
 class FakeReference:
@@ -171,9 +199,6 @@ class FakeReference:
         self._die_in("warm up")
         return dict.fromkeys(batch_sizes, WarmUp(calls_per_block=20, blocks_s=[5e-4], warm=True))
 
-    def reallocate(self, batch_size: int) -> None:
-        pass
-
     def time(self, batch_size: int, calls: int) -> Block:
         self._die_in("time")
         return Block(5e-4 * calls)
@@ -184,22 +209,10 @@ class FakeReference:
 
 
 class FakeSelfCheck:
-    """Stands in for ``bench.worker.selfcheck_host.SelfCheckHost``: a call takes 1 ms, and int8's half of it."""
+    """Stands in for ``bench.worker.selfcheck_host.SelfCheckHost``."""
 
     def __init__(self, report: Report) -> None:
-        self._call_s = 1e-3
-
-    def build(self, technique: str, threads: int, extra: float = 0.0) -> None:
-        self._call_s = 1e-3 * (1 + extra) / (1 if technique == "fp32" else 2)
-
-    def warm_up(self, batch_size: int, cores: Sequence[int]) -> WarmUp:
-        return WarmUp(calls_per_block=10, blocks_s=[self._call_s], warm=True)
-
-    def reallocate(self, batch_size: int) -> None:
         pass
-
-    def time(self, batch_size: int, calls: int) -> Block:
-        return Block(self._call_s * calls)
 
     def truth(self, seconds: float, cores: Sequence[int]) -> float:
         return 1.01 * seconds

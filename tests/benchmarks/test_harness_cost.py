@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from bench.measuring.latency.blocks import time_calls
-from bench.measuring.latency.rounds import Block, Rounds
-from bench.stats.speedup import speedup
+from bench.measuring.latency.rounds import Block, make_rounds
+from bench.measuring.latency.sampling import LEAST_PROCESSES, ROUNDS
+from bench.results.latency import MAX_PROCESSES
+from bench.stats.ratio import ratio
 from bench.tasks.task import TASKS
 
 CALLS = 10_000
@@ -23,26 +25,21 @@ def test_timing_calls_that_do_nothing(benchmark: Callable[..., float], calls: in
     assert benchmark(time_calls, lambda: None, calls) < 1.0
 
 
-def test_ten_rounds_of_seven_variants(benchmark: Callable[..., Any]) -> None:
+def test_the_rounds_of_a_pass_over_seven_variants(benchmark: Callable[..., Any]) -> None:
     class Instant:
-        def begin_reallocation(self) -> None: ...
-
-        def end_reallocation(self) -> None: ...
-
         def time(self, calls: int) -> Block:
             return Block(1.0)
 
     participants = {str(number): Instant() for number in range(7)}
-    schedule = Rounds(participants, dict.fromkeys(participants, 1), random.Random(0))
-    benchmark(schedule.make, 10, list(participants))
+    calls = dict.fromkeys(participants, 1)
+    benchmark(make_rounds, participants, calls, ROUNDS, random.Random(0))
 
 
-@pytest.mark.parametrize("rounds", [10, 200])
-def test_the_speedup_of_one_variant(benchmark: Callable[..., Any], rounds: int) -> None:
-    """It is taken of every variant each time that more rounds are made."""
+@pytest.mark.parametrize("processes", [LEAST_PROCESSES, MAX_PROCESSES])
+def test_the_speedup_of_one_variant(benchmark: Callable[..., Any], processes: int) -> None:
+    """It is taken of every variant after each pass."""
     rng = random.Random(0)
-    baseline, variant = ([rng.gauss(1.0, 0.02) for _ in range(rounds)] for _ in range(2))
-    benchmark(speedup, baseline, variant)
+    benchmark(ratio, [rng.gauss(0.7, 0.1) for _ in range(processes)])
 
 
 @pytest.mark.parametrize("name", ["mnist/lab2", "sst2/lab1", "cifar10/resnet8"])

@@ -14,6 +14,8 @@ from bench.tasks.mnist import MnistFiles
 from bench.tasks.source import Source, locate
 from bench.tasks.standin import digits, sentiment, shapes
 from bench.tasks.task import TASKS, Task
+from bench.tasks.text import NO_WORD, known_words
+from bench.tasks.training import loop
 
 EVERY_TASK = pytest.mark.parametrize("task", list(TASKS), ids=lambda task: task.name)
 CLASSES = {"mnist": 10, "sst2": 2, "cifar10": 10, "cifar100": 100, "minicifar": 4}
@@ -85,10 +87,45 @@ def test_a_digit_is_bright_ink_on_a_dark_ground() -> None:
     assert all(image.max() > 150 and image.float().median() < 50 for image in images)
 
 
-def test_sentences_praise_or_blame() -> None:
+def test_sentences_have_the_lengths_of_sst2s() -> None:
     dataset = TASKS.get("sst2").load("synthetic", None)
     assert (len(dataset.train), len(dataset.test)) == (sentiment.TRAIN, sentiment.DEV)
-    assert {*sentiment.PRAISE, *sentiment.BLAME, "not", "but", "."} < set(dataset.vocabulary)
+    train, test = (known_words(split.features["tokens"], 14_760).sum(1) for split in (dataset.train, dataset.test))
+    assert train.double().mean().item() == pytest.approx(9.7, abs=0.1)
+    assert train.median() == 7
+    assert test.double().mean().item() == pytest.approx(20.2, abs=0.3)
+
+
+def test_words_follow_zipfs_law() -> None:
+    dataset = TASKS.get("sst2").load("synthetic", None)
+    tokens = dataset.train.features["tokens"]
+    counts = tokens[tokens != NO_WORD].bincount().sort(descending=True).values
+    assert len(counts) == len(dataset.vocabulary) == 14_760
+    assert [counts[rank - 1] * rank for rank in (1, 10, 100)] == pytest.approx([sentiment.MOST_FREQUENT] * 3, rel=0.01)
+    assert counts[-1] == 1
+
+
+@pytest.mark.parametrize(("model", "parameters"), [("lab1", 7_558_658), ("lab2", 1_412_354)])
+def test_models_of_sentences_have_the_parameters_that_they_have_on_real_data(model: str, parameters: int) -> None:
+    sst2 = TASKS.get("sst2")
+    spec = next(spec for spec in sst2.models if spec.name == model)
+    resolved = sst2.resolve(spec, sst2.load("synthetic", None))
+    with torch.device("meta"):
+        network = resolved.build()
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+
+
+@pytest.mark.parametrize("model", ["lab1", "lab2"])
+def test_sentiment_can_be_learnt_and_not_wholly(model: str) -> None:
+    sst2 = TASKS.get("sst2")
+    dataset = sst2.load("synthetic", None)
+    spec = sst2.resolve(next(spec for spec in sst2.models if spec.name == model), dataset)
+    torch.manual_seed(0)
+    form = sst2.training_form(spec, spec.build(), dataset.train)
+    network = loop.train(form, "float32", 0, torch.device("cpu")).network
+    with torch.no_grad():
+        right = network(sst2.inputs(spec, dataset.test)).argmax(1) == dataset.test.labels
+    assert 0.7 < right.double().mean().item() < 0.95
 
 
 @pytest.mark.parametrize("shape", range(10))

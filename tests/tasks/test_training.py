@@ -210,3 +210,8 @@ def test_a_frozen_weight_is_left_alone() -> None:
     before = first.clone()
     train(form, "float32", 0, CPU)
     assert torch.equal(first, before)
+
+
+def test_a_recipe_of_one_thread_keeps_the_content_that_it_had_before_it_named_threads() -> None:
+    assert "threads" not in RECIPE.as_dict()
+    assert replace(RECIPE, threads=2).as_dict() == {**RECIPE.as_dict(), "threads": 2}

@@ -31,7 +31,10 @@ MARGIN = 1.1
 MAX_WARM_S = 0.5
 """Warm-up ends here, agreed or not."""
 SLOW_S = 0.1
-"""A call that takes so long needs no warm-up but the first: what warms up, warms up within it."""
+"""Of calls that take so long one is enough to warm up and one to size a block of one."""
+SLOWEST_S = 0.25
+"""Of calls that take even longer the first is enough; where only the first is so slow, its block comes out short and is
+sized again."""
 
 
 class Timer(Protocol):
@@ -58,7 +61,9 @@ def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> War
 
     That takes ``least_s`` seconds at least: a GPU's clocks rise while it works.
     """
-    timer.time(1)  # the first call of all allocates and compiles: not a measure of anything
+    first_s = timer.time(1)  # it allocates and compiles, so it is no measure of the later ones
+    if first_s >= max(SLOWEST_S, least_s):
+        return WarmUp(1, [first_s], warm=True)
     half_s = block_s / 2
     calls = 1
     spent = elapsed = timer.time(calls)
@@ -67,7 +72,7 @@ def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> War
         elapsed = timer.time(calls)
         spent += elapsed
     blocks = [elapsed / calls]
-    if elapsed / calls >= SLOW_S and spent >= least_s:
+    if calls == 1 and min(first_s, elapsed) >= SLOW_S and spent >= least_s:  # else a call was disturbed
         return WarmUp(1, blocks, warm=True)
     window = blocks[:]
     before: float | None = None

@@ -1,21 +1,23 @@
 """Whether something outside disturbed a block: another process, the hypervisor, the clock's frequency.
 
-What is read costs tens of microseconds and is read before and after a block, never within it. A cause that this
+Reading takes some 0.1 ms and happens before and after a block, never within it. A cause that this
 system does not tell of is not looked for; what no counter shows (such as a neighbour's use of the shared cache)
-is what the lower-quartile mean of ``bench.stats.speedup.speedup`` is for.
+is what medians over rounds and robust estimates over processes are for.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-Cause = Literal["switch", "steal", "frequency"]
+from bench.measuring import cpu_quota
+from bench.measuring.latency.affinity import cores_of_threads
+
+Cause = Literal["switch", "steal", "frequency", "throttle"]
 """``switch``: a thread was switched out and had to wait for its core; ``steal``: the hypervisor ran somebody else on
-the core; ``frequency``: the core's clock changed."""
+the core; ``frequency``: the core's clock changed; ``throttle``: the container had used up its CPU quota."""
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 WAITED = 0.01
@@ -35,24 +37,29 @@ class Reading:
     frequencies_khz: tuple[int, ...]
     waited_ns: int | None = None
     """Time that all threads were ready to run and had no core; ``None`` where the system does not tell."""
+    cores: tuple[int, ...] = ()
+    """The cores that steal time and frequencies are of."""
+    throttled: int = 0
+    """Periods so far in which a control group of this process had used up its CPU quota."""
 
 
 class Watch:
-    """Reads the counters."""
+    """Reads the counters, those of cores for the cores that this process's threads are tied to at that time."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         """``root`` stands before ``/proc`` and ``/sys``."""
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         self._stat = root / "proc/stat"
         self._tasks = root / "proc/self/task"
-        self._labels = tuple(f"cpu{core} " for core in cores)
-        frequency_files = [root / f"sys/devices/system/cpu/cpu{core}/cpufreq/scaling_cur_freq" for core in cores]
-        self._frequency_files = [path for path in frequency_files if path.exists()]
+        clocks = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
+        self._clocks = {path.parts[-3]: path for path in clocks}
+        self._quota_statistics = cpu_quota.statistics_files(root)
 
     def read(self) -> Reading:
         """Return the counters of now."""
-        frequencies = tuple(_integer(path) for path in self._frequency_files)
-        return Reading(_switches(), self._steal_ticks(), frequencies, self._waited_ns())
+        cores = cores_of_threads()
+        clocks = [self._clocks[name] for core in cores if (name := f"cpu{core}") in self._clocks]
+        frequencies = tuple(_integer(path) for path in clocks)
+        return Reading(_switches(), self._steal_ticks(cores), frequencies, self._waited_ns(), cores, self._throttled())
 
     def _waited_ns(self) -> int | None:
         waited = 0
@@ -64,13 +71,14 @@ class Watch:
             return None
         return waited
 
-    def _steal_ticks(self) -> int:
-        try:
-            lines = self._stat.read_text(encoding="ascii").splitlines()
-        except OSError:
-            return 0
-        columns = [line.split() for line in lines if line.startswith(self._labels)] if self._labels else []
-        return sum(int(column[8]) for column in columns if len(column) > 8)
+    def _steal_ticks(self, cores: tuple[int, ...]) -> int:
+        columns = [line.split() for line in _lines(self._stat)]
+        labels = {f"cpu{core}" for core in cores}
+        return sum(int(column[8]) for column in columns if len(column) > 8 and column[0] in labels)
+
+    def _throttled(self) -> int:
+        lines = [line for path in self._quota_statistics for line in _lines(path)]
+        return sum(int(line.split()[1]) for line in lines if line.startswith("nr_throttled "))
 
 
 def causes(before: Reading, after: Reading, elapsed_s: float) -> tuple[Cause, ...]:
@@ -81,13 +89,16 @@ def causes(before: Reading, after: Reading, elapsed_s: float) -> tuple[Cause, ..
             causes_seen.append("switch")
     elif after.waited_ns - before.waited_ns > WAITED * elapsed_s * 1e9:
         causes_seen.append("switch")
-    if after.steal_ticks > before.steal_ticks:
+    same_cores = before.cores == after.cores
+    if same_cores and after.steal_ticks > before.steal_ticks:
         causes_seen.append("steal")
-    if any(
+    if same_cores and any(
         abs(now - then) > FREQUENCY_STEP * then and then and now  # 0 could not be read
         for then, now in zip(before.frequencies_khz, after.frequencies_khz, strict=True)
     ):
         causes_seen.append("frequency")
+    if after.throttled > before.throttled:
+        causes_seen.append("throttle")
     return tuple(causes_seen)
 
 
@@ -97,6 +108,13 @@ def _switches() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []
 
 
 def _integer(path: Path) -> int:

@@ -10,11 +10,10 @@ from bench.report.findings.finding import Finding, Kind
 from bench.report.findings.judged import Judged
 from bench.results.run import Run
 from bench.results.verdict import UNDECIDED
+from bench.stats.multiple_tests import ACCURACY_ALPHA
 
 AT_MOST = 4
 """Rows of one kind that are named; the tables have the others."""
-HINT = 0.05
-"""A difference that the verdicts leave undecided is a hint if its own p-value is below."""
 
 
 def accuracies(run: Run, judged: Sequence[Judged]) -> Iterator[Finding]:
@@ -38,8 +37,7 @@ def _of_task(run: Run, by_size: Sequence[Judged]) -> Iterator[Finding]:
             figures = {"word": word, "count": len(more), "points": [one.points for one in ends]}
             yield Finding("accuracies differ less", tuple(one.row for one in ends), figures)
     undecided = [one for one in by_size if one not in decided]
-    hints = [one for one in undecided if one.row.agreement and one.row.agreement.p_value < HINT][:AT_MOST]
-    yield from (_difference("accuracy hint", run, one) for one in hints)
+    hints = [one for one in undecided if one.row.agreement and one.row.agreement.p_value < ACCURACY_ALPHA]
     rest = next((one for one in undecided if one not in hints and one.points), None)
     if rest is not None:
         yield _difference("accuracy undecided", run, rest, others=bool(decided or hints))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.report.findings.finding import Finding, Kind
-from bench.report.findings.judged import Judged, differ, log_speedup
-from bench.stats.describe import mean_std
+from bench.report.findings.judged import Judged
+from bench.results.latency import log_ratios
+from bench.stats.multiple_tests import LATENCY_ALPHA, holm
+from bench.stats.ratio import change
 
 READ_BYTES = 4_000_000
 """Fewer weights stay in a core's own cache, of 1 to 2 MB today, in large part; more are fetched anew by each call."""
@@ -19,13 +21,13 @@ WORTH_READING = 1.5
 
 def batch_sizes(judged: Sequence[Judged]) -> Iterator[Finding]:
     """Find each technique whose speed-up grows or falls with the batch, and how a batch shares what a call costs."""
-    several = [one for one in judged if len(one.speed) > 1]
-    pairs = [(log_speedup(one.speedup(min(one.speed))), log_speedup(one.speedup(max(one.speed)))) for one in several]
-    differs = dict(zip(map(id, several), differ(pairs), strict=True))
+    tested = {id(one): p_value for one in judged if (p_value := _p_of_growth(one)) is not None}
+    several = [one for one in judged if id(one) in tested]
+    adjusted = dict(zip(tested, holm(list(tested.values())), strict=True))
     grown = []
     for variant in dict.fromkeys(one.row.key for one in judged):
         of_variant = [one for one in several if one.row.key == variant]
-        moved = [one for one in of_variant if differs[id(one)]]
+        moved = [one for one in of_variant if adjusted[id(one)] <= LATENCY_ALPHA]
         up = sorted((one for one in moved if _growth(one) > 1), key=_growth, reverse=True)
         down = sorted((one for one in moved if _growth(one) < 1), key=_growth)
         grown += up
@@ -53,6 +55,15 @@ def _reading(one: Judged) -> bool:
     return once and whole >= READ_BYTES and 0 < packed < whole / WORTH_READING
 
 
+def _p_of_growth(one: Judged) -> float | None:
+    """Return how surprising it would be if the speed-ups at the smallest and the largest batch were the same."""
+    timed = [size for size in one.speed if one.baseline and size in one.baseline.latency and size in one.row.latency]
+    if one.baseline is None or len(one.speed) < 2 or len(timed) < len(one.speed):
+        return None
+    few, many = (log_ratios(one.baseline.latency[size], one.row.latency[size]) for size in (min(timed), max(timed)))
+    return change(few, many).p_value if few and many else None
+
+
 def _growth(one: Judged) -> float:
     return one.speedup(max(one.speed)).value / one.speedup(min(one.speed)).value
 
@@ -63,5 +74,5 @@ def _shared(grown: Sequence[Judged]) -> Iterator[Finding]:
     if known:
         most = max(known, key=_growth)
         batches = (min(most.speed), max(most.speed))
-        seconds = [mean_std(most.row.latency[size].runs_s).mean / size for size in batches]
+        seconds = [most.row.latency[size].estimate_s / size for size in batches]
         yield Finding("overhead shared", (most.row,), {"batches": batches, "example_s": seconds})

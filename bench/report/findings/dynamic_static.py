@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from bench.report.findings.finding import Finding
-from bench.report.findings.judged import Judged, differ, log_speedup
-from bench.stats.multiple_tests import ALPHA, holm
+from bench.report.findings.judged import Judged
+from bench.results.latency import log_ratios
+from bench.stats.multiple_tests import ACCURACY_ALPHA, LATENCY_ALPHA, holm
 from bench.stats.proportions import two_shares
-from bench.stats.speedup import LogRatio
+from bench.stats.ranks import signed_rank_p
 
 Pair: TypeAlias = tuple[Judged, Judged]
 """Dynamic and static."""
@@ -22,10 +23,17 @@ def dynamic_or_static(judged: Sequence[Judged]) -> Iterator[Finding]:
         by_scheme = {one.row.scheme: one for one in judged if one.model == model and one.int8}
         if "D" in by_scheme and "S" in by_scheme:
             pairs.append((by_scheme["D"], by_scheme["S"]))
-    timed = [(pair, size) for pair in pairs for size in pair[0].speed if size in pair[1].speed]
-    decided = differ([_of_common_measure(*pair, size) for pair, size in timed])
-    significant = [one for one, differs in zip(timed, decided, strict=True) if differs]
-    rest = [one for one, differs in zip(timed, decided, strict=True) if not differs]
+    timed = [
+        (pair, size)
+        for pair in pairs
+        for size in pair[0].speed
+        if size in pair[1].speed and all(size in one.row.latency for one in pair)
+    ]
+    p_values = [
+        signed_rank_p(log_ratios(one.row.latency[size], other.row.latency[size])) for (one, other), size in timed
+    ]
+    significant = [one for one, p_value in zip(timed, p_values, strict=True) if p_value <= LATENCY_ALPHA]
+    rest = [one for one, p_value in zip(timed, p_values, strict=True) if p_value > LATENCY_ALPHA]
     for pair in pairs:
         for ahead, behind in (pair[::-1], pair):
             sizes = [
@@ -41,19 +49,12 @@ def dynamic_or_static(judged: Sequence[Judged]) -> Iterator[Finding]:
     yield from _closer(pairs)
 
 
-def _of_common_measure(one: Judged, other: Judged, size: int) -> tuple[LogRatio, LogRatio]:
-    """Return what the two take of a common measure: the reference workload, whose errors are known better, or fp32."""
-    if size in one.row.relative_latency and size in other.row.relative_latency:
-        return one.row.relative_latency[size].log_ratio, other.row.relative_latency[size].log_ratio
-    return log_speedup(one.speedup(size)), log_speedup(other.speedup(size))
-
-
 def _closer(pairs: Sequence[Pair]) -> Iterator[Finding]:
     """Find which of the two answers more examples as fp32 does."""
     known = [(pair, one, other) for pair in pairs if (one := pair[0].alike) and (other := pair[1].alike)]
     p_values = holm([two_shares(*one, *other) for _, one, other in known])
     for ((dynamic, static), one, other), p_value in zip(known, p_values, strict=True):
-        if p_value < ALPHA:
+        if p_value <= ACCURACY_ALPHA:
             shares = [(one[0] / one[1], dynamic.row), (other[0] / other[1], static.row)]
             (most, closer), (least, farther) = sorted(shares, key=lambda share: -share[0])
             yield Finding("closer answers", (closer, farther), {"shares": (most, least)})

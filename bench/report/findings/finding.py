@@ -24,12 +24,11 @@ Kind = Literal[
     "accuracy scale",
     "accuracy differs",
     "accuracies differ less",
-    "accuracy hint",
     "accuracy undecided",
     "answers alike",
     "repeat with seeds",
     "more test examples",
-    "more rounds",
+    "more processes",
     "batch sizes between",
     "another seed",
 ]

@@ -6,16 +6,15 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from bench.report.findings.accuracies import HINT
 from bench.report.findings.finding import Finding
 from bench.report.findings.judged import Judged
 from bench.results.run import Run
 from bench.results.verdict import UNDECIDED
-from bench.stats.multiple_tests import ALPHA
+from bench.stats.multiple_tests import ACCURACY_ALPHA
 from bench.stats.proportions import mcnemar
 
 LONGER = 4
-"""So many times as many rounds halve an interval."""
+"""So many times as many processes halve an interval."""
 
 
 def follow_up(run: Run, judged: Sequence[Judged]) -> Iterator[Finding]:
@@ -32,7 +31,7 @@ def _accuracy(run: Run, judged: Sequence[Judged]) -> Finding | None:
         (one.row.agreement.p_value, one)
         for one in judged
         if one.row.agreement and one.accuracy and one.accuracy.word == UNDECIDED
-        if one.row.agreement.p_value < HINT
+        if one.row.agreement.p_value < ACCURACY_ALPHA
     ]
     if not hints:
         return None
@@ -40,7 +39,7 @@ def _accuracy(run: Run, judged: Sequence[Judged]) -> Finding | None:
     figures = {"points": one.points, "p_value": p_value}
     if run.settings.inputs:  # given weights have no other training
         return Finding("more test examples", (one.row,), figures)
-    seeds = next(count for count in itertools.count(1) if mcnemar(count, 0) < ALPHA)
+    seeds = next(count for count in itertools.count(1) if mcnemar(count, 0) <= ACCURACY_ALPHA)
     return Finding("repeat with seeds", (one.row,), {**figures, "seeds": seeds, "sign_p": mcnemar(seeds, 0)})
 
 
@@ -56,7 +55,7 @@ def _precision(run: Run, judged: Sequence[Judged]) -> Finding | None:
         return None
     width, one, size = max(vague, key=lambda candidate: candidate[0])
     figures = {"batch": size, "speedup": one.speedup(size), "half_width": width, "budget_s": _budget_s(run, one, size)}
-    return Finding("more rounds", (one.row,), figures)
+    return Finding("more processes", (one.row,), figures)
 
 
 def _batch_sizes(_: Run, judged: Sequence[Judged]) -> Finding | None:
@@ -81,15 +80,14 @@ def _seed(run: Run, judged: Sequence[Judged]) -> Finding | None:
 
 
 def _budget_s(run: Run, one: Judged, size: int) -> float:
-    """Return seconds that last for so many more rounds of the row, of fp32 and of the reference workload beside them.
+    """Return seconds that last for so many more processes of the row, of fp32 and of the reference workload.
 
-    Twice what they took here: rounds end at the precision asked for, and lead-ins and fresh starts take time too.
+    Twice what their blocks took here: they end at the precision asked for, and starting processes takes time too.
     """
     timed = [row.latency for row in (one.row, one.baseline) if row is not None]
     timed += [reference.latency for reference in run.references if reference.model == one.model]
     of_size = [latency[size] for latency in timed if size in latency]
     seconds = sum(
-        (sum(latency.warm_up_s) + LONGER * sum(latency.rounds_s + latency.repeated_s)) * latency.calls_per_block
-        for latency in of_size
+        sum(latency.warm_up_s + latency.rounds_s + latency.repeated_s) * latency.calls_per_block for latency in of_size
     )
-    return float(math.ceil(2 * seconds))
+    return float(math.ceil(2 * LONGER * seconds))

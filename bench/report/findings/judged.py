@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bench.core.variant_key import BASELINE
 from bench.results.latency import Speedup
@@ -11,13 +10,8 @@ from bench.results.provenance import Data
 from bench.results.row import Row
 from bench.results.run import Run
 from bench.results.verdict import NOT_COMPARABLE, Verdict, accuracy_verdicts, latency_verdicts
-from bench.stats.change import time_change
-from bench.stats.multiple_tests import ALPHA, holm
-from bench.stats.speedup import MIN_ROUNDS, LogRatio
 
 SLOWER, FASTER = "slower", "faster"
-LEAST_FREEDOM = MIN_ROUNDS - 1
-"""Of a speed-up's error; run files do not have the true ones, and with fewer less is told apart."""
 
 
 @dataclass(frozen=True)
@@ -88,19 +82,3 @@ def judge(run: Run) -> list[Judged]:
                 )
             )
     return [one for one in judged if one.row.key != BASELINE]
-
-
-def differ(pairs: Sequence[tuple[LogRatio, LogRatio]]) -> list[bool]:
-    """Say of each pair of ratios whether they differ, tested at ``ALPHA`` as one family (Holm).
-
-    Their errors are added as if of different rounds, which ratios to one baseline do not quite have: that asks more
-    than a test of the rounds themselves would, and errs on the side of saying nothing.
-    """
-    p_values = [time_change(one, other, prior=0.0).p_value for one, other in pairs]
-    return [p_value < ALPHA for p_value in holm(p_values)]
-
-
-def log_speedup(speedup: Speedup) -> LogRatio:
-    """Return the logarithm of a speed-up, its error read back from the interval, trusted as little as can be."""
-    known = speedup.log_ratio
-    return replace(known, freedom=min(known.freedom, LEAST_FREEDOM))

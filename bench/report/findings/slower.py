@@ -11,7 +11,6 @@ from bench.report.findings.finding import Cause, Finding
 from bench.report.findings.judged import Judged
 from bench.results.isa import computes_bfloat16
 from bench.results.run import Run
-from bench.stats.describe import mean_std
 
 SMALL_CALL_S = 200e-6
 """A call that is shorter spends a large part of its time in Python and torch's dispatch: some 50 µs for a network of
@@ -79,4 +78,4 @@ def _small(one: Judged, size: int) -> list[Cause]:
 def _call_s(one: Judged, size: int) -> float | None:
     if one.baseline is None or size not in one.baseline.latency:
         return None
-    return mean_std(one.baseline.latency[size].runs_s).mean
+    return one.baseline.latency[size].estimate_s

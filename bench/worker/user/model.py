@@ -46,6 +46,16 @@ class UserModel:
         return _digest(path.read_bytes() for path in dict.fromkeys(part.path for part in parts))
 
 
+SLOW_IMPORTS = ("torchvision", "timm", "transformers", "torchaudio")
+"""Libraries of models that take seconds to import; importing them runs no kernel."""
+
+
+def slow_imports(models: Iterable[UserModel]) -> list[str]:
+    """Return which slow libraries are named in the files of models, so that they are imported once and not by each."""
+    contents = [part.path.read_bytes() for model in models for part in (model.model, model.inputs)]
+    return [name for name in SLOW_IMPORTS if any(name.encode() in content for content in contents)]
+
+
 def _digest(contents: Iterable[bytes]) -> str:
     hasher = hashlib.sha256()
     for content in contents:

@@ -220,14 +220,43 @@ def test_compare_writes_markdown_or_json(command: Command, tmp_path: Path, suffi
     assert out_file.read_text(encoding="utf-8").startswith(start)
 
 
-@pytest.mark.parametrize(("slower", "code", "word"), [(1.0, 0, "Gate: passed"), (1.3, 1, "Gate: FAILED")])
-def test_a_broken_gate_is_exit_code_1(command: Command, tmp_path: Path, slower: float, code: int, word: str) -> None:
-    files = saved(tmp_path, base=session(1), new=session(2, slower={"fp16": slower}))
-    rules = ["--fail-if", "latency > 5%", "--fail-if", "accuracy < -0.5pp"]
-    found, out, err = command("compare", *files, *rules, "--out", str(tmp_path / "comparison.md"))
-    assert (found, err) == (code, "")
+@pytest.mark.parametrize(
+    ("slower", "processes", "options", "code", "word"),
+    [
+        (1.0, 24, [], 0, "Gate: passed"),
+        (1.3, 24, [], 1, "Gate: FAILED"),
+        (1.3, 24, ["--allow-undecided"], 1, "Gate: FAILED"),
+        (3.0, 3, [], 3, "Gate: UNDECIDED"),
+        (3.0, 3, ["--allow-undecided"], 0, "Gate: passed, 9 figures"),
+    ],
+)
+def test_the_exit_code_of_a_gate(
+    command: Command, tmp_path: Path, slower: float, processes: int, options: list[str], code: int, word: str
+) -> None:
+    base, new = (session(seed, processes=processes, slower={"fp16": slower} if seed == 2 else {}) for seed in (1, 2))
+    rules = ["--fail-if", "latency > 5%", "--fail-if", "accuracy < -0.5pp", *options]
+    files = saved(tmp_path, base=base, new=new)
+    exited, out, err = command("compare", *files, *rules, "--out", str(tmp_path / "comparison.md"))
+    assert (exited, err) == (code, "")
     assert out.startswith(word)
-    assert out.count("`mnist/lab1` `fp16` of B against A: latency at batch") == (2 if code else 0)
+    assert out.count("`mnist/lab1` `fp16` of B against A") == (2 if code else 0)
+    assert ("6 undecided" in out) == (processes == 3)
+
+
+def test_a_batch_size_that_the_new_run_lacks_breaks_the_gate(command: Command, tmp_path: Path) -> None:
+    new = session(2)
+    rows = [row.model_copy(update={"latency": {1: row.latency[1]}, "speedup": {}}) for row in new.rows]
+    settings = new.settings.model_copy(update={"batch_sizes": [1]})
+    files = saved(tmp_path, base=session(1), new=new.model_copy(update={"rows": rows, "settings": settings}))
+    code, out, err = command("compare", *files, "--fail-if", "latency > 5%", "--allow-undecided")
+    assert (code, err) == (1, "")
+    assert out.count("missing, the new run has no latency at batch 64") == 3
+
+
+def test_what_is_undecided_is_allowed_only_in_a_gate(command: Command, tmp_path: Path) -> None:
+    code, out, err = command("compare", *saved(tmp_path, base=session(1), new=session(2)), "--allow-undecided")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--allow-undecided is for --fail-if" in err
 
 
 def test_a_rule_that_cannot_be_read_is_pointed_at(command: Command, tmp_path: Path) -> None:
@@ -262,7 +291,7 @@ def test_a_comparison_of_nothing_in_common_is_one_sentence_and_a_gate_names_what
     assert "no two of these runs have a row in common" in err
     code, out, err = command("compare", *files, "--fail-if", "latency > 5%")
     assert (code, err) == (1, "")
-    assert out.count("missing, the new run has no such row") == 3
+    assert out.count("missing, the new run has no such model") == 3
 
 
 def test_a_gate_of_a_run_against_itself_is_one_sentence(command: Command, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import pytest
 
 from bench.comparing.comparison import Comparison, compare
+from bench.comparing.gate_rule import parse
 from bench.core.errors import RequestError, RunFileError
 from bench.core.variant_key import VariantKey
 from bench.report.machines import render
 from bench.results import run_file
-from bench.results.latency import RelativeLatency
+from bench.results.latency import Speedup
 from bench.results.row import Accuracy, Row
 from bench.results.run import ReferenceLatency, Run
+from bench.stats.ratio import ratio
 from tests.bench.examples import DATA, FP16, FP32, LATER, MACHINE, QINT8, RUN, SETTINGS, TRAINING, latency, speedup
 from tests.bench.notebook import shown
 from tests.bench.sessions import session
@@ -49,13 +52,24 @@ def relative(slower: Mapping[str, float] | None = None, lost: int = 0) -> Run:
         changes: dict[str, object] = {
             "accuracy": Accuracy(correct=row.accuracy.correct - lost, total=10_000),
             "latency": {1: latency(50e-6 * factor), 64: latency(600e-6 * factor)},
-            "relative_latency": {
-                size: RelativeLatency(value=0.6 * factor, error=0.008, freedom=20, n=40) for size in (1, 64)
-            },
         }
         rows.append(row.model_copy(update=changes))
-    beside = ReferenceLatency(model="mnist/lab1", latency={1: latency(80e-6), 64: latency(1e-3)})
-    return RUN.model_copy(update={"rows": rows, "references": [beside]})
+    steady = {size: latency(seconds, wobble=0.001) for size, seconds in ((1, 80e-6), (64, 1e-3))}
+    return RUN.model_copy(update={"rows": rows, "references": [ReferenceLatency(model="mnist/lab1", latency=steady)]})
+
+
+def faster(value: float, margin: float = 0.01, retired: bool = False, size: int = 64) -> Row:
+    """Return int8 with a speed-up that ten processes know to a hundredth or so."""
+    logs = [math.log(value) + margin * step for step in (-1, -0.7, -0.4, -0.2, 0, 0.1, 0.3, 0.5, 0.8, 1)]
+    if retired:
+        logs = logs[:3]
+    known = Speedup.of(ratio(logs), retired=retired)
+    times = dict(zip(FP32.latency[size].rounds, FP32.latency[size].rounds_s, strict=True))
+    numbers = list(range(len(logs)))
+    rounds_s = [times[number] / math.exp(log) for number, log in enumerate(logs)]
+    changes = {"rounds": numbers, "processes": numbers, "rounds_s": rounds_s}
+    timed = FP32.latency[size].model_copy(update=changes)
+    return QINT8.model_copy(update={"latency": {size: timed}, "speedup": {size: known}})
 
 
 def said(comparison: Comparison, kind: str) -> list[str]:
@@ -74,7 +88,7 @@ def test_the_report_is_the_golden_one() -> None:
 
 
 def test_a_notebook_and_json_have_the_same_facts() -> None:
-    comparison = compare(RUN, elsewhere())
+    comparison = compare(RUN, LATER, elsewhere(), rules=[parse("latency@64 > 5%")])
     assert shown(comparison) == render(comparison)
     assert Comparison.model_validate_json(comparison.model_dump_json()) == comparison
 
@@ -102,7 +116,7 @@ def test_what_turns_round_differs_by_what_could_explain_it() -> None:
     [differs] = [each for each in comparison.statements if each.kind == "differs"]
     assert (differs.model, str(differs.variant), differs.batch_size) == ("mnist/lab1", "dynamic-qint8", 64)
     assert differs.could_explain == ["no AVX512-VNNI on B"]
-    assert "is 3.00× as fast as fp32 on A [2.90, 3.10] and 0.80× on B [0.78, 0.82]" in differs.sentence
+    assert "is 3.00× [2.90, 3.10] as fast as fp32 on A and 0.80× [0.78, 0.82] on B" in differs.sentence
 
 
 @pytest.mark.parametrize(
@@ -165,33 +179,42 @@ def test_everywhere_is_on_every_machine() -> None:
     assert sentence.startswith("`dynamic-qint8` on `mnist/lab1` at batch 64 is faster than fp32 on A, B: 3.00×")
 
 
-def test_what_differs_is_tested_with_all_that_is_said_at_once() -> None:
-    """1.5 and 1.2 with errors of 5 % each are three errors apart: p is below 0.05 and above 0.001."""
-
-    def known_to_a_tenth(value: float, technique: str = "dynamic-qint8") -> Row:
-        return QINT8.model_copy(
-            update={"technique": technique, "speedup": {64: speedup(value, 0.1 * value, 1e-9, n=40)}}
-        )
-
-    here = RUN.model_copy(update={"rows": [FP32, known_to_a_tenth(1.5)]})
-    assert not said(compare(here, elsewhere(rows=[FP32, known_to_a_tenth(1.2)])), "differs")
-    assert said(compare(here, elsewhere(rows=[FP32, known_to_a_tenth(1.08)])), "differs")
-    names = [f"mixed:{number}" for number in range(70)]
-    many = [known_to_a_tenth(1.2, name) for name in names]
-    here, there = (RUN.model_copy(update={"rows": [FP32, known_to_a_tenth(value), *many]}) for value in (1.5, 1.08))
-    there = there.model_copy(update={"machine": elsewhere().machine})
-    assert not said(compare(here, there), "differs"), "one of 71 may be so far apart by chance"
+def on_both(here: Row, there: Row, *others: Row) -> Comparison:
+    """Compare a row of two machines, with others that both have alike."""
+    return compare(RUN.model_copy(update={"rows": [FP32, here, *others]}), elsewhere(rows=[FP32, there, *others]))
 
 
 def test_what_is_faster_on_both_but_not_as_much_differs() -> None:
-    less = QINT8.model_copy(update={"speedup": {64: speedup(1.5, 0.05, 1e-9)}})
-    [sentence] = said(compare(RUN, elsewhere(rows=[FP32, less])), "differs")
-    assert "is 3.00× as fast as fp32 on A [2.90, 3.10] and 1.50× on B [1.45, 1.55]" in sentence
+    [sentence] = said(on_both(faster(3.0), faster(1.5)), "differs")
+    assert "is 3.00× [2.99, 3.02] as fast as fp32 on A and 1.50× [1.49, 1.51] on B" in sentence
 
 
-def test_a_difference_nobody_would_choose_by_is_none() -> None:
-    nearly = QINT8.model_copy(update={"speedup": {64: speedup(2.8, 0.05, 1e-9)}})
-    assert not said(compare(RUN, elsewhere(rows=[FP32, nearly])), "differs")
+@pytest.mark.parametrize(("there", "differs"), [(2.8, False), (2.7, True)])
+def test_a_difference_nobody_would_choose_by_is_none(there: float, differs: bool) -> None:
+    """Both are known to a thousandth; what counts is whether they are a tenth apart."""
+    assert bool(said(on_both(faster(3.0, 0.001), faster(there, 0.001)), "differs")) == differs
+
+
+def test_what_differs_is_tested_with_all_that_is_said_at_once() -> None:
+    """Ten processes against ten, all but the last two orders the other way: p = 4e-5 alone, and 71 times as much."""
+    here, there = faster(1.5, margin=0.1), faster(1.2, margin=0.1)
+    assert said(on_both(here, there), "differs")
+    many = [faster(1.2).model_copy(update={"technique": f"mixed:{number}"}) for number in range(400)]
+    assert not said(on_both(here, there, *many), "differs"), "one of 401 may be so far apart by chance"
+
+
+def test_what_was_retired_is_slower() -> None:
+    both = on_both(faster(0.05, retired=True), faster(0.04, retired=True))
+    [agrees] = said(both, "agrees")
+    assert agrees.startswith("`dynamic-qint8` on `mnist/lab1` at batch 64 is slower than fp32 everywhere: 0.05")
+    [differs] = said(on_both(faster(0.2, retired=True), faster(2.0)), "differs")
+    assert "2.00× [1.99, 2.01] as fast as fp32 on B and 0.20× on A" in differs
+
+
+def test_too_few_processes_say_nothing() -> None:
+    few = faster(0.2, retired=True)
+    few = few.model_copy(update={"speedup": {64: few.speedup[64].model_copy(update={"retired": False})}})
+    assert not on_both(few, faster(2.0)).statements
 
 
 def test_where_a_machine_does_not_know_nothing_is_told() -> None:
@@ -259,7 +282,6 @@ def test_two_runs_of_one_machine_are_a_pair_and_said_once() -> None:
         ({"pinned_cores": []}, "pinned cores 3 and none"),
         ({"device": "cuda"}, "device cpu and cuda"),
         ({"engine": "qnnpack"}, "quantized engine fbgemm and qnnpack"),
-        ({"batch_sizes": [1]}, "batch sizes 1 64 and 1"),
         ({"seed": 1}, "seed 0 and 1"),
         ({"epochs": 3}, "epochs as the recipes have them and 3"),
         ({"inputs": "net.py:inputs"}, "inputs none and net.py:inputs"),
@@ -274,7 +296,9 @@ def test_runs_of_other_settings_are_columns_set_apart_with_the_reason(settings: 
     assert f"{reason}." in render(comparison)
 
 
-@pytest.mark.parametrize("settings", [{"runs": 9}, {"precision": 0.01}, {"budget_s": 9.0}, {"suite": "lab"}])
+@pytest.mark.parametrize(
+    "settings", [{"runs": 9}, {"precision": 0.01}, {"budget_s": 9.0}, {"suite": "lab"}, {"batch_sizes": [64]}]
+)
 def test_other_efforts_still_compare(settings: dict[str, Any]) -> None:
     assert compare(RUN, with_settings(**settings)).pairs
 
@@ -316,10 +340,9 @@ def test_what_makes_another_machine_is_named() -> None:
     assert apart.reasons == ["another machine (instruction sets AVX2 AVX512-VNNI and AVX2, logical cores 4 and 128)"]
 
 
-def test_latencies_of_too_few_rounds_are_no_difference_that_is_not_there() -> None:
-    short = session(seed=1, rounds=5)
-    text = render(compare(short, session(seed=2)))
-    assert "- Not comparable: 6 figures of too few rounds." in text
+def test_latencies_of_too_few_processes_are_no_difference_that_is_not_there() -> None:
+    text = render(compare(session(seed=1, processes=3), session(seed=2, processes=3)))
+    assert "- Not comparable: 6 latencies; measure both runs with" in text
     assert "- No difference in the other 15 figures." in text
 
 

@@ -28,11 +28,23 @@ def experiment(*tries: Try) -> Experiment:
 
 def test_a_try_tells_alarms_from_findings() -> None:
     found = judge(session(1), session(2, drift=1.3), session(3, slower={"fp16": 1.1}, lost=200), "fp16")
-    assert (found.false_alarms, found.found, found.misnamed) == ([], True, [])
-    assert found.worse_found == ["dynamic-qint8", "fp16", "fp32"]
+    assert (found.false_alarms, found.passed, found.named, found.let_through, found.misnamed) == (
+        [],
+        True,
+        True,
+        False,
+        [],
+    )
+    assert found.worse == ["dynamic-qint8", "fp16", "fp32"]
     assert len(found.same) == len(found.slowed) == 6
     assert max(each.in_seconds for each in found.same) > 0.2, "what the reference workload cancels"
     assert "missed" not in render(experiment(found))
+
+
+def test_a_slow_down_that_cannot_be_told_is_not_let_through() -> None:
+    base, same = session(1, processes=3), session(2, processes=3)
+    few = judge(base, same, session(3, processes=3, slower={"fp16": 1.1}), "fp16")
+    assert (few.false_alarms, few.passed, few.named, few.let_through) == ([], False, False, False)
 
 
 def test_a_bound_that_is_missed_is_said_to_be() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.core.units import duration, gibibytes, megabytes, percent, ratio, short_seconds
+from bench.core.units import duration, gibibytes, megabytes, percent, ratio, seconds, short_ratio, short_seconds
 from bench.stats.describe import MeanStd
 from bench.stats.interval import Interval
 
@@ -58,5 +58,14 @@ def test_a_ratio_shows_its_interval() -> None:
     assert ratio(Interval(3.141, 3.0, 3.3, 0.95)) == "3.14× [3.00, 3.30]"
 
 
-def test_a_ratio_of_too_few_rounds_shows_no_interval() -> None:
+def test_a_small_ratio_shows_two_digits() -> None:
+    assert ratio(Interval(0.0523, 0.0511, 0.0534, 0.95)) == "0.052× [0.051, 0.053]"
+    assert [short_ratio(value) for value in (3.0, 2.844, 0.0523)] == ["3×", "2.84×", "0.052×"]
+
+
+def test_a_time_of_which_ratios_are_made_has_more_digits() -> None:
+    assert [seconds(value, digits=4) for value in (12.3456e-6, 0.1, 1234.5)] == ["12.35 µs", "100.0 ms", "1234 s"]
+
+
+def test_a_ratio_of_too_few_processes_shows_no_interval() -> None:
     assert ratio(Interval(3.141, 3.0, 3.3, 0.875)) == "3.14×"

@@ -48,6 +48,30 @@ def test_more_threads_than_cores_are_refused() -> None:
         machine.require_threads(machine.usable_cores() + 1)
 
 
+@pytest.fixture
+def quota_of_1_5(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "allowed_cores", lambda: [0, 1, 2, 3])
+    monkeypatch.setattr(machine, "cpu_quota", lambda: 1.5)
+
+
+def test_more_threads_than_the_cpu_quota_are_refused(quota_of_1_5: None) -> None:
+    machine.require_threads(1)
+    with pytest.raises(
+        RequestError, match=r"--threads 2 needs 2 cores, and the CPU quota here is 1.5; give --threads 1"
+    ):
+        machine.require_threads(2)
+    with pytest.raises(RequestError, match="the 4 cores"):
+        machine.require_threads(5)
+
+
+def test_a_cpu_quota_limits_the_workers_and_is_recorded(quota_of_1_5: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machine.usable_cores() == 1
+    assert machine.describe().cpu_quota == 1.5
+    monkeypatch.setattr(machine, "cpu_quota", lambda: 0.5)
+    assert machine.usable_cores() == 1, "one at least"
+    machine.require_threads(1)
+
+
 def test_an_absent_device_is_refused() -> None:
     machine.require_device("cpu", MACHINE)
     machine.require_device("cuda", MACHINE.model_copy(update={"accelerators": ["Example GPU"]}))

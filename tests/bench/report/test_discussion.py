@@ -11,7 +11,7 @@ import bench
 from bench.report.discussion import discuss, findings, sentence
 from bench.report.findings.finding import Finding, Kind
 from bench.report.findings.trainings import shared_with_amp
-from bench.results.latency import RelativeLatency
+from bench.results.latency import Latency
 from bench.results.machine import Machine
 from bench.results.row import Accuracy, Layers, Row
 from bench.results.run import Run
@@ -37,8 +37,9 @@ SLOW_CALL = {1: latency(2e-3), 64: latency(60e-3)}
 """Of a model that is not small."""
 SAME = speedup(1.0, 0.01, p_value=0.9)
 STATIC_OK = QINT8.model_copy(update={"technique": "static-qint8", "scheme": "S"})
-HINT = QINT8.model_copy(update={"agreement": agreement(same=9_950, lost=35, gained=15)})
-EQUALLY_FAST = QINT8.model_copy(update={"speedup": {1: SAME, 64: SAME}})
+HINT = QINT8.model_copy(update={"agreement": agreement(same=9_953, lost=31, gained=16)})
+"""p = 0.04, which is no verdict beside a second row."""
+EQUALLY_FAST = QINT8.model_copy(update={"speedup": {1: SAME, 64: SAME}, "latency": FP32.latency})
 
 
 def run_of(*rows: Row, machine: Machine = MACHINE, **settings: object) -> Run:
@@ -57,9 +58,19 @@ def techniques(finding: Finding) -> list[str]:
 
 
 def with_speedups(row: Row, one: float, sixty_four: float, margin: float = 0.02, p_value: float = 1e-9) -> Row:
+    """Return the row with speed-ups over ``FP32``, and the latencies that go with them."""
     return row.model_copy(
-        update={"speedup": {1: speedup(one, margin, p_value), 64: speedup(sixty_four, margin, p_value)}}
+        update={
+            "speedup": {1: speedup(one, margin, p_value), 64: speedup(sixty_four, margin, p_value)},
+            "latency": {1: latency(50e-6 / one), 64: latency(600e-6 / sixty_four)},
+        }
     )
+
+
+def in_one_process(latency: Latency, factor: float) -> Latency:
+    """Return the latency with the rounds of its first process so many times as long."""
+    first, *others = latency.rounds_s
+    return latency.model_copy(update={"rounds_s": [factor * first, *others]})
 
 
 def losses(*lost: int, gained: int = 10) -> list[Row]:
@@ -99,7 +110,7 @@ def test_a_small_model_is_a_likely_cause_and_the_larger_batch_its_evidence() -> 
     assert (techniques(slower), slower.figures["batch"]) == (["dynamic-qint8"], 1)
     assert slower.figures["speedup"] == QINT8.speedup[1]
     assert slower.figures["causes"] == ["small model"]
-    assert slower.figures["baseline_s"] == pytest.approx(50e-6)
+    assert slower.figures["baseline_s"] == pytest.approx(50e-6, rel=1e-3)
     assert (slower.figures["faster_at"], slower.figures["faster_by"]) == (64, QINT8.speedup[64])
 
 
@@ -167,37 +178,30 @@ def test_float16_without_its_arithmetic_is_slower_for_that(isa: list[str], cause
 
 def test_static_is_ahead_where_a_test_tells_them_apart() -> None:
     static = with_speedups(STATIC_OK, 0.97, 3.5)
+    static = static.model_copy(update={"latency": {1: QINT8.latency[1], 64: static.latency[64]}})
     ahead, neither = found(run_of(FP32, QINT8, static), "one int8 ahead", "neither int8 ahead")
     assert (techniques(ahead), ahead.figures["batches"]) == (["static-qint8", "dynamic-qint8"], [64])
     assert neither.figures["batches"] == {"mnist/lab1": [1]}
 
 
-def test_intervals_that_are_apart_may_still_be_chance() -> None:
-    """1.06 [1.01, 1.11] and 0.99 [0.985, 0.995]: a difference of 7 % with a standard error of some 2 %."""
-    dynamic = QINT8.model_copy(update={"speedup": {64: speedup(1.06, 0.05, 1e-2)}})
-    static = STATIC_OK.model_copy(update={"speedup": {64: speedup(0.99, 0.005, 1e-2)}})
-    [neither] = found(run_of(FP32, dynamic, static), "one int8 ahead", "neither int8 ahead")
+def test_a_process_in_ten_that_reads_otherwise_leaves_it_open() -> None:
+    static = with_speedups(STATIC_OK, 0.97, 3.5)
+    odd = static.model_copy(update={"latency": {64: in_one_process(static.latency[64], 2.0)}})
+    [neither] = found(run_of(FP32, QINT8, odd), "one int8 ahead", "neither int8 ahead")
     assert neither.figures["batches"] == {"mnist/lab1": [64]}
 
 
-def test_the_reference_tells_them_apart_where_both_were_held_against_it() -> None:
-    """Over fp32 little is known; 1.2 ± 1 % and 1.0 ± 1 % of the reference workload are 13 standard errors apart."""
-    dynamic = QINT8.model_copy(update={"speedup": {64: speedup(1.0, 0.3, 0.9)}})
-    static = STATIC_OK.model_copy(update={"speedup": {64: speedup(1.2, 0.3, 0.2)}})
-    assert not found(run_of(FP32, dynamic, static), "one int8 ahead")
-    relative = [
-        row.model_copy(update={"relative_latency": {64: RelativeLatency(value=value, error=0.01, freedom=10.0, n=10)}})
-        for row, value in ((dynamic, 1.2), (static, 1.0))
-    ]
-    [ahead] = found(run_of(FP32, *relative), "one int8 ahead")
-    assert techniques(ahead) == ["static-qint8", "dynamic-qint8"]
+def test_their_own_rounds_tell_them_apart_where_intervals_over_fp32_overlap() -> None:
+    dynamic, static = (with_speedups(row, 1.0, at_64, 0.3) for row, at_64 in ((QINT8, 1.0), (STATIC_OK, 1.2)))
+    [ahead] = found(run_of(FP32, dynamic, static), "one int8 ahead")
+    assert (techniques(ahead), ahead.figures["batches"]) == (["static-qint8", "dynamic-qint8"], [64])
 
 
 def test_they_are_held_against_each_other_by_fp32s_answers_too() -> None:
     static = STATIC_OK.model_copy(update={"agreement": agreement(same=9_700, lost=150, gained=100)})
     [closer] = found(run_of(FP32, QINT8, static), "closer answers")
     assert (techniques(closer), closer.figures["shares"]) == (["dynamic-qint8", "static-qint8"], (0.9981, 0.97))
-    near = STATIC_OK.model_copy(update={"agreement": agreement(same=9_960, lost=30, gained=10)})  # p = 0.005
+    near = STATIC_OK.model_copy(update={"agreement": agreement(same=9_975, lost=15, gained=10)})  # p = 0.4
     assert not found(run_of(FP32, QINT8, near), "closer answers")
 
 
@@ -212,7 +216,7 @@ def test_batch_sizes_are_held_against_each_other() -> None:
     gains, shared = found(run_of(FP32, QINT8), "gains with the batch", "overhead shared")
     assert techniques(gains)[0] == techniques(shared)[0] == "dynamic-qint8"
     assert (gains.figures["models"], gains.figures["of"], gains.figures["batches"]) == (1, 1, (1, 64))
-    assert shared.figures["example_s"] == pytest.approx([52e-6, 200e-6 / 64])
+    assert shared.figures["example_s"] == pytest.approx([52e-6, 200e-6 / 64], rel=1e-3)
 
 
 def test_at_batch_1_small_weights_are_soon_read() -> None:
@@ -236,11 +240,10 @@ def test_reading_is_no_cause_where_it_is_not_most_of_a_call(changes: dict[str, o
     assert not loses.figures["reading"], why
 
 
-@pytest.mark.parametrize("many", [1.52, 1.55])
-def test_what_might_be_chance_is_no_difference(many: float) -> None:
-    """The intervals of 1.50 ± 0.02 and 1.55 ± 0.02 are apart, and p is 0.005."""
-    run = run_of(FP32, with_speedups(QINT8, 1.50, many))
-    assert not found(run, "gains with the batch", "loses with the batch")
+def test_what_might_be_chance_is_no_difference() -> None:
+    row = with_speedups(QINT8, 1.50, 1.52)
+    vague = row.model_copy(update={"latency": {1: row.latency[1], 64: latency(600e-6 / 1.52, wobble=0.1)}})
+    assert not found(run_of(FP32, vague), "gains with the batch", "loses with the batch")
     one_batch = run_of(FP32, QINT8, batch_sizes=[1])
     assert not found(one_batch, "gains with the batch", "loses with the batch")
 
@@ -261,9 +264,8 @@ def test_a_worse_accuracy_is_called_so() -> None:
     assert worse.figures["points"] == pytest.approx(-0.57)
 
 
-def test_a_small_p_value_that_the_verdict_does_not_accept_is_a_hint() -> None:
-    [hint] = found(run_of(FP32, HINT), "accuracy hint", "accuracy differs", "accuracy undecided")
-    assert (hint.kind, techniques(hint)) == ("accuracy hint", ["dynamic-qint8"])
+def test_a_loss_that_is_not_beyond_doubt_is_not_called_indistinguishable_from_none() -> None:
+    assert not found(run_of(FP32, FP16, HINT), "accuracy differs", "accuracy undecided")
 
 
 def test_many_losses_are_summed_up() -> None:
@@ -320,7 +322,7 @@ def test_synthetic_data_are_named() -> None:
 FOLLOW_UPS: tuple[Kind, ...] = (
     "repeat with seeds",
     "more test examples",
-    "more rounds",
+    "more processes",
     "batch sizes between",
     "another seed",
 )
@@ -329,22 +331,22 @@ FOLLOW_UPS: tuple[Kind, ...] = (
 def test_a_hint_in_accuracy_asks_for_other_trainings() -> None:
     [follow_up] = found(run_of(FP32, FP16, HINT), *FOLLOW_UPS)
     assert (follow_up.kind, techniques(follow_up)) == ("repeat with seeds", ["dynamic-qint8"])
-    assert follow_up.figures["points"] == pytest.approx(-0.2)
-    # The sign test of 11 equal signs is the first below 0.001: 2 / 2¹¹ = 0.00098.
-    assert (follow_up.figures["seeds"], follow_up.figures["sign_p"]) == (11, pytest.approx(2 / 2**11))
+    assert follow_up.figures["points"] == pytest.approx(-0.15)
+    # The sign test of 6 equal signs is the first below 0.05: 2 / 2⁶ = 0.031.
+    assert (follow_up.figures["seeds"], follow_up.figures["sign_p"]) == (6, pytest.approx(2 / 2**6))
 
 
 def test_given_weights_have_no_other_training() -> None:
-    [follow_up] = found(run_of(FP32, HINT, inputs="net.py:inputs"), *FOLLOW_UPS)
+    [follow_up] = found(run_of(FP32, FP16, HINT, inputs="net.py:inputs"), *FOLLOW_UPS)
     assert follow_up.kind == "more test examples"
 
 
-def test_a_vague_speed_up_asks_for_more_rounds() -> None:
+def test_a_vague_speed_up_asks_for_more_processes() -> None:
     [follow_up] = found(run_of(FP32, FP16, QINT8), *FOLLOW_UPS)
-    assert (follow_up.kind, techniques(follow_up), follow_up.figures["batch"]) == ("more rounds", ["fp16"], 64)
+    assert (follow_up.kind, techniques(follow_up), follow_up.figures["batch"]) == ("more processes", ["fp16"], 64)
     assert follow_up.figures["half_width"] == pytest.approx(0.15 / 1.04)
     # 10 rounds of 100 calls, 6 blocks repeated, a warm-up block: fp16 577 µs · 10 + 1154 µs · 6, fp32 600 µs · 10,
-    # four times of which are 7.5 s with the warm-up; twice that leaves room.
+    # four times of which are 7.9 s with the warm-up; twice that leaves room.
     assert follow_up.figures["budget_s"] == 16
 
 
@@ -368,7 +370,7 @@ WORDED = [
     run_of(FP32, QINT8.model_copy(update={"packed_bytes": 1_628_000})),
     run_of(FP32, QINT8.model_copy(update={"packed_bytes": 1_700_000}), machine=MACHINE.model_copy(update={"isa": []})),
     run_of(FP32.model_copy(update={"latency": SLOW_CALL}), with_speedups(FP16, 0.3, 0.12), HINT, threads=2),
-    run_of(FP32, HINT, inputs="net.py:inputs", evaluate="net.py:accuracy").model_copy(
+    run_of(FP32, FP16, HINT, inputs="net.py:inputs", evaluate="net.py:accuracy").model_copy(
         update={"data": [DATA.model_copy(update={"kind": "own", "title": "net.py"})]}
     ),
     run_of(

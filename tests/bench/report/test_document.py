@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.report.markdown import lab_tables, render
-from tests.bench.examples import DATA, FP32, QINT8, RUN
+from bench.report.headline import headline
+from bench.report.lab import lab_table
+from bench.report.markdown import render, result_tables
+from bench.results.latency import Latency, Speedup
+from bench.results.row import Row
+from tests.bench.examples import DATA, FP16, FP32, QINT8, RUN, agreement, latency
 from tests.bench.notebook import shown
 
 GOLDEN = Path(__file__).with_name("golden_report.md")
@@ -18,13 +22,110 @@ def test_the_report_is_the_golden_one() -> None:
 
 
 def test_the_labs_table_has_the_labs_columns() -> None:
-    header = next(line for line in lab_tables(RUN).splitlines() if line.startswith("|"))
-    columns = [column.strip() for column in header.strip("|").split("|")]
+    columns = lab_table(RUN, DATA).header
     assert columns == ["Model", "Q", "dtype", "Size (MB)", "(Params)", "Accuracy", "Latency B1", "B64"]
 
 
-def test_what_a_row_could_not_do_stands_below_its_table() -> None:
-    assert "(`static-qint8`) **unsupported**: this torch has no fbgemm engine" in lab_tables(RUN)
+def beside_fp32(*rows: Row) -> dict[str, list[object]]:
+    """Return the cells of the headline, by technique."""
+    table = headline(RUN.model_copy(update={"rows": list(rows)}), DATA)
+    return {str(cells[1]): list(cells[2:]) for cells in table.rows}
+
+
+def remarks(*rows: Row) -> list[str]:
+    return list(headline(RUN.model_copy(update={"rows": list(rows)}), DATA).remarks)
+
+
+def test_the_headline_comes_first_in_report_and_terminal() -> None:
+    header = "| Model   | Technique     | Runtime   |   × smaller | Accuracy change    | Speed-up B1 "
+    for text in (render([RUN]), result_tables(RUN)):
+        first = next(line for line in text.splitlines() if line.startswith("|"))
+        assert first.startswith(header)
+    assert result_tables(RUN).index("Speed-up B1") < result_tables(RUN).index("Latency B1")
+
+
+def test_the_headline_has_gains_and_costs_with_their_verdicts() -> None:
+    cells = beside_fp32(*RUN.rows)
+    assert cells["fp32"] == ["eager", "1.629 MB", "97.07 %", "50.00 µs", "600.0 µs"]
+    assert cells["dynamic-qint8"] == [
+        *("eager", "3.98×", "−0.01 points"),
+        *("0.96× [0.95, 0.97] slower", "3.00× [2.90, 3.10] faster"),
+    ]
+    assert cells["amp"][2] == "−0.57 points worse"
+
+
+def test_no_difference_is_left_blank() -> None:
+    assert beside_fp32(*RUN.rows)["fp16"][2:] == ["+0.00 points", "1.02× [1.00, 1.04]", "1.04× [0.89, 1.19]"]
+    assert not [line for line in render([RUN]).splitlines() if line.startswith("|") and " = " in line]
+
+
+def test_what_a_row_could_not_do_stands_in_it_and_its_reason_below() -> None:
+    assert beside_fp32(*RUN.rows)["static-qint8"] == ["eager", "–", "–", "unsupported", "unsupported"]
+    assert beside_fp32(*RUN.rows)["amp"][3:] == ["failed", "failed"]
+    assert "`lab1` `static-qint8` **unsupported**: this torch has no fbgemm engine" in remarks(*RUN.rows)[0]
+
+
+def test_an_accuracy_whose_answers_are_not_known_has_a_change_and_no_verdict() -> None:
+    shared = [
+        row.model_copy(update={"accuracy": None, "agreement": None, "accuracy_share": share})
+        for row, share in ((FP32, 0.97), (QINT8, 0.96))
+    ]
+    cells = beside_fp32(*shared)
+    assert (cells["fp32"][2], cells["dynamic-qint8"][2]) == ("97.00 %", "−1.00 points –")
+
+
+def test_what_was_retired_is_slower_without_interval() -> None:
+    retired = Speedup(value=0.05, low=0.05, high=0.05, confidence=0.0, p_value=0.25, n=3, retired=True)
+    row = QINT8.model_copy(update={"speedup": {1: retired}, "latency": {1: latency(1e-3)}})
+    assert beside_fp32(FP32, row)["dynamic-qint8"][3] == "0.050× slower"
+    [line] = remarks(FP32, row)
+    assert line == "timed no more after a few processes, each more than three times as slow: `lab1` `dynamic-qint8`"
+
+
+def test_too_few_processes_are_named_with_the_way_out() -> None:
+    once = Speedup(value=2.0, low=2.0, high=2.0, confidence=0.0, p_value=1.0, n=1)
+    row = QINT8.model_copy(update={"speedup": {1: once}, "status": "noisy"})
+    assert beside_fp32(FP32, row)["dynamic-qint8"][3] == "2.00× –"
+    for rows, named in (([FP32, row], "every speed-up"), ([FP32, row, PRECISE], "`lab1` `dynamic-qint8`")):
+        [line] = remarks(*rows)
+        assert f"fewer than 6 processes: {named}; measure again" in line
+
+
+PRECISE = FP16.model_copy(update={"status": "ok"})
+
+
+def test_a_loss_that_is_not_beyond_doubt_is_named() -> None:
+    row = QINT8.model_copy(update={"agreement": agreement(same=9_953, lost=31, gained=16)})
+    [line] = remarks(FP32, PRECISE, row)
+    assert line == (
+        "`lab1` `dynamic-qint8` lost 15 more answers than it gained (p = 0.04), which is not beyond doubt with this "
+        "many rows"
+    )
+
+
+def test_noisy_rows_share_one_line_with_cause_and_advice() -> None:
+    again = FP16.model_copy(update={"technique": "bf16"})
+    [line] = remarks(FP32, FP16, again)
+    assert line.startswith(
+        "**noisy**, speed-ups known to ±14.4 % at worst, where ±5.0 % was asked: `lab1` `fp16`, `bf16`."
+    )
+    assert line.endswith("an unshared machine would help")
+
+
+def means_of(row: Row, factor: float) -> Row:
+    """Return the row with all means over the runs so many times as long, and its estimate as it was."""
+
+    def slower(latency: Latency) -> Latency:
+        return latency.model_copy(update={"runs_s": [factor * value for value in latency.runs_s]})
+
+    return row.model_copy(update={"latency": {size: slower(latency) for size, latency in row.latency.items()}})
+
+
+@pytest.mark.parametrize(("factor", "named"), [(1.0, []), (1.2, ["`lab1` `dynamic-qint8`"])])
+def test_where_the_labs_means_and_the_speed_up_disagree_a_note_says_so(factor: float, named: list[str]) -> None:
+    run = RUN.model_copy(update={"rows": [FP32, FP16, means_of(QINT8, factor)]})
+    lines = lab_table(run, DATA).remarks
+    assert [re.findall(r"speed-up: (.*)\. Means", line) for line in lines] == [[name] for name in named]
 
 
 def test_synthetic_data_are_named_in_the_head_and_in_every_caption() -> None:
@@ -74,8 +175,8 @@ def chapter(name: str, text: str = "") -> str:
 @pytest.mark.parametrize("missing", ["size_bytes", "params", "accuracy", "layers"])
 def test_what_was_not_measured_is_a_dash_and_never_a_zero(missing: str) -> None:
     rows = [FP32.model_copy(update={missing: None, "latency": {}})]
-    line = next(line for line in lab_tables(RUN.model_copy(update={"rows": rows})).splitlines() if "float32" in line)
-    assert line.count("–") == 2 + (missing != "layers")
+    [cells] = lab_table(RUN.model_copy(update={"rows": rows}), DATA).rows
+    assert cells.count("–") == 2 + (missing != "layers")
 
 
 @pytest.mark.parametrize("missing", ["packed_bytes", "macs", "peak_memory_bytes", "layers"])
@@ -85,32 +186,18 @@ def test_sizes_that_are_not_known_are_dashes_too(missing: str) -> None:
     assert line.count("–") == 1 + (missing == "packed_bytes")
 
 
-def test_a_noisy_row_stands_below_its_table_with_advice() -> None:
-    [line] = lines_of(lab_tables(RUN), "**noisy**")
-    assert line.startswith("- `lab1` -- float16 (`fp16`) **noisy**: the speed-up is known to ±14.42 % at batch 64")
-    assert line.endswith("an unshared machine would help")
-
-
 def test_each_row_but_the_baseline_has_its_verdict() -> None:
     _, *rows = chapter("Verdicts").split("- `mnist/lab1` ")
     assert [row.split("`")[1] for row in rows] == ["fp16", "dynamic-qint8", "static-qint8", "amp"]
-    assert "  - at batch 1: slower, 0.96× [0.95, 0.97] over 10 paired rounds, p < 0.0001\n" in rows[1]
+    assert "  - at batch 1: slower, 0.96× [0.95, 0.97] over 10 processes, p < 0.0001\n" in rows[1]
     assert "  - at batch 64: faster, 3.00×" in rows[1]
     assert rows[3].count("the process died of SIGSEGV") == 1, "what holds for all batch sizes is said once"
 
 
-def test_words_stand_beside_the_figures_they_judge() -> None:
-    [fp32, fp16, int8, static, amp] = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in chapter("Against fp32").splitlines()
-        if line.startswith("| lab1")
-    ]
-    assert (fp32[2], fp32[3]) == ("1", "–")
-    assert [fp16[3], fp16[5], fp16[7], fp16[8]] == ["", "", "", "100.00 %"], "no difference is left blank"
-    assert [int8[3], int8[5], int8[7], int8[8]] == ["slower", "faster", "", "99.81 %"]
-    assert static[2:] == ["–"] * 7
-    assert amp[2:6] == ["–"] * 4
-    assert amp[7] == "worse"
+def test_answers_stand_beside_the_accuracies() -> None:
+    [line] = lines_of(chapter("Accuracy"), "| amp ")
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    assert cells[2:] == ["96.50 % [96.1, 96.8]", "80", "23", "98.90 %"]
 
 
 def test_smaller_is_said_of_packed_files() -> None:

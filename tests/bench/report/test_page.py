@@ -127,7 +127,7 @@ def test_all_that_markdown_says_is_on_the_page(text: str) -> None:
 def test_figures_sort_by_the_number_behind_them(text: str) -> None:
     assert '<td class="number" data-value="412173">0.412</td>' in text
     assert re.search(r'data-value="0\.0005999\d*">600 ± 4 µs|data-value="0\.0006\d*">600 ± 4 µs', text)
-    assert '<td class="number" data-value="3.0">3.00× [2.90, 3.10]</td>' in text
+    assert '<td class="faster" data-value="3.0">3.00× [2.90, 3.10] faster</td>' in text
     assert '<td class="number">–</td>' in text, "what was not measured has no number"
 
 

@@ -174,11 +174,27 @@ def test_a_numeric_column_sorts_as_numbers_both_ways_and_back(opened: Open) -> N
 
 
 def test_figures_sort_by_what_is_behind_them_and_not_by_their_text(opened: Open) -> None:
-    """By text 2.98 µs would come before 745 ns."""
+    """By text 200.0 µs would come before 49.00 µs."""
     browser = opened()
-    rounds = table(browser, "MNIST: latency of all rounds")
-    header(rounds, "Std").find_element(By.TAG_NAME, "button").click()
-    assert column(rounds, "Std") == ["730 ns", "745 ns", "775 ns", "2.98 µs", "8.94 µs", "86.0 µs"]
+    samples = table(browser, "MNIST: latency and its samples")
+    header(samples, "Latency").find_element(By.TAG_NAME, "button").click()
+    latencies = column(samples, "Latency")
+    assert latencies[:4] == ["49.00 µs", "50.00 µs", "52.00 µs", "200.0 µs"]
+    assert [len(latencies), latencies[-1]] == [6, "600.0 µs"]
+
+
+def test_speed_ups_sort_by_their_value_and_verdicts_have_their_colour(opened: Open) -> None:
+    browser = opened()
+    against = table(browser, "MNIST: against fp32")
+    header(against, "Speed-up B64").find_element(By.TAG_NAME, "button").click()
+    assert column(against, "Technique") == ["fp32", "fp16", "dynamic-qint8", "amp", "static-qint8"]
+    header(against, "Speed-up B64").find_element(By.TAG_NAME, "button").click()
+    words_last = ["dynamic-qint8", "fp16", "fp32", "static-qint8", "amp"]
+    assert column(against, "Technique") == words_last
+    faster, slower = (against.find_element(By.CLASS_NAME, word) for word in ("faster", "slower"))
+    assert (faster.text, slower.text) == ("3.00× [2.90, 3.10] faster", "0.96× [0.95, 0.97] slower")
+    colours = {cell.value_of_css_property("color") for cell in (faster, slower, against)}
+    assert len(colours) == 3
 
 
 def test_a_text_column_sorts_by_the_keyboard_alone(opened: Open) -> None:
@@ -187,9 +203,10 @@ def test_a_text_column_sorts_by_the_keyboard_alone(opened: Open) -> None:
     header(against, "Technique").find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
     assert column(against, "Technique") == ["amp", "dynamic-qint8", "fp16", "fp32", "static-qint8"]
     assert header(against, "Technique").get_attribute("aria-sort") == "ascending"
-    header(against, "Agreement").find_element(By.TAG_NAME, "button").send_keys(Keys.SPACE)
+    header(against, "Accuracy change").find_element(By.TAG_NAME, "button").send_keys(Keys.SPACE)
     assert header(against, "Technique").get_attribute("aria-sort") is None, "one column sorts a table"
-    assert column(against, "Agreement") == ["98.90 %", "99.81 %", "100.00 %", "–", "–"]
+    changes = ["−0.57 points worse", "−0.01 points", "97.07 %", "+0.00 points", "–"]
+    assert column(against, "Accuracy") == changes
 
 
 def test_the_filter_keeps_rows_that_have_all_its_words(opened: Open) -> None:

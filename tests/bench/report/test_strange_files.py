@@ -75,13 +75,13 @@ def check(random: Random, folder: Path, pictures: float) -> None:
     for paths in ((before, after), (after, before)):
         or_one_sentence(lambda paths=paths: machines.render(compare(*paths)).encode())  # type: ignore[misc]
         or_one_sentence(
-            lambda paths=paths: gate.words(gate.check(compare(*paths, gated=True), RULES)).encode()  # type: ignore[misc]
+            lambda paths=paths: gate.words(gate.check(compare(*paths, rules=RULES))).encode()  # type: ignore[misc]
         )
     if readable[0] and random.random() < pictures:
         for name in ("compared.md", "compared.json"):
             or_one_sentence(
                 lambda name=name: compared.write(  # type: ignore[misc]
-                    compare(before, after, gated=True), [load(before), load(after)], folder / name
+                    compare(before, after, rules=RULES), [load(before), load(after)], folder / name
                 )
             )
 
@@ -117,9 +117,9 @@ def changed(place: str, value: object) -> str:
         ("rows.1.latency.64.rounds_s.0", 1e308, "should be less than or equal to 1000000000, not 1e+308"),
         ("rows.1.latency.64.rounds_s.0", 0, "greater than or equal to"),
         ("rows.1.latency.64.rounds_s.0", float("nan"), "not nan"),
-        ("rows.1.latency.64.rounds", [0, 1], "2 numbers of rounds and 10 times"),
-        ("rows.1.latency.64.rounds_s", [], "10 numbers of rounds and 0 times"),
-        ("rows.1.latency.2", {}, "rows.1.latency.2.runs_s: Field required"),
+        ("rows.1.latency.64.rounds", [0, 1], "2 numbers of rounds, 10 times and 10 processes"),
+        ("rows.1.latency.64.rounds_s", [], "10 numbers of rounds, 0 times and 10 processes"),
+        ("rows.1.latency.2", {}, "rows.1.latency.2.estimate_s: Field required"),
         ("rows.1.speedup.64.low", 2.0, "is not between 2.0 and"),
         ("rows.1.speedup.64.p_value", float("inf"), "p_value"),
         ("rows.1.agreement.lost", 10_001, "agreement counts 10001 answers, accuracy 10000"),
@@ -154,7 +154,7 @@ def test_a_file_without_an_end_is_refused() -> None:
 
 
 def test_what_moves_a_cursor_does_not_reach_the_terminal(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text(changed("rows.1.reason", "\x1b[2J gone\x07"))
+    (tmp_path / "run.json").write_text(changed("rows.3.reason", "\x1b[2J gone\x07"))
     text = report([tmp_path / "run.json"])
     assert "\x1b" not in text
     assert "\ufffd[2J gone\ufffd" in text

@@ -8,10 +8,9 @@ import pytest
 from bench.core.errors import RequestError, RunFileError
 from bench.results import run_file
 from bench.results.row import Accuracy
-from bench.results.run import SCHEMA_VERSION, Run
-from tests.bench.examples import FP32, RUN, SETTINGS
+from bench.results.run import SCHEMA_VERSION, ReferenceLatency, Run
+from tests.bench.examples import FP32, RUN, SETTINGS, latency
 from tests.bench.notebook import shown
-from tests.bench.sessions import session
 
 
 def test_a_run_survives_its_file(tmp_path: Path) -> None:
@@ -22,7 +21,7 @@ def test_a_run_survives_its_file(tmp_path: Path) -> None:
 def test_the_file_has_what_others_build_on(tmp_path: Path) -> None:
     run_file.save(RUN, tmp_path / "run.json")
     content = json.loads((tmp_path / "run.json").read_text())
-    assert content["schema_version"] == SCHEMA_VERSION == 4
+    assert content["schema_version"] == SCHEMA_VERSION == 5
     assert {"machine", "settings", "rows"} <= content.keys()
     row = content["rows"][1]
     assert row["status"] == "noisy"
@@ -30,12 +29,21 @@ def test_the_file_has_what_others_build_on(tmp_path: Path) -> None:
     assert (row["packed_bytes"], row["bytes_by_dtype"]) == (814_520, {"float16": 814_100})
     assert (row["macs"], row["peak_memory_bytes"]) == (406_528, 1_490_944)
     assert row["agreement"] == {"same": 10_000, "lost": 0, "gained": 0, "p_value": 1.0}
-    assert row["speedup"]["64"].keys() == {"value", "low", "high", "confidence", "p_value", "n"}
-    latency = row["latency"]["64"]
-    assert len(latency["rounds"]) == len(latency["rounds_s"]) == 10
-    assert len(latency["runs_s"]) == content["settings"]["runs"]
-    assert len(latency["repeated_s"]) == 6
-    assert (latency["disturbed"], latency["causes"]) == ([4, 7], {"steal": 7, "switch": 1})
+    assert row["speedup"]["64"].keys() == {
+        "value",
+        "low",
+        "high",
+        "confidence",
+        "p_value",
+        "n",
+        "retired",
+    }
+    timed = row["latency"]["64"]
+    assert len(timed["rounds"]) == len(timed["rounds_s"]) == len(timed["processes"]) == 10
+    assert len(timed["runs_s"]) == content["settings"]["runs"]
+    assert len(timed["repeated_s"]) == 6
+    assert (timed["disturbed"], timed["causes"]) == ([4, 7], {"steal": 7, "switch": 1})
+    assert timed["estimate_s"] == pytest.approx(577e-6, rel=0.02)
 
 
 def test_what_was_not_measured_is_none_and_never_zero(tmp_path: Path) -> None:
@@ -46,17 +54,9 @@ def test_what_was_not_measured_is_none_and_never_zero(tmp_path: Path) -> None:
         assert row[name] is None
 
 
-def test_a_file_without_references_is_read(tmp_path: Path) -> None:
-    content = json.loads(RUN.model_dump_json()) | {"schema_version": 2}
-    del content["references"]
-    for row in content["rows"]:
-        del row["relative_latency"]
-    (tmp_path / "run.json").write_text(json.dumps(content))
-    assert run_file.load(tmp_path / "run.json") == RUN
-
-
-def test_references_and_relative_latencies_survive_the_file(tmp_path: Path) -> None:
-    run = session(seed=1)
+def test_references_survive_the_file(tmp_path: Path) -> None:
+    beside = ReferenceLatency(model="mnist/lab1", latency={1: latency(1e-4), 64: latency(1e-3)})
+    run = RUN.model_copy(update={"references": [beside]})
     run_file.save(run, tmp_path / "run.json")
     assert run_file.load(tmp_path / "run.json") == run
 
@@ -86,8 +86,8 @@ def change(**changes: object) -> str:
         ('{"benchmarks": []}', "it has no schema_version"),
         ("[" * 200_000, "not a run file, or a truncated one"),
         ('{"schema_version": 1, "layers": []}', r"is a study .*; its page lies beside it, run\.md\.$"),
-        (change(schema_version=1), "has schema version 1 and this quantbench reads 2 to 4; render it"),
-        (change(schema_version=5), r"has schema version 5, newer than the 4 that .* reads; update quantbench\.$"),
+        (change(schema_version=1), "has schema version 1 and this quantbench reads 2 to 5; render it"),
+        (change(schema_version=6), r"has schema version 6, newer than the 5 that .* reads; update quantbench\.$"),
         (change(surprise=1, quantbench="9.9.9", rows=3), r"quantbench 9\.9\.9 and has .* know, surprise; update"),
         (change(rows=[{"surprise": 1}]), r"does not know, rows\.0\.surprise; update quantbench\.$"),
         (change(rows=[{"task": "mnist"}]), r"rows\.0\.model: Field required"),

@@ -1,4 +1,4 @@
-"""The reference: always the same computation, in every round, and never in the way."""
+"""The reference workload: always the same computation, in every pass, and never in the way."""
 
 from __future__ import annotations
 
@@ -7,67 +7,53 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench.core.progress import Bars
+from bench.measuring.latency.sampling import ROUNDS
+from bench.results.latency import Latency, log_ratios
 from bench.results.row import Row
-from bench.results.settings import Settings
-from bench.running.reference import ReferenceWorkload
-from bench.running.rows import measure_model
 from bench.worker.reference_host import ReferenceHost
-from tests.bench.running.test_rows import FP32, OTHER, QUICK, tick, variant
-
-SIZES = [1, 64]
+from tests.bench.running.fake_models import BRIEF, FP32, OTHER, QUICK, sampled, variant
 
 
-def measure(folder: Path, settings: Settings) -> tuple[dict[str, Row], ReferenceWorkload]:
-    reference = ReferenceWorkload(settings)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bench.running.rows.VARIANT_HOST", "tests.bench.hosts:FakeVariant")
-        patch.setattr("bench.running.reference.REFERENCE_HOST", "tests.bench.hosts:FakeReference")
-        subjects = [variant(folder, FP32), variant(folder, OTHER)]
-        rows = measure_model(subjects, settings, cores=2, bars=Bars("nothing"), reference=reference)
-    return {row.technique: row for row in rows}, reference
+def measure(folder: Path, device: str = "cpu") -> tuple[dict[str, Row], dict[int, Latency]]:
+    """Return rows and what was measured of the reference; ``device`` says where that goes wrong."""
+    variants = [variant(folder, FP32), variant(folder, OTHER)]
+    [model] = sampled(variants, settings=QUICK.model_copy(update={"device": device}))
+    return {one.key.technique: one.row() for one in variants}, model.references
 
 
-def test_each_row_has_its_pace_over_the_rounds_of_both(tmp_path: Path) -> None:
-    rows, reference = measure(tmp_path, QUICK)
+def processes(latency: Latency) -> list[int]:
+    return sorted(set(latency.processes))
+
+
+def test_it_is_timed_in_the_rounds_of_every_pass(tmp_path: Path) -> None:
+    rows, references = measure(tmp_path)
     assert rows.keys() == {FP32, OTHER}, "it is no row"
-    assert reference.latency.keys() == {1, 64}
-    assert reference.latency[1].rounds_s == pytest.approx([5e-4] * 8)
-    assert reference.latency[1].calls_per_block == 20
-    # fp32 takes 2 ms a call and example, the other 1 ms, the reference workload half a millisecond.
-    assert rows[FP32].relative_latency[1].value == pytest.approx(4.0)
-    assert rows[OTHER].relative_latency[64].value == pytest.approx(128.0)
-    assert rows[OTHER].relative_latency[64].n == 8
-    assert rows[OTHER].speedup[64].value == pytest.approx(2.0)
-
-
-def test_it_goes_on_in_fresh_processes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tick(monkeypatch)
-    rows, reference = measure(tmp_path, QUICK.model_copy(update={"budget_s": 0.8, "precision": 1e-9}))
-    assert max(len(latency.starts) for latency in reference.latency.values()) > 1
-    for size in SIZES:
-        assert set(rows[FP32].latency[size].rounds) <= set(reference.latency[size].rounds)
-        assert rows[FP32].relative_latency[size].n == len(rows[FP32].latency[size].rounds)
+    assert references.keys() == {1, 64}
+    assert references[1].rounds_s == pytest.approx([5e-4] * BRIEF * ROUNDS)
+    assert references[1].estimate_s == pytest.approx(5e-4)
+    assert references[1].calls_per_block == 20
+    for size, factor in ((1, 4.0), (64, 256.0)):  # fp32 takes 2 ms for an example
+        assert references[size].rounds == rows[FP32].latency[size].rounds
+        logs = torch.tensor(log_ratios(rows[FP32].latency[size], references[size]))
+        assert logs.exp().tolist() == pytest.approx([factor] * BRIEF)
 
 
 @pytest.mark.parametrize("step", ["warm up", "time"])
-def test_a_reference_that_dies_leaves_the_rows_alone(tmp_path: Path, step: str) -> None:
-    rows, reference = measure(tmp_path, QUICK.model_copy(update={"device": step}))
-    assert not reference.latency
+def test_a_reference_that_always_dies_leaves_the_rows_alone(tmp_path: Path, step: str) -> None:
+    rows, references = measure(tmp_path, step)
+    assert not references
     for row in rows.values():
-        assert (row.status, row.relative_latency) == ("ok", {})
-        assert row.latency.keys() == {1, 64}
+        assert row.status == "ok"
+        assert all(processes(latency) == list(range(BRIEF)) for latency in row.latency.values())
 
 
-def test_one_that_would_come_up_at_the_second_start_is_left_out_for_good(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tick(monkeypatch)
-    plant = f"once {tmp_path / 'died'}"
-    rows, reference = measure(tmp_path, QUICK.model_copy(update={"device": plant, "budget_s": 0.8, "precision": 1e-9}))
-    assert not reference.latency
-    assert max(len(latency.starts) for latency in rows[FP32].latency.values()) > 1
-    assert all(row.latency.keys() == {1, 64} and not row.relative_latency for row in rows.values())
+def test_one_failed_start_loses_one_observation(tmp_path: Path) -> None:
+    rows, references = measure(tmp_path, f"once {tmp_path / 'died'}")
+    for size in (1, 64):
+        assert processes(references[size]) == list(range(1, BRIEF))
+        assert len(log_ratios(rows[OTHER].latency[size], references[size])) == BRIEF - 1
+        assert processes(rows[OTHER].latency[size]) == list(range(BRIEF))
+        assert rows[OTHER].speedup[size].n == BRIEF
 
 
 def test_the_computation_is_the_one_it_always_was() -> None:
@@ -86,5 +72,4 @@ def test_its_blocks_are_read_like_any() -> None:
     host = ReferenceHost(lambda done, total: None)
     host.build(threads=1, device="cpu")
     warm_up = host.warm_up([1], [])[1]
-    host.reallocate(1)
     assert host.time(1, warm_up.calls_per_block).elapsed_s > 0

@@ -16,11 +16,10 @@ import pytest
 
 import bench
 from bench.core.errors import CheckpointError, DataError, RequestError, RunFileError, TrainingError
-from bench.measuring.latency.rounds import BASE_ROUNDS
+from bench.measuring.latency.sampling import LEAST_PROCESSES
 from bench.results import run_file
 from bench.results.run import Run
-from bench.results.settings import Settings
-from bench.running import execute, rows, task_models, weights
+from bench.running import execute, latency, task_models, weights
 from bench.storage.checkpoint import Header, TrainingSpec
 from bench.tasks.source import cache_folder
 
@@ -59,7 +58,7 @@ def test_every_row_is_measured(finished: Run) -> None:
         assert row.accuracy is not None
         assert row.accuracy.total == 1000
         assert row.accuracy.correct > 700
-        assert len(row.latency[2].rounds_s) == len(row.latency[2].rounds) >= BASE_ROUNDS
+        assert len(set(row.latency[2].processes)) >= LEAST_PROCESSES
         assert len(row.latency[2].runs_s) == finished.settings.runs
         assert row.macs == 784 * 512 + 512 * 10
         assert row.peak_memory_bytes is not None
@@ -74,8 +73,11 @@ def test_every_row_is_measured(finished: Run) -> None:
     assert int8.accuracy is not None
     assert fp32.accuracy is not None
     assert fp32.accuracy.correct - int8.agreement.lost + int8.agreement.gained == int8.accuracy.correct
-    assert int8.speedup[2].n == len(int8.latency[2].rounds_s)
-    assert int8.speedup[2].low <= int8.speedup[2].value <= int8.speedup[2].high
+    speedup = int8.speedup[2]
+    assert speedup.n == len(set(int8.latency[2].processes))
+    assert speedup.low <= speedup.value <= speedup.high
+    assert fp32.latency[2].estimate_s / int8.latency[2].estimate_s == pytest.approx(speedup.value)
+    assert finished.references[0].latency[2].rounds == fp32.latency[2].rounds
 
 
 def test_amp_has_a_training_of_its_own(finished: Run) -> None:
@@ -154,65 +156,63 @@ def test_a_training_that_fails_is_the_row_of_those_who_wait_for_it(
     assert [training.precision for training in run_without_amp.trainings] == ["float32"]
 
 
-def interrupt(at: int, by: Callable[[], object]) -> Callable[..., object]:
-    """Return ``measure_model`` that is interrupted at its ``at``-th call."""
-    calls = 0
+def interrupted(after: int, by: Callable[[], object]) -> Callable[..., None]:
+    """Return ``sample_latencies`` that is interrupted after so many passes over all models."""
 
-    def measure_model(*args: Any) -> object:
-        nonlocal calls
-        calls += 1
-        if calls == at:
-            by()
-        return rows.measure_model(*args)
+    def sample_latencies(models: Sequence[latency.ModelLatency], after_sweep: Callable[[], None]) -> None:
+        sweeps = 0
 
-    return measure_model
+        def counted() -> None:
+            nonlocal sweeps
+            after_sweep()
+            sweeps += 1
+            if sweeps == after:
+                by()
+
+        latency.sample_latencies(models, counted)
+
+    return sample_latencies
 
 
 def raise_interrupt() -> None:
     raise KeyboardInterrupt
 
 
+def without_latencies(run: Run) -> list[dict[str, Any]]:
+    """Return what the rows have but latencies and speed-ups."""
+    return [row.model_dump(exclude={"latency", "speedup"}) for row in run.rows]
+
+
 @pytest.mark.slow
-def test_an_interrupted_run_goes_on_where_it_stopped(
+def test_an_interrupted_run_goes_on_with_the_processes_that_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:
-    models = ["mnist/lab1", "sst2/lab2"]
+    models = ["mnist/lab1", "mnist/lab2"]
     with monkeypatch.context() as patch:
-        patch.setattr(execute, "measure_model", interrupt(at=2, by=raise_interrupt))
+        patch.setattr(execute, "sample_latencies", interrupted(after=3, by=raise_interrupt))
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path, models=models)
     stopped = bench.load_run(tmp_path / "run.json")
     assert not stopped.finished
-    assert {row.task for row in stopped.rows} == {"mnist"}
+    assert [row.model for row in stopped.rows] == ["lab1"] * 3 + ["lab2"] * 3
+    assert {process for row in stopped.rows for process in row.latency[2].processes} == {0, 1, 2}
 
     with pytest.raises(RunFileError, match=r"unfinished run with other settings \(runs 1, now 2\)"):
         run(tmp_path, models=models, runs=2)
 
     done = run(tmp_path, models=models)
     assert done.finished
-    assert done.rows[:3] == stopped.rows
-    assert [row.task for row in done.rows[3:]] == ["sst2"] * 3
+    assert without_latencies(done) == without_latencies(stopped)
+    for before, after in zip(stopped.rows, done.rows, strict=True):
+        now, then = after.latency[2], before.latency[2]
+        assert now.rounds_s[: len(then.rounds_s)] == then.rounds_s
+        assert sorted(set(now.processes)) == list(range(max(now.processes) + 1))
+        assert max(now.processes) + 1 >= LEAST_PROCESSES
 
 
-def hurry(at: int) -> Callable[..., object]:
-    """Return ``measure_model`` whose budget is next to nothing at its ``at``-th call."""
-    calls = 0
-
-    def measure_model(subjects: Any, settings: Settings, *rest: Any) -> object:
-        nonlocal calls
-        calls += 1
-        budget_s = 1e-6 if calls == at else settings.budget_s
-        return rows.measure_model(subjects, settings.model_copy(update={"budget_s": budget_s}), *rest)
-
-    return measure_model
-
-
-def test_a_budget_too_short_for_a_model_keeps_the_rows_of_those_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
-) -> None:
-    monkeypatch.setattr(execute, "measure_model", hurry(at=2))
-    with pytest.raises(RequestError, match=r"--budget 1e-06 is too short for sst2/lab2: .* give \d+\.\d or more\."):
-        run(tmp_path, models=["mnist/lab1", "sst2/lab2"], techniques=["fp32"])
+def test_a_budget_too_short_for_a_model_names_the_least_and_keeps_the_rows(tmp_path: Path, finished: Run) -> None:
+    with pytest.raises(RequestError, match=r"--budget 1e-06 is too short for mnist/lab1: .* give \d+ or more\."):
+        run(tmp_path, techniques=["fp32"], budget_s=1e-6)
     kept = bench.load_run(tmp_path / "run.json")
     assert not kept.finished
     assert [(row.task, row.measured) for row in kept.rows] == [("mnist", True)]
@@ -238,20 +238,22 @@ def test_a_signal_leaves_valid_rows_and_one_sentence(tmp_path: Path, number: int
         "import os, sys\n"
         "from bench.cli import main\n"
         "from bench.running import execute\n"
-        "from tests.bench.running.test_runner import interrupt\n"
-        f"execute.measure_model = interrupt(at=2, by=lambda: os.kill(os.getpid(), {int(number)}))\n"
+        "from tests.bench.running.test_runner import interrupted\n"
+        f"execute.sample_latencies = interrupted(after=2, by=lambda: os.kill(os.getpid(), {int(number)}))\n"
         "main.main()\n"
     )
     options = (
-        "--model mnist/lab1 --model sst2/lab2 --technique fp32 --batch 2 --runs 1 --precision 90% --data synthetic"
+        "--model mnist/lab1 --model mnist/lab2 --technique fp32 --batch 2 --runs 1 --precision 90% --data synthetic"
     )
     command: Sequence[str] = [sys.executable, "-c", script, "run", *options.split(), "--out", str(tmp_path)]
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
-    assert "the same command goes on after the last model that was finished" in done.stderr
-    assert [row.model for row in bench.load_run(tmp_path / "run.json").rows] == ["lab1"]
+    assert "the same command goes on with what has been measured" in done.stderr
+    rows = bench.load_run(tmp_path / "run.json").rows
+    assert [row.model for row in rows] == ["lab1", "lab2"]
+    assert all(set(row.latency[2].processes) == {0, 1} for row in rows)
 
 
 def test_an_unfinished_file_without_rows_stands_in_nobodys_way(tmp_path: Path, finished: Run) -> None:

@@ -43,7 +43,7 @@ def require_figures(rows: dict[str, Row]) -> None:
             assert row.packed_bytes, "rebuilt in a fresh process"
             assert row.peak_memory_bytes is not None
             assert (row.output_error is None) == (row.technique == "fp32")
-            assert row.relative_latency.keys() == row.latency.keys(), "timed beside the reference workload"
+            assert row.technique == "fp32" or row.speedup.keys() == row.latency.keys()
         else:
             assert row.reason
 
@@ -218,7 +218,7 @@ def test_a_run_of_two_models_is_taken_up_where_it_stopped(tmp_path: Path) -> Non
     run_file.save(half, tmp_path / "out/run.json")
     again = run()
     assert again.rows[0] == whole.rows[0]
-    assert again.rows[1].latency != whole.rows[1].latency
+    assert again.rows[1].latency != whole.rows[1].latency, "measured anew"
     run_file.save(half, tmp_path / "out/run.json")
     with (tmp_path / "two.py").open("a") as file:
         file.write("WORDS = 51\n")

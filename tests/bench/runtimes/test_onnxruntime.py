@@ -151,9 +151,10 @@ class Choosing(nn.Module):
         self.layer = nn.Linear(64, 8)
 
     def forward(self, inputs: Tensor) -> Tensor:
+        hidden: Tensor = self.layer(inputs)
         if inputs.sum() > 0:
-            return self.layer(inputs)
-        return -self.layer(inputs)
+            return hidden
+        return -hidden
 
 
 def test_a_model_that_cannot_be_exported_is_unsupported_with_the_line_of_its_code(tmp_path: Path) -> None:

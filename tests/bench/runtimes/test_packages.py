@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.runtimes.base import RUNTIMES
-from bench.runtimes.packages import missing
+from bench.runtimes.graphs.packages import missing
 from tests.bench.examples import RUN
 
 

@@ -10,6 +10,7 @@ from bench.core.errors import CheckpointError
 from bench.models import MLP
 from bench.storage import checkpoint
 from bench.storage.checkpoint import KEY, DataIdentity, Header, TrainingSpec
+from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.task import TASKS
 
 SPEC = TASKS.get("mnist").models[0]
@@ -54,6 +55,7 @@ def test_saving_leaves_no_other_file(path: Path) -> None:
         {"precision": "bfloat16"},
         {"data_fingerprint": "beef"},
         {"recipe": {"epochs": 3}},
+        {"recipe": {**ORDER.recipe, "threads": 2}},
         {"device": "cuda"},
     ],
 )
@@ -65,6 +67,14 @@ def test_everything_that_decides_the_weights_is_in_the_hash(change: dict[str, ob
 
 def test_the_hash_is_stable() -> None:
     assert ORDER.model_copy().recipe_hash == ORDER.recipe_hash
+
+
+def test_a_checkpoint_that_was_trained_with_more_threads_before_recipes_named_them_is_found(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    checkpoint.save(store.path(ORDER), SPEC.build(), header().model_copy(update={"threads": 2}))
+    found = store.get(ORDER)
+    assert found is not None
+    assert found.threads == 2
 
 
 def test_a_truncated_file_is_a_sentence(path: Path) -> None:

@@ -1,10 +1,11 @@
-"""The self-check: its words on made-up findings, and all of it once, briefly, on this machine."""
+"""The self-check: its words on made-up figures, and all of it once, briefly, on this machine."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,71 +13,122 @@ import pytest
 
 from bench.cli import main
 from bench.core.errors import RequestError
+from bench.core.variant_key import BASELINE, VariantKey
 from bench.measuring.latency import blocks
-from bench.report.selfcheck import faults, render, sentence
-from bench.results.selfcheck import Conditions, Plan, SelfCheck, Spread, Truth, Try
-from bench.results.verdict import Word
-from bench.stats.speedup import MIN_ROUNDS
+from bench.report.selfcheck import Answer, answers, faults, render, sentence
+from bench.results.row import Row
+from bench.results.run import Run
+from bench.results.selfcheck import Comparison, Conditions, KnownRun, Plan, SelfCheck, Truth
+from bench.results.verdict import UNDECIDED, Word
+from bench.runtimes.base import RUNTIMES
+from bench.runtimes.known import AGAIN, SLOWED, SlowedExecutable
 from bench.studies import selfcheck
 from bench.studies.selfcheck import self_check
+from bench.techniques.base import Artifact
 from bench.worker.selfcheck_host import EMPTY_CALLS, SelfCheckHost
-from tests.bench.examples import MACHINE
-from tests.benchmarks import trust
+from tests.bench.examples import FP32, MACHINE, RUN, SETTINGS, latency, speedup
 
 GOLDEN = Path(__file__).with_name("golden_selfcheck.md")
-BRIEF = Plan(tries=1, try_s=0.3, stubs_s=[20e-6], spread_runs=2, spread_s=0.3, spread_batch_sizes=[1])
 
 
-def tried(word: Word, value: float = 1.0) -> Try:
-    return Try(batch_size=1, value=value, half_width=0.01, p_value=0.5, n=30, word=word)
+def compared(word: Word, value: float = 1.0, margin: float = 0.02) -> dict[int, Comparison]:
+    """Return what one run says at both batch sizes."""
+    known = speedup(value, margin, p_value=0.5, n=12)
+    return dict.fromkeys((1, 64), Comparison(speedup=known, word=word, noisy=margin > 0.05 * value))
 
 
-def found(**changes: Any) -> SelfCheck:
-    """A machine on which all is well."""
-    plan = Plan(tries=10)
+def known_run(number: int = 0, **changes: Any) -> KnownRun:
+    """Return a run in which all is right; int8's speed-up differs a little from run to run."""
+    wobble = 1 + 0.005 * (-1) ** number
     fields = {
-        "quantbench": "0.2.0",
+        "again": compared(UNDECIDED),
+        "slowed": compared("slower", 0.95),
+        "int8": compared("faster", 2.0 * wobble, 0.05),
+        "peer": {1: 2.0 * (1 + 0.1 * (-1) ** number), 64: 2.0 * (1 + 0.05 * (-1) ** number)} if number < 2 else {},
+        "seconds": 9.0,
+        "blocks": 1000,
+        "disturbed_blocks": 20,
+    }
+    return KnownRun.model_validate(fields | changes)
+
+
+def checked(runs: Sequence[KnownRun] | None = None, **changes: Any) -> SelfCheck:
+    """Return the self-check of a machine on which all is well."""
+    fields = {
+        "quantbench": "1.0.0",
         "created": "2026-01-02T03:04:05+00:00",
         "machine": MACHINE,
         "conditions": Conditions(load=0.1, governor="performance", virtual=False),
         "threads": 1,
         "pinned_cores": [3],
-        "plan": plan,
-        "alone": [tried("no difference detected")] * 10,
-        "slowed": [tried("slower", 0.95)] * 10,
+        "plan": Plan(),
+        "runs": runs or [known_run(number) for number in range(4)],
         "truths": [Truth(known_s=20e-6, read_s=20.1e-6), Truth(known_s=20e-3, read_s=20e-3)],
         "cost_s": 30e-9,
-        "spreads": [Spread(batch_size=1, ours=[1.50, 1.51], peers=[1.4, 1.6])],
-        "blocks": 1000,
-        "disturbed_blocks": 20,
-        "causes": {"switch": 20},
         "seconds": 55.0,
     }
     return SelfCheck.model_validate(fields | changes)
 
 
+def runs_with(count: int, total: int, **changes: Any) -> list[KnownRun]:
+    """Return ``total`` runs, in ``count`` of which something is different."""
+    return [known_run(number, **(changes if number < count else {})) for number in range(total)]
+
+
+def answer_to(question: str, check: SelfCheck) -> Answer:
+    return next(answer for answer in answers(check) if answer.question.startswith(question))
+
+
 def test_the_page_is_the_golden_one() -> None:
-    """After an intended change: write ``render(found())`` to the golden file and read the difference."""
-    assert not faults(found())
-    assert render(found()) + "\n" == GOLDEN.read_text(encoding="utf-8")
+    """After an intended change: write ``render(checked())`` to the golden file and read the difference."""
+    assert not faults(checked())
+    assert render(checked()) + "\n" == GOLDEN.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("check", "says"),
     [
-        ({"alone": [tried("slower")] + [tried("no difference detected")] * 9}, "1 of 10 times a model was called"),
-        ({"truths": [Truth(known_s=1e-3, read_s=1.05e-3)]}, "a known time was read 5.0 % wrong"),
-        ({"cost_s": 1e-6}, "the harness adds 1000 ns to each call"),
-        (
-            {"slowed": [tried("no difference detected")] * 10},
-            "5 % was found in 0 of 10 tries only, so give runs a longer",
-        ),
+        (checked(runs_with(1, 4, again=compared("slower"))), "2 of 8 times a model was called different from itself"),
+        (checked(runs_with(1, 4, slowed=compared(UNDECIDED))), "a slow-down of 5 % was found 6 of 8 times only"),
+        (checked(truths=[Truth(known_s=1e-3, read_s=1.05e-3)]), "a known time was read 5.0 % wrong"),
+        (checked(cost_s=1e-6), "the harness adds 1000 ns to each call"),
+        (checked(runs_with(1, 4, again=compared(UNDECIDED, margin=0.2))), "2 of 24 speed-ups are less precise"),
     ],
 )
-def test_what_is_wrong_is_named(changes: dict[str, Any], says: str) -> None:
-    [fault] = faults(found(**changes))
+def test_what_is_wrong_is_named(check: SelfCheck, says: str) -> None:
+    [fault] = faults(check)
     assert says in fault
-    assert f"but do not trust it yet: {fault}" in sentence(found(**changes))
+    assert f"but do not trust it yet: {fault}" in sentence(check)
+
+
+def test_intervals_that_miss_the_mean_of_all_runs_are_named() -> None:
+    """One in eight lies apart: too narrow for how the runs differ."""
+    check = checked(runs_with(1, 8, int8=compared("faster", 3.0, 0.05)))
+    assert answer_to("Coverage", check).value == "0 of 8", "the mean of all lies beside the seven, too"
+    assert not answer_to("Coverage", check).reached
+    assert answer_to("Coverage", checked()).value == "4 of 4"
+
+
+@pytest.mark.parametrize(("alarms", "reached"), [(0, True), (1, True), (2, False)])
+def test_one_false_alarm_in_a_hundred_is_allowed(alarms: int, reached: bool) -> None:
+    runs = runs_with(alarms, 60, again={1: compared("slower")[1], 64: compared(UNDECIDED)[64]})
+    assert answer_to("False alarms", checked(runs)).reached == reached
+
+
+@pytest.mark.parametrize(("noisy", "reached"), [(0, True), (1, True), (2, False)])
+def test_with_threads_one_in_ten_may_be_noisy(noisy: int, reached: bool) -> None:
+    runs = runs_with(noisy, 5, again={1: compared(UNDECIDED, margin=0.3)[1], 64: compared(UNDECIDED, margin=0.3)[64]})
+    assert answer_to("Noisy", checked(runs, threads=2)).reached == reached
+    assert answer_to("Noisy", checked(runs)).reached == (noisy == 0), "with one thread none may be"
+
+
+def test_the_spread_is_held_against_torch_benchmarks() -> None:
+    same = {1: 2.0, 64: 2.0}
+    [fault, other] = faults(checked(runs_with(2, 4, peer=same)))
+    assert "torch.utils.benchmark's speed-up repeats better at batch 1" in fault
+    assert other.endswith("batch 64")
+    without = checked([known_run(number, peer={}) for number in range(4)])
+    assert not any("torch.utils.benchmark" in answer.question for answer in answers(without))
 
 
 @pytest.mark.parametrize(
@@ -85,32 +137,37 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], says: str) -> None:
         ({"conditions": Conditions(load=0.0, governor="powersave", virtual=None)}, "the performance governor"),
         ({"conditions": Conditions(load=3.2, governor=None, virtual=None)}, "ending other work (the load was 3.2"),
         ({"conditions": Conditions(load=None, governor=None, virtual=True)}, "a machine that is not virtual"),
-        ({"disturbed_blocks": 500}, "a quieter machine (50 % of the blocks were disturbed)"),
+        ({"runs": runs_with(4, 4, disturbed_blocks=500)}, "a quieter machine (50 % of the blocks were disturbed)"),
         ({"threads": 4, "pinned_cores": []}, "fewer threads than cores"),
     ],
 )
 def test_what_would_help_is_named(changes: dict[str, Any], says: str) -> None:
-    assert f"What would help: {says}" in sentence(found(**changes))
+    assert f"What would help: {says}" in sentence(checked(**changes))
 
 
-def test_the_planted_model_is_delayed_in_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    delays: list[float] = []
+# What is known
+
+
+def test_the_planted_slow_down_is_a_share_of_what_a_call_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that goes on by 1,000 ns each time that it is read: a call seems to take as long."""
+    waits: list[int] = []
+    monkeypatch.setattr("time.perf_counter_ns", itertools.count(step=1000).__next__)
+    monkeypatch.setattr("bench.runtimes.known.CALIBRATION_S", 0.0)
+    monkeypatch.setattr("bench.runtimes.known.spin", waits.append)
     calls: list[int] = []
+    executable = SlowedExecutable(Artifact(None, calls.append), 0.05)  # type: ignore[arg-type]
+    call = executable.bind((1,))  # type: ignore[arg-type]
+    calls.clear()
+    for _ in range(3):
+        call()
+    assert waits == [50] * 3
+    assert len(calls) == 3
 
-    class Delay:
-        def __init__(self, seconds: float) -> None:
-            delays.append(seconds)
 
-        def __call__(self) -> None:
-            calls.append(1)
-
-    monkeypatch.setattr("bench.worker.selfcheck_host._Stub", Delay)
-    host = SelfCheckHost(lambda done, total: None)
-    host.build("fp32", threads=1, extra=0.05)
-    warm_up = host.warm_up(1, [])
-    assert delays == [0.05 * min(warm_up.blocks_s)]
-    host.time(1, 10)
-    assert len(calls) >= 10
+def test_no_user_is_offered_what_is_known() -> None:
+    for name in (AGAIN, *SLOWED):
+        assert RUNTIMES.get(name).name == name
+    assert VariantKey("fp32", AGAIN) != BASELINE
 
 
 def test_a_known_time_is_read_and_the_clocks_own_cost_is_no_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,33 +180,67 @@ def test_a_known_time_is_read_and_the_clocks_own_cost_is_no_part_of_it(monkeypat
     assert host.cost() == pytest.approx(100e-9 / EMPTY_CALLS)
 
 
-def test_the_whole_check_of_models_that_take_a_known_time(monkeypatch: pytest.MonkeyPatch) -> None:
+# The whole check
+
+
+def default_run(spec: Any, *_: object) -> Run:
+    """Return what a run of the self-check's variants would say on a machine without noise."""
+    assert (spec.precision, spec.budget_s) == (0.05, None), "the defaults of bench run"
+    values = {AGAIN: (1.0, 1.0), "slower5": (1 / 1.05, 1e-5), "slower10": (1 / 1.1, 1e-5), "eager": (2.0, 1e-5)}
+    rows: list[Row] = []
+    for key in spec.variants:
+        value, p_value = values[key.runtime]
+        known = {} if key == BASELINE else {size: speedup(value, 0.01, p_value, n=12) for size in spec.batch_sizes}
+        timed = {size: latency(1e-3 / value) for size in spec.batch_sizes}
+        where = {"technique": key.technique, "runtime": key.runtime}
+        rows.append(FP32.model_copy(update={"latency": timed, "speedup": known} | where))
+    settings = SETTINGS.model_copy(update={"batch_sizes": spec.batch_sizes})
+    return RUN.model_copy(update={"rows": rows, "settings": settings})
+
+
+@pytest.mark.parametrize(("threads", "planted"), [(1, 1 / 1.05), (2, 1 / 1.1)])
+def test_the_whole_check_of_default_runs(threads: int, planted: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selfcheck, "HOST", "tests.bench.hosts:FakeSelfCheck")
-    done = self_check(plan=BRIEF, progress=False)
-    [alone] = done.alone
-    assert (alone.batch_size, alone.word) == (1, "no difference detected")
-    assert alone.value == pytest.approx(1.0)
-    assert done.slowed[0].value == pytest.approx(1 / 1.05)
-    assert done.truths == [Truth(known_s=20e-6, read_s=1.01 * 20e-6)]
-    assert done.cost_s == 3e-8
-    [spread] = done.spreads
-    assert spread.ours == pytest.approx([2.0, 2.0])
-    assert spread.peers == [1.9, 1.9]
-    assert done.blocks >= MIN_ROUNDS * (3 + 2 * 2)
-    assert done.disturbed_blocks == 0
-    assert SelfCheck.model_validate_json(done.model_dump_json()) == done
-    assert render(done)
+    monkeypatch.setattr(selfcheck, "execute", default_run)
+    monkeypatch.setattr("bench.measuring.machine.require_threads", lambda threads: None)
+    check = self_check(threads=threads, pin="none", progress=False)
+    assert len(check.runs) == check.plan.runs
+    assert [bool(run.peer) for run in check.runs] == [True, True, False, False]
+    for run in check.runs:
+        for size in (1, 64):
+            assert (run.again[size].word, run.slowed[size].word, run.int8[size].word) == (UNDECIDED, "slower", "faster")
+            assert run.slowed[size].speedup.value == pytest.approx(planted)
+        assert (run.blocks, run.disturbed_blocks) == (4 * 2 * 10, 0)
+    assert check.truths[0] == Truth(known_s=20e-6, read_s=1.01 * 20e-6)
+    assert check.cost_s == 3e-8
+    assert SelfCheck.model_validate_json(check.model_dump_json()) == check
+    assert render(check)
+
+
+def test_a_variant_that_cannot_be_measured_ends_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_int8(spec: Any, *rest: object) -> Run:
+        run = default_run(spec, *rest)
+        failed = {"status": "failed", "reason": "the process died of SIGILL", "latency": {}, "speedup": {}}
+        return run.model_copy(update={"rows": [*run.rows[:-1], run.rows[-1].model_copy(update=failed)]})
+
+    monkeypatch.setattr(selfcheck, "HOST", "tests.bench.hosts:FakeSelfCheck")
+    monkeypatch.setattr(selfcheck, "execute", without_int8)
+    with pytest.raises(RequestError, match=r"dynamic-qint8 could not be measured .*SIGILL"):
+        self_check(progress=False)
 
 
 @pytest.mark.slow
 def test_the_whole_check_briefly() -> None:
     """As it is, on this machine, however busy that is: so no figure is held to anything."""
-    done = self_check(plan=BRIEF, progress=False)
-    assert [each.batch_size for each in (*done.alone, *done.slowed)] == [1, 1]
-    assert all(value > 0 for value in (done.alone[0].value, done.slowed[0].value, done.truths[0].read_s, done.cost_s))
-    [spread] = done.spreads
-    assert len(spread.ours) == len(spread.peers) == 2
-    assert render(done)
+    check = self_check(plan=Plan(runs=2, stubs_s=[20e-6], peers=1), progress=False)
+    for run in check.runs:
+        for kind in (run.again, run.slowed, run.int8):
+            assert kind.keys() == {1, 64}
+            assert all(one.speedup.n >= 12 for one in kind.values())
+    assert check.runs[0].peer.keys() == {1, 64}
+    assert check.truths[0].read_s > 0
+    assert check.cost_s > 0
+    assert render(check)
 
 
 @pytest.mark.parametrize(("threads", "pin"), [(0, "auto"), (10**6, "auto"), (1, "99999"), (1, "first")])
@@ -159,16 +250,11 @@ def test_a_request_that_makes_no_sense_is_a_sentence(threads: int, pin: str) -> 
 
 
 def test_the_command_writes_table_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selfcheck.self_check, "with_options", lambda options: found())
+    monkeypatch.setattr(selfcheck.self_check, "with_options", lambda options: checked())
     monkeypatch.setattr("sys.argv", ["bench", "selfcheck", "--out", str(tmp_path)])
     with pytest.raises(SystemExit) as stop:
         main.main()
     assert stop.value.code == 0
-    assert (tmp_path / "selfcheck.md").read_text(encoding="utf-8") == render(found()) + "\n"
-    assert SelfCheck.model_validate(json.loads((tmp_path / "selfcheck.json").read_text(encoding="utf-8"))) == found()
-
-
-def test_a_bound_that_is_missed_is_said_to_be() -> None:
-    two = found(threads=2, spreads=[Spread(batch_size=1, ours=[1.0, 2.0], peers=[1.0, 2.0])])
-    lines = trust.render([found(), two]).splitlines()
-    assert sum("| missed" in line for line in lines) == 2, "10 tries are not 95; half of the peer's is not a quarter"
+    assert (tmp_path / "selfcheck.md").read_text(encoding="utf-8") == render(checked()) + "\n"
+    written = json.loads((tmp_path / "selfcheck.json").read_text(encoding="utf-8"))
+    assert SelfCheck.model_validate(written) == checked()

@@ -306,7 +306,7 @@ def test_the_command_refuses_and_loses_nothing(
     named = [f"--{option}={net}:{name}" for option, name in ({"inputs": "inputs"} | names).items()]
     code, printed, err = command("run", *named, "--batch=2", "--runs=1", "--technique=fp32", f"--out={out}")
     assert (code, printed) == (2, "")
-    refusal = [line for line in err.splitlines(keepends=True) if not line.startswith("measure ")]
+    refusal = [line for line in err.splitlines(keepends=True) if not line.startswith("make the variants of ")]
     assert len(refusal) == 1
     assert refusal[0].startswith(sentence)
     assert run_file.load(out / "run.json") == RUN, "what was there is there"

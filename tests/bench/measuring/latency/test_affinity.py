@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
 from bench.core.errors import RequestError
 from bench.measuring.latency import affinity
-from bench.measuring.latency.affinity import allowed_cores, can_pin, choose_cores
+from bench.measuring.latency.affinity import allowed_cores, can_pin, choose_cores, pin_each, pin_remarks
 
 linux_only = pytest.mark.skipif(not can_pin(), reason="this system does not pin")
 
@@ -27,7 +29,7 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("auto", 1, [6]),
         ("auto", 2, [4, 6]),
-        ("auto", 4, []),  # all are needed: there is nothing to choose
+        ("auto", 4, [0, 1, 4, 6]),  # tied too where all are needed
         ("none", 1, []),
         ("0", 1, [0]),
         ("6,1", 2, [1, 6]),
@@ -35,8 +37,44 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
         ("4,4", 1, [4]),
     ],
 )
-def test_which_cores_are_meant(four_cores: None, wanted: str, threads: int, cores: list[int]) -> None:
-    assert choose_cores(wanted, threads) == cores
+def test_which_cores_are_meant(four_cores: None, tmp_path: Path, wanted: str, threads: int, cores: list[int]) -> None:
+    assert choose_cores(wanted, threads, tmp_path) == cores
+
+
+@pytest.fixture
+def siblings(tmp_path: Path) -> Path:
+    """The files of a machine where cores 0 and 1, and 4 and 6, are threads of one physical core."""
+    for core, text in {0: "0-1", 1: "0-1", 4: "4,6", 6: "4,6"}.items():
+        folder = tmp_path / f"sys/devices/system/cpu/cpu{core}/topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(f"{text}\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("threads", "cores"), [(1, [6]), (2, [1, 6]), (3, [1, 4, 6]), (4, [0, 1, 4, 6])])
+def test_auto_takes_one_thread_of_each_physical_core_first(
+    four_cores: None, siblings: Path, threads: int, cores: list[int]
+) -> None:
+    assert choose_cores("auto", threads, siblings) == cores
+
+
+def test_auto_takes_the_fast_cores(four_cores: None, tmp_path: Path) -> None:
+    for core, khz in {0: 5_000_000, 1: 5_000_000, 4: 3_800_000, 6: 3_800_000}.items():
+        path = tmp_path / f"sys/devices/system/cpu/cpu{core}/cpufreq/cpuinfo_max_freq"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"{khz}\n")
+    assert choose_cores("auto", 1, tmp_path) == [1]
+    assert choose_cores("auto", 3, tmp_path) == [0, 1, 6]
+
+
+def test_threads_of_one_physical_core_are_remarked(four_cores: None, siblings: Path) -> None:
+    [remark] = pin_remarks(choose_cores("4,6", 2, siblings), siblings)
+    assert "4+6 are threads of one physical core" in remark
+    assert "--threads 1" in remark
+    [remark] = pin_remarks(choose_cores("auto", 4, siblings), siblings)
+    assert "0+1 and 4+6" in remark
+    assert "--threads 2" in remark
+    assert pin_remarks([1, 6], siblings) == pin_remarks([], siblings) == []
 
 
 @pytest.mark.parametrize(
@@ -103,3 +141,98 @@ def test_all_threads_are_tied_and_later_ones_inherit_it() -> None:
     program = PROGRAM.replace("CORE", str(core))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split(maxsplit=1) == ["5", f"({core},)\n"]
+
+
+class Threads:
+    """Threads of a process that is not there: how long each has been on a core, and what it is tied to."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = root
+        self.tied: dict[int, list[int]] = {}
+        monkeypatch.setattr(threading, "get_native_id", lambda: 10)
+        monkeypatch.setattr(os, "sched_setaffinity", lambda thread, cores: self.tied.update({thread: list(cores)}))
+        monkeypatch.setattr(affinity, "ROOT", root)
+        self.spend({10: 5_000, 11: 90_000, 12: 0, 13: 7_000})
+
+    def spend(self, busy_ns: dict[int, int]) -> None:
+        for thread, ns in busy_ns.items():
+            folder = self.root / f"proc/self/task/{thread}"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "schedstat").write_text(f"{ns} 0 0\n")
+
+
+def test_the_busiest_threads_get_a_core_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Threads(tmp_path, monkeypatch)
+
+    def busy() -> None:
+        assert set(map(tuple, threads.tied.values())) == {(2, 3)}, "threads that start now inherit the set"
+        threads.spend({10: 9_000, 11: 91_000, 12: 50_000, 13: 27_000})
+
+    pin_each([2, 3], busy, tmp_path)
+    assert threads.tied == {10: [2], 12: [3], 11: [2, 3], 13: [2, 3]}, "11 was busy before, not now"
+
+
+def test_a_thread_that_started_meanwhile_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Threads(tmp_path, monkeypatch)
+    pin_each([2, 3, 4], lambda: threads.spend({12: 8_000, 14: 30_000}), tmp_path)
+    assert {thread: threads.tied[thread] for thread in (10, 14, 12)} == {10: [2], 14: [3], 12: [4]}
+
+
+def test_threads_stay_on_the_set_where_nothing_tells_which_compute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = Threads(tmp_path, monkeypatch)
+    for path in tmp_path.rglob("schedstat"):
+        path.unlink()
+    pin_each([2, 3], lambda: None, tmp_path)
+    assert threads.tied == {thread: [2, 3] for thread in (10, 11, 12, 13)}
+
+
+def test_no_cores_tie_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Threads(tmp_path, monkeypatch)
+    pin_each([], lambda: pytest.fail("called"), tmp_path)
+    assert threads.tied == {}
+
+
+def test_one_core_needs_no_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Threads(tmp_path, monkeypatch)
+    pin_each([3], lambda: pytest.fail("called"), tmp_path)
+    assert threads.tied == {thread: [3] for thread in (10, 11, 12, 13)}
+
+
+EACH = """
+import hashlib, os, threading
+from bench.measuring.latency.affinity import pin_each
+from bench.measuring.latency.disturbance import Watch
+
+work, done, over = threading.Event(), threading.Event(), threading.Event()
+def compute():
+    work.wait()
+    hashlib.sha256(bytes(50_000_000))
+    done.set()
+    over.wait()
+
+worker, idle = threading.Thread(target=compute), threading.Thread(target=over.wait)
+worker.start(), idle.start()
+def busy():
+    work.set()
+    hashlib.sha256(bytes(50_000_000))
+    done.wait()
+
+watch = Watch()
+pin_each(CORES, busy)
+for thread in (threading.main_thread(), worker, idle):
+    print(*sorted(os.sched_getaffinity(thread.native_id)), end=";")
+print(*watch.read().cores)
+over.set()
+"""
+
+
+@linux_only
+@pytest.mark.skipif(len(allowed_cores()) < 2, reason="one core")
+def test_a_real_thread_that_computes_gets_a_core_of_its_own_and_the_watch_sees_both() -> None:
+    """A watch that was made before sees where the threads are now, not where the first of them is."""
+    first, second = allowed_cores()[-2:]
+    program = EACH.replace("CORES", f"[{first}, {second}]")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == f"{first};{second};{first} {second};{first} {second}"

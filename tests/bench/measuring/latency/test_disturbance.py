@@ -25,7 +25,9 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="/proc and /sys 
         (Reading(7, 40, (2_000_000, 2_300_000)), ("frequency",)),
         (Reading(7, 40, (1_700_000, 2_000_000)), ("frequency",)),
         (Reading(7, 40, (2_099_000, 1_901_000)), ()),  # readings themselves waver
-        (Reading(9, 44, (1_000_000, 2_000_000)), CAUSES),
+        (Reading(7, 40, (2_000_000, 2_000_000), throttled=1), ("throttle",)),
+        (Reading(9, 44, (1_000_000, 2_000_000), throttled=2), CAUSES),
+        (Reading(7, 99, (1_000_000,), cores=(1,)), ()),  # other cores, whose counters do not compare
     ],
 )
 def test_what_changed_between_two_readings_is_the_cause(after: Reading, found: tuple[str, ...]) -> None:
@@ -68,7 +70,7 @@ def on_core_1(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_only_the_cores_of_this_process_are_watched(tmp_path: Path, on_core_1: None) -> None:
     root = machine(tmp_path, steal={0: 5, 1: 17, 10: 99, 11: 99}, khz={0: "1000000", 1: "2400000"})
-    assert Watch(root).read() == Reading(switches=3, steal_ticks=17, frequencies_khz=(2_400_000,))
+    assert Watch(root).read() == Reading(switches=3, steal_ticks=17, frequencies_khz=(2_400_000,), cores=(1,))
 
 
 def test_steal_and_frequency_are_seen_as_they_change(tmp_path: Path, on_core_1: None) -> None:
@@ -80,9 +82,31 @@ def test_steal_and_frequency_are_seen_as_they_change(tmp_path: Path, on_core_1: 
     assert causes(before, watch.read(), BLOCK_S) == ("steal", "frequency")
 
 
+def test_the_cores_are_those_that_the_process_is_tied_to_by_then(
+    tmp_path: Path, on_core_1: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(machine(tmp_path, steal={0: 5, 1: 17, 2: 40}, khz={}))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 2})
+    assert (watch.read().cores, watch.read().steal_ticks) == ((0, 2), 45)
+
+
+def test_a_container_that_used_up_its_quota_is_throttled(tmp_path: Path, on_core_1: None) -> None:
+    group = tmp_path / "sys/fs/cgroup"
+    group.mkdir(parents=True)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
+    (group / "cpu.max").write_text("50000 100000\n")
+    (group / "cpu.stat").write_text("usage_usec 9\nnr_periods 20\nnr_throttled 3\nthrottled_usec 70\n")
+    watch = Watch(tmp_path)
+    before = watch.read()
+    assert causes(before, watch.read(), BLOCK_S) == ()
+    (group / "cpu.stat").write_text("usage_usec 99\nnr_periods 21\nnr_throttled 4\nthrottled_usec 99\n")
+    assert causes(before, watch.read(), BLOCK_S) == ("throttle",)
+
+
 def test_a_system_that_does_not_tell_is_not_disturbed(tmp_path: Path, on_core_1: None) -> None:
     watch = Watch(tmp_path / "no-such-root")
-    assert watch.read() == Reading(switches=3, steal_ticks=0, frequencies_khz=())
+    assert watch.read() == Reading(switches=3, steal_ticks=0, frequencies_khz=(), cores=(1,))
     assert causes(watch.read(), watch.read(), BLOCK_S) == ()
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from bench.core.errors import UnsupportedError
 from bench.core.tracebacks import describe_exception
 from bench.runtimes.base import Source
-from bench.runtimes.packages import quiet, versions
+from bench.runtimes.graphs.packages import quiet, versions
 
 EXPORTER: Final = {"onnx": "1.17", "onnxscript": "0.5"}
 """What ``torch.onnx.export`` needs, and the least version of each."""

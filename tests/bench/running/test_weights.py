@@ -1,0 +1,32 @@
+"""Weights depend on the seed and the recipe, and not on how many cores there are."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from bench.measuring import machine
+from bench.options.studies import ModelOptions
+from bench.running.model_session import model_session
+from bench.running.provenance import training_of
+from bench.storage import checkpoint
+from bench.techniques.base import TECHNIQUES
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_seed_gives_the_same_weights_on_any_number_of_cores(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = set()
+    with model_session(ModelOptions("mnist/lab1", data="synthetic", epochs=1, progress=False)) as session:
+        training = session.training(TECHNIQUES.get("fp32"))
+        training = training.model_copy(update={"recipe": {**training.recipe, "threads": threads}})
+        for cores in (1, 4):
+            monkeypatch.setattr(machine, "usable_cores", partial(int, cores))
+            header = session.train([training], retrain=True)[training]
+            assert isinstance(header, checkpoint.Header), header
+            assert training_of(session.selected, header).threads == threads
+            network, _ = checkpoint.load(session.store.path(training))
+            digests.add(checkpoint.digest(network.state_dict()))
+    assert len(digests) == 1

@@ -1,0 +1,120 @@
+"""How processes should be sampled: neighbours in time or spread over it, and which estimate and interval to take.
+
+    python -m tests.benchmarks.sampling [--out reports/sampling] [--threads 1 2]
+
+Times dynamic int8 beside fp32 in 144 processes each, through the engine of ``bench run``. The same processes are then
+dealt into 12 measurements of 12 in two ways: as they came, so that a measurement is a short time, and spread over the
+whole time. Of each measurement the estimate and the 95 % interval are made in two ways, and held against the mean of
+all. After Kalibera and Jones 2013, who sample at the level that varies most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import bench
+from bench.core.files import write_atomically
+from bench.core.units import percent
+from bench.report.tables import table
+from bench.results import run_file
+from bench.results.latency import log_ratios
+from bench.results.run import Run
+from bench.stats.ranks import location
+from bench.worker import selfcheck_model
+
+PROCESSES = 12
+MEASUREMENTS = 12
+Values = Sequence[float]
+Estimator = Callable[[Values], tuple[float, float, float]]
+"""Of logarithms: the estimate and the ends of its 95 % interval."""
+
+
+def main() -> None:
+    """Measure, deal, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("reports/sampling"))
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    options = parser.parse_args()
+    runs = []
+    for threads in options.threads:
+        run = measure(threads)
+        run_file.save(run, options.out / f"threads-{threads}.json")
+        runs.append(run)
+    text = render(runs)
+    print(text)
+    write_atomically(options.out / "sampling.md", text + "\n")
+
+
+def measure(threads: int) -> Run:
+    """Return a run that goes on until each variant has had enough processes."""
+    return bench.run(
+        models=f"{selfcheck_model.__file__}:build",
+        inputs=f"{selfcheck_model.__file__}:inputs",
+        techniques="dynamic-qint8",
+        threads=threads,
+        precision=0.001,
+        budget_s=3600.0,
+        progress=True,
+    )
+
+
+def render(runs: Sequence[Run]) -> str:
+    """Return the table of both ways to deal and both ways to estimate."""
+    rows = [row for run in runs for size in run.settings.batch_sizes for row in _rows(run, size)]
+    header = ["Threads", "Batch", "Processes of a measurement", "Estimate", "CV", "Covers", "± (median)"]
+    machine = runs[0].machine
+    return (
+        table(rows, header)
+        + f"\n\n{MEASUREMENTS} measurements of {PROCESSES} processes; *covers*: 95 % intervals that hold the mean of "
+        "all. "
+        f"Measured on {machine.cpu} ({', '.join(machine.isa)}), {machine.logical_cores} cores, {runs[0].created}, "
+        f"torch {machine.torch}."
+    )
+
+
+def _rows(run: Run, size: int) -> list[list[str]]:
+    fp32, int8 = (row.latency[size] for row in run.rows)
+    values = log_ratios(fp32, int8)[: PROCESSES * MEASUREMENTS]
+    dealt = {
+        "neighbours": [values[first : first + PROCESSES] for first in range(0, len(values), PROCESSES)],
+        "spread": [values[first::MEASUREMENTS] for first in range(MEASUREMENTS)],
+    }
+    return [
+        [str(run.settings.threads), str(size), way, name, *_figures(groups, values, estimator)]
+        for way, groups in dealt.items()
+        for name, estimator in ESTIMATORS.items()
+    ]
+
+
+def _figures(groups: Sequence[Values], values: Values, estimator: Estimator) -> list[str]:
+    true, _, _ = estimator(values)
+    estimates = [estimator(group) for group in groups]
+    covers = sum(low <= true <= high for _, low, high in estimates)
+    half = statistics.median((high - low) / 2 for _, low, high in estimates)
+    spread = statistics.stdev(value for value, _, _ in estimates)
+    return [percent(spread, 1), f"{covers} of {len(groups)}", percent(half, 1)]
+
+
+def _mean(values: Values) -> tuple[float, float, float]:
+    from scipy import stats
+
+    mean = statistics.fmean(values)
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    margin = float(stats.t.ppf(0.975, len(values) - 1)) * error
+    return mean, mean - margin, mean + margin
+
+
+def _by_ranks(values: Values) -> tuple[float, float, float]:
+    estimate = location(values)
+    return estimate.value, estimate.low, estimate.high
+
+
+ESTIMATORS: dict[str, Estimator] = {"mean, Student's t": _mean, "Hodges–Lehmann, signed ranks": _by_ranks}
+
+
+if __name__ == "__main__":
+    main()
