@@ -16,7 +16,6 @@ from bench.tasks import text
 from bench.tasks.dataset import Dataset, Split
 from bench.tasks.errors import DataError
 from bench.tasks.source import DataFiles, Source
-from bench.tasks.standin import sentiment
 from bench.tasks.task import TASKS, ModelSpec, Recipe, Task
 from bench.tasks.text import NO_WORD, known_words, vocabulary_size
 
@@ -49,6 +48,8 @@ class Sst2Files(DataFiles):
 
     def generate(self, root: Path) -> None:
         """Write sentences of numbered words."""
+        from bench.tasks.standin import sentiment
+
         sentiment.write(root / self.folder)
 
 

@@ -167,6 +167,11 @@ class Row(Record):
         return f"{self.task}/{self.model}"
 
     @property
+    def file_bytes(self) -> int | None:
+        """Bytes of the file that one deploys; of runs of before there were runtimes, of the packed one."""
+        return self.packed_bytes if self.deploy_bytes is None else self.deploy_bytes
+
+    @property
     def measured(self) -> bool:
         """Whether it was measured to the end, however precisely."""
         return self.status in ("ok", "noisy")

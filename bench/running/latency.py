@@ -57,7 +57,7 @@ class ModelLatency:
         among = [variant for variant in self.variants if variant.key in names]
         reference = ReferenceWorkload(self.settings)
         try:
-            _start(among, self.settings, self.parallel)
+            self._start(among, sizes)
             warm_ups = self._warm_up(among, reference, sizes)
             for size in random.sample(list(sizes), len(sizes)):
                 self._make_rounds(
@@ -91,6 +91,21 @@ class ModelLatency:
 
     def _living(self) -> list[Name]:
         return [variant.key for variant in self.variants if variant.status == "ok" and variant.facts is not None]
+
+    def _start(self, variants: Sequence[VariantUnderTest], sizes: Mapping[int, Sequence[Name]]) -> None:
+        """Rebuild variants in fresh processes, from packed files that were verified, and let each make first calls."""
+        calls = []
+        for variant in variants:
+            worker = variant.start_again()
+            request = dataclasses.replace(variant.request, cores=tuple(self.settings.pinned_cores))
+            calls.append(VariantCall(variant, worker, "reload" if variant.verified else "build", (request,)))
+        for call, outcome in self.parallel.outcomes(calls):
+            if isinstance(outcome, CheckpointError):  # it was verified before: this process lacks memory, say
+                call.variant.fail(WorkerError(f"it cannot be rebuilt in a fresh process ({outcome})"))
+            elif isinstance(outcome, Exception):
+                call.variant.fail(outcome)
+        timed = {variant.key: [size for size, names in sizes.items() if variant.key in names] for variant in variants}
+        list(self.parallel.call("call_first", variants, lambda variant: (timed[variant.key],)))
 
     def _warm_up(
         self, variants: Sequence[VariantUnderTest], reference: ReferenceWorkload, sizes: Mapping[int, Sequence[Name]]
@@ -183,20 +198,6 @@ class ModelLatency:
             warm_up_s=series.warm_up_s,
             cold=series.cold,
         )
-
-
-def _start(variants: Sequence[VariantUnderTest], settings: Settings, parallel: Parallel) -> None:
-    """Let fresh processes load the variants' files, or build what has no verified file."""
-    calls = []
-    for variant in variants:
-        worker = variant.start_again()
-        request = dataclasses.replace(variant.request, cores=tuple(settings.pinned_cores))
-        calls.append(VariantCall(variant, worker, "reload" if variant.verified else "build", (request,)))
-    for call, outcome in parallel.outcomes(calls):
-        if isinstance(outcome, CheckpointError):  # it was verified before: this process lacks memory, say
-            call.variant.fail(WorkerError(f"it cannot be rebuilt in a fresh process ({outcome})"))
-        elif isinstance(outcome, Exception):
-            call.variant.fail(outcome)
 
 
 def sample_latencies(models: Sequence[ModelLatency], after_sweep: Callable[[], None] = lambda: None) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+VERSION = "1"
+"""Raised when what makes graphs changes, so that old ones are not taken for new ones."""
 HASH_LENGTH = 20
 
 
@@ -28,7 +30,7 @@ class GraphCache:
         ``name`` is its last part, with the suffix that its readers expect. ``decided_by`` is what decides it beside the
         model: the versions of what made it, the instruction sets, the settings.
         """
-        key = hashlib.sha256("\0".join((self.model, name, *decided_by)).encode()).hexdigest()[:HASH_LENGTH]
+        key = hashlib.sha256("\0".join((VERSION, self.model, name, *decided_by)).encode()).hexdigest()[:HASH_LENGTH]
         place = self.folder / key
         if (place / name).exists():
             return place / name

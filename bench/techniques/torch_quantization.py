@@ -58,7 +58,7 @@ def any_range() -> Iterator[None]:
         return observer.min_val, observer.max_val
 
     search = HistogramObserver._non_linear_param_search
-    HistogramObserver._non_linear_param_search = range_seen  # type: ignore[method-assign]
+    HistogramObserver._non_linear_param_search = range_seen  # type: ignore[assignment, method-assign]
     try:
         yield
     finally:

@@ -44,6 +44,7 @@ class VariantHost:
         self._report = report
         self._timers: dict[int, Timer] = {}
         self._calibrated = False
+        self._first_s: dict[int, float] = {}
 
     def build(self, request: VariantRequest) -> VariantFacts:
         """Load, convert and describe; raises ``UnsupportedError``, ``CheckpointError`` or ``UserModelError``."""
@@ -101,12 +102,21 @@ class VariantHost:
         self._set_torch()
         return evaluation
 
+    def call_first(self, batch_sizes: Sequence[int]) -> None:
+        """Make the first call at each batch size, which is not timed: others may run beside it."""
+        with torch.inference_mode():
+            for batch_size in batch_sizes:
+                call = self._executable.bind(self._cast(self._workload.inputs(batch_size)))
+                start = time.perf_counter()
+                call()
+                self._first_s[batch_size] = time.perf_counter() - start
+
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, blocks.WarmUp]:
         """Tie the process to ``cores``, make the inputs of each batch size, warm up and size the block."""
         self._set_torch()
         batches = {batch_size: self._cast(self._workload.inputs(batch_size)) for batch_size in batch_sizes}
         self._timers = timers(self._executable, batches, cores)
-        return {batch_size: timer.warm_up() for batch_size, timer in self._timers.items()}
+        return {size: timer.warm_up(self._first_s.get(size)) for size, timer in self._timers.items()}
 
     def inspect(self, request: VariantRequest, described: Sequence[str]) -> Inspection:
         """Return what the technique made of each layer's weights, and the outputs of the ``described`` layers."""

@@ -131,6 +131,9 @@ class FakeVariant:
         right = np.arange(10) != (0 if self._technique == "fp32" else 1)
         return Evaluation(Accuracy(correct=9, total=10), answers=right.astype(np.int16), right=right)
 
+    def call_first(self, batch_sizes: Sequence[int]) -> None:
+        """Not timed."""
+
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, WarmUp]:
         self._log(f"warm up {batch_sizes}")
         for batch_size in batch_sizes:

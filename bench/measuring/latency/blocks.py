@@ -30,8 +30,8 @@ MARGIN = 1.1
 """A block is sized for this multiple of its least duration, because a later one may run faster."""
 MAX_WARM_S = 0.5
 """Warm-up ends here, agreed or not."""
-SLOW_S = 0.1
-"""Of calls that take so long one is enough to warm up and one to size a block of one."""
+SLOW_S = 0.03
+"""Of calls that take so long one is enough to warm up and one to size a block."""
 SLOWEST_S = 0.25
 """Of calls that take even longer the first is enough; where only the first is so slow, its block comes out short and is
 sized again."""
@@ -56,12 +56,13 @@ class WarmUp:
     """Whether two windows agreed before the time was over."""
 
 
-def warm_up(timer: Timer, block_s: float = BLOCK_S, least_s: float = 0.0) -> WarmUp:
+def warm_up(timer: Timer, first_s: float | None = None, block_s: float = BLOCK_S, least_s: float = 0.0) -> WarmUp:
     """Make half-size blocks until the fastest of one window agrees with that of the next; size a block by the last.
 
-    That takes ``least_s`` seconds at least: a GPU's clocks rise while it works.
+    ``first_s`` is how long the first call took, if it was made: it allocates and compiles, so it is no measure of the
+    later ones. Warming up takes ``least_s`` seconds at least: a GPU's clocks rise while it works.
     """
-    first_s = timer.time(1)  # it allocates and compiles, so it is no measure of the later ones
+    first_s = timer.time(1) if first_s is None else first_s
     if first_s >= max(SLOWEST_S, least_s):
         return WarmUp(1, [first_s], warm=True)
     half_s = block_s / 2

@@ -18,6 +18,8 @@ from bench.measuring.latency.disturbance import Cause
 
 REPEATS = 2
 """A block that is disturbed so many times more is taken as it is, and said to be disturbed."""
+REPEATED_S = 0.1
+"""A longer block is not repeated: hardly one of its length is undisturbed on a busy machine, and it takes its time."""
 
 Name = Hashable
 """What a participant is known by, such as the key of a variant."""
@@ -80,7 +82,7 @@ def _time(participant: Participant, blocks: Blocks, position: int, settle: Calla
         call_s = block.elapsed_s / blocks.calls
         blocks.causes.update(block.causes)
         short = block.elapsed_s < SHORT * BLOCK_S
-        if attempt == REPEATS or not (block.causes or short):
+        if attempt == REPEATS or not (block.causes or short) or block.elapsed_s > REPEATED_S:
             break
         blocks.repeated_s.append(call_s)
         if short:

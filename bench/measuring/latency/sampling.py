@@ -29,7 +29,9 @@ LEAST_PROCESSES = 12
 FEWEST_PROCESSES = 6
 """The least that have a 95 % interval: what a short budget must last for, and what a simulation gets."""
 MORE = 2
-"""So many times the least are made at most where the precision asks for them, and no budget was given."""
+"""So many times the least are made at most where the precision asks for them, and no budget was given;"""
+MORE_S = 60.0
+"""and none beyond the least once a model's passes have taken so long."""
 HOPELESS = ((3, 3.0), (1, 10.0))
 """A variant is timed no more where so many processes each took so many times as long as fp32's."""
 
@@ -84,7 +86,7 @@ class Limits:
     precision: float
     """Half of an interval's width, as a share of the speed-up."""
     budget_s: float | None
-    """Of the passes of one model; ``None`` for up to ``MORE`` times the least number of processes."""
+    """Of the passes of one model; ``None`` for up to ``MORE`` times the least number of processes in ``MORE_S``."""
     least: int
     """Processes of each variant."""
 
@@ -155,7 +157,8 @@ class Sample:
     def _over(self, limits: Limits) -> bool:
         """Return whether there is no time for another pass: half of one, for it may as well be as short."""
         if limits.budget_s is None:
-            return self.passes >= min(MORE * limits.least, MAX_PROCESSES)
+            enough = limits.least if self.spent_s > MORE_S else MORE * limits.least
+            return self.passes >= min(enough, MAX_PROCESSES)
         return self.passes >= MAX_PROCESSES or (
             self.passes >= 1 and self.spent_s * (1 + 0.5 / self.passes) > limits.budget_s
         )

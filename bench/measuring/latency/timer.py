@@ -38,9 +38,9 @@ class Timer:
             lead_in = blocks.LEAD_IN if torch.get_num_threads() == 1 else blocks.THREADED_LEAD_IN
             return blocks.time_calls(self._call, calls, lead_in)
 
-    def warm_up(self) -> blocks.WarmUp:
-        """Warm up and size a block."""
-        return blocks.warm_up(self, least_s=cuda.WARM_CLOCKS_S if self._on_gpu else 0.0)
+    def warm_up(self, first_s: float | None = None) -> blocks.WarmUp:
+        """Warm up and size a block; the first call took ``first_s`` seconds, if it was made."""
+        return blocks.warm_up(self, first_s, least_s=cuda.WARM_CLOCKS_S if self._on_gpu else 0.0)
 
     def block(self, calls: int) -> Block:
         """Return the seconds of ``calls`` calls, and what disturbed them."""

@@ -59,3 +59,19 @@ def test_a_model_of_another_task_than_the_one_chosen_is_refused() -> None:
 
 def test_the_baseline_comes_along_and_first() -> None:
     assert [str(key) for key in select_variants(["amp", "fp16", "amp"], ["eager"])] == ["fp32", "amp", "fp16"]
+
+
+def test_every_technique_is_taken_on_every_runtime() -> None:
+    variants = select_variants(["static-qint8"], ["onnxruntime", "eager", "onnxruntime"])
+    assert [str(key) for key in variants] == ["fp32", "static-qint8@onnxruntime", "static-qint8"]
+
+
+def test_all_stands_for_the_runtimes_that_users_are_offered() -> None:
+    runtimes = {key.runtime for key in select_variants(["fp32"], ["all"])}
+    assert {"eager", "inductor", "onnxruntime", "openvino"} <= runtimes
+    assert "again" not in runtimes
+
+
+def test_a_runtime_of_the_self_check_is_unknown_to_users() -> None:
+    with pytest.raises(UnknownNameError, match="there is no runtime 'again'"):
+        select_variants(["fp32"], ["again"])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bench.measuring.latency.blocks import BLOCK_S, SHORT
 from bench.measuring.latency.disturbance import Cause
-from bench.measuring.latency.rounds import REPEATS, Block, Blocks, Name, Participant, make_rounds
+from bench.measuring.latency.rounds import REPEATED_S, REPEATS, Block, Blocks, Name, Participant, make_rounds
 
 
 class FakeParticipant:
@@ -85,22 +85,27 @@ def test_after_each_block_the_threads_come_to_rest() -> None:
 
 def test_a_disturbed_block_is_repeated_at_once_and_both_readings_are_kept() -> None:
     timed: list[str] = []
-    disturbed = FakeParticipant("a", timed, factors=(1.0, 3.0), causes=((), ("steal", "switch")))
-    made = rounds_of(2, disturbed, FakeParticipant("b", timed), calls=2)
+    disturbed = FakeParticipant("a", timed, 0.01, factors=(1.0, 3.0), causes=((), ("steal", "switch")))
+    made = rounds_of(2, disturbed, FakeParticipant("b", timed, 0.01), calls=2)
     assert "aa" in "".join(timed[2:])
-    assert made["a"].rounds_s == [1.0, 1.0]
-    assert made["a"].repeated_s == [3.0], "seconds per call"
+    assert made["a"].rounds_s == pytest.approx([0.01, 0.01])
+    assert made["a"].repeated_s == pytest.approx([0.03]), "seconds per call"
     assert made["a"].disturbed == []
     assert made["a"].causes == {"steal": 1, "switch": 1}
     assert made["b"].repeated_s == []
 
 
+def test_a_long_block_is_not_repeated() -> None:
+    blocks = rounds_of(1, FakeParticipant(call_s=2 * REPEATED_S, causes=[("steal",)]))["a"]
+    assert (blocks.repeated_s, blocks.disturbed) == ([], [0])
+
+
 def test_a_block_that_stays_disturbed_is_taken_and_said_to_be() -> None:
     always: Iterable[tuple[Cause, ...]] = itertools.repeat(("frequency",))
-    blocks = rounds_of(1, FakeParticipant(factors=(5.0, 4.0, 3.0), causes=always))["a"]
+    blocks = rounds_of(1, FakeParticipant(call_s=0.01, factors=(5.0, 4.0, 3.0), causes=always))["a"]
     assert REPEATS == 2
-    assert blocks.repeated_s == [5.0, 4.0]
-    assert blocks.rounds_s == [3.0]
+    assert blocks.repeated_s == pytest.approx([0.05, 0.04])
+    assert blocks.rounds_s == pytest.approx([0.03])
     assert blocks.disturbed == [0]
     assert blocks.causes == {"frequency": 3}
 
