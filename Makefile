@@ -1,6 +1,6 @@
 # make bench   measure the lab suite here            (OUT=folder, ARGS="--threads 2 …")
 # make test    lint, types and tests; what takes longer: pytest -m slow
-# make trust   whether the harness keeps its promises here, some 25 minutes
+# make trust   whether the harness keeps its promises here, about an hour
 # make speed   how long the lab suite takes, beside a plain script
 
 PYTHON ?= python3

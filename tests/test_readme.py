@@ -30,7 +30,7 @@ from bench.results.selfcheck import SelfCheck
 from bench.results.sensitivity import Sensitivity
 from bench.stats.describe import mean_std
 from bench.storage import checkpoint
-from tests.benchmarks import compression, published, suite_speed, training_speed, trust
+from tests.benchmarks import compression, published, sampling, suite_speed, training_speed, trust
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md", ROOT / "docs/results.md"]
@@ -46,6 +46,7 @@ def expected() -> dict[str, str]:
         "lab tables": result_tables(bench.load_run(ROOT / "reports/lab/run.json")),
         "selfcheck table": selfcheck.render(self_check()),
         "trust table": written("trust/trust.md"),
+        "sampling table": written("sampling/sampling.md"),
         "speed table": written("speed/speed.md"),
         "lowbit table": lowbit_table(),
         "published table": published.text(),
@@ -172,10 +173,15 @@ def test_the_self_check_is_rendered_from_its_figures() -> None:
 
 def test_the_trust_table_is_rendered_from_its_figures() -> None:
     folder = ROOT / "reports/trust"
-    checks = [
-        SelfCheck.model_validate(each) for each in json.loads((folder / "trust.json").read_text(encoding="utf-8"))
-    ]
-    assert (folder / "trust.md").read_text(encoding="utf-8") == trust.render(checks) + "\n"
+    files = sorted(folder.glob("threads-*.json"))
+    checks = [SelfCheck.model_validate_json(path.read_text(encoding="utf-8")) for path in files]
+    assert (folder / "trust.md").read_text(encoding="utf-8") == trust.text_of(checks) + "\n"
+
+
+def test_the_sampling_table_is_rendered_from_its_runs() -> None:
+    folder = ROOT / "reports/sampling"
+    runs = [bench.load_run(path) for path in sorted(folder.glob("threads-*.json"))]
+    assert (folder / "sampling.md").read_text(encoding="utf-8") == sampling.render(runs) + "\n"
 
 
 def test_the_compression_table_is_rendered_from_its_figures() -> None:

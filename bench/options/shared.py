@@ -1,5 +1,6 @@
 """The options that several commands share. Annotations are read by the command, so they are evaluated here."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -14,6 +15,8 @@ from bench.tasks.policy import DataPolicy, TrainingPrecision
 
 DEFAULT_ENGINE = "fbgemm"
 """The quantized engine that the lab asks for."""
+LEAST_PRECISION = math.nextafter(0.001, 0)
+"""A block is not read more precisely than to some 0.1 %, so no number of processes reaches less."""
 valid_seed = between(0, 2**63 - 1, example=0, limits="0 and 2⁶³ − 1")
 """What torch's generators take."""
 
@@ -87,16 +90,16 @@ class LatencyOptions(DeviceOptions, SeedOptions):
     runs: int = option(default=5, check=at_least(1, example=5))
     """Runs behind each mean ± std."""
     precision: float = option(
-        default=0.05, notation=SHARE, check=within(0, 1, "above 0% and below 100%; for example 2%")
+        default=0.05, notation=SHARE, check=within(LEAST_PRECISION, 1, "0.1% or more and below 100%; for example 2%")
     )
     """Measure until each speed-up is known to ± this share, 2% or 0.02, or time is over."""
     budget_s: float | None = option(
         default=None,
         flag="--budget",
-        unset="eight rounds, and a moment more for the precision",
+        unset="12 processes of each variant, up to twice as many for the precision",
         check=checks.seconds(example=10),
     )
-    """Seconds for one model's latencies."""
+    """Seconds for one model's passes; an interval takes six of them."""
     timeout_s: float = option(default=600.0, flag="--timeout", check=checks.seconds(example=600))
     """Seconds of silence after which a variant counts as hung."""
     pin: str = option(default="auto")
