@@ -62,6 +62,12 @@ class Source:
     isa: frozenset[str]
     threads: int
 
+    def calibration_batches(self, size: int) -> Iterator[Inputs]:
+        """Yield what to calibrate on, at most ``size`` examples at a time, laid out row after row."""
+        for batch in self.calibration():
+            for start in range(0, len(batch[0]), size):
+                yield tuple(value[start : start + size].contiguous() for value in batch)
+
 
 @dataclass(frozen=True)
 class Stored:

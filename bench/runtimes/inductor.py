@@ -6,34 +6,28 @@ import functools
 import os
 import platform
 import shutil
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from bench.core.errors import UnsupportedError
-from bench.core.limits import MAX_BATCH_SIZE
-from bench.core.tracebacks import describe_exception
 from bench.results.isa import int8_sums_saturate
 from bench.results.machine import Machine
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
+from bench.runtimes.graphs.aot_inductor import STATIC, compile_package
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
 from bench.techniques.base import Technique
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from bench.core.tensors import Inputs
 
 INPUT_DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", "static-qint8": "float32"}
 """The techniques, and what inputs they take."""
-STATIC: Final = "static-qint8"
 QUANTIZER: Final = {"torchao": "0.17"}
-CALIBRATION_BATCH: Final = 128
 PACKAGE: Final = "model.pt2"
 LIBRARY: Final = "model.so"
 """The package's code and weights, unpacked once: torch would unpack them for each process, and leave them behind where
@@ -106,10 +100,10 @@ class Inductor(Runtime):
         def package(folder: Path) -> None:
             folder.mkdir()
             with quiet():
-                _compile(source, folder / PACKAGE, saturating)
+                compile_package(source, INPUT_DTYPES[name], folder / PACKAGE, saturating=saturating)
             _unpack(folder / PACKAGE, folder / LIBRARY)
 
-        shutil.copytree(source.cache().get("inductor", decided_by, package), path)
+        shutil.copytree(source.cache().get("inductor", decided_by, package), path, dirs_exist_ok=True)
         executable = InductorExecutable(path / LIBRARY, INPUT_DTYPES[name], Structure.of(source))
         notes: tuple[str, ...] = ("compiled for this CPU: its file runs on no lesser one",)
         if name == STATIC:
@@ -121,66 +115,6 @@ class Inductor(Runtime):
     def load(self, stored: Stored) -> InductorExecutable:
         """Load the library, without a compiler and without what exports."""
         return InductorExecutable(stored.path / LIBRARY, INPUT_DTYPES[stored.technique.name])
-
-
-def _compile(source: Source, path: Path, saturating: bool) -> None:
-    import torch
-
-    static = source.technique.name == STATIC
-    dtype = getattr(torch, INPUT_DTYPES[source.technique.name])
-    # Of a batch of one export would make a constant.
-    batch = tuple(value if len(value) > 1 else torch.cat([value, value]) for value in source.inputs(2))
-    inputs = tuple((value.to(dtype) if value.is_floating_point() else value).contiguous() for value in batch)
-    with torch.no_grad(), _compiler(freezing=static):
-        try:
-            program = _exported(_quantized(source, inputs, saturating) if static else source.convert().module, inputs)
-        except Exception as error:  # of any kind: the model's code meets values that stand for tensors
-            raise UnsupportedError(f"torch.export cannot export this model: {describe_exception(error)}") from error
-        torch._inductor.aoti_compile_and_package(program, package_path=str(path))
-
-
-def _exported(module: nn.Module, inputs: Inputs) -> Any:
-    import torch
-
-    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH_SIZE)
-    return torch.export.export(module, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs))
-
-
-def _quantized(source: Source, inputs: Inputs, saturating: bool) -> nn.Module:
-    """Return the float32 model with quantizers and dequantizers, which Inductor turns into int8 operations."""
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
-    from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
-
-    from bench.runtimes.graphs.batch_norms import without_batch_norms
-
-    config = x86.get_default_x86_inductor_quantization_config(is_dynamic=False, reduce_range=saturating)
-    graph = _exported(without_batch_norms(source.model()), inputs).module()
-    prepared = prepare_pt2e(graph, x86.X86InductorQuantizer().set_global(config))
-    for batch in source.calibration():
-        for start in range(0, len(batch[0]), CALIBRATION_BATCH):
-            prepared(*(value[start : start + CALIBRATION_BATCH].contiguous() for value in batch))
-    quantized: nn.Module = convert_pt2e(prepared)
-    return quantized
-
-
-@contextmanager
-def _compiler(freezing: bool) -> Iterator[None]:
-    """Let Inductor compile in this process, with a cache of its own: others would make a build seem shorter.
-
-    Weights are constants to it where it is to pack them for int8 operations (``freezing``).
-    """
-    from torch._inductor import config
-
-    with tempfile.TemporaryDirectory(prefix="quantbench-inductor-") as cache:
-        before = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
-        try:
-            with config.patch(compile_threads=1, freezing=freezing):
-                yield
-        finally:
-            del os.environ["TORCHINDUCTOR_CACHE_DIR"]
-            if before is not None:
-                os.environ["TORCHINDUCTOR_CACHE_DIR"] = before
 
 
 def _unpack(package: Path, library: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import logging
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -15,7 +13,10 @@ from bench.measuring.latency import affinity
 from bench.results.isa import computes_bfloat16, int8_sums_saturate
 from bench.results.machine import Machine
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
-from bench.runtimes.graphs.onnx_export import EXPORTER, exported
+from bench.runtimes.graphs import int8_operations
+from bench.runtimes.graphs.int8_operations import Operation
+from bench.runtimes.graphs.onnx_export import EXPORTER
+from bench.runtimes.graphs.openvino_graph import import_openvino, save_graph
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
 from bench.techniques.base import Technique
@@ -30,7 +31,6 @@ PRECISIONS: Final = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "static-qint8
 """What OpenVINO computes in what is not int8, by technique: left alone it takes bfloat16 on CPUs that have it."""
 GRAPH: Final = "model.xml"
 """In the folder of a variant, beside ``model.bin`` with the weights."""
-CALIBRATION_BATCH: Final = 32
 PRODUCTS: Final = ("Convolution", "FullyConnected", "MatMul")
 """Layers that multiply matrices, as OpenVINO calls them."""
 
@@ -99,9 +99,9 @@ class OpenVino(Runtime):
         def save(folder: Path) -> None:
             folder.mkdir()
             with quiet():
-                _save(source, name, saturating, folder / GRAPH)
+                save_graph(source, folder / GRAPH, saturating=saturating)
 
-        shutil.copytree(source.cache().get("openvino", decided_by, save), path)
+        shutil.copytree(source.cache().get("openvino", decided_by, save), path, dirs_exist_ok=True)
         executable = OpenVinoExecutable(_compiled(path, name, source.threads), Structure.of(source))
         notes = _notes(name, executable.compiled, saturating)
         return Built(executable, sum(file.stat().st_size for file in path.iterdir()), notes=notes)
@@ -116,50 +116,6 @@ class OpenVino(Runtime):
         return OpenVinoExecutable(_compiled(stored.path, stored.technique.name, stored.threads))
 
 
-def _openvino() -> Any:
-    """Import OpenVINO without its telemetry, which sends what it is used for to Intel unless a file at home forbids it.
-
-    OpenVINO and NNCF do without the package where it cannot be imported.
-    """
-    if sys.modules.setdefault("openvino_telemetry", None) is not None:  # type: ignore[arg-type]
-        raise UnsupportedError("the model's code has imported openvino_telemetry, which would send data; leave it out")
-    import openvino
-
-    return openvino
-
-
-def _save(source: Source, technique: str, saturating: bool, path: Path) -> None:
-    ov = _openvino()
-    # Not Core.read_model: it leaves BatchNorms unfused, and NNCF would put quantizers between them and convolutions.
-    model = ov.convert_model(exported(source))
-    if technique == "static-qint8":
-        model = _quantized(source, model, saturating)
-    # By default weights would be stored as float16, those of fp32 too.
-    ov.save_model(model, path, compress_to_fp16=technique == "fp16")
-
-
-def _quantized(source: Source, model: Any, saturating: bool) -> Any:
-    import nncf
-    from nncf.quantization.range_estimator import RangeEstimatorParametersSet
-
-    nncf.set_log_level(logging.ERROR)
-    items = [
-        [value[start : start + CALIBRATION_BATCH].contiguous().numpy() for value in batch]
-        for batch in source.calibration()
-        for start in range(0, len(batch[0]), CALIBRATION_BATCH)
-    ]
-    return nncf.quantize(
-        model,
-        nncf.Dataset(items),
-        subset_size=len(items),
-        advanced_parameters=nncf.AdvancedQuantizationParameters(
-            overflow_fix=nncf.OverflowFix.ENABLE if saturating else nncf.OverflowFix.DISABLE,
-            # The default is the mean of the samples' ranges, which cuts off what is beyond.
-            activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
-        ),
-    )
-
-
 def _compiled(folder: Path, technique: str, threads: int) -> openvino.CompiledModel:
     """Return the compiled graph; raises ``UnsupportedError`` if it would compute in another way than it is called."""
     settings = {
@@ -169,7 +125,7 @@ def _compiled(folder: Path, technique: str, threads: int) -> openvino.CompiledMo
         "INFERENCE_PRECISION_HINT": PRECISIONS[technique],
         "ENABLE_CPU_PINNING": False,  # it would move the calling thread to cores of its own choice
     }
-    compiled = _openvino().Core().compile_model(folder / GRAPH, "CPU", settings)
+    compiled = import_openvino().Core().compile_model(folder / GRAPH, "CPU", settings)
     computes_in = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if computes_in != PRECISIONS[technique]:
         raise UnsupportedError(f"OpenVINO computes in {computes_in} here, where {PRECISIONS[technique]} was asked for")
@@ -193,19 +149,20 @@ def _notes(technique: str, compiled: openvino.CompiledModel, saturating: bool) -
 
 
 def _int8_operations(compiled: openvino.CompiledModel) -> str:
-    """Count the operations of the graph as OpenVINO compiled it."""
-    operations = [
-        (str(information["layerType"].astype(str)), str(information["runtimePrecision"].astype(str)))
-        for node in compiled.get_runtime_model().get_ops()
-        if (information := node.get_rt_info()) and "runtimePrecision" in information
-    ]
-    computing = [(kind, precision) for kind, precision in operations if kind not in ("Input", "Output", "Const")]
-    int8 = sum(precision in ("i8", "u8") for _, precision in computing)
-    left = sum(kind in PRODUCTS and precision not in ("i8", "u8") for kind, precision in computing)
-    return (
-        f"int8: {int8} of {len(computing)} operations of the optimized graph; {left} float matrix products and "
-        f"convolutions are left"
+    """Read the graph as OpenVINO compiled it."""
+    informations = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
+    layers = [(_text(information, "layerType"), _text(information, "runtimePrecision")) for information in informations]
+    return int8_operations.note(
+        [
+            Operation(precision in ("i8", "u8"), kind in PRODUCTS)
+            for kind, precision in layers
+            if precision and kind not in ("Input", "Output", "Const")
+        ]
     )
+
+
+def _text(information: Any, key: str) -> str:
+    return str(information[key].astype(str)) if key in information else ""
 
 
 RUNTIMES.add(OpenVino())

@@ -15,6 +15,7 @@ from bench.core.errors import UnsupportedError
 from bench.core.tensors import digest
 from bench.runtimes import onnxruntime as ours
 from bench.runtimes.base import Built
+from bench.runtimes.graphs.onnx_techniques import MAKERS
 from bench.techniques.base import TECHNIQUES
 from tests.bench.runtimes.sources import (
     AVX2,
@@ -67,7 +68,7 @@ def test_a_file_computes_what_the_model_does(make: Make, name: str, technique: s
         assert relative_error(answers(built, inputs), MODELS[name](inputs)) < most
 
 
-@pytest.mark.parametrize("technique", ours.MAKERS)
+@pytest.mark.parametrize("technique", MAKERS)
 def test_a_fresh_process_gives_the_same_outputs_to_the_bit_without_an_exporter(make: Make, technique: str) -> None:
     built, path = make("resnet", technique)
     inputs = rows(MODELS["resnet"], 5)

@@ -20,6 +20,7 @@ from bench.core.tensors import digest
 from bench.results.isa import computes_bfloat16
 from bench.runtimes import openvino as ours
 from bench.runtimes.base import Built
+from bench.runtimes.graphs.openvino_graph import import_openvino
 from bench.techniques.base import TECHNIQUES
 from tests.bench.examples import RUN
 from tests.bench.runtimes.sources import (
@@ -104,13 +105,13 @@ def test_another_precision_than_was_asked_for_is_refused(make: Make, monkeypatch
     """bfloat16 where a CPU has it; where it has none OpenVINO computes in float32 without a word."""
     path = make("mlp", "fp32")[1]
     compiled = ours._compiled
-    core = ours._openvino().Core
+    core = import_openvino().Core
 
     class Ignoring(core):  # type: ignore[misc, valid-type]
         def compile_model(self, model: Path, device: str, settings: dict[str, Any]) -> Any:
             return super().compile_model(model, device, settings | {"INFERENCE_PRECISION_HINT": "f32"})
 
-    monkeypatch.setattr(ours._openvino(), "Core", Ignoring)
+    monkeypatch.setattr(import_openvino(), "Core", Ignoring)
     with pytest.raises(UnsupportedError, match="computes in f32 here, where bf16 was asked for"):
         compiled(path, "bf16", 1)
 
@@ -161,7 +162,7 @@ def test_telemetry_is_not_even_imported(make: Make) -> None:
 def test_telemetry_that_somebody_has_imported_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openvino_telemetry", ModuleType("openvino_telemetry"))
     with pytest.raises(UnsupportedError, match="leave it out"):
-        ours._openvino()
+        import_openvino()
 
 
 def test_dynamic_int8_has_its_own_reason() -> None:
