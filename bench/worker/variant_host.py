@@ -114,7 +114,10 @@ class VariantHost:
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, blocks.WarmUp]:
         """Tie the process to ``cores``, make the inputs of each batch size, warm up and size the block."""
         self._set_torch()
-        batches = {batch_size: self._cast(self._workload.inputs(batch_size)) for batch_size in batch_sizes}
+        # Copies: those of a user's model are pages of a file, which all processes of a run would read from one place.
+        batches = {
+            size: tuple(value.clone() for value in self._cast(self._workload.inputs(size))) for size in batch_sizes
+        }
         self._timers = timers(self._executable, batches, cores)
         return {size: timer.warm_up(self._first_s.get(size)) for size, timer in self._timers.items()}
 
