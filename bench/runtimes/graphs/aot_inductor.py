@@ -35,9 +35,10 @@ def compile_package(source: Source, input_dtype: str, path: Path, *, saturating:
     # Of a batch of one export would make a constant.
     batch = tuple(value if len(value) > 1 else torch.cat([value, value]) for value in source.inputs(2))
     inputs = tuple((value.to(dtype) if value.is_floating_point() else value).contiguous() for value in batch)
+    module = source.model() if static else source.convert().module
     with torch.no_grad(), _compiler(freezing=static):
         try:
-            program = _exported(_quantized(source, inputs, saturating) if static else source.convert().module, inputs)
+            program = _exported(_quantized(source, module, inputs, saturating) if static else module, inputs)
         except Exception as error:  # of any kind: the model's code meets values that stand for tensors
             raise UnsupportedError(f"torch.export cannot export this model: {describe_exception(error)}") from error
         torch._inductor.aoti_compile_and_package(program, package_path=str(path))
@@ -50,15 +51,15 @@ def _exported(module: nn.Module, inputs: Inputs) -> Any:
     return torch.export.export(module, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs))
 
 
-def _quantized(source: Source, inputs: Inputs, saturating: bool) -> nn.Module:
-    """Return the float32 model with quantizers and dequantizers, which Inductor turns into int8 operations."""
+def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: bool) -> nn.Module:
+    """Return the float32 ``model`` with quantizers and dequantizers, which Inductor turns into int8 operations."""
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
     from bench.runtimes.graphs.batch_norms import without_batch_norms
 
     config = x86.get_default_x86_inductor_quantization_config(is_dynamic=False, reduce_range=saturating)
-    graph = _exported(without_batch_norms(source.model()), inputs).module()
+    graph = _exported(without_batch_norms(model), inputs).module()
     prepared = prepare_pt2e(graph, x86.X86InductorQuantizer().set_global(config))
     for batch in source.calibration_batches(CALIBRATION_BATCH):
         prepared(*batch)

@@ -37,10 +37,11 @@ def _export(source: Source, path: Path) -> None:
     # Of a batch of one the exporter would make a constant.
     inputs = tuple(value if len(value) > 1 else torch.cat([value, value]) for value in source.inputs(2))
     batch = torch.export.Dim("batch")
+    model = source.model()
     try:
         with quiet(), torch.no_grad():
             program = torch.onnx.export(
-                source.model(),
+                model,
                 inputs,
                 dynamo=True,
                 dynamic_shapes=tuple({0: batch} for _ in inputs),
