@@ -97,17 +97,17 @@ def test_a_network_of_another_package_reloads_from_its_packed_file(measured: Run
     assert all(row.packed_bytes for row in measured.rows)
 
 
-def test_a_runtime_of_the_package_executes_what_the_plan_names(site: Path, tmp_path: Path) -> None:
-    page = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
-    [code] = re.findall(r"^```python\n(from bench.core.variant_key.*?)^```", page, re.DOTALL | re.MULTILINE)
-    done = run(site, "-c", f"{code}print(run.model_dump_json())", QUANTBENCH_CACHE=str(tmp_path))
+def test_a_runtime_of_the_package_executes_what_the_command_names(site: Path, tmp_path: Path) -> None:
+    chosen = ["--model", "rings/radial", "--technique", "fp32", "--runtime", "graph", "--batch", "1"]
+    where = ["--data", "synthetic", "--precision", "50%", "--out", str(tmp_path / "out")]
+    done = run(site, "-m", "bench", "run", *chosen, *where, QUANTBENCH_CACHE=str(tmp_path / "cache"))
     assert done.returncode == 0, done.stderr
-    eager, graph = Run.model_validate_json(done.stdout).rows
+    eager, graph = bench.load_run(tmp_path / "out/run.json").rows
     assert (eager.runtime, graph.runtime) == ("eager", "graph")
     for row in (eager, graph):
         assert row.status in ("ok", "noisy"), row.reason
     assert graph.accuracy == eager.accuracy
-    assert graph.packed_bytes == eager.packed_bytes
+    assert graph.deploy_bytes == eager.deploy_bytes == eager.packed_bytes
 
 
 def test_a_network_that_nobody_brings_is_unknown() -> None:

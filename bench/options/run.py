@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.core.variant_key import EAGER
+from bench.options import checks
 from bench.options.group import names_of, option_group
 from bench.options.option import option
 from bench.options.shared import LatencyOptions, MeasurementOptions, RetrainOptions, valid_seed
@@ -32,6 +34,8 @@ class RunOptions(MeasurementOptions, RetrainOptions):
     """For your own model: net.py:batches yields batches that ranges are observed on."""
     techniques: str | Sequence[str] = option(default=(), flag="--technique")
     """Only this technique (fp32 comes along)."""
+    runtimes: str | Sequence[str] = option(default=(EAGER,), flag="--runtime", check_all=checks.not_empty)
+    """What executes the techniques, such as onnxruntime, or all (fp32 on eager comes along)."""
     out: Path | str | None = option(default=None, flag=None)
     """Folder for run.json and report.md; by default nothing is written."""
     seed: int = option(default=0, check=valid_seed)
@@ -53,6 +57,8 @@ class MeasureOptions(LatencyOptions):
     given the batch size and returns such."""
     techniques: str | Sequence[str] = option(default=())
     """Technique to apply, by default those of the lab."""
+    runtimes: str | Sequence[str] = option(default=(EAGER,), check_all=checks.not_empty)
+    """What executes the techniques, such as onnxruntime, or all; fp32 on eager comes along."""
     evaluate: Callable[[Any], float | tuple[int, int]] | None = option(default=None)
     """Given something that can be called like the model, returns its accuracy: a share, or (correct, total)."""
     calibrate: "Callable[[], Iterable[Example]] | Iterable[Example] | None" = option(default=None)

@@ -126,7 +126,7 @@ class QuantBench:
             correct=accuracy.correct if accuracy else None,
             total=accuracy.total if accuracy else None,
             simulated=artifact.simulated,
-            notes=[*artifact.notes, *notes(examples, conversion)],
+            notes=[*artifact.notes, *notes(examples, artifact, calibrated=conversion.calibrated)],
             warm_up_s=[],
             warm=False,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
+from bench.core.variant_key import EAGER
 from bench.options.option import several
 from bench.options.run import SUPPLIED_ONLY, RunOptions
 from bench.options.shared import DEFAULT_ENGINE
@@ -12,7 +13,7 @@ from bench.results.row import Row
 from bench.results.run import Run
 from bench.results.settings import Settings
 
-OF_A_ROW = {"suite", "models", "techniques"}
+OF_A_ROW = {"suite", "models", "techniques", "runtimes"}
 """Settings that the row itself answers."""
 OPTIONS = {
     option.name: option
@@ -37,6 +38,7 @@ def command(run: Run, row: Row, **changes: object) -> str:
         if ":" not in run.settings.inputs:
             return _call(row, asked)
     words = ["--model", _model(run, row) if of_user else row.full_model, "--technique", row.technique]
+    words += ["--runtime", row.runtime] if row.runtime != EAGER else []
     for name, value in asked.items():
         for one in several(value):
             words += [str(OPTIONS[name].flag), f"{one:g}" if isinstance(one, float) else str(one)]
@@ -51,6 +53,7 @@ def _defaults(name: str) -> tuple[object, ...]:
 
 def _call(row: Row, asked: Mapping[str, object]) -> str:
     arguments = [row.model, str(asked["inputs"]), f"techniques={[row.technique]!r}"]
+    arguments += [f"runtimes={[row.runtime]!r}"] if row.runtime != EAGER else []
     arguments += [f"{name}={asked[name]}" for name in TEXTS[1:] if name in asked]  # names, no texts
     arguments += [f"{name}={value!r}" for name, value in asked.items() if name not in TEXTS]
     return f"`bench.measure({', '.join(arguments)})`"

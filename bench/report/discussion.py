@@ -65,8 +65,8 @@ def _of_synthetic(_: Run, finding: Finding) -> str:
 def _smallest(_: Run, finding: Finding) -> str:
     row, baseline = finding.rows
     return (
-        f"{named(row)} is the smallest of its model: {megabytes(row.packed_bytes or 0)} MB packed, "
-        f"{finding.figures['times']:.2f}× smaller than {BASELINE}'s {megabytes(baseline.packed_bytes or 0)} MB."
+        f"{named(row)} is the smallest of its model: {megabytes(row.file_bytes or 0)} MB packed, "
+        f"{finding.figures['times']:.2f}× smaller than {BASELINE}'s {megabytes(baseline.file_bytes or 0)} MB."
     )
 
 

@@ -9,7 +9,8 @@ Seconds, bytes, shares between 0 and 1, and nothing (CSV) or null (JSON) for wha
 | `data` | `real` or `synthetic` |
 | `task`, `model`, `technique`, `runtime`, `scheme`, `dtype` | which variant it is |
 | `status`, `reason`, `simulated` | whether its figures can be used |
-| `size_bytes`, `packed_bytes`, `params`, `macs`, `bit_operations`, `peak_memory_bytes` | as in the run file |
+| `size_bytes`, `packed_bytes`, `deploy_bytes`, `params`, `macs`, `bit_operations` | as in the run file |
+| `peak_memory_bytes`, `build_s`, `load_s`, `first_answer_s` | as in the run file |
 | `layers_changed`, `layers_total` | of Linear and convolution layers |
 | `correct`, `total`, `accuracy`, `accuracy_low`, `accuracy_high` | on the test set; the 95 % Wilson interval |
 | `same`, `lost`, `gained`, `mcnemar_p` | answers beside fp32's |
@@ -94,10 +95,14 @@ def _figures(row: Row) -> Record:
         "simulated": row.simulated,
         "size_bytes": row.size_bytes,
         "packed_bytes": row.packed_bytes,
+        "deploy_bytes": row.deploy_bytes,
         "params": row.params,
         "macs": row.macs,
         "bit_operations": row.bit_operations,
         "peak_memory_bytes": row.peak_memory_bytes,
+        "build_s": row.build_s,
+        "load_s": row.load_s,
+        "first_answer_s": row.first_answer_s,
         "layers_changed": row.layers.changed if row.layers else None,
         "layers_total": row.layers.total if row.layers else None,
         "correct": row.accuracy.correct if row.accuracy else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.core.units import MISSING, megabytes, percent, ratio, seconds
-from bench.core.variant_key import BASELINE
+from bench.core.variant_key import BASELINE, EAGER
 from bench.report import unpaired
 from bench.report.lab import where
 from bench.report.names import points, together
@@ -27,6 +27,11 @@ HOW_TO_READ = (
     f"error rate (Holm) at {100 * LATENCY_ALPHA:g} % over the speed-ups of one model at one batch size, and at "
     f"{100 * ACCURACY_ALPHA:g} % over the accuracies of a task."
 )
+OTHER_RUNTIMES = (
+    " On another runtime than eager the variant's file is the one that it loads. At batch 1 a small model shows what a "
+    "call of a runtime costs, more than its arithmetic."
+)
+"""What is said where there are any."""
 
 
 def headline(run: Run, data: Data) -> Table:
@@ -51,20 +56,22 @@ def headline(run: Run, data: Data) -> Table:
 
 def how_to_read(run: Run) -> str:
     """Return what the columns of the table hold."""
-    return HOW_TO_READ if run.timed_by == "bench" else unpaired.HOW_TO_READ
+    if run.timed_by != "bench":
+        return unpaired.HOW_TO_READ
+    return HOW_TO_READ + OTHER_RUNTIMES * any(row.runtime != EAGER for row in run.rows)
 
 
 def smaller(row: Row, baseline: Row | None) -> str:
     """Return how many times smaller than fp32's a row's packed file is."""
-    if baseline is None or not row.packed_bytes or not baseline.packed_bytes:
+    if baseline is None or not row.file_bytes or not baseline.file_bytes:
         return MISSING
-    times = baseline.packed_bytes / row.packed_bytes
+    times = baseline.file_bytes / row.file_bytes
     return Figure(f"{times:.2f}×", times)
 
 
 def _size(row: Row, baseline: Row | None) -> str:
-    if row.key == BASELINE and row.packed_bytes is not None:
-        return Figure(f"{megabytes(row.packed_bytes)} MB", 1.0)
+    if row.key == BASELINE and row.file_bytes is not None:
+        return Figure(f"{megabytes(row.file_bytes)} MB", 1.0)
     return smaller(row, baseline)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.core.units import MISSING, counted, duration, megabytes, percent
-from bench.core.variant_key import BASELINE
+from bench.core.variant_key import BASELINE, EAGER
 from bench.report.names import together
 from bench.report.tables import Figure, Table
 from bench.results.latency import Latency
@@ -23,7 +23,7 @@ def lab_table(run: Run, data: Data) -> Table:
     rows = run.rows_of(data.task)
     cells = [
         [
-            row.model,
+            row.model if row.runtime == EAGER else f"{row.model} ({row.runtime})",
             row.scheme,
             row.dtype,
             Figure(megabytes(row.size_bytes), row.size_bytes) if row.size_bytes is not None else MISSING,

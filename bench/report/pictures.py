@@ -136,7 +136,7 @@ def _spread(label: str, latency: Latency) -> Span:
 
 
 def _has_cost(row: Row) -> bool:
-    return row.share_right is not None and (row.packed_bytes is not None or (bool(row.latency) and not row.simulated))
+    return row.share_right is not None and (row.file_bytes is not None or (bool(row.latency) and not row.simulated))
 
 
 def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
@@ -154,8 +154,8 @@ def _points(rows: Sequence[Row], batch_sizes: Sequence[int]) -> tuple[list[Point
         known = {latencies[size].name: latency.estimate_s for size, latency in row.latency.items()}
         if row.simulated:
             known = {}
-        if row.packed_bytes is not None:
-            known[SIZE.name] = row.packed_bytes / 1e6
+        if row.file_bytes is not None:
+            known[SIZE.name] = row.file_bytes / 1e6
         if row.bit_operations is not None and row.bit_operations >= LEAST_OPERATIONS:
             known[OPERATIONS.name] = row.bit_operations / 1e6
         if (share := row.share_right) is not None:

@@ -27,7 +27,7 @@ def sizes_and_work(run: Run, data: Data) -> Table:
         [
             row.model,
             row.key,
-            Figure(megabytes(row.packed_bytes), row.packed_bytes) if row.packed_bytes is not None else MISSING,
+            Figure(megabytes(row.file_bytes), row.file_bytes) if row.file_bytes is not None else MISSING,
             smaller(row, baselines.get(row.model)),
             ", ".join(f"{dtype} {count:,}" for dtype, count in row.bytes_by_dtype.items()) or MISSING,
             Figure(f"{row.macs:,}", row.macs) if row.macs is not None else MISSING,

@@ -101,7 +101,7 @@ def _with_the_batch(_: Run, finding: Finding) -> str:
     most = "most on " if figures["models"] > 1 else ""
     reading = (
         f" Likely: a call of one example uses each weight once and spends most of its time reading them, here "
-        f"{megabytes(row.packed_bytes or 0)} MB instead of {megabytes(baselines[0].packed_bytes or 0)}."
+        f"{megabytes(row.file_bytes or 0)} MB instead of {megabytes(baselines[0].file_bytes or 0)}."
         if figures["reading"]
         else ""
     )

@@ -32,6 +32,15 @@ BFLOAT16 = frozenset({"AVX512-BF16", "AMX-BF16", "BF16"})
 """Each of them multiplies bfloat16 numbers; a CPU that has none of them converts to float32 and back."""
 
 
+VNNI = frozenset({"AVX512-VNNI", "AVX-VNNI", "AMX-INT8"})
+"""Each of them sums int8 products in 32 bits."""
+
+
+def int8_sums_saturate(isa: Collection[str]) -> bool:
+    """Return whether this is an x86 CPU that sums pairs of int8 products in 16 bits, which full 8 bits overflow."""
+    return "AVX2" in isa and VNNI.isdisjoint(isa)
+
+
 def computes_bfloat16(isa: Collection[str]) -> bool:
     """Return whether a CPU with these instruction sets has bfloat16 arithmetic."""
     return not BFLOAT16.isdisjoint(isa)

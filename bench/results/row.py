@@ -17,6 +17,7 @@ from bench.results.bounds import (
     Magnitude,
     Name,
     PositiveCount,
+    Seconds,
     Share,
     Text,
     Texts,
@@ -98,7 +99,9 @@ class Row(Record):
     simulated: bool = False
     """Whether it computed in float arithmetic what low precision would: its latency says nothing of real kernels."""
     size_bytes: Bytes | None = None
-    """Of ``torch.save(model.state_dict())``."""
+    """Of ``torch.save(model.state_dict())``; on another runtime than eager ``deploy_bytes``."""
+    deploy_bytes: Annotated[Bytes, Field(gt=0)] | None = None
+    """Of the file, or files, from which a fresh process has executed the variant: ours, packed, or its runtime's."""
     packed_bytes: Annotated[Bytes, Field(gt=0)] | None = None
     """Of the smallest file of ours that reloads, in a fresh process, to the same logits; verified in this run."""
     bytes_by_dtype: dict[Name, Bytes] = Field(default_factory=dict, max_length=100)
@@ -126,7 +129,13 @@ class Row(Record):
     speedup: dict[BatchSize, Speedup] = Field(default_factory=dict)
     """By batch size, over the fp32 row of the same run."""
     peak_memory_bytes: Bytes | None = None
-    """Growth of the variant's process from before loading to the peak of one batch of the largest size."""
+    """Growth of a process from before it loads the file to the peak of one batch of the largest size."""
+    build_s: Seconds | None = None
+    """To make the file of the trained model, beside other processes; graphs that were built before are not built."""
+    load_s: Seconds | None = None
+    """To load the file in a fresh process, beside others, the runtime's own library included."""
+    first_answer_s: Seconds | None = None
+    """From then to the answer to one example."""
 
     @model_validator(mode="after")
     def _as_many_as_counted(self) -> Row:
@@ -156,6 +165,11 @@ class Row(Record):
     def full_model(self) -> str:
         """Task and model, as ``task/model``."""
         return f"{self.task}/{self.model}"
+
+    @property
+    def file_bytes(self) -> int | None:
+        """Bytes of the file that one deploys; of runs of before there were runtimes, of the packed one."""
+        return self.packed_bytes if self.deploy_bytes is None else self.deploy_bytes
 
     @property
     def measured(self) -> bool:

@@ -30,6 +30,11 @@ class RunSpec(Asked):
         """The techniques of the variants, each once."""
         return list(dict.fromkeys(key.technique for key in self.variants))
 
+    @property
+    def runtimes(self) -> list[str]:
+        """The runtimes of the variants, each once."""
+        return list(dict.fromkeys(key.runtime for key in self.variants))
+
     def with_variants(self, variants: list[VariantKey]) -> RunSpec:
         """Return the same measurement of other variants."""
         return self.model_copy(update={"variants": variants})

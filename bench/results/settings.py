@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from bench.core.limits import MAX_BATCH_SIZES
+from bench.core.variant_key import EAGER
 from bench.results.bounds import (
     BatchSize,
     Counts,
@@ -57,6 +58,7 @@ class Settings(Asked):
     """What was asked for, on this machine; two runs compare only where these agree."""
 
     techniques: Texts
+    runtimes: Texts = Field(default_factory=lambda: [EAGER])
     pinned_cores: Counts
     """The cores that variants are tied to while they are timed; empty for none."""
     tf32: bool | None = None

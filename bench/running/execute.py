@@ -83,6 +83,7 @@ def settings_of(spec: RunSpec) -> Settings:
     return Settings(
         **common,
         techniques=spec.techniques,
+        runtimes=spec.runtimes,
         pinned_cores=choose_cores(spec.pin, spec.threads),
         tf32=False if spec.device == "cuda" else None,  # workers turn it off
         engine=spec.engine or DEFAULT_ENGINE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 import time
@@ -96,7 +97,8 @@ class ModelLatency:
         calls = []
         for variant in variants:
             worker = variant.start_again()
-            calls.append(VariantCall(variant, worker, "reload" if variant.verified else "build", (variant.request,)))
+            request = dataclasses.replace(variant.request, cores=tuple(self.settings.pinned_cores))
+            calls.append(VariantCall(variant, worker, "reload" if variant.verified else "build", (request,)))
         for call, outcome in self.parallel.outcomes(calls):
             if isinstance(outcome, CheckpointError):  # it was verified before: this process lacks memory, say
                 call.variant.fail(WorkerError(f"it cannot be rebuilt in a fresh process ({outcome})"))

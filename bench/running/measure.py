@@ -45,5 +45,10 @@ def measure(options: MeasureOptions) -> Run:
             evaluate=optional(options.evaluate, "evaluate"),
             calibrate=optional(options.calibrate, "calibrate"),
         )
-        request = RunOptions(techniques=options.techniques, out=options.out, **options.shared(LatencyOptions))
+        request = RunOptions(
+            techniques=options.techniques,
+            runtimes=options.runtimes,
+            out=options.out,
+            **options.shared(LatencyOptions),
+        )
         return run_here(request, [definition])

@@ -172,7 +172,7 @@ class ModelSession:
                 raise CheckpointError(
                     f"{technique.name} has no packed file ({facts.notes[-1]}); choose another technique."
                 )
-            if reader.call("verify", request) != facts.fingerprint:
+            if reader.call("verify", request).fingerprint != facts.fingerprint:
                 raise CheckpointError(
                     f"the packed file of {technique.name} reloads to other logits; please report this."
                 )

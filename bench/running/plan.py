@@ -8,13 +8,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.core.errors import RequestError
-from bench.core.variant_key import VariantKey
 from bench.options.option import several
 from bench.options.run import RunOptions
 from bench.options.shared import MeasurementOptions
 from bench.results.bounds import first_fault
 from bench.results.run_spec import RunSpec
-from bench.running.suites import select_models, select_techniques
+from bench.running.suites import select_models, select_variants
 from bench.worker.user.model import SUITE, UserModel, titles
 
 
@@ -25,7 +24,7 @@ def plan(options: RunOptions, user_models: Sequence[UserModel] = ()) -> RunSpec:
         options,
         suite=SUITE if user_models else options.suite,
         models=[entry.name for entry in selected],
-        variants=[VariantKey(technique.name) for technique in select_techniques(several(options.techniques))],
+        variants=select_variants(several(options.techniques), several(options.runtimes)),
         **titles(user_models),
     )
 

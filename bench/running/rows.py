@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.core.errors import WorkerError
 from bench.core.variant_key import BASELINE
 from bench.results.evaluation import Evaluation
 from bench.results.row import Agreement, Row
 from bench.results.settings import Settings
+from bench.running import output_check
 from bench.running.parallel import Parallel, VariantCall
 from bench.running.variant_under_test import VariantUnderTest
 from bench.stats import proportions
 from bench.stats.relative_error import relative_error
-from bench.worker.messages import VARIANT_HOST
+from bench.worker.messages import VARIANT_HOST, LoadedFacts
 from bench.worker.process import Worker
 
 
@@ -43,20 +45,21 @@ def tally(rows: Sequence[Row]) -> str:
 
 
 def _answer_and_verify(variants: Sequence[VariantUnderTest], settings: Settings, parallel: Parallel) -> None:
-    """Answer the test set; beside that rebuild every packed file in a fresh process and compare the logits."""
+    """Answer the test set; beside that load every file in a fresh process and compare the outputs."""
     living = [(variant, variant.worker) for variant in variants if variant.worker is not None]
-    packed = [variant for variant, _ in living if variant.facts is not None and variant.facts.packed_bytes]
-    fresh = [Worker(VARIANT_HOST, settings.timeout_s) for _ in packed]
+    stored = [variant for variant, _ in living if variant.facts is not None and variant.facts.deploy_bytes]
+    fresh = [Worker(VARIANT_HOST, settings.timeout_s) for _ in stored]
     evaluations = [VariantCall(variant, worker, "evaluate") for variant, worker in living if variant.before is None]
     verifications = [
         VariantCall(variant, worker, "verify", (variant.request,))
-        for variant, worker in zip(packed, fresh, strict=True)
+        for variant, worker in zip(stored, fresh, strict=True)
     ]
+    loaded: list[tuple[VariantUnderTest, LoadedFacts | Exception]] = []
     try:
         for call, outcome in parallel.outcomes(evaluations + verifications):
             if call.method == "verify":
                 call.worker.close()
-                _note_verification(call.variant, outcome)
+                loaded.append((call.variant, outcome))
             elif isinstance(outcome, Exception):
                 call.variant.fail(outcome)
             else:
@@ -64,23 +67,41 @@ def _answer_and_verify(variants: Sequence[VariantUnderTest], settings: Settings,
     finally:
         for worker in fresh:
             worker.close()
+    for variant, outcome in loaded:  # not before: a failure ends a process, which may be answering still
+        _note_verification(variant, outcome)
 
 
-def _note_verification(variant: VariantUnderTest, outcome: object) -> None:
-    variant.verified = variant.facts is not None and outcome == variant.facts.fingerprint
+def _note_verification(variant: VariantUnderTest, outcome: LoadedFacts | Exception) -> None:
+    """Keep what loading a file took; a packed file that is not the variant is a note, a runtime's own a failure."""
+    if variant.facts is None:
+        return
     if isinstance(outcome, Exception):
-        variant.notes.append(f"no packed size: its file cannot be reloaded ({outcome})")
-    elif not variant.verified:
-        variant.notes.append("no packed size: its file reloads to other logits")
+        fault = f"its file cannot be reloaded ({outcome})"
+    elif outcome.fingerprint != variant.facts.fingerprint:
+        fault = "its file reloads to other logits"
+    else:
+        variant.loaded = outcome
+        return
+    if variant.facts.packed_bytes is None:  # the file is what is measured
+        variant.fail(WorkerError(fault))
+    else:
+        variant.notes.append(f"no packed size: {fault}")
 
 
 def _compare_answers(variants: Sequence[VariantUnderTest]) -> None:
-    baseline = next((variant.evaluation for variant in variants if variant.key == BASELINE), None)
+    fp32 = next((variant for variant in variants if variant.key == BASELINE), None)
+    if fp32 is None or fp32.evaluation is None:
+        return
+    baseline = fp32.evaluation
     for variant in variants:
-        if baseline is not None and variant.evaluation is not None and variant.key != BASELINE:
-            variant.agreement = _agreement(baseline, variant.evaluation)
-            if baseline.outputs is not None and variant.evaluation.outputs is not None:
-                variant.output_error = relative_error(baseline.outputs, variant.evaluation.outputs)
+        if variant.evaluation is None or variant is fp32:
+            continue
+        variant.agreement = _agreement(baseline, variant.evaluation)
+        if baseline.answers is None and baseline.outputs is not None and variant.evaluation.outputs is not None:
+            variant.output_error = relative_error(baseline.outputs, variant.evaluation.outputs)
+        same_weights = variant.request.workload == fp32.request.workload
+        if same_weights and (warning := output_check.warning(baseline, variant.evaluation)):
+            variant.notes.append(warning)
 
 
 def _agreement(baseline: Evaluation, variant: Evaluation) -> Agreement | None:

@@ -6,11 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.core.errors import RequestError, UnknownNameError
-from bench.core.variant_key import BASELINE
+from bench.core.variant_key import BASELINE, VariantKey
+from bench.runtimes.base import RUNTIMES
 from bench.tasks.task import TASKS, ModelSpec, Task
 from bench.techniques.base import TECHNIQUES, Technique
 
 LAB_TECHNIQUES = ("fp32", "fp16", "bf16", "dynamic-fp16", "dynamic-qint8", "static-qint8", "amp")
+
+ALL = "all"
+"""Every runtime."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,18 @@ def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> li
     )
 
 
-def select_techniques(names: Sequence[str]) -> list[Technique]:
-    """Return the techniques named, each once, or the lab's; the baseline comes first, asked for or not."""
-    chosen = [TECHNIQUES.get(name) for name in (BASELINE.technique, *(names or LAB_TECHNIQUES))]
-    return list({technique.name: technique for technique in chosen}.values())
+def select_variants(techniques: Sequence[str], runtimes: Sequence[str]) -> list[VariantKey]:
+    """Return each technique named, or each of the lab's, on each runtime; the baseline comes first, asked for or not.
+
+    ``all`` stands for every runtime. Raises ``UnknownNameError``, or ``RequestError`` for a technique's options.
+    """
+    names = [TECHNIQUES.get(name).name for name in techniques or LAB_TECHNIQUES]
+    offered = [runtime.name for runtime in RUNTIMES.offered()]
+    for runtime in runtimes:
+        if runtime not in (*offered, ALL):
+            raise UnknownNameError("runtime", runtime, [*offered, ALL])
+    chosen = offered if ALL in runtimes else runtimes
+    return list(dict.fromkeys([BASELINE, *(VariantKey(name, runtime) for runtime in chosen for name in names)]))
 
 
 def check_layers(techniques: Sequence[Technique], layers: Iterable[str]) -> None:

@@ -20,6 +20,7 @@ from bench.running.weights import load_or_train, training_spec
 from bench.runtimes.base import RUNTIMES
 from bench.storage.checkpoint import Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
+from bench.tasks.source import cache_folder
 from bench.techniques.base import TECHNIQUES
 from bench.worker.messages import DatasetSummary, TaskModel, VariantRequest
 
@@ -48,6 +49,7 @@ def request_of(key: VariantKey, workload: TaskModel, packed: Path, settings: Set
         isa=frozenset(here.isa),
         threads=settings.threads,
         largest_batch=max(settings.batch_sizes),
+        graphs=cache_folder() / "graphs",
     )
 
 

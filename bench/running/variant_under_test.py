@@ -10,7 +10,7 @@ from bench.results.evaluation import Evaluation
 from bench.results.latency import Latency, Speedup
 from bench.results.row import Agreement, Row, Status
 from bench.techniques.base import Technique
-from bench.worker.messages import VariantFacts, VariantRequest
+from bench.worker.messages import LoadedFacts, VariantFacts, VariantRequest
 from bench.worker.process import Worker
 
 
@@ -26,8 +26,8 @@ class VariantUnderTest:
     status: Status = "ok"
     reason: str = ""
     facts: VariantFacts | None = None
-    verified: bool = False
-    """Whether its packed file gave the same logits in a fresh process."""
+    loaded: LoadedFacts | None = None
+    """What a fresh process found that loaded its file to the same outputs; ``None`` if none did."""
     notes: list[str] = field(default_factory=list)
     evaluation: Evaluation | None = None
     output_error: float | None = None
@@ -46,6 +46,11 @@ class VariantUnderTest:
     def simulated(self) -> bool:
         """Whether its latency is that of a simulation, for which no precision is required."""
         return self.facts is not None and self.facts.simulated
+
+    @property
+    def verified(self) -> bool:
+        """Whether its file gave the same outputs in a fresh process."""
+        return self.loaded is not None
 
     def start(self, host: str, timeout_s: float) -> None:
         """Give the variant its process, or the reason why it has none."""
@@ -91,7 +96,7 @@ class VariantUnderTest:
         if self.before is not None:
             now = {"status": self.status, "reason": self.reason, "latency": self.latency, "speedup": self.speedup}
             return self.before.model_copy(update=now)
-        facts, evaluation = self.facts, self.evaluation
+        facts, loaded, evaluation = self.facts, self.loaded, self.evaluation
         return Row(
             task=self.request.workload.task,
             model=self.request.workload.model,
@@ -106,12 +111,16 @@ class VariantUnderTest:
             bit_operations=facts.bit_operations if facts else None,
             scores=facts.scores if facts else {},
             size_bytes=facts.size_bytes if facts else None,
-            packed_bytes=facts.packed_bytes if facts and self.verified else None,
-            bytes_by_dtype=facts.bytes_by_dtype if facts and self.verified else {},
+            deploy_bytes=facts.deploy_bytes if facts and loaded else None,
+            packed_bytes=facts.packed_bytes if facts and loaded else None,
+            bytes_by_dtype=facts.bytes_by_dtype if facts and loaded else {},
             params=facts.params if facts else None,
             layers=facts.layers if facts else None,
             macs=facts.macs if facts else None,
-            peak_memory_bytes=facts.peak_memory_bytes if facts else None,
+            peak_memory_bytes=loaded.peak_memory_bytes if loaded else None,
+            build_s=facts.build_s if facts else None,
+            load_s=loaded.load_s if loaded else None,
+            first_answer_s=loaded.first_answer_s if loaded else None,
             accuracy=evaluation.accuracy if evaluation else None,
             right=evaluation.right_bits if evaluation else None,
             accuracy_share=evaluation.share if evaluation else None,

@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from bench.results.machine import Machine
-from bench.runtimes.base import RUNTIMES
-from bench.runtimes.eager import EagerExecutable
-from bench.techniques.base import Artifact, Technique
+from bench.runtimes.base import RUNTIMES, Executable
+from bench.runtimes.eager import Eager, EagerExecutable
+from bench.techniques.base import Artifact
 
 if TYPE_CHECKING:
     from bench.core.tensors import Inputs
@@ -61,18 +60,16 @@ def _fastest_ns(call: Callable[[], object]) -> int:
     return fastest
 
 
-class Known:
+class Known(Eager):
     """Eager, slowed by a share."""
+
+    hidden = True
 
     def __init__(self, name: str, share: float) -> None:
         self.name = name
         self._share = share
 
-    def unsupported_reason(self, technique: Technique, machine: Machine, device: str, engine: str) -> str | None:
-        """Return what keeps torch's own kernels from executing it here."""
-        return technique.unsupported_reason(device, engine, machine.quantized_engines)
-
-    def compile(self, artifact: Artifact, example: Inputs, threads: int) -> EagerExecutable:
+    def execute(self, artifact: Artifact) -> Executable:
         """Return the artifact, slowed if there is anything to slow."""
         return SlowedExecutable(artifact, self._share) if self._share else EagerExecutable(artifact)
 

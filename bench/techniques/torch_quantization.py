@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import UnsupportedError
+from bench.results.isa import VNNI
 from bench.techniques import fast_path
 from bench.techniques.base import Context
 
@@ -101,6 +102,6 @@ def range_notes(context: Context, reduce_range: bool) -> tuple[str, ...]:
     """
     if reduce_range:
         return ("activations take 7 of their 8 bits (reduce_range), so that int8 sums cannot saturate on any CPU",)
-    if context.engine != "qnnpack" and not context.isa & {"AVX512-VNNI", "AVX-VNNI", "AMX-INT8"}:
+    if context.engine != "qnnpack" and not context.isa & VNNI:
         return ("this CPU has no VNNI and activations take all 8 bits: int8 sums may saturate",)
     return ()

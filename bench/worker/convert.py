@@ -47,14 +47,12 @@ def convert(
     *,
     supplied: bool,
     own_training: bool,
-    converted: Callable[[], None] = lambda: None,
 ) -> Conversion:
     """Apply ``technique`` to a float32 model and let the result answer ``example``.
 
     ``calibration`` returns batches of inputs. A ``supplied`` model is one of a task, known to work; of a user's, any
     failure that fp32 does not share is the technique's. ``own_training`` says whether it was trained as the technique
-    asks. ``converted`` is called before the answer, when nothing here holds the float32 model any more.
-    Raises ``UnsupportedError`` where the technique cannot convert the model.
+    asks. Raises ``UnsupportedError`` where the technique cannot convert the model.
     """
     looked_at: list[int] = []
 
@@ -73,8 +71,6 @@ def convert(
     layers = params.count_weight_layers(float32)
     with _explained(technique, supplied):
         artifact = TECHNIQUES.get(technique).convert(float32.to(target.device), context)
-    del float32
-    converted()
     with torch.inference_mode(), _explained(technique, supplied):
         artifact.forward(*cast(example, target.device, getattr(torch, artifact.input_dtype)))
     if not supplied and technique != BASELINE.technique:

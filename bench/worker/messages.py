@@ -32,13 +32,17 @@ class VariantRequest:
     key: VariantKey
     workload: TaskModel | BuiltModel
     packed: Path
-    """Where its packed file goes."""
+    """Where its packed file goes, or that of its runtime."""
     device: str
     engine: str
     isa: frozenset[str]
     threads: int
     largest_batch: int
     """Of the batches that will be timed; peak memory is that of one of them."""
+    graphs: Path | None = None
+    """The folder in which runtimes keep what takes long to build; ``None`` for one of this run alone."""
+    cores: tuple[int, ...] = ()
+    """The cores that the process is going to be tied to; none for one that is not timed."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +50,37 @@ class VariantFacts:
     """What is known of a variant before it is measured."""
 
     size_bytes: int
+    deploy_bytes: int | None
+    """Of the file that one deploys, not verified yet; ``None`` if there is none and each process builds it anew."""
     packed_bytes: int | None
-    """Not verified yet; ``None`` if it could not be packed."""
+    """The same of a packed file; ``None`` for one of another runtime."""
     bytes_by_dtype: dict[str, int]
     params: int
-    layers: Layers
+    layers: Layers | None
     macs: int | None
     """``None`` where they are not known."""
-    peak_memory_bytes: int | None
     fingerprint: str
-    """Of the logits of a few test examples; the packed file must give the same."""
+    """Of the logits of a few test examples; the file must give the same."""
     simulated: bool
     bit_operations: float | None
     """See ``bench.results.row.Row``."""
     scores: dict[str, float]
+    build_s: float
+    """Seconds until the file was there."""
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LoadedFacts:
+    """What is known of a variant that a fresh process has loaded from its file."""
+
+    fingerprint: str
+    """As in ``VariantFacts``."""
+    load_s: float
+    """Seconds until it could be called."""
+    first_answer_s: float
+    """Seconds from then until it had answered one example."""
+    peak_memory_bytes: int | None
 
 
 PREPARATION_HOST = "bench.worker.preparation_host:PreparationHost"

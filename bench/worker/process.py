@@ -235,6 +235,9 @@ def _serve(connection: Connection, host_name: str, environment: dict[str, str]) 
     os.environ.update(environment)  # the caller's of now, not of when the server was started
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        # A lock that a library makes here is unlinked at once then: a process that is ended leaves none behind.
+        multiprocessing.set_start_method("fork", force=True)
     # Forked processes have one address layout, which makes some code faster for all of them alike (Mytkowicz, Diwan,
     # Hauswirth and Sweeney 2009). With memory of a random size in the way it becomes noise, which intervals show.
     _in_the_way = bytearray(random.SystemRandom().randrange(LAYOUT_BYTES))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import inspect
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from bench.core.report import Report
-from bench.core.tensors import Inputs
+from bench.core.tensors import Inputs, digest, tensors_in
 from bench.measuring import accuracy, macs
 from bench.results.evaluation import Evaluation
 from bench.runtimes.base import Executable
@@ -57,7 +62,7 @@ class TaskWorkload(Workload):
         """Return training examples."""
         return [(self._task.calibration(self._spec, self._dataset),)]
 
-    def judge(self, executable: Executable, artifact: Artifact, cast: Cast, report: Report) -> Evaluation:
+    def judge(self, executable: Executable, artifact: Artifact | None, cast: Cast, report: Report) -> Evaluation:
         """Answer the whole test set."""
 
         def batches() -> Iterator[tuple[Tensor, Tensor]]:
@@ -68,7 +73,10 @@ class TaskWorkload(Workload):
                 yield inputs, labels
                 report(int(index[-1]) + 1, len(test))
 
-        return accuracy.evaluate(lambda inputs: executable.outputs((inputs,)), batches())
+        evaluation = accuracy.evaluate(lambda inputs: executable.outputs((inputs,)), batches())
+        with torch.inference_mode():
+            logits: Tensor = executable.outputs(cast(self.probe()))
+        return dataclasses.replace(evaluation, outputs=logits.float().cpu().reshape(-1).numpy())
 
     def macs(self) -> int:
         """Count them on the meta device, where nothing is computed."""
@@ -87,6 +95,15 @@ class TaskWorkload(Workload):
             technique=self._request.key.technique,
             engine=self._request.engine,
         )
+
+    def identity(self) -> str:
+        """Return its origin, the code it is built by, its weights, and the data it is calibrated on."""
+        model = self.model()
+        hasher = hashlib.sha256()
+        for kind in sorted({inspect.getfile(type(part)) for part in model.modules()}):
+            hasher.update(Path(kind).read_bytes())
+        weights = digest([*tensors_in(dict(model.state_dict())), *self.calibration()[0]])
+        return f"{model} {hasher.hexdigest()} {weights} {version('torch')}"
 
     def rebuild(self) -> Artifact:
         """Load it as a user would."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from bench.core.errors import CheckpointError
 from bench.core.report import Report
 from bench.core.tensors import Inputs, cast, digest, tensors_in
 from bench.measuring import params, scores, size, tf32
@@ -23,11 +23,11 @@ from bench.measuring.scores import LayerWork
 from bench.results.evaluation import Evaluation
 from bench.results.inspection import Inspection
 from bench.results.row import Layers
-from bench.runtimes.base import RUNTIMES, Executable
-from bench.storage import packed
-from bench.techniques.base import Artifact
-from bench.worker.convert import Conversion, Target, convert
-from bench.worker.messages import TaskModel, VariantFacts, VariantRequest
+from bench.runtimes.base import RUNTIMES, Executable, Source, Stored
+from bench.storage.graph_cache import GraphCache
+from bench.techniques.base import TECHNIQUES, Artifact
+from bench.worker.convert import Target, convert
+from bench.worker.messages import LoadedFacts, TaskModel, VariantFacts, VariantRequest
 from bench.worker.task_workload import TaskWorkload
 from bench.worker.user.workload import UserWorkload
 from bench.worker.workload import Workload
@@ -36,51 +36,65 @@ from bench.worker.workload import Workload
 class VariantHost:
     """Holds one variant in a process of its own."""
 
+    _executable: Executable
+    _artifact: Artifact | None = None
+    """What PyTorch executes, in the process that made it."""
+
     def __init__(self, report: Report) -> None:
         self._report = report
         self._timers: dict[int, Timer] = {}
+        self._calibrated = False
         self._first_s: dict[int, float] = {}
 
     def build(self, request: VariantRequest) -> VariantFacts:
         """Load, convert and describe; raises ``UnsupportedError``, ``CheckpointError`` or ``UserModelError``."""
         self._open(request)
         products = self._workload.macs()
-        probe = MemoryProbe(self._target.device)
-        conversion = self._convert(self._model, request.largest_batch, probe.loaded)
-        peak_bytes = probe.peak_bytes()
-        module, layers = self._artifact.module, conversion.layers
-        notes = (*self._artifact.notes, *self._workload.notes(conversion))
-        work = self._work()
-        smallest: packed.Packed | None = None
-        try:
-            smallest = packed.pack(module, request.packed, self._workload.origin())
-        except CheckpointError as error:
-            notes += (f"no packed file: {error}",)
-        return VariantFacts(
-            size_bytes=size.state_dict_bytes(module),
-            packed_bytes=smallest.file_bytes if smallest else None,
-            bytes_by_dtype=smallest.bytes_by_dtype if smallest else {},
-            params=params.count_parameters(module),
-            layers=Layers(changed=layers - params.count_plain_layers(module), total=layers),
+        begun = time.perf_counter()
+        built = self._runtime.build(self._source(), request.packed)
+        build_s = time.perf_counter() - begun
+        self._set_torch()
+        self._executable, self._artifact = built.executable, built.artifact
+        facts = VariantFacts(
+            size_bytes=built.file_bytes or 0,
+            deploy_bytes=built.file_bytes,
+            packed_bytes=built.packed.file_bytes if built.packed else None,
+            bytes_by_dtype=built.packed.bytes_by_dtype if built.packed else {},
+            params=self._float32_params,
+            layers=None,
             macs=products,
-            peak_memory_bytes=peak_bytes,
             fingerprint=self._fingerprint(),
-            simulated=self._artifact.simulated,
-            bit_operations=sum(layer.macs * layer.widest_input for layer in work) / 32 if work else None,
-            scores={score.rule: score.value for score in scores.every_rule(work)} if work else {},
-            notes=notes,
+            simulated=False,
+            bit_operations=None,
+            scores={},
+            build_s=build_s,
+            notes=(*built.notes, *self._workload.notes(built.artifact, calibrated=self._calibrated)),
         )
+        return facts if self._artifact is None else self._described(facts, self._artifact)
 
     def reload(self, request: VariantRequest) -> None:
-        """Rebuild the variant from its packed file alone; raises ``CheckpointError``."""
+        """Load the variant from its file alone; raises ``CheckpointError``."""
         self._open(request)
-        self._compile(self._workload.rebuild())
+        technique = TECHNIQUES.get(request.key.technique)
+        stored = Stored(technique, request.packed, self._workload.rebuild, request.threads, request.cores)
+        self._executable, self._artifact = self._runtime.load(stored), None
         self._set_torch()
 
-    def verify(self, request: VariantRequest) -> str:
-        """Rebuild it and return its fingerprint."""
+    def verify(self, request: VariantRequest) -> LoadedFacts:
+        """Load it, and measure what that takes."""
+        self._open(request)
+        batch, one = self._workload.inputs(request.largest_batch), self._workload.inputs(1)
+        probe = MemoryProbe(self._target.device)
+        begun = time.perf_counter()
         self.reload(request)
-        return self._fingerprint()
+        load_s = time.perf_counter() - begun
+        with torch.inference_mode():
+            begun = time.perf_counter()
+            self._executable.outputs(self._cast(one))
+            first_answer_s = time.perf_counter() - begun
+            probe.loaded()
+            self._executable.outputs(self._cast(batch))
+        return LoadedFacts(self._fingerprint(), load_s, first_answer_s, probe.peak_bytes())
 
     def evaluate(self) -> Evaluation:
         """Evaluate on the whole test set, or by the user's function."""
@@ -110,66 +124,94 @@ class VariantHost:
     def inspect(self, request: VariantRequest, described: Sequence[str]) -> Inspection:
         """Return what the technique made of each layer's weights, and the outputs of the ``described`` layers."""
         self._open(request)
-        model = self._model()
         before = {
             name: part.weight.detach().clone()
-            for name, part in model.named_modules()
+            for name, part in self._model().named_modules()
             if isinstance(part, WEIGHT_LAYERS)
         }
-        self._convert(lambda: model, 1)
-        [inputs] = self._cast(self._workload.probe())
+        artifact = self._convert()
+        [inputs] = self._cast_for(artifact.input_dtype, self._workload.probe())
         return Inspection(
-            layers=inspect_layers(self._artifact.module, before),
+            layers=inspect_layers(artifact.module, before),
             described=described,
-            outputs=output_statistics(record_outputs(self._artifact.module, inputs, described)),
-            scores={score.rule: score.value for score in scores.every_rule(self._work())},
+            outputs=output_statistics(record_outputs(artifact.module, inputs, described)),
+            scores={score.rule: score.value for score in scores.every_rule(self._work(artifact))},
         )
 
     def time(self, batch_size: int, calls: int) -> Block:
         """Time one block of forward passes."""
         return self._timers[batch_size].block(calls)
 
-    def _work(self) -> list[LayerWork]:
-        return self._workload.work(self._artifact.module, self._cast(self._workload.inputs(1)))
-
     def _open(self, request: VariantRequest) -> None:
         self._request = request
         self._set_torch()
         self._target = Target(torch.device(request.device), request.engine, request.isa)
+        self._runtime = RUNTIMES.get(request.key.runtime)
         self._workload: Workload = (
             TaskWorkload(request, request.workload)
             if isinstance(request.workload, TaskModel)
             else UserWorkload(request, request.workload)
         )
 
-    def _convert(
-        self, model: Callable[[], nn.Module], batch_size: int, converted: Callable[[], None] = lambda: None
-    ) -> Conversion:
-        """Make the variant of ``model`` and let it answer a batch."""
+    def _source(self) -> Source:
         workload = self._workload
+        return Source(
+            technique=TECHNIQUES.get(self._request.key.technique),
+            convert=self._convert,
+            model=self._model,
+            inputs=workload.inputs,
+            calibration=self._calibration,
+            origin=workload.origin(),
+            cache=self._graphs,
+            isa=self._request.isa,
+            threads=self._request.threads,
+        )
+
+    def _graphs(self) -> GraphCache:
+        of_run = self._request.packed.with_name("graphs")
+        return GraphCache(self._request.graphs or of_run, self._workload.identity())
+
+    def _convert(self) -> Artifact:
+        """Apply the technique, and let the result answer a batch."""
         conversion = convert(
             self._request.key.technique,
-            model,
-            workload.inputs(batch_size),
-            workload.calibration,
+            self._model,
+            self._workload.inputs(self._request.largest_batch),
+            self._calibration,
             self._target,
-            supplied=workload.supplied,
-            own_training=workload.own_training,
-            converted=converted,
+            supplied=self._workload.supplied,
+            own_training=self._workload.own_training,
         )
-        self._compile(conversion.artifact)
-        return conversion
+        self._float32_layers = conversion.layers
+        return conversion.artifact
 
-    def _compile(self, artifact: Artifact) -> None:
-        self._artifact = artifact
-        runtime = RUNTIMES.get(self._request.key.runtime)
-        example = self._cast(self._workload.inputs(1))
-        self._executable: Executable = runtime.compile(artifact, example, self._request.threads)
+    def _described(self, facts: VariantFacts, artifact: Artifact) -> VariantFacts:
+        """Add what is known of a module."""
+        module, layers, work = artifact.module, self._float32_layers, self._work(artifact)
+        return dataclasses.replace(
+            facts,
+            size_bytes=size.state_dict_bytes(module),
+            params=params.count_parameters(module),
+            layers=Layers(changed=layers - params.count_plain_layers(module), total=layers),
+            simulated=artifact.simulated,
+            bit_operations=sum(layer.macs * layer.widest_input for layer in work) / 32 if work else None,
+            scores={score.rule: score.value for score in scores.every_rule(work)} if work else {},
+            notes=(*artifact.notes, *facts.notes),
+        )
+
+    def _work(self, artifact: Artifact) -> list[LayerWork]:
+        example = self._cast_for(artifact.input_dtype, self._workload.inputs(1))
+        return self._workload.work(artifact.module, example)
 
     def _model(self) -> nn.Module:
         model = self._workload.model()
         self._set_torch()
+        self._float32_params = params.count_parameters(model)
         return model
+
+    def _calibration(self) -> Sequence[Inputs]:
+        self._calibrated = True
+        return self._workload.calibration()
 
     def _set_torch(self) -> None:
         """Set threads, TF32 and quantized engine, which a user's code may have set since."""
@@ -184,4 +226,7 @@ class VariantHost:
         return digest(tensors_in(outputs))
 
     def _cast(self, inputs: Inputs) -> Inputs:
-        return cast(inputs, self._target.device, getattr(torch, self._artifact.input_dtype))
+        return self._cast_for(self._executable.input_dtype, inputs)
+
+    def _cast_for(self, input_dtype: str, inputs: Inputs) -> Inputs:
+        return cast(inputs, self._target.device, getattr(torch, input_dtype))

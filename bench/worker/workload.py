@@ -17,7 +17,6 @@ from bench.results.evaluation import Evaluation
 from bench.runtimes.base import Executable
 from bench.storage import packed
 from bench.techniques.base import Artifact
-from bench.worker.convert import Conversion
 
 Cast = Callable[[Inputs], Inputs]
 """Moves inputs to the variant's device and type."""
@@ -48,8 +47,8 @@ class Workload(ABC):
         """Return batches that a post-training technique may look at."""
 
     @abstractmethod
-    def judge(self, executable: Executable, artifact: Artifact, cast: Cast, report: Report) -> Evaluation:
-        """Say how good a variant's outputs are."""
+    def judge(self, executable: Executable, artifact: Artifact | None, cast: Cast, report: Report) -> Evaluation:
+        """Say how good a variant's outputs are; ``artifact`` is what PyTorch executes, if it does."""
 
     @abstractmethod
     def macs(self) -> int | None:
@@ -63,7 +62,11 @@ class Workload(ABC):
     def rebuild(self) -> Artifact:
         """Return the variant from its packed file; raises ``CheckpointError``."""
 
-    def notes(self, conversion: Conversion) -> tuple[str, ...]:
+    @abstractmethod
+    def identity(self) -> str:
+        """Return what decides the float32 model and its calibration: graphs that runtimes build are kept under it."""
+
+    def notes(self, artifact: Artifact | None, *, calibrated: bool) -> tuple[str, ...]:
         """Return notes on where inputs came from, and on how the variant runs."""
         return ()
 

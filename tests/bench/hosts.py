@@ -20,7 +20,7 @@ from bench.measuring.latency.blocks import WarmUp
 from bench.measuring.latency.rounds import Block
 from bench.results.evaluation import Evaluation
 from bench.results.row import Accuracy, Layers
-from bench.worker.messages import VariantFacts, VariantRequest
+from bench.worker.messages import LoadedFacts, VariantFacts, VariantRequest
 
 FOREVER = threading.Event()
 """Nobody sets it."""
@@ -88,16 +88,17 @@ class FakeVariant:
         self._go_wrong("build")
         return VariantFacts(
             size_bytes=100,
+            deploy_bytes=50,
             packed_bytes=50,
             bytes_by_dtype={"float32": 40},
             params=10,
             layers=Layers(changed=0, total=1),
             macs=8,
-            peak_memory_bytes=None,
             fingerprint="the same logits",
             simulated=self._plant == SIMULATED,
             bit_operations=None,
             scores={},
+            build_s=1.0,
             notes=("an example",),
         )
 
@@ -105,12 +106,13 @@ class FakeVariant:
         self._begin(request, "reload")
         self._go_wrong("reload")
 
-    def verify(self, request: VariantRequest) -> str:
+    def verify(self, request: VariantRequest) -> LoadedFacts:
         self._begin(request, "verify")
         self._go_wrong("verify")
         if self._plant == "verify: damaged":
             raise CheckpointError("the packed file is damaged; pack the variant again")
-        return "other logits" if self._plant == "verify: other logits" else "the same logits"
+        alike = self._plant != "verify: other logits"
+        return LoadedFacts("the same logits" if alike else "other logits", 0.1, 0.01, 1000)
 
     def evaluate(self) -> Evaluation:
         self._log("evaluate")

@@ -41,6 +41,7 @@ from bench.results.record import Record
 from bench.results.row import Accuracy
 from bench.results.run import Run
 from bench.running.runner import run
+from bench.runtimes.eager import EagerExecutable
 from bench.stats.describe import mean_std
 from bench.worker.messages import VariantFacts, VariantRequest
 from bench.worker.variant_host import VariantHost
@@ -87,9 +88,10 @@ class PlantedHost(VariantHost):
 
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, WarmUp]:
         """Warm up, each call delayed if that is planted."""
-        if self._slow:
-            forward = functools.partial(delayed, self._artifact.forward)
-            self._compile(dataclasses.replace(self._artifact, forward=forward))
+        if self._slow and isinstance(self._executable, EagerExecutable):
+            artifact = self._executable.artifact
+            forward = functools.partial(delayed, artifact.forward)
+            self._executable = EagerExecutable(dataclasses.replace(artifact, forward=forward))
         return super().warm_up(batch_sizes, cores)
 
     def _note(self, request: VariantRequest) -> None:

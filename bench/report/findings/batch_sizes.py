@@ -50,7 +50,7 @@ def _reading(one: Judged) -> bool:
     row, baseline, size = one.row, one.baseline, min(one.speed)
     if size > 1 or not one.faster(size) or baseline is None or not (baseline.macs and baseline.params):
         return False
-    packed, whole = row.packed_bytes or 0, baseline.packed_bytes or 0
+    packed, whole = row.file_bytes or 0, baseline.file_bytes or 0
     once = abs(baseline.macs / baseline.params - 1) < ONCE
     return once and whole >= READ_BYTES and 0 < packed < whole / WORTH_READING
 

@@ -26,6 +26,6 @@ def sizes(judged: Sequence[Judged]) -> Iterator[Finding]:
 
 
 def _times_smaller(one: Judged) -> float | None:
-    if one.baseline is None or not one.baseline.packed_bytes or not one.row.packed_bytes:
+    if one.baseline is None or not one.baseline.file_bytes or not one.row.file_bytes:
         return None
-    return one.baseline.packed_bytes / one.row.packed_bytes
+    return one.baseline.file_bytes / one.row.file_bytes

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from bench.core.errors import UserModelError
 from bench.core.report import Report
-from bench.core.tensors import Inputs, changed, tensors_in
+from bench.core.tensors import changed, tensors_in
 from bench.results.row import Accuracy
+from bench.runtimes.base import Executable
 from bench.techniques.base import Artifact
 from bench.worker.user.callables import Part, called
 
@@ -26,20 +27,22 @@ class CallableLikeTheModel(nn.Module):
 
     def __init__(
         self,
-        artifact: Artifact,
+        answered_by: Artifact | Executable,
         device: torch.device,
         report: Report = lambda done, total: None,
-        outputs: Callable[[Inputs], Any] | None = None,
     ) -> None:
-        """``report`` is called at each call, to show that the process is alive.
+        """``answered_by`` is an executable on other runtimes than eager: nothing done to a module changes it.
 
-        ``outputs`` is what another runtime than eager answers with: nothing done to a module changes it.
+        ``report`` is called at each call, to show that the process is alive.
         """
         super().__init__()
-        copied = copy.deepcopy(artifact)
-        self.module = copied.module
-        self._forward: Callable[..., Any] = copied.forward if outputs is None else lambda *inputs: outputs(inputs)
-        self._dtype = getattr(torch, copied.input_dtype)
+        self._forward: Callable[..., Any]
+        if isinstance(answered_by, Artifact):
+            copied = copy.deepcopy(answered_by)
+            self.module, self._forward = copied.module, copied.forward
+        else:
+            self._forward = lambda *inputs: answered_by.outputs(inputs)
+        self._dtype = getattr(torch, answered_by.input_dtype)
         self._device = device
         self._report = report
         self.eval()

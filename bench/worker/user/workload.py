@@ -18,7 +18,6 @@ from bench.runtimes.base import Executable
 from bench.storage import packed
 from bench.techniques import fast_path
 from bench.techniques.base import Artifact
-from bench.worker.convert import Conversion
 from bench.worker.messages import VariantRequest
 from bench.worker.user.build import build, digest_weights, seed_everything
 from bench.worker.user.evaluate import CallableLikeTheModel, judge
@@ -62,7 +61,7 @@ class UserWorkload(Workload):
         """Return the user's batches, else the largest batch of example inputs."""
         return self._examples.to_calibrate_with()
 
-    def judge(self, executable: Executable, artifact: Artifact, cast: Cast, report: Report) -> Evaluation:
+    def judge(self, executable: Executable, artifact: Artifact | None, cast: Cast, report: Report) -> Evaluation:
         """Ask the user's function, if there is one, and keep some outputs."""
         with torch.inference_mode():
             outputs = list(tensors_in(executable.outputs(cast(self.probe()))))
@@ -73,8 +72,8 @@ class UserWorkload(Workload):
             seed_everything(self._built.seed)  # what it draws at random is the same for each variant
             try:
                 device = torch.device(self._request.device)
-                answer = None if self._request.key.runtime == EAGER else executable.outputs
-                model = CallableLikeTheModel(artifact, device, report, answer)
+                answered_by = artifact if artifact is not None and self._request.key.runtime == EAGER else executable
+                model = CallableLikeTheModel(answered_by, device, report)
                 accuracy, share = judge(self._definition.evaluate, model)
             except UserModelError as error:
                 if self._request.key == BASELINE:
@@ -101,9 +100,13 @@ class UserWorkload(Workload):
         module = build(self._definition.model, self._built.seed)
         return packed.load_user_model(self._request.packed, module, self.inputs(1), self._request.device).artifact
 
-    def notes(self, conversion: Conversion) -> tuple[str, ...]:
+    def identity(self) -> str:
+        """Return its name and weights: the run's folder, in which its graphs are kept, has one model of a name."""
+        return f"{self._definition.name} {self._built.facts.weights}"
+
+    def notes(self, artifact: Artifact | None, *, calibrated: bool) -> tuple[str, ...]:
         """Say what was calibrated on, and how an encoder runs."""
-        return notes(self._examples, conversion)
+        return notes(self._examples, artifact, calibrated=calibrated)
 
     def work(self, module: nn.Module, example: Inputs) -> list[LayerWork]:
         """Return nothing too for modules whose calls are not as the rules expect them."""
@@ -113,11 +116,11 @@ class UserWorkload(Workload):
             return []
 
 
-def notes(examples: Examples, conversion: Conversion) -> tuple[str, ...]:
+def notes(examples: Examples, artifact: Artifact | None, *, calibrated: bool) -> tuple[str, ...]:
     """Say so if no better calibration was to be had, and if the variant runs in another way than the model."""
     said = []
-    if conversion.calibrated and not examples.calibration():
+    if calibrated and not examples.calibration():
         said.append("calibrated on the example inputs, as no calibrate was given: real data may have other ranges")
-    if fast_path.split(conversion.artifact.module):
+    if artifact is not None and fast_path.split(artifact.module):
         said.append("torch's fused operator for an encoder layer cannot hold quantized layers: its parts run alone")
     return tuple(said)

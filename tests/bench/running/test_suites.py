@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bench.core.errors import RequestError, UnknownNameError
-from bench.running.suites import select_models, select_techniques
+from bench.running.suites import select_models, select_variants
 
 
 def names(suite: str = "lab", tasks: tuple[str, ...] = (), models: tuple[str, ...] = ()) -> list[str]:
@@ -58,4 +58,20 @@ def test_a_model_of_another_task_than_the_one_chosen_is_refused() -> None:
 
 
 def test_the_baseline_comes_along_and_first() -> None:
-    assert [technique.name for technique in select_techniques(["amp", "fp16", "amp"])] == ["fp32", "amp", "fp16"]
+    assert [str(key) for key in select_variants(["amp", "fp16", "amp"], ["eager"])] == ["fp32", "amp", "fp16"]
+
+
+def test_every_technique_is_taken_on_every_runtime() -> None:
+    variants = select_variants(["static-qint8"], ["onnxruntime", "eager", "onnxruntime"])
+    assert [str(key) for key in variants] == ["fp32", "static-qint8@onnxruntime", "static-qint8"]
+
+
+def test_all_stands_for_the_runtimes_that_users_are_offered() -> None:
+    runtimes = {key.runtime for key in select_variants(["fp32"], ["all"])}
+    assert {"eager", "inductor", "onnxruntime", "openvino"} <= runtimes
+    assert "again" not in runtimes
+
+
+def test_a_runtime_of_the_self_check_is_unknown_to_users() -> None:
+    with pytest.raises(UnknownNameError, match="there is no runtime 'again'"):
+        select_variants(["fp32"], ["again"])

@@ -106,6 +106,7 @@ def accuracy(model):
 """
     host = hosted(code)
     host.evaluate()
+    assert host._artifact is not None
     module = host._artifact.module
     assert not any(part.training for part in module.modules())
     assert all(value.dtype == torch.float32 and value.any() for value in module.parameters())

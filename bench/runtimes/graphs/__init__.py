@@ -1,0 +1,1 @@
+"""What runtimes share that execute a graph of their own."""

@@ -1,0 +1,87 @@
+"""Models compiled ahead of time by Inductor, quantized by PT2E before if asked to."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.core.errors import UnsupportedError
+from bench.core.limits import MAX_BATCH_SIZE
+from bench.core.tracebacks import describe_exception
+from bench.runtimes.base import Source
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from bench.core.tensors import Inputs
+
+STATIC: Final = "static-qint8"
+CALIBRATION_BATCH: Final = 128
+
+
+def compile_package(source: Source, input_dtype: str, path: Path, *, saturating: bool) -> None:
+    """Write the ``.pt2`` package of the technique; raises ``UnsupportedError`` for a model that cannot be exported.
+
+    ``saturating`` says whether int8 sums do on this CPU.
+    """
+    import torch
+
+    static = source.technique.name == STATIC
+    dtype = getattr(torch, input_dtype)
+    # Of a batch of one export would make a constant.
+    batch = tuple(value if len(value) > 1 else torch.cat([value, value]) for value in source.inputs(2))
+    inputs = tuple((value.to(dtype) if value.is_floating_point() else value).contiguous() for value in batch)
+    module = source.model() if static else source.convert().module
+    with torch.no_grad(), _compiler(freezing=static):
+        try:
+            program = _exported(_quantized(source, module, inputs, saturating) if static else module, inputs)
+        except Exception as error:  # of any kind: the model's code meets values that stand for tensors
+            raise UnsupportedError(f"torch.export cannot export this model: {describe_exception(error)}") from error
+        torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+
+
+def _exported(module: nn.Module, inputs: Inputs) -> Any:
+    import torch
+
+    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH_SIZE)
+    return torch.export.export(module, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs))
+
+
+def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: bool) -> nn.Module:
+    """Return the float32 ``model`` with quantizers and dequantizers, which Inductor turns into int8 operations."""
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+    from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
+
+    from bench.runtimes.graphs.batch_norms import without_batch_norms
+
+    config = x86.get_default_x86_inductor_quantization_config(is_dynamic=False, reduce_range=saturating)
+    graph = _exported(without_batch_norms(model), inputs).module()
+    prepared = prepare_pt2e(graph, x86.X86InductorQuantizer().set_global(config))
+    for batch in source.calibration_batches(CALIBRATION_BATCH):
+        prepared(*batch)
+    quantized: nn.Module = convert_pt2e(prepared)
+    return quantized
+
+
+@contextmanager
+def _compiler(freezing: bool) -> Iterator[None]:
+    """Let Inductor compile in this process, with a cache of its own: others would make a build seem shorter.
+
+    Weights are constants to it where it is to pack them for int8 operations (``freezing``).
+    """
+    from torch._inductor import config
+
+    with tempfile.TemporaryDirectory(prefix="quantbench-inductor-") as cache:
+        before = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        try:
+            with config.patch(compile_threads=1, freezing=freezing):
+                yield
+        finally:
+            del os.environ["TORCHINDUCTOR_CACHE_DIR"]
+            if before is not None:
+                os.environ["TORCHINDUCTOR_CACHE_DIR"] = before

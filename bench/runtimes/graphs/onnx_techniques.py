@@ -1,0 +1,105 @@
+"""Techniques on ONNX files, by the tools that come with ONNX Runtime."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.runtimes.base import Source
+from bench.runtimes.graphs.onnx_export import input_names
+
+if TYPE_CHECKING:
+    from bench.core.tensors import Inputs
+
+CALIBRATION_BATCH: Final = 128
+
+
+def _fp32(source: Source, float32: Path, target: Path, reduce_range: bool) -> None:
+    shutil.copyfile(float32, target)
+
+
+def _fp16(source: Source, float32: Path, target: Path, reduce_range: bool) -> None:
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(float32), keep_io_types=True), target)
+
+
+def _dynamic_qint8(source: Source, float32: Path, target: Path, reduce_range: bool) -> None:
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    # Not Conv: its ConvInteger is many times slower than the float convolution (microsoft/onnxruntime#12854).
+    quantize_dynamic(
+        _preprocessed(float32, target),
+        target,
+        weight_type=QuantType.QInt8,
+        reduce_range=reduce_range,
+        op_types_to_quantize=["MatMul", "Gemm"],
+    )
+
+
+def _static_qint8(source: Source, float32: Path, target: Path, reduce_range: bool) -> None:
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+    # Unsigned activations, because a ReLU cannot be a part of a signed quantizer and would leave its layer float.
+    quantize_static(
+        _preprocessed(float32, target),
+        target,
+        _Reader(source.calibration_batches(CALIBRATION_BATCH)),
+        quant_format=QuantFormat.QDQ,
+        per_channel=True,
+        reduce_range=reduce_range,
+        activation_type=QuantType.QUInt8,
+        weight_type=QuantType.QInt8,
+        calibrate_method=CalibrationMethod.MinMax,
+    )
+
+
+MAKERS: Final[dict[str, Callable[[Source, Path, Path, bool], None]]] = {
+    "fp32": _fp32,
+    "fp16": _fp16,
+    "dynamic-qint8": _dynamic_qint8,
+    "static-qint8": _static_qint8,
+}
+"""What makes the file of a technique from that of the float32 model."""
+QUANTIZED: Final = {
+    "dynamic-qint8": "quantize_dynamic, MatMul and Gemm only",
+    "static-qint8": "quantize_static, QDQ, MinMax",
+}
+"""By which of the tools, and how."""
+
+
+def _preprocessed(float32: Path, target: Path) -> Path:
+    """Return the float32 model with its BatchNorms folded into convolutions, which quantizers do not do."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    path = target.with_name("preprocessed.onnx")
+    quant_pre_process(float32, path, skip_symbolic_shape=True)
+    return path
+
+
+class _Reader:
+    """Gives calibration batches to ONNX Runtime, as it wants them."""
+
+    def __init__(self, batches: Iterator[Inputs]) -> None:
+        self._batches = batches
+
+    def get_next(self) -> dict[str, Any] | None:
+        batch = next(self._batches, None)
+        if batch is None:
+            return None
+        return {name: value.numpy() for name, value in zip(input_names(batch), batch, strict=True)}
+
+
+def maker_notes(technique: str, reduce_range: bool) -> tuple[str, ...]:
+    """Return who quantized, and how wide the weights are."""
+    if technique == "fp16":
+        return ("stored as float16 and computed in float32: ONNX Runtime casts the weights once, when it loads them",)
+    if technique not in QUANTIZED:
+        return ()
+    notes: tuple[str, ...] = (f"quantized by ONNX Runtime ({QUANTIZED[technique]})",)
+    if reduce_range:
+        notes += ("weights take 7 of their 8 bits (reduce_range): this CPU has no VNNI and int8 sums could saturate",)
+    return notes

@@ -1,0 +1,128 @@
+"""ONNX Runtime on the CPU: the model exported by torch, quantized by ONNX Runtime's own tools."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from bench.results.isa import int8_sums_saturate
+from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
+from bench.runtimes.graphs import int8_operations
+from bench.runtimes.graphs.int8_operations import Operation
+from bench.runtimes.graphs.onnx_export import EXPORTER, exported
+from bench.runtimes.graphs.onnx_techniques import MAKERS, QUANTIZED, maker_notes
+from bench.runtimes.graphs.packages import missing, quiet, versions
+from bench.runtimes.graphs.structure import Structure
+from bench.techniques.base import Technique
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+    from bench.core.tensors import Inputs
+
+NEEDED: Final = {"onnxruntime": "1.20", **EXPORTER}
+INT8_OPERATORS: Final = ("QLinear", "DynamicQuantize", "MatMulInteger", "ConvInteger", "QGemm", "QAttention")
+"""How the names of operators start that compute with int8 numbers."""
+PRODUCTS: Final = ("Conv", "FusedConv", "NhwcFusedConv", "MatMul", "Gemm", "FusedMatMul", "FusedGemm")
+"""Operators that multiply float matrices."""
+
+
+class OnnxRuntimeExecutable:
+    """A session on a file."""
+
+    input_dtype = "float32"
+
+    def __init__(self, session: onnxruntime.InferenceSession, structure: Structure | None = None) -> None:
+        self._session = session
+        self._structure = structure or Structure()
+        self._inputs = [value.name for value in session.get_inputs()]
+        self._outputs = [value.name for value in session.get_outputs()]
+
+    def outputs(self, inputs: Inputs) -> Any:
+        """Return the outputs as the model returns them; in a process that has only the file, as a tuple of tensors."""
+        import torch
+
+        feeds = {name: value.contiguous().numpy() for name, value in zip(self._inputs, inputs, strict=True)}
+        return self._structure.restore([torch.from_numpy(value) for value in self._session.run(None, feeds)])
+
+    def bind(self, inputs: Inputs) -> Callable[[], object]:
+        """Return a run on inputs that are bound, so that neither names nor arrays are handled in it."""
+        import onnxruntime
+
+        binding = self._session.io_binding()
+        for name, value in zip(self._inputs, inputs, strict=True):
+            bound = onnxruntime.OrtValue.ortvalue_from_numpy(value.contiguous().numpy())
+            binding.bind_ortvalue_input(name, bound)
+        for name in self._outputs:
+            binding.bind_output(name)
+        return functools.partial(self._session.run_with_iobinding, binding)
+
+
+class OnnxRuntime(Runtime):
+    """Executes ``.onnx`` files."""
+
+    name = "onnxruntime"
+    summary: ClassVar[str] = "ONNX Runtime on an exported .onnx file, quantized by its own tools"
+
+    def lacks(self, technique: Technique) -> str | None:
+        """Return why nobody quantizes that way for it."""
+        if technique.name in MAKERS:
+            return None
+        return f"quantbench makes ONNX files as {', '.join(MAKERS)} only"
+
+    def missing(self) -> str | None:
+        """Return which package is missing or too old."""
+        return missing(NEEDED, self.name)
+
+    def build(self, source: Source, path: Path) -> Built:
+        """Export, quantize, and load what came of it."""
+        make, reduce_range = MAKERS[source.technique.name], int8_sums_saturate(source.isa)
+        decided_by = (source.technique.name, f"reduce_range {reduce_range}", *versions(NEEDED))
+
+        def quantize(target: Path) -> None:
+            with quiet():
+                make(source, exported(source), target, reduce_range)
+
+        shutil.copyfile(source.cache().get("model.onnx", decided_by, quantize), path)
+        notes = maker_notes(source.technique.name, reduce_range)
+        if source.technique.name in QUANTIZED:
+            notes += (_int8_operations(path),)
+        executable = OnnxRuntimeExecutable(_session(path, source.threads), Structure.of(source))
+        return Built(executable, path.stat().st_size, notes=notes)
+
+    def load(self, stored: Stored) -> OnnxRuntimeExecutable:
+        """Make a session on the file; with one thread it computes in the calling thread, wherever that is."""
+        return OnnxRuntimeExecutable(_session(stored.path, stored.threads))
+
+
+def _session(path: Path, threads: int, optimized: Path | None = None) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # By default it takes all cores of the machine, those too that this process may not use.
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    # Idle threads would spin for some 40 ms after a run, into the blocks of other variants.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    if optimized is not None:
+        options.optimized_model_filepath = str(optimized)
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _int8_operations(path: Path) -> str:
+    """Read the graph as ONNX Runtime optimizes it."""
+    import onnx
+
+    optimized = path.with_suffix(".optimized")
+    _session(path, 1, optimized)
+    try:
+        operators = [node.op_type for node in onnx.load(optimized).graph.node]
+    finally:
+        optimized.unlink()
+    return int8_operations.note([Operation(name.startswith(INT8_OPERATORS), name in PRODUCTS) for name in operators])
+
+
+RUNTIMES.add(OnnxRuntime())

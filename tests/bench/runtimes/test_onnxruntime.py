@@ -1,0 +1,169 @@
+"""ONNX Runtime, the real one: what its files compute, and the traps on the way there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.core.errors import UnsupportedError
+from bench.core.tensors import digest
+from bench.runtimes import onnxruntime as ours
+from bench.runtimes.base import Built
+from bench.runtimes.graphs.onnx_techniques import MAKERS
+from bench.techniques.base import TECHNIQUES
+from tests.bench.runtimes.sources import (
+    AVX2,
+    VNNI,
+    answers,
+    build,
+    loaded_afresh,
+    mlp,
+    relative_error,
+    resnet,
+    rows,
+    source,
+)
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+MODELS = {"mlp": mlp(), "resnet": resnet()}
+Make = Callable[..., tuple[Built, Path]]
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """Build a variant of a model once: the first export imports for seconds."""
+    folder = tmp_path_factory.mktemp("onnx")
+    known: dict[tuple[str, str, frozenset[str]], tuple[Built, Path]] = {}
+
+    def made(name: str, technique: str, isa: frozenset[str] = VNNI) -> tuple[Built, Path]:
+        if (name, technique, isa) not in known:
+            place = folder / name
+            place.mkdir(exist_ok=True)
+            known[name, technique, isa] = build("onnxruntime", source(MODELS[name], technique, place, isa), place)
+        return known[name, technique, isa]
+
+    return made
+
+
+def nodes(path: Path) -> list[str]:
+    return [node.op_type for node in onnx.load(path).graph.node]
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    ("technique", "most"), [("fp32", 1e-5), ("fp16", 5e-3), ("dynamic-qint8", 0.1), ("static-qint8", 0.1)]
+)
+def test_a_file_computes_what_the_model_does(make: Make, name: str, technique: str, most: float) -> None:
+    built, _ = make(name, technique)
+    for number in (1, 3, 64):
+        inputs = rows(MODELS[name], number)
+        assert relative_error(answers(built, inputs), MODELS[name](inputs)) < most
+
+
+@pytest.mark.parametrize("technique", MAKERS)
+def test_a_fresh_process_gives_the_same_outputs_to_the_bit_without_an_exporter(make: Make, technique: str) -> None:
+    built, path = make("resnet", technique)
+    inputs = rows(MODELS["resnet"], 5)
+    done = loaded_afresh("onnxruntime", technique, path, inputs)
+    assert done.returncode == 0, done.stderr
+    outputs, modules, _ = json.loads(done.stdout)
+    assert outputs == digest([answers(built, inputs)])
+    assert not {"onnx", "onnxscript", "torch.onnx._internal.exporter", "torch._inductor"} & set(modules)
+
+
+def test_all_weights_are_in_the_one_file_that_is_counted(make: Make) -> None:
+    built, path = make("mlp", "fp32")
+    assert built.file_bytes == path.stat().st_size > 4 * (64 * 256 + 256 * 128)
+    assert make("mlp", "static-qint8")[1].stat().st_size < 0.35 * built.file_bytes
+
+
+def test_the_bound_call_computes_the_outputs(make: Make) -> None:
+    built, _ = make("mlp", "fp32")
+    inputs = rows(MODELS["mlp"], 4)
+    call: Any = built.executable.bind((inputs,))
+    assert call() is None
+    [bound] = call.args[0].copy_outputs_to_cpu()
+    assert torch.equal(torch.from_numpy(bound), answers(built, inputs))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_session_has_the_threads_that_were_asked_for_and_they_do_not_spin(make: Make, threads: int) -> None:
+    options = ours._session(make("mlp", "fp32")[1], threads).get_session_options()
+    assert options.intra_op_num_threads == threads
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+def test_the_dynamic_quantizer_leaves_convolutions_alone(make: Make) -> None:
+    built, path = make("resnet", "dynamic-qint8")
+    assert "ConvInteger" not in nodes(path)
+    assert "MatMulInteger" in nodes(path)
+    assert any("MatMul and Gemm only" in note for note in built.notes)
+
+
+def test_the_static_quantizer_leaves_no_convolution_of_a_preactivation_network_float(make: Make) -> None:
+    built, path = make("resnet", "static-qint8")
+    assert "BatchNormalization" not in nodes(make("resnet", "static-qint8")[1]) or nodes(path).count("Conv") == 9
+    assert any("0 float matrix products and convolutions are left" in note for note in built.notes)
+
+
+@pytest.mark.parametrize(("isa", "most"), [(AVX2, 64), (VNNI, 127)])
+def test_weights_take_seven_bits_where_int8_sums_would_saturate(make: Make, isa: frozenset[str], most: int) -> None:
+    built, path = make("mlp", "static-qint8", isa)
+    weights = [
+        onnx.numpy_helper.to_array(value)
+        for value in onnx.load(path).graph.initializer
+        if value.data_type == onnx.TensorProto.INT8 and len(value.dims) == 2
+    ]
+    assert weights
+    assert max(abs(value.astype(int)).max() for value in weights) == most
+    assert any("reduce_range" in note for note in built.notes) == (isa is AVX2)
+
+
+class Pair(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 8)
+
+    def forward(self, inputs: Tensor) -> dict[str, Any]:
+        hidden = self.layer(inputs)
+        return {"hidden": hidden, "more": [hidden.relu(), hidden.sum(1)]}
+
+
+def test_outputs_stand_where_the_model_has_them(tmp_path: Path) -> None:
+    model = Pair().eval()
+    built, _ = build("onnxruntime", source(model, "fp32", tmp_path), tmp_path)
+    inputs = rows(model, 3)
+    got = built.executable.outputs((inputs,))
+    assert list(got) == ["hidden", "more"]
+    torch.testing.assert_close(got["more"][1], model(inputs)["more"][1])
+
+
+class Choosing(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 8)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        hidden: Tensor = self.layer(inputs)
+        if inputs.sum() > 0:
+            return hidden
+        return -hidden
+
+
+def test_a_model_that_cannot_be_exported_is_unsupported_with_the_line_of_its_code(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match=r"torch\.onnx cannot export this model: .*if inputs\.sum\(\) > 0"):
+        build("onnxruntime", source(Choosing().eval(), "fp32", tmp_path), tmp_path)
+
+
+def test_techniques_that_nobody_makes_files_of_have_a_reason() -> None:
+    runtime = ours.OnnxRuntime()
+    assert "fp32, fp16, dynamic-qint8, static-qint8" in str(runtime.lacks(TECHNIQUES.get("amp")))
+    assert runtime.lacks(TECHNIQUES.get("static-qint8")) is None
