@@ -21,7 +21,7 @@ from bench.techniques.base import Artifact, Technique
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
     from bench.storage.packed import Origin, Packed
 
 
@@ -65,8 +65,8 @@ class Source:
     def calibration_batches(self, size: int) -> Iterator[Inputs]:
         """Yield what to calibrate on, at most ``size`` examples at a time, laid out row after row."""
         for batch in self.calibration():
-            for start in range(0, len(batch[0]), size):
-                yield tuple(value[start : start + size].contiguous() for value in batch)
+            for part in batch.split(size):
+                yield part.changed(lambda value: value.contiguous())
 
 
 @dataclass(frozen=True)

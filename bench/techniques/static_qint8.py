@@ -49,7 +49,7 @@ class StaticQint8(Technique):
 
         batch_norms = _count(model, "BatchNorm")
         batches = list(context.calibration_batches(CALIBRATION_BATCH))
-        example = tuple(value[:1] for value in batches[0])
+        example = batches[0].rows(slice(1)).tensors
         with conversion(context):
             mapping = get_default_qconfig_mapping(context.engine)
             if context.layers is not None:  # what lies between layers stays float32 too
@@ -62,7 +62,7 @@ class StaticQint8(Technique):
                 raise UnsupportedError(f"FX cannot trace this model: {describe_exception(error)}") from error
             with torch.inference_mode():
                 for batch in batches:
-                    prepared(*batch)
+                    batch.call(prepared)
             module = convert_fx(prepared)
             reduce_range = get_default_qconfig(context.engine).activation().reduce_range
         folded = batch_norms - _count(module, "BatchNorm", "BNReLU")
