@@ -9,10 +9,12 @@ import torch
 
 from bench.core.inputs import Inputs
 from bench.core.report import Report
+from bench.worker import layers
+from bench.worker.messages import QuantizableLayer
 from bench.worker.user.build import build, digest_weights, macs_of, seed_everything, try_on
 from bench.worker.user.examples import Examples, make_batches, make_calibration
 from bench.worker.user.given import calibration_batch
-from bench.worker.user.model import UserFacts, UserModel
+from bench.worker.user.model import BuiltModel, UserFacts, UserModel
 
 
 class UserHost:
@@ -48,6 +50,14 @@ class UserHost:
         examples = Examples(batches, calibration)
         examples.save(path)
         return UserFacts(path, weights, macs_of(module, examples.batch(1)), examples.describe())
+
+    def modules(self, built: BuiltModel) -> list[str]:
+        """Return the names of all that it is made of."""
+        return [name for name, _ in build(built.definition.model, built.seed).named_modules() if name]
+
+    def quantizable_layers(self, built: BuiltModel, technique: str) -> list[QuantizableLayer]:
+        """Return the layers that a technique would change, in the model's order."""
+        return layers.quantizable_layers(build(built.definition.model, built.seed), technique)
 
 
 def _one_of_each_kind(batches: Sequence[Inputs]) -> Iterable[Inputs]:
