@@ -22,10 +22,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from bench.core.errors import CheckpointError, QuantbenchError, UnsupportedError
+from bench.core.sharing import aliases
 from bench.results.bounds import Hyperparameters, Label, Name, Text, first_fault, shortened
 from bench.results.record import Record
 from bench.storage.size_limit import TooLargeError, within
 from bench.storage.state_codec import Reader, Writer, form
+from bench.techniques import weight_norm
 from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique
 from bench.techniques.torch_quantization import any_range, quiet
 
@@ -140,7 +142,7 @@ def load_user_model(path: Path, network: nn.Module, example: tuple[Tensor, ...],
     """
     origin = _origin(path)
     place = _device(device)
-    zeros = tuple(torch.zeros_like(value[:1], device=place) for value in example)
+    zeros = tuple(torch.zeros_like(value, device=place) for value in example)
     technique = TECHNIQUES.get(origin.technique)
     return _converted(path, origin, technique, network.eval().to(place), zeros, place)
 
@@ -172,9 +174,10 @@ def _converted(
             f"{WAY_OUT} on this machine."
         )
     with torch.no_grad():
-        for tensor in network.state_dict().values():
+        normed = weight_norm.entries(network)  # a direction of zeros is none, and its weights would be NaN
+        for name, tensor in network.state_dict().items():
             if isinstance(tensor, Tensor):
-                tensor.zero_()
+                tensor.fill_(1 if name in normed else 0)
     context = Context(place, origin.engine, frozenset(), lambda: example[0], lambda: [example])
     try:
         with any_range():
@@ -196,12 +199,13 @@ def pack(module: nn.Module, path: Path, origin: Origin | None = None) -> Packed:
     Without ``origin`` the file can be unpacked into a module of the same structure, and not be loaded by itself.
     """
     writer = Writer()
-    entries = {}
+    entries: dict[str, object] = {}
     with quiet():
         state = module.state_dict()
+        same = aliases(module, state)
         for name, value in state.items():
             try:
-                entries[name] = writer.encode(value)
+                entries[name] = {"same": same[name]} if name in same else writer.encode(value)
             except TypeError as error:
                 raise CheckpointError(f"{name} cannot be packed ({error}); save it with torch.save.") from error
     manifest = {
@@ -230,7 +234,10 @@ def unpack(module: nn.Module, path: Path) -> None:
     with quiet():
         try:
             reader = Reader(tensors)
-            values = {name: reader.decode(entry) for name, entry in manifest["entries"].items()}
+            values: dict[str, object] = {}
+            for name, entry in manifest["entries"].items():
+                again = isinstance(entry, dict) and entry.keys() == {"same"}
+                values[name] = values[entry["same"]] if again else reader.decode(entry)
             reader.finish()
             versions = _Versions.validate_python(manifest["modules"])
         except Exception as error:  # torch may raise anything about scales and sizes that are none
