@@ -15,8 +15,6 @@ from torch import Tensor, fx, nn
 from bench.core.sharing import distinct
 from bench.techniques.lowbit.layers import LowBitLayer
 
-RECURRENT = (nn.RNNBase, nn.RNNCellBase)
-
 WEIGHT_LAYERS = (
     nn.Linear,
     *(nn.Conv1d, nn.Conv2d, nn.Conv3d),

@@ -22,11 +22,10 @@ from bench.measuring import machine, params, size
 from bench.measuring.latency import blocks
 from bench.options.shared import DEFAULT_ENGINE
 from bench.results.extra_info import OWN, ExtraInfo
-from bench.results.row import Layers
 from bench.runtimes.eager import EagerExecutable
 from bench.storage import packed
 from bench.techniques.base import TECHNIQUES, Technique
-from bench.worker.convert import Conversion, Target, convert
+from bench.worker.convert import Conversion, Target, convert, layers_of, notes_on, treated_by
 from bench.worker.user.build import require_float32
 from bench.worker.user.evaluate import CallableLikeTheModel, accuracy_in
 from bench.worker.user.examples import Examples, calibration_in, inputs_in, repeated
@@ -99,7 +98,7 @@ class QuantBench:
         name: str,
         examples: Examples,
     ) -> ExtraInfo:
-        artifact, layers = conversion.artifact, conversion.layers
+        artifact, before = conversion.artifact, conversion.before
         threads, engine = torch.get_num_threads(), torch.backends.quantized.engine
         accuracy, share = None, None
         if evaluate is not None:
@@ -121,12 +120,13 @@ class QuantBench:
             size_bytes=size.state_dict_bytes(artifact.module),
             packed_bytes=_packed_bytes(artifact.module),
             params=params.count_parameters(artifact.module),
-            layers=Layers(changed=layers - params.count_plain_layers(artifact.module), total=layers),
+            layers=layers_of(artifact, before),
+            treated=treated_by(technique.name, artifact, before),
             accuracy=accuracy.correct / accuracy.total if accuracy else share,
             correct=accuracy.correct if accuracy else None,
             total=accuracy.total if accuracy else None,
             simulated=artifact.simulated,
-            notes=[*artifact.notes, *notes(examples, artifact, calibrated=conversion.calibrated)],
+            notes=[*artifact.notes, *notes_on(technique.name, artifact, before), *notes(examples, artifact, calibrated=conversion.calibrated)],
             warm_up_s=[],
             warm=False,
         )

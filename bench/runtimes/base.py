@@ -61,12 +61,15 @@ class Source:
     """Returns what keeps what takes long to make of this model."""
     isa: frozenset[str]
     threads: int
+    as_given: bool = False
+    """Whether batches to calibrate on keep their size, as in ``bench.techniques.base.Context``."""
 
     def calibration_batches(self, size: int) -> Iterator[Inputs]:
-        """Yield what to calibrate on, at most ``size`` examples at a time, laid out row after row."""
+        """Yield what to calibrate on, laid out row after row: batches as the user gave them, or of ``size`` examples."""
         for batch in self.calibration():
-            for start in range(0, len(batch[0]), size):
-                yield tuple(value[start : start + size].contiguous() for value in batch)
+            rows = len(batch[0])
+            for start in range(0, rows, rows if self.as_given else size):
+                yield tuple(value[start : start + (rows if self.as_given else size)].contiguous() for value in batch)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ class Context:
     """Returns float32 inputs of training examples, batch first."""
     batches: Callable[[], Sequence[tuple[Tensor, ...]]] | None = None
     """Returns the same as batches of one tensor or several: a user's model may take more than one, of any type."""
+    as_given: bool = False
+    """Whether batches must keep their size: a user's model may be written for one."""
     own_training: bool = True
     """Whether the weights come from the training that the technique asks for; a user's model is as it is."""
     layers: frozenset[str] | None = None
@@ -39,9 +41,9 @@ class Context:
     given none."""
 
     def calibration_batches(self, size: int) -> Iterator[tuple[Tensor, ...]]:
-        """Yield what to calibrate with, at most ``size`` examples at a time, as arguments of the model."""
+        """Yield what to calibrate with, as arguments of the model: batches as the user gave them, or of ``size``."""
         for batch in [(self.calibration(),)] if self.batches is None else self.batches():
-            yield from zip(*(value.split(size) for value in batch), strict=True)
+            yield from [batch] if self.as_given else zip(*(value.split(size) for value in batch), strict=True)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bench.core.class_names import class_title
 from bench.core.errors import UnsupportedError
 from bench.results.isa import VNNI
 from bench.techniques import fast_path
@@ -95,7 +96,7 @@ def convert_linears(model: nn.Module, dtype: str, context: Context, per_channel:
     named = model.named_modules(remove_duplicate=False)
     chosen = {name: config for name, module in named if id(module) in treated}
     places = [
-        (parent, name, child) for parent in model.modules() for name, child in parent._modules.items() if child
+        (parent, name, child) for parent in model.modules() for name, child in parent._modules.items() if child is not None
     ]
     with conversion(context):
         converted: nn.Module = quantization.quantize_dynamic(model, chosen, dtype=getattr(torch, dtype), inplace=True)
@@ -122,7 +123,7 @@ def _lookalikes(model: nn.Module) -> str:
     from torch import nn
 
     kinds = tuple(getattr(nn, name) for name in DYNAMIC["qint8"])
-    derived = {f"{type(part).__module__}.{type(part).__name__}" for part in model.modules() if isinstance(part, kinds)}
+    derived = {class_title(type(part)) for part in model.modules() if isinstance(part, kinds)}
     return f": torch leaves classes derived from them alone, here {', '.join(sorted(derived))}" if derived else ""
 
 

@@ -22,11 +22,10 @@ from bench.measuring.params import WEIGHT_LAYERS
 from bench.measuring.scores import LayerWork
 from bench.results.evaluation import Evaluation
 from bench.results.inspection import Inspection
-from bench.results.row import Layers
 from bench.runtimes.base import RUNTIMES, Executable, Source, Stored
 from bench.storage.graph_cache import GraphCache
 from bench.techniques.base import TECHNIQUES, Artifact
-from bench.worker.convert import Target, convert
+from bench.worker.convert import Target, convert, layers_of, notes_on, treated_by
 from bench.worker.messages import LoadedFacts, TaskModel, VariantFacts, VariantRequest
 from bench.worker.task_workload import TaskWorkload
 from bench.worker.user.workload import UserWorkload
@@ -62,6 +61,7 @@ class VariantHost:
             bytes_by_dtype=built.packed.bytes_by_dtype if built.packed else {},
             params=self._float32_params,
             layers=None,
+            treated=None,
             macs=products,
             fingerprint=self._fingerprint(),
             simulated=False,
@@ -165,6 +165,7 @@ class VariantHost:
             cache=self._graphs,
             isa=self._request.isa,
             threads=self._request.threads,
+            as_given=not workload.supplied,
         )
 
     def _graphs(self) -> GraphCache:
@@ -182,21 +183,28 @@ class VariantHost:
             supplied=self._workload.supplied,
             own_training=self._workload.own_training,
         )
-        self._float32_layers = conversion.layers
+        self._before = conversion.before
         return conversion.artifact
 
     def _described(self, facts: VariantFacts, artifact: Artifact) -> VariantFacts:
         """Add what is known of a module."""
-        module, layers, work = artifact.module, self._float32_layers, self._work(artifact)
+        module, before, work = artifact.module, self._before, self._work(artifact)
+        technique, size_bytes = self._request.key.technique, size.state_dict_bytes(artifact.module)
         return dataclasses.replace(
             facts,
-            size_bytes=size.state_dict_bytes(module),
+            size_bytes=size_bytes,
             params=params.count_parameters(module),
-            layers=Layers(changed=layers - params.count_plain_layers(module), total=layers),
+            layers=layers_of(artifact, before),
+            treated=treated_by(technique, artifact, before),
             simulated=artifact.simulated,
             bit_operations=sum(layer.macs * layer.widest_input for layer in work) / 32 if work else None,
             scores={score.rule: score.value for score in scores.every_rule(work)} if work else {},
-            notes=(*artifact.notes, *facts.notes),
+            notes=(
+                *artifact.notes,
+                *notes_on(technique, artifact, before),
+                *size.view_note(module, size_bytes),
+                *facts.notes,
+            ),
         )
 
     def _work(self, artifact: Artifact) -> list[LayerWork]:
