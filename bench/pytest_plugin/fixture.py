@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import CheckpointError, QuantbenchError, RequestError, UnsupportedError, UserModelError
-from bench.core.tensors import Inputs, cast
+from bench.core.inputs import Inputs
 from bench.core.variant_key import BASELINE
 from bench.measuring import machine, params, size
 from bench.measuring.latency import blocks
@@ -28,11 +28,13 @@ from bench.techniques.base import TECHNIQUES, Technique
 from bench.worker.convert import Conversion, Target, convert, layers_of, notes_on, treated_by
 from bench.worker.user.build import require_float32
 from bench.worker.user.evaluate import CallableLikeTheModel, accuracy_in
-from bench.worker.user.examples import Examples, calibration_in, inputs_in, repeated
+from bench.worker.user.examples import Examples, calibration_in
+from bench.worker.user.given import calibration_batch, inputs_in
 from bench.worker.user.workload import notes
 
 CPU = torch.device("cpu")
-Example = Tensor | tuple[Tensor, ...]
+Example = Tensor | tuple[Any, ...] | Mapping[str, Any]
+"""A tensor, a tuple by position, a dict by name, or ``(args, kwargs)``."""
 Predict = Callable[..., Any]
 """The variant as a function that can be called like the model: float32 inputs, batch first, to its outputs."""
 Answers = float | tuple[int, int]
@@ -80,7 +82,7 @@ class QuantBench:
             with _torch_set(threads, engine or _default_engine()):
                 chosen = _technique(technique)
                 batch = _batch(model, inputs, batch_size)
-                examples = Examples({len(batch[0]): batch}, _calibration(calibrate))
+                examples = Examples({batch.batch_size: batch}, _calibration(calibrate, batch, model))
                 conversion = _converted(chosen, model, examples, batch)
                 return self._measure(conversion, chosen, batch, evaluate, name or type(model).__name__, examples)
         except QuantbenchError as error:
@@ -113,7 +115,7 @@ class QuantBench:
             technique=technique.name,
             scheme=technique.scheme,
             dtype=technique.dtype("cpu"),
-            batch_size=len(batch[0]),
+            batch_size=batch.batch_size,
             threads=threads,
             device="cpu",
             engine=engine,
@@ -130,7 +132,7 @@ class QuantBench:
             warm_up_s=[],
             warm=False,
         )
-        batch = cast(batch, CPU, getattr(torch, artifact.input_dtype))
+        batch = batch.cast(CPU, getattr(torch, artifact.input_dtype))
         call = EagerExecutable(artifact).bind(batch)
         with torch.inference_mode():
             if self._benchmark.enabled:
@@ -138,7 +140,7 @@ class QuantBench:
                 info = info.model_copy(update={"warm_up_s": warmed.blocks_s, "warm": warmed.warm})
             self._benchmark.extra_info.update(info.model_dump())
             self._used = True
-            self._benchmark(artifact.forward, *batch)
+            self._benchmark(artifact.forward, *batch.args, **batch.kwargs)
         return info
 
 
@@ -200,22 +202,26 @@ def _batch(model: nn.Module, inputs: Example, batch_size: int | None) -> Inputs:
         raise UserModelError(f"model is a {type(model).__name__}; give a torch.nn.Module.")
     require_float32(model, "the test")
     examples = inputs_in(inputs, "the argument inputs")
-    if elsewhere := {str(tensor.device) for tensor in (*model.parameters(), *examples)} - {"cpu"}:
+    if elsewhere := {str(tensor.device) for tensor in (*model.parameters(), *examples.tensors)} - {"cpu"}:
         raise RequestError(
             f"the model or its inputs are on {', '.join(sorted(elsewhere))} and quantbench(…) times on the CPU; "
             f"move both with .cpu(), or use 'bench run --device cuda'."
         )
-    rows = len(examples[0]) if batch_size is None else batch_size
+    rows = examples.batch_size if batch_size is None else batch_size
     if rows < 1:
         raise RequestError(f"batch_size={rows} is no batch; give 1 or more.")
-    return repeated(examples, rows)
+    return examples.repeated(rows)
 
 
-def _calibration(given: Example | Iterable[Example] | None) -> list[Inputs]:
-    """Return batches: a tensor or a tuple of tensors is one."""
+def _calibration(given: Example | Iterable[Example] | None, example: Inputs, model: nn.Module) -> list[Inputs]:
+    """Return batches: a tensor, a tuple of tensors or a dict is one."""
     if given is None:
         return []
-    return calibration_in([given] if isinstance(given, Tensor | tuple) else given, "the argument calibrate")
+    words = "the argument calibrate"
+    batches = [given] if isinstance(given, Tensor | tuple | Mapping) else given
+    return calibration_in(
+        batches, words, lambda batch: calibration_batch(batch, example, model, words, "the argument inputs")
+    )
 
 
 def _converted(technique: Technique, model: nn.Module, examples: Examples, batch: Inputs) -> Conversion:
@@ -223,7 +229,7 @@ def _converted(technique: Technique, model: nn.Module, examples: Examples, batch
     copied = copy.deepcopy(model).eval()
     if technique.name != BASELINE.technique:
         with torch.inference_mode():
-            copied(*batch)  # what fails here is the test's matter, and what fails only afterwards the technique's
+            batch.call(copied)  # what fails here is the test's matter, and what fails only afterwards the technique's
     target = Target(CPU, torch.backends.quantized.engine, _isa())
     calibration = examples.to_calibrate_with
     return convert(technique.name, lambda: copied, batch, calibration, target, supplied=False, own_training=False)

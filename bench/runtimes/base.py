@@ -21,7 +21,7 @@ from bench.techniques.base import Artifact, Technique
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
     from bench.storage.packed import Origin, Packed
 
 
@@ -67,9 +67,8 @@ class Source:
     def calibration_batches(self, size: int) -> Iterator[Inputs]:
         """Yield what to calibrate on, laid out row after row: batches as the user gave them, or of ``size`` examples."""
         for batch in self.calibration():
-            rows = len(batch[0])
-            for start in range(0, rows, rows if self.as_given else size):
-                yield tuple(value[start : start + (rows if self.as_given else size)].contiguous() for value in batch)
+            for part in batch.split(batch.batch_size if self.as_given else size):
+                yield part.changed(lambda value: value.contiguous())
 
 
 @dataclass(frozen=True)

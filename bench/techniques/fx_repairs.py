@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from bench.core.class_names import class_title
 from bench.core.errors import UnsupportedError
+from bench.core.inputs import Inputs
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 PRODUCTS = (F.linear, F.conv1d, F.conv2d, F.conv3d, F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
@@ -37,16 +38,23 @@ def misfolded(name: str, groups: int) -> str:
     )
 
 
-def without_foreign_observers(prepared: fx.GraphModule, batch: tuple[Tensor, ...]) -> int:
+def without_foreign_observers(prepared: fx.GraphModule, batch: Inputs) -> int:
     """Remove observers of values that are no real floats, which have no range to quantize by; return how many."""
     foreign = _Foreign(prepared)
     with torch.inference_mode():
-        foreign.run(*batch)
+        foreign.run(*_placed(prepared, batch))
     for node in foreign.nodes:
         node.replace_all_uses_with(node.all_input_nodes[0])
         prepared.graph.erase_node(node)
     prepared.recompile()
     return len(foreign.nodes)
+
+
+def _placed(prepared: fx.GraphModule, batch: Inputs) -> list[Any]:
+    """Return the arguments in the order of the graph's placeholders, defaults where none is given."""
+    placeholders = [node for node in prepared.graph.nodes if node.op == "placeholder"]
+    given = dict(zip((node.target for node in placeholders), batch.args, strict=False)) | dict(batch.kwargs)
+    return [given.get(node.target, node.args[0] if node.args else None) for node in placeholders]
 
 
 class _Foreign(fx.Interpreter):

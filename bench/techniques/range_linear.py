@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from bench.core.inputs import Inputs
     from bench.techniques.lowbit.layers import LowBitLayer
     from bench.techniques.lowbit.ranges import Scale
 
@@ -143,7 +144,7 @@ class RangeLinear(LowBit):
 
         return [layer for layer in low_bit_layers(model).values() if layer.technique == self]
 
-    def _calibrate(self, model: nn.Module, batches: Sequence[tuple[Tensor, ...]]) -> None:
+    def _calibrate(self, model: nn.Module, batches: Sequence[Inputs]) -> None:
         import torch
 
         from bench.techniques.lowbit.ranges import Observer, scale_of
@@ -158,7 +159,7 @@ class RangeLinear(LowBit):
                 for observer in observers.values() if showing else ():
                     observer.again()
                 for batch in batches:
-                    model(*batch)
+                    batch.call(model)
         for handle in handles:
             handle.remove()
         for layer, observer in observers.items():

@@ -17,7 +17,9 @@ from bench.techniques.base import Artifact, Context, Technique, quantized_engine
 from bench.techniques.torch_quantization import conversion, range_notes
 
 if TYPE_CHECKING:
-    from torch import Tensor, fx, nn
+    from torch import fx, nn
+
+    from bench.core.inputs import Inputs
 
 CALIBRATION_BATCH = 128
 
@@ -80,7 +82,7 @@ class StaticQint8(Technique):
         return Artifact(module, module, notes=notes)
 
 
-def _prepared(model: nn.Module, context: Context, example: tuple[Tensor, ...]) -> fx.GraphModule:
+def _prepared(model: nn.Module, context: Context, example: Inputs) -> fx.GraphModule:
     """Return the traced model with observers; raises ``UnsupportedError`` where FX cannot trace it."""
     from torch.ao.quantization import QConfigMapping, get_default_qconfig, get_default_qconfig_mapping
     from torch.ao.quantization.quantize_fx import prepare_fx
@@ -97,7 +99,7 @@ def _prepared(model: nn.Module, context: Context, example: tuple[Tensor, ...]) -
     }
     shapes = {name: part.weight.shape for name, part in transposed.items()}
     try:
-        prepared = prepare_fx(model.eval(), mapping, example)
+        prepared = prepare_fx(model.eval(), mapping, example.tensors)
     except Exception as error:  # of any kind: the model's code meets values that stand for tensors
         if transposed and "fusion.py" in "".join(traceback.format_tb(error.__traceback__)):
             name, part = next(iter(transposed.items()))
@@ -107,19 +109,19 @@ def _prepared(model: nn.Module, context: Context, example: tuple[Tensor, ...]) -
     return prepared
 
 
-def _observe(prepared: fx.GraphModule, batches: Sequence[tuple[Tensor, ...]]) -> int:
+def _observe(prepared: fx.GraphModule, batches: Sequence[Inputs]) -> int:
     """Show the batches to the observers; return how many of them were removed, since they cannot observe."""
     from bench.techniques import fx_repairs
 
     try:
         for batch in batches:
-            prepared(*batch)
+            batch.call(prepared)
     except NotImplementedError:  # torch's, of a range of integers or complex numbers
         removed = fx_repairs.without_foreign_observers(prepared, batches[0])
         if not removed:
             raise
         for batch in batches:
-            prepared(*batch)
+            batch.call(prepared)
         return removed
     return 0
 

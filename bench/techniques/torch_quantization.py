@@ -79,7 +79,6 @@ def convert_linears(model: nn.Module, dtype: str, context: Context, per_channel:
     ``per_channel`` gives int8 weights a scale for each output. A layer that stands in several places is converted once.
     """
     import torch
-    from torch import nn
     from torch.ao import quantization
 
     layers = dynamic_layers(model, dtype)

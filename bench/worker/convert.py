@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench.core.errors import QuantbenchError, UnsupportedError
-from bench.core.tensors import Inputs, cast
+from bench.core.inputs import Inputs
 from bench.core.tracebacks import describe_exception
 from bench.core.variant_key import BASELINE
 from bench.measuring import params, treated
@@ -60,21 +60,15 @@ def convert(
 
     def batches() -> list[Inputs]:
         looked_at.append(1)
-        return [tuple(value.to(target.device) for value in batch) for batch in calibration()]
+        return [batch.changed(lambda value: value.to(target.device)) for batch in calibration()]
 
-    def one_tensor() -> Tensor:
-        given = batches()
-        if any(len(batch) > 1 for batch in given):
-            raise UnsupportedError("it is calibrated with one tensor, and this model takes several")
-        return torch.cat([batch[0] for batch in given])
-
-    context = Context(target.device, target.engine, target.isa, one_tensor, batches, not supplied, own_training)
+    context = Context(target.device, target.engine, target.isa, batches, not supplied, own_training)
     float32 = model()
     before = FloatModel.of(float32)
     with _explained(technique, supplied):
         artifact = TECHNIQUES.get(technique).convert(float32.to(target.device), context)
     with torch.inference_mode(), _explained(technique, supplied):
-        artifact.forward(*cast(example, target.device, getattr(torch, artifact.input_dtype)))
+        example.cast(target.device, getattr(torch, artifact.input_dtype)).call(artifact.forward)
     if not supplied and technique != BASELINE.technique:
         _require_changed(artifact, before)
     return Conversion(artifact, before, bool(looked_at))

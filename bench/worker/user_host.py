@@ -7,13 +7,11 @@ from pathlib import Path
 
 import torch
 
-from bench.core.errors import UserModelError
+from bench.core.inputs import Inputs
 from bench.core.report import Report
-from bench.core.tensors import Inputs
-from bench.core.units import counted
 from bench.worker.user.build import build, digest_weights, macs_of, seed_everything, try_on
-from bench.worker.user.callables import Part
 from bench.worker.user.examples import Examples, make_batches, make_calibration
+from bench.worker.user.given import calibration_batch
 from bench.worker.user.model import UserFacts, UserModel
 
 
@@ -41,27 +39,20 @@ class UserHost:
         batches = make_batches(definition.inputs, batch_sizes)
         try_on(module, batches.values(), definition, definition.inputs)
         calibration: list[Inputs] = []
-        if definition.calibrate is not None:
-            calibration = make_calibration(definition.calibrate)
-            _require_inputs_alone(calibration, next(iter(batches.values())), definition.calibrate, definition.inputs)
-            try_on(module, _one_of_each_kind(calibration), definition, definition.calibrate)
+        if (calibrate := definition.calibrate) is not None:
+            example, inputs = next(iter(batches.values())), definition.inputs
+            calibration = make_calibration(
+                calibrate, lambda batch: calibration_batch(batch, example, module, calibrate.words, inputs.words)
+            )
+            try_on(module, _one_of_each_kind(calibration), definition, calibrate)
         examples = Examples(batches, calibration)
         examples.save(path)
         return UserFacts(path, weights, macs_of(module, examples.batch(1)), examples.describe())
-
-
-def _require_inputs_alone(calibration: Sequence[Inputs], example: Inputs, calibrate: Part, inputs: Part) -> None:
-    for batch in calibration:
-        if len(batch) > len(example):
-            raise UserModelError(
-                f"{calibrate.words} gives batches of {counted(len(batch), 'tensor')}, and {inputs.words} of "
-                f"{counted(len(example), 'tensor')}: they are inputs alone; leave the labels out."
-            )
 
 
 def _one_of_each_kind(batches: Sequence[Inputs]) -> Iterable[Inputs]:
     """Return the first batch of each combination of types and shapes, the number of rows apart."""
     kinds: dict[object, Inputs] = {}
     for batch in batches:
-        kinds.setdefault(tuple((value.dtype, value.shape[1:]) for value in batch), batch)
+        kinds.setdefault(tuple((value.dtype, value.shape[1:]) for value in batch.tensors), batch)
     return kinds.values()

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from bench.core.inputs import Inputs
 from bench.core.report import Report
-from bench.core.tensors import Inputs, cast, digest, tensors_in
+from bench.core.tensors import digest, tensors_in
 from bench.measuring import params, scores, size, tf32
 from bench.measuring.latency import blocks
 from bench.measuring.latency.rounds import Block
@@ -116,7 +117,7 @@ class VariantHost:
         self._set_torch()
         # Copies: those of a user's model are pages of a file, which all processes of a run would read from one place.
         batches = {
-            size: tuple(value.clone() for value in self._cast(self._workload.inputs(size))) for size in batch_sizes
+            size: self._cast(self._workload.inputs(size)).changed(lambda value: value.clone()) for size in batch_sizes
         }
         self._timers = timers(self._executable, batches, cores)
         return {size: timer.warm_up(self._first_s.get(size)) for size, timer in self._timers.items()}
@@ -130,7 +131,7 @@ class VariantHost:
             if isinstance(part, WEIGHT_LAYERS)
         }
         artifact = self._convert()
-        [inputs] = self._cast_for(artifact.input_dtype, self._workload.probe())
+        inputs = self._cast_for(artifact.input_dtype, self._workload.probe())
         return Inspection(
             layers=inspect_layers(artifact.module, before),
             described=described,
@@ -237,4 +238,4 @@ class VariantHost:
         return self._cast_for(self._executable.input_dtype, inputs)
 
     def _cast_for(self, input_dtype: str, inputs: Inputs) -> Inputs:
-        return cast(inputs, self._target.device, getattr(torch, input_dtype))
+        return inputs.cast(self._target.device, getattr(torch, input_dtype))

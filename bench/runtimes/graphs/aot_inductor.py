@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.core.errors import UnsupportedError
-from bench.core.limits import MAX_BATCH_SIZE
 from bench.core.tracebacks import describe_exception
 from bench.runtimes.base import Source
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 STATIC: Final = "static-qint8"
 CALIBRATION_BATCH: Final = 128
@@ -30,15 +29,16 @@ def compile_package(source: Source, input_dtype: str, path: Path, *, saturating:
     """
     import torch
 
+    from bench.runtimes.graphs.on_tensors import OnTensors, example_of
+
     static = source.technique.name == STATIC
     dtype = getattr(torch, input_dtype)
-    # Of a batch of one export would make a constant.
-    batch = tuple(value if len(value) > 1 else torch.cat([value, value]) for value in source.inputs(2))
-    inputs = tuple((value.to(dtype) if value.is_floating_point() else value).contiguous() for value in batch)
+    inputs = example_of(source.inputs(2)).cast(torch.device("cpu"), dtype)
     module = source.model() if static else source.convert().module
     with torch.no_grad(), _compiler(freezing=static):
         try:
-            program = _exported(_quantized(source, module, inputs, saturating) if static else module, inputs)
+            graph = _quantized(source, module, inputs, saturating) if static else OnTensors(module, inputs)
+            program = _exported(graph, inputs)
         except Exception as error:  # of any kind: the model's code meets values that stand for tensors
             raise UnsupportedError(f"torch.export cannot export this model: {describe_exception(error)}") from error
         torch._inductor.aoti_compile_and_package(program, package_path=str(path))
@@ -47,8 +47,9 @@ def compile_package(source: Source, input_dtype: str, path: Path, *, saturating:
 def _exported(module: nn.Module, inputs: Inputs) -> Any:
     import torch
 
-    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH_SIZE)
-    return torch.export.export(module, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs))
+    from bench.runtimes.graphs.on_tensors import dynamic_batch
+
+    return torch.export.export(module, inputs.tensors, dynamic_shapes=dynamic_batch(inputs))
 
 
 def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: bool) -> nn.Module:
@@ -57,12 +58,13 @@ def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: boo
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
     from bench.runtimes.graphs.batch_norms import without_batch_norms
+    from bench.runtimes.graphs.on_tensors import OnTensors
 
     config = x86.get_default_x86_inductor_quantization_config(is_dynamic=False, reduce_range=saturating)
-    graph = _exported(without_batch_norms(model), inputs).module()
+    graph = _exported(OnTensors(without_batch_norms(model), inputs), inputs).module()
     prepared = prepare_pt2e(graph, x86.X86InductorQuantizer().set_global(config))
     for batch in source.calibration_batches(CALIBRATION_BATCH):
-        prepared(*batch)
+        prepared(*batch.tensors)
     quantized: nn.Module = convert_pt2e(prepared)
     return quantized
 

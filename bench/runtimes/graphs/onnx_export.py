@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,26 +25,21 @@ def exported(source: Source) -> Path:
     return source.cache().get("float32.onnx", decided_by, lambda path: _export(source, path))
 
 
-def input_names(inputs: Sequence[object]) -> list[str]:
-    """Return what the inputs are called in the file."""
-    return [f"input{position}" for position in range(len(inputs))]
-
-
 def _export(source: Source, path: Path) -> None:
     import torch
 
-    # Of a batch of one the exporter would make a constant.
-    inputs = tuple(value if len(value) > 1 else torch.cat([value, value]) for value in source.inputs(2))
-    batch = torch.export.Dim("batch")
-    model = source.model()
+    from bench.runtimes.graphs.on_tensors import OnTensors, dynamic_batch, example_of
+
+    inputs = example_of(source.inputs(2))
+    model = OnTensors(source.model(), inputs)
     try:
         with quiet(), torch.no_grad():
             program = torch.onnx.export(
                 model,
-                inputs,
+                inputs.tensors,
                 dynamo=True,
-                dynamic_shapes=tuple({0: batch} for _ in inputs),
-                input_names=input_names(inputs),
+                dynamic_shapes=dynamic_batch(inputs),
+                input_names=list(inputs.names),
                 verbose=False,
             )
     except Exception as error:  # of any kind: the model's code meets values that stand for tensors

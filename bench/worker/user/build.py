@@ -14,7 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from bench.core.errors import UserModelError
-from bench.core.tensors import Inputs, digest, tensors_in
+from bench.core.inputs import Inputs
+from bench.core.tensors import digest, tensors_in
 from bench.core.tracebacks import describe_exception
 from bench.measuring.macs import count_macs
 from bench.worker.user.callables import Part, called, quiet
@@ -68,9 +69,9 @@ def try_on(module: nn.Module, batches: Iterable[Inputs], definition: UserModel, 
     for batch in batches:
         try:
             with quiet(), torch.inference_mode():
-                outputs = module(*batch)
+                outputs = batch.call(module)
         except (Exception, SystemExit) as error:
-            shapes = ", ".join(str(list(value.shape)) for value in batch)
+            shapes = ", ".join(str(list(value.shape)) for value in batch.tensors)
             raise UserModelError(
                 f"the model of {definition.model.words} rejects what {inputs.words} gives, of shape {shapes} "
                 f"({describe_exception(error)}); fix one of them."
@@ -89,7 +90,7 @@ def macs_of(module: nn.Module, example: Inputs) -> int | None:
     try:
         # Attention in parts whose products are counted.
         with sdpa_kernel(SDPBackend.MATH), _Operators() as used:  # type: ignore[no-untyped-call]
-            macs = count_macs(module, *example)
+            macs = count_macs(module, example)
     except Exception:  # a batch of one may be what it cannot take, and a figure that is unknown stops nothing
         return None
     finally:

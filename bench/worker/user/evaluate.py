@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import UserModelError
+from bench.core.inputs import Inputs
 from bench.core.report import Report
 from bench.core.tensors import changed, tensors_in
 from bench.results.row import Accuracy
@@ -41,7 +42,7 @@ class CallableLikeTheModel(nn.Module):
             copied = copy.deepcopy(answered_by)
             self.module, self._forward = copied.module, copied.forward
         else:
-            self._forward = lambda *inputs: answered_by.outputs(inputs)
+            self._forward = lambda *args, **kwargs: answered_by.outputs(Inputs(args, kwargs))
         self._dtype = getattr(torch, answered_by.input_dtype)
         self._device = device
         self._report = report

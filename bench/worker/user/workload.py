@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from bench.core.errors import UserModelError, WorkerError
+from bench.core.inputs import Inputs
 from bench.core.report import Report
-from bench.core.tensors import Inputs, tensors_in
+from bench.core.tensors import tensors_in
 from bench.core.variant_key import BASELINE, EAGER
 from bench.measuring.layer_work import layer_work
 from bench.measuring.scores import LayerWork
@@ -111,7 +112,7 @@ class UserWorkload(Workload):
     def work(self, module: nn.Module, example: Inputs) -> list[LayerWork]:
         """Return nothing too for modules whose calls are not as the rules expect them."""
         try:
-            return layer_work(module, *example)
+            return layer_work(module, example)
         except Exception:  # anything may stand in a user's module, and a score that is unknown stops nothing
             return []
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import UnsupportedError
+from bench.core.inputs import Inputs
 from bench.core.tensors import digest
 from bench.runtimes import onnxruntime as ours
 from bench.runtimes.base import Built
@@ -88,7 +89,7 @@ def test_all_weights_are_in_the_one_file_that_is_counted(make: Make) -> None:
 def test_the_bound_call_computes_the_outputs(make: Make) -> None:
     built, _ = make("mlp", "fp32")
     inputs = rows(MODELS["mlp"], 4)
-    call: Any = built.executable.bind((inputs,))
+    call: Any = built.executable.bind(Inputs((inputs,)))
     assert call() is None
     [bound] = call.args[0].copy_outputs_to_cpu()
     assert torch.equal(torch.from_numpy(bound), answers(built, inputs))
@@ -141,7 +142,7 @@ def test_outputs_stand_where_the_model_has_them(tmp_path: Path) -> None:
     model = Pair().eval()
     built, _ = build("onnxruntime", source(model, "fp32", tmp_path), tmp_path)
     inputs = rows(model, 3)
-    got = built.executable.outputs((inputs,))
+    got = built.executable.outputs(Inputs((inputs,)))
     assert list(got) == ["hidden", "more"]
     torch.testing.assert_close(got["more"][1], model(inputs)["more"][1])
 
