@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.core.copies import copy_of
 from bench.core.errors import CheckpointError, QuantbenchError, RequestError, UnsupportedError, UserModelError
 from bench.core.inputs import Inputs
 from bench.core.variant_key import BASELINE
@@ -26,10 +26,10 @@ from bench.runtimes.eager import EagerExecutable
 from bench.storage import packed
 from bench.techniques.base import TECHNIQUES, Technique
 from bench.worker.convert import Conversion, Target, convert, layers_of, notes_on, treated_by
-from bench.worker.user.build import require_float32
 from bench.worker.user.evaluate import CallableLikeTheModel, accuracy_in
 from bench.worker.user.examples import Examples, calibration_in
 from bench.worker.user.given import calibration_batch, inputs_in
+from bench.worker.user.usable import require_usable, uncompiled
 from bench.worker.user.workload import notes
 
 CPU = torch.device("cpu")
@@ -200,7 +200,8 @@ def _batch(model: nn.Module, inputs: Example, batch_size: int | None) -> Inputs:
     """Return the batch that is timed; raises ``RequestError`` for a model or inputs that cannot be."""
     if not isinstance(model, nn.Module):
         raise UserModelError(f"model is a {type(model).__name__}; give a torch.nn.Module.")
-    require_float32(model, "the test")
+    if not any(torch.nn.parameter.is_lazy(value) for value in model.parameters()):  # the first call of a copy fills those
+        require_usable(model, "the test")
     examples = inputs_in(inputs, "the argument inputs")
     if elsewhere := {str(tensor.device) for tensor in (*model.parameters(), *examples.tensors)} - {"cpu"}:
         raise RequestError(
@@ -226,7 +227,7 @@ def _calibration(given: Example | Iterable[Example] | None, example: Inputs, mod
 
 def _converted(technique: Technique, model: nn.Module, examples: Examples, batch: Inputs) -> Conversion:
     """Apply the technique to a copy."""
-    copied = copy.deepcopy(model).eval()
+    copied, _ = uncompiled(copy_of(model).eval())
     if technique.name != BASELINE.technique:
         with torch.inference_mode():
             batch.call(copied)  # what fails here is the test's matter, and what fails only afterwards the technique's

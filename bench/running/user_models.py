@@ -72,7 +72,8 @@ def _build(model: UserModel, settings: Settings, path: Path, bars: Bars) -> Buil
         facts: UserFacts = worker.call("take_on", model, path, settings.batch_sizes, settings.seed, settings.threads)
     except WorkerError as error:
         raise UserModelError(
-            f"{model.model.words} cannot be built and tried on its inputs ({error}); fix the model."
+            f"{model.model.words} cannot be built and tried on its inputs ({error}); "
+            f"{'end other programs, or measure where there is more memory' if 'memory' in str(error) else 'fix it'}."
         ) from error
     finally:
         worker.close()

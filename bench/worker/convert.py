@@ -118,7 +118,7 @@ def _explained(technique: str, supplied: bool) -> Iterator[None]:
 def _why_unsupported(error: Exception, technique: str, supplied: bool) -> str | None:
     """Return why an exception means that the technique cannot convert the model; ``None`` if it means a fault."""
     if isinstance(error, NotImplementedError | RuntimeError) and "not implemented for" in str(error):
-        return f"this torch cannot do it: {str(error).splitlines()[0]}"
+        return f"this torch cannot do it: {describe_exception(error)}"
     if supplied or technique == BASELINE.technique or isinstance(error, MemoryError):
         return None
     if "can't allocate memory" in str(error) or "out of memory" in str(error):

@@ -29,6 +29,7 @@ from bench.techniques.base import TECHNIQUES, Artifact
 from bench.worker.convert import Target, convert, layers_of, notes_on, treated_by
 from bench.worker.messages import LoadedFacts, TaskModel, VariantFacts, VariantRequest
 from bench.worker.task_workload import TaskWorkload
+from bench.worker.user.build import seed_everything
 from bench.worker.user.workload import UserWorkload
 from bench.worker.workload import Workload
 
@@ -69,7 +70,7 @@ class VariantHost:
             bit_operations=None,
             scores={},
             build_s=build_s,
-            notes=(*built.notes, *self._workload.notes(built.artifact, calibrated=self._calibrated)),
+            notes=(*built.notes, *self._drew_once(), *self._workload.notes(built.artifact, calibrated=self._calibrated)),
         )
         return facts if self._artifact is None else self._described(facts, self._artifact)
 
@@ -230,9 +231,20 @@ class VariantHost:
             torch.backends.quantized.engine = self._request.engine
 
     def _fingerprint(self) -> str:
+        """Return the digest of outputs, drawn under one seed where they are random."""
+        return self._answers(seed=0)
+
+    def _answers(self, seed: int) -> str:
+        seed_everything(seed)
         with torch.inference_mode():
             outputs = self._executable.outputs(self._cast(self._workload.probe()))
         return digest(tensors_in(outputs))
+
+    def _drew_once(self) -> tuple[str, ...]:
+        """Say so where the model draws at each call, and this variant when it was traced."""
+        if not self._workload.answers_at_random or self._answers(seed=0) != self._answers(seed=1):
+            return ()
+        return ("the model answers at random, and this variant drew once, when it was traced: it does less work",)
 
     def _cast(self, inputs: Inputs) -> Inputs:
         return self._cast_for(self._executable.input_dtype, inputs)
