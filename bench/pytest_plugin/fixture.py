@@ -128,7 +128,11 @@ class QuantBench:
             correct=accuracy.correct if accuracy else None,
             total=accuracy.total if accuracy else None,
             simulated=artifact.simulated,
-            notes=[*artifact.notes, *notes_on(technique.name, artifact, before), *notes(examples, artifact, calibrated=conversion.calibrated)],
+            notes=[
+                *artifact.notes,
+                *notes_on(technique.name, artifact, before),
+                *notes(examples, artifact, calibrated=conversion.calibrated),
+            ],
             warm_up_s=[],
             warm=False,
         )
@@ -200,7 +204,9 @@ def _batch(model: nn.Module, inputs: Example, batch_size: int | None) -> Inputs:
     """Return the batch that is timed; raises ``RequestError`` for a model or inputs that cannot be."""
     if not isinstance(model, nn.Module):
         raise UserModelError(f"model is a {type(model).__name__}; give a torch.nn.Module.")
-    if not any(torch.nn.parameter.is_lazy(value) for value in model.parameters()):  # the first call of a copy fills those
+    if not any(
+        torch.nn.parameter.is_lazy(value) for value in model.parameters()
+    ):  # the first call of a copy fills those
         require_usable(model, "the test")
     examples = inputs_in(inputs, "the argument inputs")
     if elsewhere := {str(tensor.device) for tensor in (*model.parameters(), *examples.tensors)} - {"cpu"}:

@@ -65,7 +65,7 @@ class Source:
     """Whether batches to calibrate on keep their size, as in ``bench.techniques.base.Context``."""
 
     def calibration_batches(self, size: int) -> Iterator[Inputs]:
-        """Yield what to calibrate on, laid out row after row: batches as the user gave them, or of ``size`` examples."""
+        """Yield what to calibrate on, row after row: batches as the user gave them, or of ``size`` examples."""
         for batch in self.calibration():
             for part in batch.split(batch.batch_size if self.as_given else size):
                 yield part.changed(lambda value: value.contiguous())

@@ -1,4 +1,4 @@
-"""What FX quantization leaves undone on models that it was not tried on: ranges of no floats, state that is not saved."""
+"""What FX quantization leaves undone: ranges of what are no floats, and state that is not saved."""
 
 from __future__ import annotations
 
@@ -11,31 +11,11 @@ from torch.ao.quantization import ObserverBase
 from torch.nn import functional as F
 
 from bench.core.class_names import class_title
-from bench.core.errors import UnsupportedError
 from bench.core.inputs import Inputs
 
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 PRODUCTS = (F.linear, F.conv1d, F.conv2d, F.conv3d, F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
 KEPT = ("weight", "scale", "zero_point")
 """Attributes that some quantized modules, such as PReLU, ELU and Softmax, hold beside their state dict."""
-
-
-def require_folded(prepared: nn.Module, expected: Mapping[str, torch.Size]) -> None:
-    """Refuse transposed convolutions with groups that torch folded a BatchNorm into as if they had one.
-
-    ``expected`` are the shapes of their weights before.
-    """
-    for name, part in prepared.named_modules():
-        if isinstance(part, TRANSPOSED) and part.weight.shape != expected.get(name, part.weight.shape):
-            raise UnsupportedError(misfolded(name, part.groups))
-
-
-def misfolded(name: str, groups: int) -> str:
-    """Say what torch cannot fold."""
-    return (
-        f"torch folds a BatchNorm into {name}, a transposed convolution of {groups} groups, as if it had one "
-        f"(torch/nn/utils/fusion.py); fold it yourself, or use one group"
-    )
 
 
 def without_foreign_observers(prepared: fx.GraphModule, batch: Inputs) -> int:

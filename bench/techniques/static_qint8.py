@@ -6,7 +6,6 @@ Convolutions and Linears take int8 weights (per output channel where the engine'
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -53,10 +52,11 @@ class StaticQint8(Technique):
         from torch.ao.quantization import get_default_qconfig
         from torch.ao.quantization.quantize_fx import convert_fx
 
-        from bench.techniques import fx_repairs
+        from bench.techniques import fx_repairs, transposed_norms
 
         folded_norms = weight_norm.fold(model)
         batch_norms = _count(model, "BatchNorm")
+        transposed_norms.fold(model)
         classes = {name: type(part) for name, part in model.named_modules()}
         batches = list(context.calibration_batches(CALIBRATION_BATCH))
         with conversion(context):
@@ -87,26 +87,19 @@ def _prepared(model: nn.Module, context: Context, example: Inputs) -> fx.GraphMo
     from torch.ao.quantization import QConfigMapping, get_default_qconfig, get_default_qconfig_mapping
     from torch.ao.quantization.quantize_fx import prepare_fx
 
-    from bench.techniques import fx_repairs
-
     mapping = get_default_qconfig_mapping(context.engine)
     if context.layers is not None:  # what lies between layers stays float32 too
-        mapping = QConfigMapping()
+        by_class, mapping = (
+            mapping.object_type_qconfigs,
+            QConfigMapping(),
+        )  # transposed convolutions have one of their own
         for name in sorted(context.layers):
-            mapping.set_module_name(name, get_default_qconfig(context.engine))
-    transposed = {
-        name: part for name, part in model.named_modules() if isinstance(part, fx_repairs.TRANSPOSED) and part.groups > 1
-    }
-    shapes = {name: part.weight.shape for name, part in transposed.items()}
+            default = get_default_qconfig(context.engine)
+            mapping.set_module_name(name, by_class.get(type(model.get_submodule(name)), default))
     try:
-        prepared = prepare_fx(model.eval(), mapping, example.tensors)
+        return prepare_fx(model.eval(), mapping, example.tensors)
     except Exception as error:  # of any kind: the model's code meets values that stand for tensors
-        if transposed and "fusion.py" in "".join(traceback.format_tb(error.__traceback__)):
-            name, part = next(iter(transposed.items()))
-            raise UnsupportedError(fx_repairs.misfolded(name, part.groups)) from error
         raise UnsupportedError(f"FX cannot trace this model: {describe_exception(error)}") from error
-    fx_repairs.require_folded(prepared, shapes)
-    return prepared
 
 
 def _observe(prepared: fx.GraphModule, batches: Sequence[Inputs]) -> int:

@@ -95,7 +95,10 @@ def convert_linears(model: nn.Module, dtype: str, context: Context, per_channel:
     named = model.named_modules(remove_duplicate=False)
     chosen = {name: config for name, module in named if id(module) in treated}
     places = [
-        (parent, name, child) for parent in model.modules() for name, child in parent._modules.items() if child is not None
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent._modules.items()
+        if child is not None
     ]
     with conversion(context):
         converted: nn.Module = quantization.quantize_dynamic(model, chosen, dtype=getattr(torch, dtype), inplace=True)

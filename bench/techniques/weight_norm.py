@@ -25,6 +25,10 @@ def fold(model: nn.Module) -> tuple[str, ...]:
                 remove(part, hook.name)
                 folded += 1
         if parametrize.is_parametrized(part):
+            # A copy has the very class of what it is a copy of, and what is removed from the class is gone in both.
+            kind = type(part)
+            own = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
+            part.__class__ = type(kind.__name__, kind.__bases__, own)
             for name in list(part.parametrizations):  # type: ignore[arg-type]
                 parametrize.remove_parametrizations(part, name)
                 folded += 1

@@ -10,8 +10,8 @@ import psutil
 import torch
 from torch import nn
 
-from bench.core.inputs import Inputs
 from bench.core.errors import UserModelError
+from bench.core.inputs import Inputs
 from bench.core.report import Report
 from bench.core.sharing import distinct
 from bench.core.tensors import tensors_in

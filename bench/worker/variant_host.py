@@ -70,7 +70,11 @@ class VariantHost:
             bit_operations=None,
             scores={},
             build_s=build_s,
-            notes=(*built.notes, *self._drew_once(), *self._workload.notes(built.artifact, calibrated=self._calibrated)),
+            notes=(
+                *built.notes,
+                *self._drew_once(),
+                *self._workload.notes(built.artifact, calibrated=self._calibrated),
+            ),
         )
         return facts if self._artifact is None else self._described(facts, self._artifact)
 

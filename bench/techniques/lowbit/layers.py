@@ -136,7 +136,9 @@ def replace(network: nn.Module, technique: Quantizer, only: Collection[str] | No
 
 def none_of(network: nn.Module, family: str) -> str:
     """Say that a network has no layer to quantize, and which layers it has."""
-    kinds = sorted({class_title(type(part)) for part in network.modules() if any(part.parameters(recurse=False))})
+    kinds = sorted(
+        {class_title(type(part)) for part in network.modules() if any(True for _ in part.parameters(recurse=False))}
+    )
     left = f"; it leaves {', '.join(kinds)} alone" if kinds else ""
     names = " and ".join(kind.__name__ for kind in KINDS)
     return f"{family} quantizes {names} layers, and this model has none that it may change{left}"

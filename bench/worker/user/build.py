@@ -57,7 +57,7 @@ def digest_weights(module: nn.Module) -> str:
 
 
 def try_on(module: nn.Module, batches: Iterable[Inputs], definition: UserModel, inputs: Part) -> list[Any]:
-    """Return what the module gives for each batch; raises ``UserModelError`` where it rejects one or gives no tensor."""
+    """Return what the module gives for each batch; raises ``UserModelError`` where that fails or is no tensor."""
     returned = []
     for batch in batches:
         try:
@@ -75,6 +75,7 @@ def try_on(module: nn.Module, batches: Iterable[Inputs], definition: UserModel, 
             raise UserModelError(
                 f"the model of {definition.model.words} returned a {kind} without a tensor; return tensors."
             )
+    return returned
 
 
 def _way_out(error: BaseException) -> str:
