@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from bench.core.class_names import class_title
 from bench.core.sharing import place, tied_parameters
-from bench.core.units import percent
 from bench.measuring.params import WEIGHT_LAYERS, count_parameters, count_weight_layers, is_changed
 from bench.results.row import Treated
 
@@ -73,8 +72,7 @@ def left_alone_note(before: FloatModel, after: nn.Module) -> tuple[str, ...]:
         for kind, (modules, params) in largest[:MOST_NAMED]
     ]
     others = f" and {len(left) - MOST_NAMED} other classes" if len(left) > MOST_NAMED else ""
-    share = min(1.0, total / before.params)
-    return (f"{percent(share, 0)} of the parameters stay float32: {', '.join(named)}{others}",)
+    return (f"left in float32: {', '.join(named)}{others}",)
 
 
 def broken_ties_note(before: FloatModel, after: nn.Module) -> tuple[str, ...]:

@@ -98,8 +98,8 @@ def _require_changed(artifact: Artifact, before: FloatModel) -> None:
     if artifact.input_dtype == "float32" and artifact.forward is artifact.module:
         if treated.treated(before, artifact.module).params:
             return
-        what = "; ".join(treated.left_alone_note(before, artifact.module)) or "it has no parameters"
-        raise UnsupportedError(f"it can change no layer of this model: {what}")
+        what = "; ".join(treated.left_alone_note(before, artifact.module)) or "the model has no parameters"
+        raise UnsupportedError(f"it can change no layer of this model; {what}")
 
 
 @contextlib.contextmanager

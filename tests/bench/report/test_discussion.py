@@ -390,6 +390,7 @@ WORDED = [
         with_speedups(STATIC_OK, 8.0, 3.0).model_copy(update={"agreement": agreement(9_700, 150, 100)}),
     ),
     run_of(FP32, *losses(*range(301, 308)), EQUALLY_FAST),
+    run_of(FP32, QINT8.model_copy(update={"agreement": agreement(1_000, 9_000, 0)})),
     run_of(FP32, EQUALLY_FAST).model_copy(update={"data": [DATA.model_copy(update={"kind": "synthetic"})]}),
 ]
 """Runs that make every kind of finding."""
