@@ -67,8 +67,9 @@ class ModelLatency:
             for variant in among:
                 if variant.worker is not None:
                     variant.worker.kill()  # all at once: each takes a while to give its memory back
-            for ending in (reference, *among):
-                ending.close()
+            reference.close()
+            for variant in among:
+                variant.close()
         self.sample.end_pass(time.monotonic() - start)
         self._show(self.sample.passes, max(self.sample.passes + 1, self._limits.least))
         self._require_budget()
