@@ -64,6 +64,9 @@ class ModelLatency:
                     size, [variant for variant in among if variant.key in sizes[size]], reference, warm_ups
                 )
         finally:
+            for variant in among:
+                if variant.worker is not None:
+                    variant.worker.kill()  # all at once: each takes a while to give its memory back
             reference.close()
             for variant in among:
                 variant.close()

@@ -25,9 +25,9 @@ ROUNDS = 3
 More processes tell more than more rounds do."""
 PROCESS_S = 0.1
 """What the rounds of fp32 take in one process at most, about."""
-SPREAD_S = 30.0
+SPREAD_S = 60.0
 """Over so many seconds the processes of a model are spread at least: the state of a machine lasts for some ten, and
-processes that are nearer neighbours in time are no independent sample."""
+processes that are nearer neighbours in time are no independent sample (``tests/benchmarks/sampling.py``)."""
 LEAST_PROCESSES = 12
 """Of each variant, at any precision."""
 FEWEST_PROCESSES = 6
