@@ -49,7 +49,7 @@ def _exported(module: nn.Module, inputs: Inputs) -> Any:
 
     from bench.runtimes.graphs.on_tensors import dynamic_batch
 
-    return torch.export.export(module, inputs.tensors, dynamic_shapes=dynamic_batch(inputs))
+    return torch.export.export(module, inputs.tensors, dynamic_shapes=dynamic_batch(module, inputs))
 
 
 def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: bool) -> nn.Module:

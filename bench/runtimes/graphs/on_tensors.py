@@ -36,9 +36,11 @@ def example_of(inputs: Inputs) -> Inputs:
     return (inputs if inputs.batch_size > 1 else inputs.repeated(2)).changed(lambda value: value.contiguous())
 
 
-def dynamic_batch(inputs: Inputs) -> tuple[Any, ...]:
-    """Return which dimension of each tensor is the batch, as ``torch.export`` wants it told of ``OnTensors``."""
+def dynamic_batch(module: nn.Module, inputs: Inputs) -> tuple[Any, ...]:
+    """Return which dimension of each tensor is the batch, as ``torch.export`` wants to be told of ``module``."""
     import torch
 
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH_SIZE)
-    return (tuple({} if number in inputs.shared else {0: batch} for number in range(len(inputs.tensors))),)
+    shapes = tuple({} if number in inputs.shared else {0: batch} for number in range(len(inputs.tensors)))
+    # What was exported once has an argument for each tensor.
+    return (shapes,) if isinstance(module, OnTensors) else shapes

@@ -38,7 +38,7 @@ def _export(source: Source, path: Path) -> None:
                 model,
                 inputs.tensors,
                 dynamo=True,
-                dynamic_shapes=dynamic_batch(inputs),
+                dynamic_shapes=dynamic_batch(model, inputs),
                 input_names=list(inputs.names),
                 verbose=False,
             )
