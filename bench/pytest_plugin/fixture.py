@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.core.copies import copy_of
 from bench.core.errors import CheckpointError, QuantbenchError, RequestError, UnsupportedError, UserModelError
 from bench.core.inputs import Inputs
 from bench.core.variant_key import BASELINE
@@ -22,15 +22,14 @@ from bench.measuring import machine, params, size
 from bench.measuring.latency import blocks
 from bench.options.shared import DEFAULT_ENGINE
 from bench.results.extra_info import OWN, ExtraInfo
-from bench.results.row import Layers
 from bench.runtimes.eager import EagerExecutable
 from bench.storage import packed
 from bench.techniques.base import TECHNIQUES, Technique
-from bench.worker.convert import Conversion, Target, convert
-from bench.worker.user.build import require_float32
+from bench.worker.convert import Conversion, Target, convert, layers_of, notes_on, treated_by
 from bench.worker.user.evaluate import CallableLikeTheModel, accuracy_in
 from bench.worker.user.examples import Examples, calibration_in
 from bench.worker.user.given import calibration_batch, inputs_in
+from bench.worker.user.usable import require_usable, uncompiled
 from bench.worker.user.workload import notes
 
 CPU = torch.device("cpu")
@@ -101,7 +100,7 @@ class QuantBench:
         name: str,
         examples: Examples,
     ) -> ExtraInfo:
-        artifact, layers = conversion.artifact, conversion.layers
+        artifact, before = conversion.artifact, conversion.before
         threads, engine = torch.get_num_threads(), torch.backends.quantized.engine
         accuracy, share = None, None
         if evaluate is not None:
@@ -123,12 +122,17 @@ class QuantBench:
             size_bytes=size.state_dict_bytes(artifact.module),
             packed_bytes=_packed_bytes(artifact.module),
             params=params.count_parameters(artifact.module),
-            layers=Layers(changed=layers - params.count_plain_layers(artifact.module), total=layers),
+            layers=layers_of(artifact, before),
+            treated=treated_by(technique.name, artifact, before),
             accuracy=accuracy.correct / accuracy.total if accuracy else share,
             correct=accuracy.correct if accuracy else None,
             total=accuracy.total if accuracy else None,
             simulated=artifact.simulated,
-            notes=[*artifact.notes, *notes(examples, artifact, calibrated=conversion.calibrated)],
+            notes=[
+                *artifact.notes,
+                *notes_on(technique.name, artifact, before),
+                *notes(examples, artifact, calibrated=conversion.calibrated),
+            ],
             warm_up_s=[],
             warm=False,
         )
@@ -200,7 +204,10 @@ def _batch(model: nn.Module, inputs: Example, batch_size: int | None) -> Inputs:
     """Return the batch that is timed; raises ``RequestError`` for a model or inputs that cannot be."""
     if not isinstance(model, nn.Module):
         raise UserModelError(f"model is a {type(model).__name__}; give a torch.nn.Module.")
-    require_float32(model, "the test")
+    if not any(
+        torch.nn.parameter.is_lazy(value) for value in model.parameters()
+    ):  # the first call of a copy fills those
+        require_usable(model, "the test")
     examples = inputs_in(inputs, "the argument inputs")
     if elsewhere := {str(tensor.device) for tensor in (*model.parameters(), *examples.tensors)} - {"cpu"}:
         raise RequestError(
@@ -226,7 +233,7 @@ def _calibration(given: Example | Iterable[Example] | None, example: Inputs, mod
 
 def _converted(technique: Technique, model: nn.Module, examples: Examples, batch: Inputs) -> Conversion:
     """Apply the technique to a copy."""
-    copied = copy.deepcopy(model).eval()
+    copied, _ = uncompiled(copy_of(model).eval())
     if technique.name != BASELINE.technique:
         with torch.inference_mode():
             batch.call(copied)  # what fails here is the test's matter, and what fails only afterwards the technique's

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from bench.results.bounds import Bytes, CallTimes, Count, Label, Name, PositiveCount, Share, Texts
 from bench.results.provenance import Data
-from bench.results.row import Layers
+from bench.results.row import Layers, Treated
 
 MACHINE_KEY = "quantbench"
 """Of our fingerprint in the machine part of that file."""
@@ -38,6 +38,7 @@ class ExtraInfo(BaseModel):
     """Of our smallest file; nobody has reloaded it here. ``None`` for a model that cannot be packed."""
     params: Count
     layers: Layers
+    treated: Treated | None = None
     accuracy: Share | None
     """The share of right answers."""
     correct: Count | None

@@ -83,7 +83,8 @@ def build_user_model(
         facts: UserFacts = worker.call("take_on", model, path, batch_sizes, seed, threads)
     except WorkerError as error:
         raise UserModelError(
-            f"{model.model.words} cannot be built and tried on its inputs ({error}); fix the model."
+            f"{model.model.words} cannot be built and tried on its inputs ({error}); "
+            f"{'end other programs, or measure where there is more memory' if 'memory' in str(error) else 'fix it'}."
         ) from error
     finally:
         worker.close()

@@ -61,11 +61,13 @@ class Source:
     """Returns what keeps what takes long to make of this model."""
     isa: frozenset[str]
     threads: int
+    as_given: bool = False
+    """Whether batches to calibrate on keep their size, as in ``bench.techniques.base.Context``."""
 
     def calibration_batches(self, size: int) -> Iterator[Inputs]:
-        """Yield what to calibrate on, at most ``size`` examples at a time, laid out row after row."""
+        """Yield what to calibrate on, row after row: batches as the user gave them, or of ``size`` examples."""
         for batch in self.calibration():
-            for part in batch.split(size):
+            for part in batch.split(batch.batch_size if self.as_given else size):
                 yield part.changed(lambda value: value.contiguous())
 
 

@@ -23,10 +23,12 @@ from torch import Tensor, nn
 
 from bench.core.errors import CheckpointError, QuantbenchError, UnsupportedError
 from bench.core.inputs import Inputs
+from bench.core.sharing import aliases
 from bench.results.bounds import Hyperparameters, Label, Name, Text, first_fault, shortened
 from bench.results.record import Record
 from bench.storage.size_limit import TooLargeError, within
 from bench.storage.state_codec import Reader, Writer, form
+from bench.techniques import weight_norm
 from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique
 from bench.techniques.torch_quantization import any_range, quiet
 
@@ -174,9 +176,10 @@ def _converted(
             f"{WAY_OUT} on this machine."
         )
     with torch.no_grad():
-        for tensor in network.state_dict().values():
+        normed = weight_norm.entries(network)  # a direction of zeros is none, and its weights would be NaN
+        for name, tensor in network.state_dict().items():
             if isinstance(tensor, Tensor):
-                tensor.zero_()
+                tensor.fill_(1 if name in normed else 0)
     context = Context(place, origin.engine, frozenset(), lambda: [example])
     try:
         with any_range():
@@ -198,12 +201,13 @@ def pack(module: nn.Module, path: Path, origin: Origin | None = None) -> Packed:
     Without ``origin`` the file can be unpacked into a module of the same structure, and not be loaded by itself.
     """
     writer = Writer()
-    entries = {}
+    entries: dict[str, object] = {}
     with quiet():
         state = module.state_dict()
+        same = aliases(module, state)
         for name, value in state.items():
             try:
-                entries[name] = writer.encode(value)
+                entries[name] = {"same": same[name]} if name in same else writer.encode(value)
             except TypeError as error:
                 raise CheckpointError(f"{name} cannot be packed ({error}); save it with torch.save.") from error
     manifest = {
@@ -232,7 +236,10 @@ def unpack(module: nn.Module, path: Path) -> None:
     with quiet():
         try:
             reader = Reader(tensors)
-            values = {name: reader.decode(entry) for name, entry in manifest["entries"].items()}
+            values: dict[str, object] = {}
+            for name, entry in manifest["entries"].items():
+                again = isinstance(entry, dict) and entry.keys() == {"same"}
+                values[name] = values[entry["same"]] if again else reader.decode(entry)
             reader.finish()
             versions = _Versions.validate_python(manifest["modules"])
         except Exception as error:  # torch may raise anything about scales and sizes that are none

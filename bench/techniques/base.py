@@ -32,6 +32,8 @@ class Context:
     """As in ``bench.results.machine.Machine.isa``."""
     calibration: Callable[[], Tensor | Sequence[Inputs]]
     """Returns batches of training examples, as the float32 model takes them; of one tensor, the batch itself."""
+    as_given: bool = False
+    """Whether batches must keep their size: a user's model may be written for one."""
     own_training: bool = True
     """Whether the weights come from the training that the technique asks for; a user's model is as it is."""
     layers: frozenset[str] | None = None
@@ -39,12 +41,12 @@ class Context:
     given none."""
 
     def calibration_batches(self, size: int) -> Iterator[Inputs]:
-        """Yield what to calibrate with, at most ``size`` examples at a time."""
+        """Yield what to calibrate with: batches as the user gave them, or at most ``size`` examples at a time."""
         from bench.core.inputs import Inputs
 
         given = self.calibration()
-        for batch in given if isinstance(given, Sequence) else [given]:
-            yield from Inputs.of(batch).split(size)
+        for batch in map(Inputs.of, given if isinstance(given, Sequence) else [given]):
+            yield from [batch] if self.as_given else batch.split(size)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench.core.errors import RequestError, UnsupportedError
 from bench.tasks.task import Precision
-from bench.techniques import options
+from bench.techniques import options, weight_norm
 from bench.techniques.base import Artifact, Context, technique
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.codes import FULL, Encoded
@@ -126,16 +126,17 @@ class RangeLinear(LowBit):
         """Replace layers, observe their inputs on calibration examples, fix scales and codes."""
         from bench.techniques.lowbit import layers
 
+        folded = weight_norm.fold(model)
         model = layers.replace(model, self, context.layers)
         ours = self._own(model)
         if not ours:
-            raise UnsupportedError(f"{self.family} quantizes Linear and convolution layers, and this model has none")
+            raise UnsupportedError(layers.none_of(model, self.family))
         if self.activation_bits != FULL:
             self._calibrate(model, list(context.calibration_batches(CALIBRATION_BATCH)))
         for layer in ours:
             layer.freeze()
         layers.round_rest(model, self)
-        return Artifact(model, model, notes=self.notes(), simulated=True)
+        return Artifact(model, model, notes=(*self.notes(), *folded), simulated=True)
 
     def _own(self, model: nn.Module) -> list[LowBitLayer]:
         """Return the layers of this technique: a mixture may have layers of other widths beside them."""

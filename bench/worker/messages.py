@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.variant_key import VariantKey
-from bench.results.row import Layers
+from bench.results.row import Layers, Treated
 from bench.storage.checkpoint import DataIdentity
 from bench.tasks.task import ModelSpec
 from bench.worker.user.model import BuiltModel
@@ -57,6 +57,7 @@ class VariantFacts:
     bytes_by_dtype: dict[str, int]
     params: int
     layers: Layers | None
+    treated: Treated | None
     macs: int | None
     """``None`` where they are not known."""
     fingerprint: str

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import psutil
 import torch
+from torch import nn
 
+from bench.core.errors import UserModelError
 from bench.core.inputs import Inputs
 from bench.core.report import Report
+from bench.core.sharing import distinct
+from bench.core.tensors import tensors_in
+from bench.core.units import gibibytes
 from bench.worker import layers
 from bench.worker.messages import QuantizableLayer
-from bench.worker.user.build import build, digest_weights, macs_of, seed_everything, try_on
+from bench.worker.user.build import answers_at_random, build, digest_weights, macs_of, seed_everything, try_on
 from bench.worker.user.examples import Examples, make_batches, make_calibration
-from bench.worker.user.given import calibration_batch
+from bench.worker.user.given import calibration_batch, on_cpu
 from bench.worker.user.model import BuiltModel, UserFacts, UserModel
 
 
@@ -33,13 +40,17 @@ class UserHost:
             if part.path == definition.model.path:
                 part.load()  # a name that is missing shows before a slow build, where no other file is imported for it
         module = build(definition.model, seed)
+        _require_memory(module, definition.model.words)
         weights = digest_weights(module)
         for part in parts:
             part.load()
         torch.set_num_threads(threads)  # here, for the files may set them
         seed_everything(seed)
-        batches = make_batches(definition.inputs, batch_sizes)
-        try_on(module, batches.values(), definition, definition.inputs)
+        batches = {
+            size: on_cpu(batch, definition.inputs.words)
+            for size, batch in make_batches(definition.inputs, batch_sizes).items()
+        }
+        outputs = try_on(module, batches.values(), definition, definition.inputs)
         calibration: list[Inputs] = []
         if (calibrate := definition.calibrate) is not None:
             example, inputs = next(iter(batches.values())), definition.inputs
@@ -49,7 +60,15 @@ class UserHost:
             try_on(module, _one_of_each_kind(calibration), definition, calibrate)
         examples = Examples(batches, calibration)
         examples.save(path)
-        return UserFacts(path, weights, macs_of(module, examples.batch(1)), examples.describe())
+        random = answers_at_random(module, examples.batch(1))
+        return UserFacts(
+            path,
+            weights,
+            macs_of(module, examples.one()),
+            examples.describe(),
+            random=random,
+            remarks=(*_of_rows(dict(zip(batches, outputs, strict=True))), *_at_random(random)),
+        )
 
     def modules(self, built: BuiltModel) -> list[str]:
         """Return the names of all that it is made of."""
@@ -58,6 +77,33 @@ class UserHost:
     def quantizable_layers(self, built: BuiltModel, technique: str) -> list[QuantizableLayer]:
         """Return the layers that a technique would change, in the model's order."""
         return layers.quantizable_layers(build(built.definition.model, built.seed), technique)
+
+
+def _of_rows(outputs: Mapping[int, Any]) -> tuple[str, ...]:
+    """Say so where the number of rows that come out does not follow the batch: its latencies are of the same work."""
+    firsts = {size: next(tensors_in(value)) for size, value in outputs.items()}
+    rows = {size: len(value) for size, value in firsts.items() if value.dim()}
+    if len(rows) < 2 or len(set(rows.values())) > 1:
+        return ()
+    sizes = " and ".join(map(str, rows))
+    return (f"the model returns {min(rows.values())} rows at batch {sizes} alike, so that these may be the same work",)
+
+
+def _at_random(random: bool) -> tuple[str, ...]:
+    if not random:
+        return ()
+    return ("the model answers at random: its outputs are compared under one seed, and differ from call to call",)
+
+
+def _require_memory(module: nn.Module, words: str) -> None:
+    """Raise ``UserModelError`` where another process could not hold the model and what a technique makes of it."""
+    weight_bytes = sum(value.nbytes for value in distinct([*module.parameters(), *module.buffers()]))
+    free_bytes = psutil.virtual_memory().available
+    if weight_bytes > free_bytes:
+        raise UserModelError(
+            f"{words} gives {gibibytes(weight_bytes)} of weights, each variant takes about twice as much, and "
+            f"{gibibytes(free_bytes)} are free beside them; end other programs, or measure where there is more memory."
+        )
 
 
 def _one_of_each_kind(batches: Sequence[Inputs]) -> Iterable[Inputs]:

@@ -23,13 +23,13 @@ from bench.measuring.params import WEIGHT_LAYERS
 from bench.measuring.scores import LayerWork
 from bench.results.evaluation import Evaluation
 from bench.results.inspection import Inspection
-from bench.results.row import Layers
 from bench.runtimes.base import RUNTIMES, Executable, Source, Stored
 from bench.storage.graph_cache import GraphCache
 from bench.techniques.base import TECHNIQUES, Artifact
-from bench.worker.convert import Target, convert
+from bench.worker.convert import Target, convert, layers_of, notes_on, treated_by
 from bench.worker.messages import LoadedFacts, TaskModel, VariantFacts, VariantRequest
 from bench.worker.task_workload import TaskWorkload
+from bench.worker.user.build import seed_everything
 from bench.worker.user.workload import UserWorkload
 from bench.worker.workload import Workload
 
@@ -63,13 +63,18 @@ class VariantHost:
             bytes_by_dtype=built.packed.bytes_by_dtype if built.packed else {},
             params=self._float32_params,
             layers=None,
+            treated=None,
             macs=products,
             fingerprint=self._fingerprint(),
             simulated=False,
             bit_operations=None,
             scores={},
             build_s=build_s,
-            notes=(*built.notes, *self._workload.notes(built.artifact, calibrated=self._calibrated)),
+            notes=(
+                *built.notes,
+                *self._drew_once(),
+                *self._workload.notes(built.artifact, calibrated=self._calibrated),
+            ),
         )
         return facts if self._artifact is None else self._described(facts, self._artifact)
 
@@ -166,6 +171,7 @@ class VariantHost:
             cache=self._graphs,
             isa=self._request.isa,
             threads=self._request.threads,
+            as_given=not workload.supplied,
         )
 
     def _graphs(self) -> GraphCache:
@@ -183,21 +189,28 @@ class VariantHost:
             supplied=self._workload.supplied,
             own_training=self._workload.own_training,
         )
-        self._float32_layers = conversion.layers
+        self._before = conversion.before
         return conversion.artifact
 
     def _described(self, facts: VariantFacts, artifact: Artifact) -> VariantFacts:
         """Add what is known of a module."""
-        module, layers, work = artifact.module, self._float32_layers, self._work(artifact)
+        module, before, work = artifact.module, self._before, self._work(artifact)
+        technique, size_bytes = self._request.key.technique, size.state_dict_bytes(artifact.module)
         return dataclasses.replace(
             facts,
-            size_bytes=size.state_dict_bytes(module),
+            size_bytes=size_bytes,
             params=params.count_parameters(module),
-            layers=Layers(changed=layers - params.count_plain_layers(module), total=layers),
+            layers=layers_of(artifact, before),
+            treated=treated_by(technique, artifact, before),
             simulated=artifact.simulated,
             bit_operations=sum(layer.macs * layer.widest_input for layer in work) / 32 if work else None,
             scores={score.rule: score.value for score in scores.every_rule(work)} if work else {},
-            notes=(*artifact.notes, *facts.notes),
+            notes=(
+                *artifact.notes,
+                *notes_on(technique, artifact, before),
+                *size.view_note(module, size_bytes),
+                *facts.notes,
+            ),
         )
 
     def _work(self, artifact: Artifact) -> list[LayerWork]:
@@ -222,9 +235,20 @@ class VariantHost:
             torch.backends.quantized.engine = self._request.engine
 
     def _fingerprint(self) -> str:
+        """Return the digest of outputs, drawn under one seed where they are random."""
+        return self._answers(seed=0)
+
+    def _answers(self, seed: int) -> str:
+        seed_everything(seed)
         with torch.inference_mode():
             outputs = self._executable.outputs(self._cast(self._workload.probe()))
         return digest(tensors_in(outputs))
+
+    def _drew_once(self) -> tuple[str, ...]:
+        """Say so where the model draws at each call, and this variant when it was traced."""
+        if not self._workload.answers_at_random or self._answers(seed=0) != self._answers(seed=1):
+            return ()
+        return ("the model answers at random, and this variant drew once, when it was traced: it does less work",)
 
     def _cast(self, inputs: Inputs) -> Inputs:
         return self._cast_for(self._executable.input_dtype, inputs)

@@ -27,6 +27,8 @@ class Workload(ABC):
 
     supplied: ClassVar[bool]
     """Whether it is a model of a task, known to work, and not a user's."""
+    answers_at_random: bool = False
+    """Whether the model draws at random when it is called."""
     own_training: bool = False
     """Whether it was trained as the technique asks; a user's model is as it is."""
 

@@ -34,8 +34,12 @@ class Examples:
         self._calibration = calibration
 
     def batch(self, size: int) -> Inputs:
-        """Return a batch of ``size``: one that was made, or the first rows of the largest."""
-        return self._batches.get(size) or self.largest().rows(slice(size))
+        """Return a batch that was made, of ``size`` or the next size: a model may take no other."""
+        return self._batches[min((made for made in self._batches if made >= size), default=max(self._batches))]
+
+    def one(self) -> Inputs:
+        """Return a batch of one, which a model may not take."""
+        return self.batch(1).rows(slice(1))
 
     def largest(self) -> Inputs:
         """Return the largest batch that was made."""

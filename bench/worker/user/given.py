@@ -108,3 +108,10 @@ def _leaves(value: object) -> Iterator[object]:
             yield from _leaves(part)
     else:
         yield value
+
+
+def on_cpu(inputs: Inputs, words: str) -> Inputs:
+    """Return inputs on the CPU, wherever they are; raises ``UserModelError`` for tensors without values."""
+    if any(tensor.is_meta for tensor in inputs.tensors):
+        raise UserModelError(f"{words} gives tensors on the meta device, which have no values; make them on the CPU.")
+    return inputs.changed(lambda value: value.cpu())

@@ -74,6 +74,10 @@ class UserFacts:
     macs: int | None
     inputs: str
     """Types and shapes, such as ``float32 [batch, 3, 32, 32]``."""
+    random: bool = False
+    """Whether the model draws at random when it is called."""
+    remarks: tuple[str, ...] = ()
+    """What a reader must know of the model itself."""
 
 
 @dataclass(frozen=True)
