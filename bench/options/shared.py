@@ -47,6 +47,8 @@ class UserPartsOptions(Options):
     """For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."""
     calibrate: str | Any | None = option(default=None)
     """For your own model: net.py:batches yields batches that ranges are observed on."""
+    train: str | Any | None = option(default=None)
+    """For your own model: net.py:train, given the network of a technique that takes part in a training, trains it."""
 
 
 @option_group

@@ -5,7 +5,7 @@ fbgemm's, of torch 2.14, is wrong for kernels of 2 x 2, and its answers differ f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,19 +42,16 @@ def _is_wrong(layer: Transposed, mapping: QConfigMapping) -> bool:
     dimensions = len(layer.kernel_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        alike = nn.Sequential(type(layer)(**_arguments(layer))).eval()
+        alike = copy.deepcopy(layer)
+        alike.reset_parameters()
+        network = nn.Sequential(alike).eval()
         inputs = torch.rand(2, layer.in_channels, *[SIDE] * dimensions)
     try:
         with torch.inference_mode():
-            exact = alike(inputs)
-            prepared = prepare_fx(alike, mapping, (inputs,))
+            exact = network(inputs)
+            prepared = prepare_fx(network, mapping, (inputs,))
             prepared(inputs)
             answers = convert_fx(prepared)(inputs)
     except Exception:  # what cannot be converted at all is said where the model is
         return False
     return not bool((answers - exact).norm() <= MOST * exact.norm())
-
-
-def _arguments(layer: Transposed) -> Mapping[str, object]:
-    names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "dilation")
-    return {name: getattr(layer, name) for name in names} | {"bias": layer.bias is not None}

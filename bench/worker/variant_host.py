@@ -51,6 +51,7 @@ class VariantHost:
         """Load, convert and describe; raises ``UnsupportedError``, ``CheckpointError`` or ``UserModelError``."""
         self._open(request)
         products = self._workload.macs()
+        self._workload.train()
         begun = time.perf_counter()
         built = self._runtime.build(self._source(), request.packed)
         build_s = time.perf_counter() - begun
@@ -130,6 +131,7 @@ class VariantHost:
     def inspect(self, request: VariantRequest, described: Sequence[str]) -> Inspection:
         """Return what the technique made of each layer's weights, and the outputs of the ``described`` layers."""
         self._open(request)
+        self._workload.train()
         before = {
             name: part.weight.detach().clone()
             for name, part in self._model().named_modules()
@@ -156,7 +158,7 @@ class VariantHost:
         self._workload: Workload = (
             TaskWorkload(request, request.workload)
             if isinstance(request.workload, TaskModel)
-            else UserWorkload(request, request.workload)
+            else UserWorkload(request, request.workload, self._report)
         )
 
     def _source(self) -> Source:

@@ -45,7 +45,9 @@ def batch_of(name: str) -> Inputs:
 def error_of(outputs: object, exact: object) -> float:
     values, reference = (torch.cat([t.float().reshape(-1) for t in tensors_in(each)]) for each in (outputs, exact))
     assert values.shape == reference.shape, "tensor by tensor"
-    return relative_error(reference.numpy(), values.numpy())
+    error = relative_error(reference.numpy(), values.numpy())
+    assert error is not None
+    return error
 
 
 def converted(name: str, technique: str) -> Artifact:
