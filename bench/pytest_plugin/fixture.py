@@ -84,7 +84,14 @@ class QuantBench:
                 batch = _batch(model, inputs, batch_size)
                 examples = Examples({batch.batch_size: batch}, _calibration(calibrate, batch, model))
                 conversion = _converted(chosen, model, examples, batch)
-                return self._measure(conversion, chosen, batch, evaluate, name or type(model).__name__, examples)
+                return self._measure(
+                    conversion,
+                    chosen,
+                    batch,
+                    evaluate,
+                    name or type(getattr(model, "_orig_mod", model)).__name__,
+                    examples,
+                )
         except QuantbenchError as error:
             refusal = error
         if isinstance(refusal, UnsupportedError):  # here, where pytest shows no exception before it

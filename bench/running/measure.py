@@ -28,7 +28,7 @@ def measure(options: MeasureOptions) -> Run:
     model = options.model
     if not isinstance(model, nn.Module):
         raise UserModelError(f"model is a {type(model).__name__}; give a torch.nn.Module.")
-    named = options.name or type(model).__name__
+    named = options.name or type(getattr(model, "_orig_mod", model)).__name__
     with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:  # of this user alone
 
         def part(value: object, called: str, title: str) -> Part:

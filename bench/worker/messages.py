@@ -57,7 +57,6 @@ class VariantFacts:
     bytes_by_dtype: dict[str, int]
     params: int
     layers: Layers | None
-    treated: Treated | None
     macs: int | None
     """``None`` where they are not known."""
     fingerprint: str
@@ -69,6 +68,9 @@ class VariantFacts:
     build_s: float
     """Seconds until the file was there."""
     notes: tuple[str, ...]
+    treated: Treated | None = None
+    drew_once: bool = False
+    """Whether it always answers alike, where the model draws at random at each call."""
 
 
 @dataclass(frozen=True)

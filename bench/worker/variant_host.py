@@ -33,6 +33,8 @@ from bench.worker.user.build import seed_everything
 from bench.worker.user.workload import UserWorkload
 from bench.worker.workload import Workload
 
+DREW_ONCE = "the model answers at random, and this variant drew once, when it was traced: it does less work"
+
 
 class VariantHost:
     """Holds one variant in a process of its own."""
@@ -56,6 +58,7 @@ class VariantHost:
         build_s = time.perf_counter() - begun
         self._set_torch()
         self._executable, self._artifact = built.executable, built.artifact
+        drew_once = self._drew_once()
         facts = VariantFacts(
             size_bytes=built.file_bytes or 0,
             deploy_bytes=built.file_bytes,
@@ -63,7 +66,6 @@ class VariantHost:
             bytes_by_dtype=built.packed.bytes_by_dtype if built.packed else {},
             params=self._float32_params,
             layers=None,
-            treated=None,
             macs=products,
             fingerprint=self._fingerprint(),
             simulated=False,
@@ -72,9 +74,10 @@ class VariantHost:
             build_s=build_s,
             notes=(
                 *built.notes,
-                *self._drew_once(),
+                *((DREW_ONCE,) if drew_once else ()),
                 *self._workload.notes(built.artifact, calibrated=self._calibrated),
             ),
+            drew_once=drew_once,
         )
         return facts if self._artifact is None else self._described(facts, self._artifact)
 
@@ -244,11 +247,9 @@ class VariantHost:
             outputs = self._executable.outputs(self._cast(self._workload.probe()))
         return digest(tensors_in(outputs))
 
-    def _drew_once(self) -> tuple[str, ...]:
-        """Say so where the model draws at each call, and this variant when it was traced."""
-        if not self._workload.answers_at_random or self._answers(seed=0) != self._answers(seed=1):
-            return ()
-        return ("the model answers at random, and this variant drew once, when it was traced: it does less work",)
+    def _drew_once(self) -> bool:
+        """Return whether the model draws at each call, and this variant when it was traced."""
+        return self._workload.answers_at_random and self._answers(seed=0) == self._answers(seed=1)
 
     def _cast(self, inputs: Inputs) -> Inputs:
         return self._cast_for(self._executable.input_dtype, inputs)
