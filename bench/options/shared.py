@@ -38,6 +38,18 @@ class SeedOptions(Options):
 
 
 @option_group
+class UserPartsOptions(Options):
+    """What belongs to a model of the user's own; in Python the callables themselves, or what they return."""
+
+    inputs: str | Any | None = option(default=None)
+    """For your own model: net.py:inputs, given a batch size, returns a batch of inputs."""
+    evaluate: str | Any | None = option(default=None)
+    """For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."""
+    calibrate: str | Any | None = option(default=None)
+    """For your own model: net.py:batches yields batches that ranges are observed on."""
+
+
+@option_group
 class DataOptions(Options):
     """Which data supplied models are trained and tested on."""
 

@@ -18,6 +18,7 @@ from bench.options.shared import (
     RetrainOptions,
     SeedOptions,
     TrainingOptions,
+    UserPartsOptions,
     valid_seed,
 )
 from bench.tasks.policy import Optimizer, Schedule
@@ -35,8 +36,8 @@ TaughtBy = Literal["start", "loss", "both"]
 class ModelOptions(DeviceOptions, TrainingOptions):
     """The model of a command that takes one."""
 
-    model: str = option(kw_only=False, flag="TASK/MODEL")
-    """Such as cifar10/resnet8."""
+    model: str | Any = option(kw_only=False, flag="TASK/MODEL", also="--model")
+    """Such as cifar10/resnet8; or net.py:build, which returns a model of your own."""
 
 
 def _weight_decay(weight_decay: float) -> str | None:
@@ -98,7 +99,7 @@ class ExportOptions(ModelOptions, SeedOptions):
 
 
 @option_group
-class InspectOptions(ModelOptions, SeedOptions):
+class InspectOptions(ModelOptions, UserPartsOptions, SeedOptions):
     """The options of ``bench inspect``."""
 
     technique: str = option(kw_only=False)
@@ -114,7 +115,7 @@ def _allowance(max_drop_pp: float) -> str | None:
 
 
 @option_group
-class SensitivityOptions(ModelOptions, MeasurementOptions):
+class SensitivityOptions(ModelOptions, UserPartsOptions, MeasurementOptions):
     """The options of ``bench sensitivity``."""
 
     technique: str | Sequence[str] = option(default="dynamic-qint8", kw_only=False, check_all=checks.not_empty)

@@ -47,7 +47,16 @@ class StaticQint8(Technique):
         return quantized_engine_obstacle(device, engine, engines)
 
     def convert(self, model: nn.Module, context: Context) -> Artifact:
-        """Trace, observe, convert."""
+        """Trace, observe, convert; by PT2E where FX cannot."""
+        batches = list(context.calibration_batches(CALIBRATION_BATCH))
+        try:
+            return self._by_fx(model, batches, context)
+        except UnsupportedError as error:
+            from bench.techniques import pt2e
+
+            return pt2e.convert(model, batches, context, str(error))
+
+    def _by_fx(self, model: nn.Module, batches: Sequence[Inputs], context: Context) -> Artifact:
         import torch
         from torch.ao.quantization import get_default_qconfig
         from torch.ao.quantization.quantize_fx import convert_fx
@@ -58,11 +67,10 @@ class StaticQint8(Technique):
         batch_norms = _count(model, "BatchNorm")
         transposed_norms.fold(model)
         classes = {name: type(part) for name, part in model.named_modules()}
-        batches = list(context.calibration_batches(CALIBRATION_BATCH))
         with conversion(context):
             prepared = _prepared(model, context, batches[0])
             with torch.inference_mode():
-                foreign = _observe(prepared, batches)
+                foreign = _observed(prepared, batches)
             try:
                 module = convert_fx(prepared)
             except Exception as error:  # of any kind: FX has cases that nobody thought of
@@ -89,17 +97,22 @@ def _prepared(model: nn.Module, context: Context, example: Inputs) -> fx.GraphMo
 
     mapping = get_default_qconfig_mapping(context.engine)
     if context.layers is not None:  # what lies between layers stays float32 too
-        by_class, mapping = (
-            mapping.object_type_qconfigs,
-            QConfigMapping(),
-        )  # transposed convolutions have one of their own
-        for name in sorted(context.layers):
-            default = get_default_qconfig(context.engine)
+        default, by_class = get_default_qconfig(context.engine), mapping.object_type_qconfigs
+        mapping = QConfigMapping()
+        for name in sorted(context.layers):  # transposed convolutions have a configuration of their own
             mapping.set_module_name(name, by_class.get(type(model.get_submodule(name)), default))
     try:
         return prepare_fx(model.eval(), mapping, example.tensors)
     except Exception as error:  # of any kind: the model's code meets values that stand for tensors
         raise UnsupportedError(f"FX cannot trace this model: {describe_exception(error)}") from error
+
+
+def _observed(prepared: fx.GraphModule, batches: Sequence[Inputs]) -> int:
+    """Show the batches to the observers; raises ``UnsupportedError`` where the trace is not the model's."""
+    try:
+        return _observe(prepared, batches)
+    except Exception as error:  # of any kind: optional inputs, for one, count as given while FX traces
+        raise UnsupportedError(f"FX traces another model than this: {describe_exception(error)}") from error
 
 
 def _observe(prepared: fx.GraphModule, batches: Sequence[Inputs]) -> int:

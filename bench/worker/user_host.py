@@ -16,8 +16,11 @@ from bench.core.report import Report
 from bench.core.sharing import distinct
 from bench.core.tensors import tensors_in
 from bench.core.units import gibibytes
+from bench.worker import layers
+from bench.worker.messages import QuantizableLayer
 from bench.worker.user.build import (
     answers_at_random,
+    build,
     build_uncompiled,
     digest_weights,
     macs_of,
@@ -26,7 +29,7 @@ from bench.worker.user.build import (
 )
 from bench.worker.user.examples import Examples, make_batches, make_calibration
 from bench.worker.user.given import calibration_batch, on_cpu
-from bench.worker.user.model import UserFacts, UserModel
+from bench.worker.user.model import BuiltModel, UserFacts, UserModel
 
 
 class UserHost:
@@ -74,6 +77,14 @@ class UserHost:
             random=random,
             remarks=(*_of_rows(dict(zip(batches, outputs, strict=True))), *_of_itself(random, compiled)),
         )
+
+    def modules(self, built: BuiltModel) -> list[str]:
+        """Return the names of all that it is made of."""
+        return [name for name, _ in build(built.definition.model, built.seed).named_modules() if name]
+
+    def quantizable_layers(self, built: BuiltModel, technique: str) -> list[QuantizableLayer]:
+        """Return the layers that a technique would change, in the model's order."""
+        return layers.quantizable_layers(build(built.definition.model, built.seed), technique)
 
 
 def _of_rows(outputs: Mapping[int, Any]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def compile_package(source: Source, input_dtype: str, path: Path, *, saturating:
     """
     import torch
 
-    from bench.runtimes.graphs.on_tensors import OnTensors, example_of
+    from bench.core.on_tensors import OnTensors, example_of
 
     static = source.technique.name == STATIC
     dtype = getattr(torch, input_dtype)
@@ -47,7 +47,7 @@ def compile_package(source: Source, input_dtype: str, path: Path, *, saturating:
 def _exported(module: nn.Module, inputs: Inputs) -> Any:
     import torch
 
-    from bench.runtimes.graphs.on_tensors import dynamic_batch
+    from bench.core.on_tensors import dynamic_batch
 
     return torch.export.export(module, inputs.tensors, dynamic_shapes=dynamic_batch(module, inputs))
 
@@ -57,16 +57,25 @@ def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: boo
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
-    from bench.runtimes.graphs.batch_norms import without_batch_norms
-    from bench.runtimes.graphs.on_tensors import OnTensors
+    from bench.core.on_tensors import OnTensors
 
     config = x86.get_default_x86_inductor_quantization_config(is_dynamic=False, reduce_range=saturating)
-    graph = _exported(OnTensors(without_batch_norms(model), inputs), inputs).module()
+    graph = _exported(OnTensors(_without_batch_norms(model), inputs), inputs).module()
     prepared = prepare_pt2e(graph, x86.X86InductorQuantizer().set_global(config))
     for batch in source.calibration_batches(CALIBRATION_BATCH):
         prepared(*batch.tensors)
     quantized: nn.Module = convert_pt2e(prepared)
     return quantized
+
+
+def _without_batch_norms(model: nn.Module) -> nn.Module:
+    """Return the model without BatchNorms where FX can trace it; otherwise torchao folds those that it finds."""
+    from bench.runtimes.graphs.batch_norms import without_batch_norms
+
+    try:
+        return without_batch_norms(model)
+    except Exception:  # of any kind: the model's code meets values that stand for tensors
+        return model
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def exported(source: Source) -> Path:
 def _export(source: Source, path: Path) -> None:
     import torch
 
-    from bench.runtimes.graphs.on_tensors import OnTensors, dynamic_batch, example_of
+    from bench.core.on_tensors import OnTensors, dynamic_batch, example_of
 
     inputs = example_of(source.inputs(2))
     model = OnTensors(source.model(), inputs)
