@@ -88,7 +88,7 @@ class Writer:
             return {"tuple": [self.encode(part) for part in value]}
         if isinstance(value, torch.ScriptObject):
             return {"packed": self.encode(recurrent.parts(value))}
-        if isinstance(value, Tensor) and value.dtype in (torch.complex64, torch.complex128):
+        if isinstance(value, Tensor) and value.is_complex():
             return {"complex": self.encode(torch.view_as_real(value.detach().resolve_conj().contiguous()))}
         if isinstance(value, torch.dtype) and name_of(value) in DTYPES:
             return name_of(value)
