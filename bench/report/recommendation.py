@@ -24,10 +24,10 @@ from bench.results.run import Run
 from bench.stats.interval import Interval
 
 HOW_TO_READ = (
-    "The fastest variant at batch {batch} that is shown to lose no more than is allowed: the 95 % interval of the change "
-    "of its accuracy, paired on the same examples, does not reach so far down. Allowed are 0.5 points, or more where the "
-    "test set is too small to show that. Sizes are those of the files, without the runtime. `bench recommend` takes "
-    "other limits and objectives."
+    "The fastest variant at batch {batch} that is shown to lose no more than is allowed: the 95 % interval of the "
+    "change of its accuracy, paired on the same examples, does not reach so far down. Allowed are 0.5 points, or more "
+    "where the test set is too small to show that. Sizes are those of the files, without the runtime. "
+    "`bench recommend` takes other limits and objectives."
 )
 
 

@@ -28,6 +28,8 @@ class Deployed:
     """The body of ``predict(*inputs)``: arrays, batch first, in and a list of arrays out."""
     notes: tuple[str, ...] = ()
     """What a reader must know, beside what is known of the variant."""
+    exact: bool = True
+    """Whether it gives the variant's outputs to the bit, being the very file; otherwise but for rounding."""
 
 
 _TEMPLATE = '''"""Answer examples with {title}. It takes {packages} and numpy, and no quantbench.
@@ -57,8 +59,8 @@ if __name__ == "__main__":
     outputs = predict(*inputs)
     print(*outputs, sep="\\n")
     if len(sys.argv) == 1:
-        same = all(np.array_equal(value, given[f"output{{n}}"], equal_nan=True) for n, value in enumerate(outputs))
-        print("the same as when it was exported" if same else "other answers than when it was exported")
+        differences = [np.abs(value.astype(float) - given[f"output{{n}}"]).max() for n, value in enumerate(outputs)]
+        print("largest difference from the answers when it was exported:", max(differences))
 '''
 
 
@@ -66,7 +68,7 @@ def program(deployed: Deployed, title: str, inputs: Sequence[np.ndarray]) -> str
     """Return the text of ``predict.py``."""
     statements = inspect.cleandoc(deployed.load).splitlines()
     imports = [line for line in statements if line.startswith("import ")]
-    body = inspect.cleandoc(deployed.predict).splitlines()
+    body = [line for line in inspect.cleandoc(deployed.predict).splitlines() if line]
     several = f"; an .npz with {', '.join(f'input{position}' for position in range(len(inputs)))}"
     return _TEMPLATE.format(
         title=title,
@@ -77,6 +79,16 @@ def program(deployed: Deployed, title: str, inputs: Sequence[np.ndarray]) -> str
         predict="\n".join(f"    {line}" for line in body),
         count=len(inputs),
     )
+
+
+def cast_to(dtype: str) -> str:
+    """Return the statement that gives the ``tensors`` of a program a torch type; nothing for float32, which they have.
+
+    Integers, such as token ids, stay integers.
+    """
+    if dtype == "float32":
+        return ""
+    return f"tensors = [value.to(torch.{dtype}) if value.is_floating_point() else value for value in tensors]"
 
 
 def described(inputs: Sequence[np.ndarray]) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from bench.results.isa import int8_sums_saturate
 from bench.results.machine import Machine
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
-from bench.runtimes.deployment import Deployed
+from bench.runtimes.deployment import Deployed, cast_to
 from bench.runtimes.graphs.aot_inductor import STATIC, compile_package
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
@@ -41,11 +41,11 @@ torch.set_num_threads({threads})
 run = torch._inductor.aoti_load_package(str(HERE / "model.pt2")).loader.boxed_run
 """
 PREDICT: Final = """
-tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in inputs]{cast}
+tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in inputs]
+{cast}
 outputs = run(tensors)
 return [value.float().numpy() if value.is_floating_point() else value.numpy() for value in outputs]
 """
-CAST: Final = "\ntensors = [value.to(torch.{dtype}) if value.is_floating_point() else value for value in tensors]"
 
 
 class InductorExecutable:
@@ -133,8 +133,8 @@ class Inductor(Runtime):
         """Copy the package."""
         shutil.copyfile(stored.path / PACKAGE, folder / PACKAGE)
         dtype = INPUT_DTYPES[stored.technique.name]
-        cast = CAST.format(dtype=dtype) if dtype != "float32" else ""
-        return Deployed((PACKAGE,), ("torch",), LOAD.format(threads=stored.threads), PREDICT.format(cast=cast))
+        predict = PREDICT.format(cast=cast_to(dtype))
+        return Deployed((PACKAGE,), ("torch",), LOAD.format(threads=stored.threads), predict)
 
 
 def _unpack(package: Path, library: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pprint
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -130,7 +131,7 @@ class OpenVino(Runtime):
         names = tuple(sorted(file.name for file in stored.path.iterdir()))
         for name in names:
             shutil.copyfile(stored.path / name, folder / name)
-        settings = _settings(stored.technique.name, stored.threads)
+        settings = pprint.pformat(_settings(stored.technique.name, stored.threads), sort_dicts=False)
         return Deployed(names, ("openvino",), LOAD.format(settings=settings), PREDICT)
 
 

@@ -17,6 +17,7 @@ from bench.results.evaluation import Evaluation
 from bench.running.one_variant import OneVariant
 from bench.runtimes.deployment import EXAMPLE, PROGRAM
 from bench.studies import deployment_readme
+from bench.studies.deployment_readme import Export
 from bench.worker.messages import VARIANT_HOST, DeployedFacts, VariantFacts
 from bench.worker.process import Worker
 
@@ -25,6 +26,8 @@ OURS: Final = {PROGRAM, EXAMPLE, README}
 MODEL: Final = "model."
 """How the names of the files start that a runtime loads."""
 TIMEOUT_S: Final = 600
+ROUNDING: Final = 1e-4
+"""Relative error that float32 sums of another order may have in a network."""
 _CHECK: Final = """
 import json, runpy, sys
 folder, probe = sys.argv[1:]
@@ -32,15 +35,15 @@ sys.modules["bench"] = None
 import numpy as np
 sys.argv = [folder + "/predict.py"]
 predict = runpy.run_path(sys.argv[0], run_name="__main__")["predict"]
-differences = []
+errors = []
 for path in (folder + "/example.npz", probe):
     given = np.load(path)
     outputs = predict(*(given[name] for name in given.files if name.startswith("input")))
     expected = [given[name] for name in given.files if name.startswith("output")]
-    same = len(outputs) == len(expected) and all(map(lambda a, b: np.array_equal(a, b, equal_nan=True), outputs, expected))
-    if not same:
-        differences.append([float(np.abs(a.astype(float) - b).max()) for a, b in zip(outputs, expected)])
-print(json.dumps(differences))
+    for output, other in zip(outputs, expected, strict=True):
+        same = np.array_equal(output, other, equal_nan=True)
+        errors.append(0.0 if same else float(np.linalg.norm(output.astype(float) - other) / np.linalg.norm(other)))
+print(json.dumps(max(errors)))
 """
 """Runs the program as a user would, where quantbench cannot be imported, and lets it answer more examples."""
 
@@ -73,8 +76,9 @@ def deploy(variant: OneVariant, target: Path) -> VariantFacts:
         show(1, 3)
         evaluation: Evaluation = maker.call("evaluate")
         show(2, 3)
-        _verify(staging, probe)
-        text = deployment_readme.render(title, variant.machine, request.threads, facts, deployed, evaluation, staging)
+        error = verify(staging, probe, exact=deployed.exact)
+        export = Export(title, variant.machine, request.threads, facts, deployed, evaluation, error)
+        text = deployment_readme.render(export, staging)
         write_atomically(staging / README, text)
         show(3, 3)
         _put(staging, target)
@@ -85,7 +89,12 @@ def deploy(variant: OneVariant, target: Path) -> VariantFacts:
     return dataclasses.replace(facts, deploy_bytes=size)
 
 
-def _verify(folder: Path, probe: Path) -> None:
+def verify(folder: Path, probe: Path, *, exact: bool) -> float:
+    """Run the program on its example and on those in ``probe``, and return how far its answers are from theirs.
+
+    That is the largest relative error of an output (root mean square); only without ``exact`` may it be one of
+    rounding. Raises ``WorkerError`` for other answers.
+    """
     command = [sys.executable, "-I", "-c", _CHECK, str(folder.resolve()), str(probe)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S, cwd=probe.parent)
@@ -94,10 +103,10 @@ def _verify(folder: Path, probe: Path) -> None:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise WorkerError(f"{PROGRAM} cannot run what was exported: {last}")
-    if differences := json.loads(done.stdout.splitlines()[-1]):
-        raise WorkerError(
-            f"{PROGRAM} gives other answers than the variant, by up to {max(map(max, differences)):g} in an output"
-        )
+    error = float(json.loads(done.stdout.splitlines()[-1]))
+    if not error <= (0 if exact else ROUNDING):  # NaN is not either
+        raise WorkerError(f"{PROGRAM} gives other answers than the variant, {error:.2g} off (relative error)")
+    return error
 
 
 def _put(staging: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""``bench export``: the file of one variant, for use elsewhere; packed, or its runtime's with a program that loads it."""
+"""``bench export``: the file of one variant for use elsewhere, packed or its runtime's with a program that loads it."""
 
 from __future__ import annotations
 

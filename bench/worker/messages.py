@@ -94,6 +94,8 @@ class DeployedFacts:
     inputs: str
     """Types and shapes, such as ``float32 [batch, 784]``."""
     notes: tuple[str, ...]
+    exact: bool
+    """Whether it must give the variant's outputs to the bit; otherwise but for rounding."""
 
 
 PREPARATION_HOST = "bench.worker.preparation_host:PreparationHost"

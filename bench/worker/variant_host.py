@@ -120,6 +120,7 @@ class VariantHost:
             packages=tuple(f"{name} {version(name)}" for name in (*deployed.packages, "numpy")),
             inputs=described(as_arrays(one)),
             notes=deployed.notes,
+            exact=deployed.exact,
         )
 
     def evaluate(self) -> Evaluation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,21 +15,18 @@ from bench.core.errors import UnsupportedError
 from bench.core.limits import MAX_BATCH_SIZE
 from bench.core.tensors import Inputs, tensors_in
 from bench.core.tracebacks import describe_exception
-from bench.runtimes.deployment import Deployed
+from bench.runtimes.deployment import Deployed, cast_to
 from bench.runtimes.graphs.packages import quiet
 from bench.techniques.base import Artifact
 
 PREDICT: Final = """
-tensors = [torch.from_numpy(array) for array in inputs]{cast}
+tensors = [torch.from_numpy(array) for array in inputs]
+{cast}
 with torch.inference_mode():
     outputs = model(*tensors)
 return [value.float().numpy() if value.is_floating_point() else value.numpy() for value in outputs]
 """
-CAST: Final = "\ntensors = [value.to(torch.{dtype}) if value.is_floating_point() else value for value in tensors]"
-CHANNELS_LAST: Final = (
-    "\ntensors = [value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value "
-    "for value in tensors]"
-)
+CHANNELS_LAST: Final = "tensors = [value.contiguous(memory_format=torch.channels_last) for value in tensors]"
 
 
 class _Flat(nn.Module):
@@ -47,7 +45,8 @@ def save(artifact: Artifact, example: Inputs, folder: Path, threads: int, engine
     """Write the artifact with a dynamic batch; raises ``UnsupportedError`` if torch can write it in neither way.
 
     ``example`` has two rows or more, as the artifact takes them. ``torch.export`` cannot hold the packed weights of
-    torch's int8 modules, and ``torch.jit`` can.
+    torch's int8 modules, and ``torch.jit`` can. Neither has the fused operators of some modules, so the last bits of
+    outputs may differ.
     """
     module = _Flat(artifact).eval()
     with quiet(), torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
@@ -68,10 +67,9 @@ def save(artifact: Artifact, example: Inputs, folder: Path, threads: int, engine
         f'model = torch.jit.load(HERE / "{name}")' if traced else f'model = torch.export.load(HERE / "{name}").module()'
     )
     dtype = artifact.input_dtype
-    cast = CAST.format(dtype=dtype) if dtype != "float32" else ""
-    cast += CHANNELS_LAST if any(_channels_last(value) for value in example) else ""
+    cast = "\n".join([cast_to(dtype), CHANNELS_LAST * all(map(_channels_last, example))])
     how = "a TorchScript file (torch.jit.trace)" if traced else "an exported program (torch.export)"
-    return Deployed((name,), ("torch",), "\n".join(load), PREDICT.format(cast=cast), (f"model: {how}",))
+    return Deployed((name,), ("torch",), "\n".join(load), PREDICT.format(cast=cast), (f"model: {how}",), exact=False)
 
 
 def _exported(module: nn.Module, example: Inputs, folder: Path) -> str:
@@ -82,8 +80,10 @@ def _exported(module: nn.Module, example: Inputs, folder: Path) -> str:
 
 
 def _traced(module: nn.Module, example: Inputs, folder: Path) -> str:
-    traced: Any = torch.jit.trace(module, example, check_trace=False)
-    torch.jit.save(traced, str(folder / "model.pt"))
+    # It warns of what depends on values, and would be as the example had it; raised, it is a reason.
+    warnings.simplefilter("error", torch.jit.TracerWarning)
+    trace: Any = torch.jit.trace  # which is not annotated
+    torch.jit.save(trace(module, example, check_trace=False), str(folder / "model.pt"))
     return "model.pt"
 
 

@@ -250,7 +250,8 @@ def test_what_is_recommended_keeps_to_every_limit_and_every_row_is_accounted_for
             assert model.max_drop is not None
             assert candidate.change.low > -model.max_drop
     rejected = [*model.undecided, *model.outside, *model.no_gain, *model.left_out]
-    named = [one.variant for one in (*rejected, *model.runners_up, *([model.best] if model.best else []))]
+    candidates = [*model.runners_up, *([model.best] if model.best else [])]
+    named = [*(one.variant for one in rejected), *(one.variant for one in candidates)]
     assert len(named) == len(set(named)), "each once"
 
 
