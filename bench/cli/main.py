@@ -17,7 +17,20 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from bench.cli import catalogue, compare, distill, export, inspect, machine, report, run, selfcheck, sensitivity, train
+from bench.cli import (
+    catalogue,
+    compare,
+    distill,
+    export,
+    inspect,
+    machine,
+    recommend,
+    report,
+    run,
+    selfcheck,
+    sensitivity,
+    train,
+)
 from bench.cli.output import show
 from bench.core.errors import QuantbenchError, WorkerError
 
@@ -26,6 +39,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.command,
+    "recommend": recommend.command,
     "train": train.command,
     "distill": distill.command,
     "sensitivity": sensitivity.command,
