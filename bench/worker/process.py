@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing.connection import Connection, wait
@@ -139,12 +139,17 @@ class Worker:
         self.send(method, *args)
         return self.receive()
 
-    def close(self) -> None:
-        """End the process, if it was started."""
-        self._closed = True
-        if "_process" in self.__dict__:
+    def kill(self) -> None:
+        """End the process, if it was started, without waiting for its end."""
+        if not self._closed and "_process" in self.__dict__:
             self.connection.close()
             self._process.kill()
+        self._closed = True
+
+    def close(self) -> None:
+        """End the process, if it was started."""
+        self.kill()
+        if "_process" in self.__dict__:
             self._process.join()
 
     def hung(self) -> WorkerError:
@@ -166,6 +171,15 @@ class Worker:
             name = signal.Signals(-code).name
             return WorkerError(f"the process died of {name}{_LIKELY_CAUSES.get(name, '')}")
         return WorkerError(f"the process ended with code {code}")
+
+
+def close_all(workers: Iterable[Worker]) -> None:
+    """End all processes side by side: the system takes some 10 ms to free the memory of each."""
+    workers = list(workers)
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.close()
 
 
 @dataclass
