@@ -50,9 +50,10 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
     order = list(dict.fromkeys(family(row) for row in run.rows))
     for model in dict.fromkeys(row.full_model for row in run.rows):
         rows = [row for row in run.rows if row.full_model == model]
-        timed = _timed(rows)
+        timeable = [] if _simulated_beside_fp32(rows) else [row for row in rows if not row.simulated]
+        timed = [row for row in timeable if any(latency.rounds_s for latency in row.latency.values())]
         ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
-        points, costs = _points(rows, sizes if timed else [], family)
+        points, costs = _points(rows, sizes if timeable else [], family)
         if points:
             title = f"{model}: accuracy against size and latency"
             draw_trade_off = partial(trade_off, points, costs, title, order)
@@ -75,12 +76,10 @@ def _by_technique(row: Row) -> str:
     return row.technique.partition(":")[0]
 
 
-def _timed(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows with latencies; none where all but fp32 are simulated, so that it would stand alone."""
-    others = [row for row in rows if row.key != BASELINE]
-    if others and all(row.simulated or not row.measured for row in others) and any(row.simulated for row in others):
-        return []
-    return [row for row in rows if not row.simulated and any(latency.rounds_s for latency in row.latency.values())]
+def _simulated_beside_fp32(rows: Sequence[Row]) -> bool:
+    """Return whether fp32 would stand alone in a picture of latencies, because all others are simulated."""
+    others = [row for row in rows if row.key != BASELINE and row.measured]
+    return bool(others) and all(row.simulated for row in others)
 
 
 def _of_spans(

@@ -217,22 +217,20 @@ def test_it(quantbench, technique, runtime):
 """
     session(code, *QUICK, "--benchmark-json=out.json").assert_outcomes(passed=4)
     run = bench.load_run(pytester.path / "out.json")
-    assert [str(row.key) for row in run.rows] == [
-        "fp32",
-        "fp32@onnxruntime",
-        "static-qint8",
-        "static-qint8@onnxruntime",
-    ]
+    keys = [str(row.key) for row in run.rows]
+    assert keys == ["fp32", "fp32@onnxruntime", "static-qint8", "static-qint8@onnxruntime"]
     assert run.settings.runtimes == ["eager", "onnxruntime"]
     assert all(row.speedup for row in run.rows[1:])
 
 
 def test_what_a_runtime_does_not_have_is_skipped_and_an_unknown_one_fails(session: Session) -> None:
     code = "def test_it(quantbench):\n    quantbench(build(), INPUTS, technique='amp', runtime='onnxruntime')\n"
-    result = session(code, "-rs")
+    result = session(code, "-rs", "-W", "ignore")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*amp@onnxruntime: quantbench makes ONNX files as *"])
-    result = session("def test_it(quantbench):\n    quantbench(build(), INPUTS, runtime='onnxruntimes')\n")
+    result = session(
+        "def test_it(quantbench):\n    quantbench(build(), INPUTS, runtime='onnxruntimes')\n", "-W", "ignore"
+    )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*there is no runtime 'onnxruntimes'; did you mean 'onnxruntime'*"])
 
