@@ -21,14 +21,14 @@ class RunOptions(UserModelOptions, MeasurementOptions, RetrainOptions):
     """The options of ``bench run``."""
 
     suite: str = option(default="lab", kw_only=False)
-    """Which models: lab or quick."""
+    """Which models: lab, quick or deploy."""
     tasks: str | Sequence[str] = option(default=(), flag="--task")
     """Only this task's models."""
     models: str | Sequence[str] = option(default=(), flag="--model")
     """Only this model: lab1, or mnist/lab1; or your own: net.py:build, which returns it."""
     techniques: str | Sequence[str] = option(default=(), flag="--technique")
     """Only this technique (fp32 comes along)."""
-    runtimes: str | Sequence[str] = option(default=(EAGER,), flag="--runtime", check_all=checks.not_empty)
+    runtimes: str | Sequence[str] = option(default=(), flag="--runtime", unset="eager; of the suite deploy all")
     """What executes the techniques, such as onnxruntime, or all (fp32 on eager comes along)."""
     out: Path | str | None = option(default=None, flag=None)
     """Folder for run.json and report.md; by default nothing is written."""

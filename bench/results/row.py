@@ -71,6 +71,22 @@ class Layers(Record):
         return self
 
 
+class Int8Operations(Record):
+    """How much of a runtime's graph computes with int8 numbers, as the runtime optimized it."""
+
+    int8: Count
+    total: PositiveCount
+    """All operations of the graph."""
+    float_products: Count
+    """Matrix products and convolutions that stayed float."""
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> Int8Operations:
+        if self.int8 + self.float_products > self.total:
+            raise ValueError(f"{self.int8} int8 and {self.float_products} float products of {self.total} operations")
+        return self
+
+
 def _bits_of(value: object) -> object:
     return base64.b64decode(value, validate=True) if isinstance(value, str) else value
 
@@ -110,6 +126,8 @@ class Row(Record):
     """What that file stores, by the type it is stored in; the rest of it is names and structure."""
     params: Count | None = None
     layers: Layers | None = None
+    int8_operations: Int8Operations | None = None
+    """Of an int8 variant on a runtime that has a graph of its own."""
     macs: Count | None = None
     """Multiply-accumulates of matrix products and convolutions for one example."""
     bit_operations: Magnitude | None = None

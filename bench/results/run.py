@@ -22,6 +22,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bench.results.bounds import (
     BatchSize,
+    CallSeconds,
     Label,
     Name,
     Texts,
@@ -75,6 +76,8 @@ class Run(Record):
     data: list[Data] = Field(default_factory=list, max_length=MOST)
     trainings: list[Training] = Field(default_factory=list, max_length=MOST)
     rows: list[Row] = Field(default_factory=list, max_length=MOST)
+    call_costs: dict[Label, CallSeconds] = Field(default_factory=dict, max_length=100)
+    """Seconds of one call of a model that does nothing, by runtime: a part of each latency. Empty for one runtime."""
     references: list[ReferenceLatency] = Field(default_factory=list, max_length=MOST)
 
     @model_validator(mode="before")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from bench.core.errors import UnsupportedError
 from bench.core.variant_key import EAGER
 from bench.results.machine import Machine
+from bench.results.row import Int8Operations
 from bench.runtimes.deployment import Deployed
 from bench.storage.graph_cache import GraphCache
 from bench.tasks.registry import Registry
@@ -98,6 +99,8 @@ class Built:
     """What PyTorch executes; ``None`` for a graph of the runtime's own."""
     packed: Packed | None = None
     """What was packed, where the file is a packed one."""
+    int8_operations: Int8Operations | None = None
+    """Of an int8 variant whose graph is the runtime's own."""
     notes: tuple[str, ...] = ()
     """What a reader must know to judge the figures, beside the artifact's own notes."""
 

@@ -44,6 +44,10 @@ class Eager(Runtime):
     name = EAGER
     summary: ClassVar[str] = "PyTorch as it is, without a compiler; its file is ours, packed"
 
+    def lacks(self, technique: Technique) -> str | None:
+        """Return why PyTorch has no module for it."""
+        return technique.not_on_eager or None
+
     def unsupported_reason(self, technique: Technique, machine: Machine, device: str, engine: str) -> str | None:
         """Return what keeps torch's own kernels from executing it here."""
         return technique.unsupported_reason(device, engine, machine.quantized_engines)

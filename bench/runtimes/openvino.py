@@ -13,6 +13,7 @@ from bench.core.errors import UnsupportedError
 from bench.measuring.latency import affinity
 from bench.results.isa import computes_bfloat16, int8_sums_saturate
 from bench.results.machine import Machine
+from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
 from bench.runtimes.deployment import Deployed
 from bench.runtimes.graphs import int8_operations
@@ -114,8 +115,9 @@ class OpenVino(Runtime):
 
         shutil.copytree(source.cache().get("openvino", decided_by, save), path, dirs_exist_ok=True)
         executable = OpenVinoExecutable(_compiled(path, name, source.threads), Structure.of(source))
-        notes = _notes(name, executable.compiled, saturating)
-        return Built(executable, sum(file.stat().st_size for file in path.iterdir()), notes=notes)
+        int8 = _int8_operations(executable.compiled) if name == "static-qint8" else None
+        file_bytes = sum(file.stat().st_size for file in path.iterdir())
+        return Built(executable, file_bytes, int8_operations=int8, notes=_notes(name, saturating))
 
     def load(self, stored: Stored) -> OpenVinoExecutable:
         """Compile the graph in a process that is tied to its cores already.
@@ -158,24 +160,24 @@ def _settings(technique: str, threads: int) -> dict[str, str | int]:
     }
 
 
-def _notes(technique: str, compiled: openvino.CompiledModel, saturating: bool) -> tuple[str, ...]:
+def _notes(technique: str, saturating: bool) -> tuple[str, ...]:
     if technique == "fp16":
         return ("stored as float16 and computed in float32",)
     if technique == "bf16":
         return ("stored as float32 and computed in bfloat16",)
     if technique != "static-qint8":
         return ()
-    notes: tuple[str, ...] = ("quantized by NNCF (MINMAX)", _int8_operations(compiled))
+    notes: tuple[str, ...] = ("quantized by NNCF (MINMAX)",)
     if saturating:
         notes += ("weights take half of their range (overflow_fix): this CPU has no VNNI and int8 sums could saturate",)
     return notes
 
 
-def _int8_operations(compiled: openvino.CompiledModel) -> str:
+def _int8_operations(compiled: openvino.CompiledModel) -> Int8Operations:
     """Read the graph as OpenVINO compiled it."""
     informations = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
     layers = [(_text(information, "layerType"), _text(information, "runtimePrecision")) for information in informations]
-    return int8_operations.note(
+    return int8_operations.count(
         [
             Operation(precision in ("i8", "u8"), kind in PRODUCTS)
             for kind, precision in layers

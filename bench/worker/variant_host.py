@@ -65,6 +65,7 @@ class VariantHost:
             bytes_by_dtype=built.packed.bytes_by_dtype if built.packed else {},
             params=self._float32_params,
             layers=None,
+            int8_operations=built.int8_operations,
             macs=products,
             fingerprint=self._fingerprint(),
             simulated=False,
