@@ -72,6 +72,11 @@ class LowBit(Technique):
         return self.weight_bits != FULL or self.activation_bits != FULL
 
     @property
+    def at_ends(self) -> LowBit | None:
+        """What quantizes the first and the last layer; ``None`` for as ``layers`` says."""
+        return None
+
+    @property
     def trained_as(self) -> str:
         """The technique whose training this one starts from: options that only matter afterwards left out."""
         return dataclasses.replace(self, rest="float32").name if self.quantizes else ""
