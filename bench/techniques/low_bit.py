@@ -82,7 +82,7 @@ class LowBit(Technique):
         return dataclasses.replace(self, rest="float32").name if self.quantizes else ""
 
     def training_precision(self, device: str) -> Precision | None:
-        """Return bfloat16: products alone are in it, quantization itself and all that is stored are float32."""
+        """Return bfloat16, for products and activations; rounding and all that is stored are float32."""
         return "bfloat16" if self.quantizes else None
 
     def with_options(self, text: str) -> Self:
