@@ -50,8 +50,8 @@ class Recipe:
     threads: int = 1
     """Of torch on the CPU, however many cores there are: how sums are split among threads decides their last bits."""
     reestimate: bool = False
-    """Whether BatchNorm's statistics are taken anew once the weights are final: while they are trained, running averages
-    are of steps whose weights, and with binary ones whole signs, were others."""
+    """Whether BatchNorm's statistics are taken anew once the weights are final: those of the training are averages
+    over steps whose weights, and with binary ones whole signs, were others."""
     compiled: bool = False
     """Whether torch's compiler makes the network's code: faster, and other in the last bits."""
 

@@ -84,7 +84,7 @@ def train(options: TrainOptions) -> list[TrainedModel]:
 
 
 def _start(session: ModelSession, technique: Technique, path: Path, options: TrainOptions) -> DistillationSpec:
-    """Return what a training takes from the checkpoint that it starts from: its weights, and its answers if asked to."""
+    """Return what a training takes from its start: the weights, and the answers if it is to teach."""
     given = adopt(path, "start", session.training(technique), session.store, weights=True)
     return DistillationSpec(
         teacher=given.checkpoint, weight=options.teacher_weight, temperature=options.temperature, initialise=True

@@ -37,7 +37,8 @@ class RangeLinear(LowBit):
     """``x_q = round(scale · x − zero)``, computed in float32 on the values ``(x_q + zero) / scale``.
 
     Weights by their own range, per tensor or per output channel; activations by the range of training examples, per
-    tensor, in a mode of their own. With ``a32`` weights alone are overwritten by their quantized values. All layers are quantized.
+    tensor, in a mode of their own. With ``a32`` weights alone are overwritten by their quantized values. All layers are
+    quantized.
     """
 
     family = "range-linear"
@@ -50,8 +51,8 @@ class RangeLinear(LowBit):
     mode: str = options.word(*MODES)
     """Of weights."""
     activations: str = options.named_word("auto", *MODES, activation_bits=range(2, FULL))
-    """Their mode. ``auto`` is that of asymmetric weights; beside symmetric ones ``asym-signed`` for a layer whose inputs
-    were never negative, as behind a ReLU, where ``sym`` would leave half of the levels unused, else ``sym``."""
+    """Their mode. ``auto`` is that of asymmetric weights; beside symmetric ones ``asym-signed`` for a layer whose
+    inputs were never negative, as behind a ReLU, where ``sym`` would leave half of the levels unused, else ``sym``."""
     granularity: str = options.word("per-tensor", "per-channel", weight_bits=range(2, FULL))
     clipping: str = options.word("none", "avg", "std", *ACIQ_CLIPPINGS, activation_bits=range(2, FULL))
     """Of activations."""

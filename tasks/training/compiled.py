@@ -14,9 +14,10 @@ COMPILERS = ("g++", "clang++", "c++")
 
 
 def compile_module(module: nn.Module) -> Callable[..., Tensor]:
-    """Return ``module`` compiled, forward and backward; it shares the weights. Raises ``TrainingError`` where it cannot.
+    """Return ``module`` compiled, forward and backward, with its weights; raises ``TrainingError`` where it cannot.
 
-    The last batch of an epoch may be smaller than the others: each size has code of its own, since one for all is slower.
+    The last batch of an epoch may be smaller than the others: each size has code of its own, since one for all is
+    slower.
     """
     on_cpu = all(parameter.device.type == "cpu" for parameter in module.parameters())
     if on_cpu and not any(shutil.which(name) for name in COMPILERS):

@@ -5,7 +5,7 @@
 The operation is in OpenVINO's first operator set, and its CPU plug-in has kernels for SSE4, AVX2 and AVX-512, which are
 named in the table as the plug-in reports them. One layer at a time, one thread: inputs are cut to their sign, packed to
 bits and convolved, and all three count; beside it the same weights as a float32 convolution of float inputs. Before
-anything is timed both are compared on the same signs, away from the border, whose padding is 0 in one and not in the other.
+anything is timed both are compared on the same signs, away from the padded border.
 It is no row of the results table: a network of it needs BatchNorm and shortcuts in float between such layers.
 """
 
@@ -120,9 +120,9 @@ def render(content: dict[str, Any]) -> str:
 {table(rows, header)}
 
 3×3 convolutions with as many output as input channels, by OpenVINO {content["openvino"].partition("-")[0]} on
-{content["machine"]["cpu"]}: one thread, the fastest of {TIMES} calls in turns, since other work shared the machine. XNOR's
-time holds the sign of the inputs, their packing to bits and the convolution. Its results are equal to those of the float32
-convolution of the same signs. Layers of 16 channels fill half of the 32 bits that the kernel takes at once.
+{content["machine"]["cpu"]}: one thread, the fastest of {TIMES} calls in turns, since other work shared the machine.
+XNOR's time holds the sign of the inputs, their packing to bits and the convolution. Its results are equal to those of
+the float32 convolution of the same signs. Layers of 16 channels fill half of the 32 bits that the kernel takes at once.
 Made by `python -m tests.benchmarks.binary_convolution`.\
 """
 

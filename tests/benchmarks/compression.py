@@ -3,9 +3,9 @@
     python -m tests.benchmarks.compression [--epochs 1] [--data-root DIR] [--out reports/compression] | --scores
 
 Each file is exported, rebuilt in another process, and its logits compared to the bit, as ``bench export`` always does.
-Training decides nothing about the size but the entropy of the
-codes, which are stored as they are; so one epoch will do. ``--scores`` keeps the sizes of the file and counts the scores,
-which depend on the structure alone, anew.
+Training decides nothing about the size but the entropy of the codes, which are stored as they are; so one epoch will
+do.
+``--scores`` keeps the sizes of the file and counts the scores, which depend on the structure alone, anew.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bench.measuring.scores import every_rule
 from bench.report.tables import table
 from bench.studies.export import export
 from bench.tasks.task import TASKS
-from bench.techniques.base import TECHNIQUES, Context
+from bench.techniques import base
 
 MODELS = ("cifar10/resnet8", "cifar10/resnet20")
 TECHNIQUES = ("fp32", "binaryconnect", "binaryconnect:float16", "bwn", "bwn:float16")
@@ -66,8 +66,8 @@ def scores(model: str, technique: str) -> dict[str, float]:
     """Return the model's scores after the technique, by the name of their rule; weights do not matter."""
     task, name = model.split("/")
     spec = next(spec for spec in TASKS.get(task).models if spec.name == name)
-    chosen = TECHNIQUES.get(technique)
-    context = Context(torch.device("cpu"), "fbgemm", frozenset(), lambda: torch.zeros(1, 3, 32, 32))
+    chosen = base.TECHNIQUES.get(technique)
+    context = base.Context(torch.device("cpu"), "fbgemm", frozenset(), lambda: torch.zeros(1, 3, 32, 32))
     network = chosen.convert(chosen.prepare(spec.build()).eval(), context).module
     return {score.rule: score.value for score in every_rule(layer_work(network, torch.zeros(1, 3, 32, 32)))}
 

@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.dorefa_clip [--epochs 8] [--images 10000] [--data-root DIR] [--out DIR] | --table
 
-A ResNet-8 is trained from random weights on the first training images of CIFAR-10, with one part of DoReFa changed at a
-time and everything else equal: the model's recipe for a few epochs, one seed, one thread. Accuracy is that of all 10,000
-test images after the last epoch. A training whose row is in the file is not made again. ``--table`` writes the page alone.
+A ResNet-8 is trained from random weights on the first training images of CIFAR-10, with one part of DoReFa changed at
+a time and everything else equal: the model's recipe for a few epochs, one seed, one thread. Accuracy is that of all
+10,000 test images after the last epoch. A training whose row is in the file is not made again. ``--table`` writes the
+page alone.
 """
 
 from __future__ import annotations
@@ -105,10 +106,11 @@ def render(content: dict[str, Any]) -> str:
 
 {table(rows, ["Technique", "What is quantized or clipped", "Accuracy", "points beside fp32"])}
 
-ResNet-8 trained on {settings["images"]:,} images of CIFAR-10 for {settings["epochs"]} epochs in {settings["precision"]},
-seed {settings["seed"]}, everything equal but the technique; all 10,000 test images (standard error {percent(error)}), one
-seed each, so ±1 point is chance. The networks are trained briefly and only their differences mean something. Made by
-`python -m tests.benchmarks.dorefa_clip` on {machine["cpu"]}, torch {machine["torch"]}.\
+ResNet-8 trained on {settings["images"]:,} images of CIFAR-10 for {settings["epochs"]} epochs in
+{settings["precision"]}, seed {settings["seed"]}, everything equal but the technique; all 10,000 test images (standard
+error {percent(error)}), one seed each, so ±1 point is chance. The networks are trained briefly and only their
+differences mean something. Made by `python -m tests.benchmarks.dorefa_clip` on {machine["cpu"]},
+torch {machine["torch"]}.\
 """
 
 

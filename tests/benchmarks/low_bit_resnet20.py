@@ -85,8 +85,8 @@ PLAN = (
     Planned("xnor:w1a1", 12, "warm-1bit", 85.23),
     Planned("dorefa:w1a1", 12, "warm-1bit", 84.44, start="dorefa:w2a2"),
     # The chain of teacher assistants 32 → 2 → 1 (Mirzadeh et al. 2020): each rung starts from the one before and learns
-    # from its answers. The controls have its epochs together: from the float network alone, or taught by it in one step;
-    # and the chain's own starts without its teachers.
+    # from its answers. The controls have the epochs of both rungs: from the float network alone, or taught by it in one
+    # step; and the chain's own starts without its teachers.
     Planned("dorefa:w2a2", 12, "warm-2bit", 87.83, teacher_weight=CHAIN, label="chain-2bit"),
     Planned("dorefa:w1a1", 12, "warm-1bit", 77.31, start="chain-2bit", teacher_weight=CHAIN, label="chain-1bit"),
     Planned("dorefa:w1a1", 24, "warm-1bit", 73.88, label="float-1bit"),
@@ -328,7 +328,8 @@ chance. The float network is [reports/resnet20](../resnet20), 60 epochs, {percen
 of 200 epochs from random weights, often the best epoch on the test set. Each of ours is trained further from the
 network in the second column, for the epochs in the fourth; its first and last layers and 1×1 projections stay in
 float32. Rows with a name in brackets are the chain of teacher assistants 32 → 2 → 1 and its controls of equal epochs;
-beside them stand figures of other authors' chain, whose float network has 89.83 %. Made by `python -m tests.benchmarks.low_bit_resnet20`, which goes on where it was stopped.
+beside them stand figures of other authors' chain, whose float network has 89.83 %. Made by
+`python -m tests.benchmarks.low_bit_resnet20`, which goes on where it was stopped.
 
 {recipes}
 

@@ -3,9 +3,9 @@
     python -m tests.benchmarks.post_training [--data-root DIR] [--out reports/lowbit-post-training] | --table
 
 For each pair of widths, how activations are clipped is chosen on training images: the clipping with which most of the
-last 2,000 of them are answered right. The chosen variants, and those that show what the activations' mode and Distiller's
-clipping do, are then made and evaluated by ``bench train``, which finds the checkpoint and trains nothing. Accuracy only:
-k bits are simulated, so there is no latency to measure. ``--table`` writes README.md from the file.
+last 2,000 of them are answered right. The chosen variants, and those that show what the activations' mode and
+Distiller's clipping do, are then made and evaluated by ``bench train``, which finds the checkpoint and trains nothing.
+Accuracy only: k bits are simulated, so there is no latency to measure. ``--table`` writes README.md from the file.
 """
 
 from __future__ import annotations
@@ -153,14 +153,14 @@ def render(content: dict[str, Any]) -> str:
 {table(rows, header)}
 
 Accuracy on all 10,000 test images; fp32 has {percent(base)}, and its weights are those of
-[reports/resnet20](../resnet20). All layers are quantized, the first and the last included; weights are symmetric and per
-output channel, activations have one range a layer from 1,024 training images. Behind a ReLU that range is asymmetric: it
-starts at 0. The three columns on the right are the same widths with one thing changed: with activations symmetric around
-0, where half of the levels stay unused; and with ACIQ's clipping as Distiller's code has it, which takes the
-spread behind the ReLU for that before it. k bits are simulated, so no latency was measured. One checkpoint: differences
-below half a point are within chance.
+[reports/resnet20](../resnet20). All layers are quantized, the first and the last included; weights are symmetric and
+per output channel, activations have one range a layer from 1,024 training images. Behind a ReLU that range is
+asymmetric: it starts at 0. The three columns on the right are the same widths with one thing changed: with activations
+symmetric around 0, where half of the levels stay unused; and with ACIQ's clipping as Distiller's code has it, which
+takes the spread behind the ReLU for that before it. k bits are simulated, so no latency was measured. One checkpoint:
+differences below half a point are within chance.
 
-How activations are clipped was chosen on the last {judged["images"]:,} training images, by their share of right answers:
+How activations are clipped was chosen on the last {judged["images"]:,} training images, by the share of right answers:
 
 {table(choice, ["Widths", *(f"`{one}`" for one in CLIPPINGS)])}
 

@@ -1,12 +1,12 @@
 """How long a training step of a low-bit network takes: with masks, with fused gradients, and compiled.
 
-    python -m tests.benchmarks.training_step [--model cifar10/resnet20] [--technique dorefa:w2a2] [--steps 15] [--out DIR]
+    python -m tests.benchmarks.training_step [--model M] [--technique dorefa:w2a2] [--steps 15] [--out DIR]
 
 One process, one thread, a batch of random images: forward, loss, backward and the optimizer's step. *Masks* is how
 ``round_unit`` was before: its gradient multiplied by a mask that the forward pass made. The three take turns, step by
-step, and processor time is counted, not wall time, so other work on the machine disturbs it less; the median of the steps
-counts. What the compiler needs once is beside it. Losses of the first step are shown: autocast rounds at other places
-in compiled code, and in float32 they agree to rounding.
+step, and processor time is counted, not wall time, so other work on the machine disturbs it less; the median counts.
+What the compiler needs once is beside it. Losses of the first step are shown: under autocast compiled code rounds at
+other places, and in float32 they agree to rounding.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import contextlib
 import json
 import os
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

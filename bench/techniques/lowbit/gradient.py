@@ -39,8 +39,8 @@ class _Through(torch.autograd.Function):
 class _Unit(torch.autograd.Function):
     """Return ``quantized``; its gradient goes to ``source`` where that is from 0 to 1, both included.
 
-    ``hardtanh``'s gradient is one pass over memory, where a mask made beforehand is three and memory of its own. It stops
-    at the ends themselves, so they are moved by the least that float32 can tell.
+    ``hardtanh``'s gradient is one pass over memory, where a mask made beforehand is three and memory of its own. It
+    stops at the ends themselves, so they are moved by the least that float32 can tell.
     """
 
     @staticmethod

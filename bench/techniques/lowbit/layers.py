@@ -124,9 +124,7 @@ def replace(network: nn.Module, technique: Quantizer, only: Collection[str] | No
     chosen = [layer for name, layer in _quantizable_layers(weight_layers, technique) if only is None or name in only]
     ends = [id(layer) for _, layer in _ends(weight_layers, technique)]
     first = weight_layers[0][1] if weight_layers else None
-    new = {
-        id(layer): _low_bit(layer, technique, is_first=layer is first, is_end=id(layer) in ends) for layer in chosen
-    }
+    new = {id(layer): _low_bit(layer, technique, is_first=layer is first, is_end=id(layer) in ends) for layer in chosen}
     for parent in list(network.modules()):
         places = {name: child for name, child in parent._modules.items() if id(child) in new}
         for name, child in places.items():

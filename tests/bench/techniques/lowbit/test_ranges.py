@@ -204,9 +204,7 @@ FAR = [[*[0.0] * 9, 10.0, 200.0]] * 2
 """Never negative, with a largest value beyond every clip; the mean is 210 / 11."""
 
 
-@pytest.mark.parametrize(
-    ("clipping", "optimum", "rectified"), [("gauss", 2.15, 0.58382), ("laplace", 3.89, 0.60653)]
-)
+@pytest.mark.parametrize(("clipping", "optimum", "rectified"), [("gauss", 2.15, 0.58382), ("laplace", 3.89, 0.60653)])
 def test_aciqs_half_range_is_of_the_spread_before_the_relu(clipping: str, optimum: float, rectified: float) -> None:
     values = torch.tensor(FAR)
     spread = values.std() if clipping == "gauss" else (values - values.mean()).abs().mean()
