@@ -16,6 +16,7 @@ import datetime
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -153,8 +154,7 @@ def _carry_out(planned: Planned, out: Path, root: Path) -> None:
         str(epochs): _correct(path, planned, root) for epochs, path in sorted(kept.by_epoch().items())
     }
     write_atomically(out / f"{planned.name}.json", json.dumps(content, indent=1) + "\n")
-    for state in out.glob(f"{_slug(planned.technique)}*.training"):
-        state.unlink()
+    (out / trained.checkpoint.with_suffix(".training").name).unlink(missing_ok=True)
     _log(out, f"{planned.key}: {percent(trained.accuracy.correct / trained.accuracy.total)}")
     write_atomically(out / "README.md", render(out) + "\n")
 
@@ -202,6 +202,7 @@ class _Kept:
         self._planned, self._out = planned, out
         self._folder = CheckpointStore.of_user().folder.parent / "epochs" / planned.name
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._since_s = time.time()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -218,7 +219,8 @@ class _Kept:
     def _watch(self) -> None:
         while not self._stopped.wait(LOOK_EVERY_S):
             for state in _states():
-                if state.name.startswith(_slug(self._planned.technique)):
+                # Another training of the same technique may have been left unfinished.
+                if state.name.startswith(_slug(self._planned.technique)) and _modified_s(state) >= self._since_s:
                     self._keep(state)
 
     def _keep(self, state: Path) -> None:
@@ -231,6 +233,14 @@ class _Kept:
             shutil.copyfile(state, kept)
             loss, seconds = history[-1]
             _log(self._out, f"{self._planned.key}: epoch {len(history)}, loss {loss:.4f}, {seconds:.0f} s so far")
+
+
+def _modified_s(state: Path) -> float:
+    """Return when a state was written; never, if the training has ended since."""
+    try:
+        return state.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _correct(state: Path, planned: Planned, root: Path) -> int:
