@@ -71,14 +71,26 @@ class TrainOptions(ModelOptions, RetrainOptions):
     """Of the learning rate."""
     optimizer: Optimizer | None = option(default=None, unset="the recipe's", check=one_of(get_args(Optimizer)))
     """With a --learning-rate."""
+    reestimate: bool = option(default=False)
+    """Take BatchNorm's statistics anew once the weights are final, as binary weights need."""
+    compiled: bool = option(default=False, flag="--compile")
+    """Let torch's compiler make the network's code; needs a C++ compiler."""
     start: Path | str | None = option(default=None, unset="random weights")
     """A checkpoint of the same network and data to start from."""
+    teacher_weight: float = option(default=0.0, check=between(0, 1, example=0.5))
+    """λ: the part of the loss that compares answers with those of the --start, which is the teacher then."""
+    temperature: float = option(default=1.0, check=up_to(100, example=2))
+    """τ of the teacher's softmax, with a --teacher-weight."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.optimizer is not None and self.learning_rate is None:
             # A rate for SGD, which the model's recipe may have, is too high for Adam.
             raise RequestError(f"--optimizer {self.optimizer} must have a --learning-rate with it; for example 0.001.")
+        if self.teacher_weight and self.start is None:
+            raise RequestError("--teacher-weight must have a --start with it, the checkpoint that teaches.")
+        if self.temperature != 1 and not self.teacher_weight:
+            raise RequestError("--temperature must have a --teacher-weight with it; for example 0.5.")
         self.recipe_changes()  # an unknown recipe is refused before data are loaded
 
     def recipe_changes(self) -> dict[str, Any]:
@@ -92,7 +104,8 @@ class TrainOptions(ModelOptions, RetrainOptions):
 
             changes |= RECIPES.get(self.recipe).changes()
         given = {name: getattr(self, name) for name in ("learning_rate", "weight_decay", "schedule", "optimizer")}
-        return changes | {name: value for name, value in given.items() if value is not None}
+        changes |= {name: value for name, value in given.items() if value is not None}
+        return changes | {name: True for name in ("reestimate", "compiled") if getattr(self, name)}
 
 
 @option_group
