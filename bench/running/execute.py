@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.core import files
 from bench.core.progress import Bars, display
-from bench.measuring import machine
+from bench.measuring import isa_limit, machine
 from bench.measuring.cpu_quota import quota_remarks
 from bench.measuring.latency.affinity import choose_cores, pin_remarks
 from bench.options.shared import DEFAULT_ENGINE
@@ -65,12 +65,15 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
         (place.bars or Bars(display(place.progress))).live() as bars,
         tempfile.TemporaryDirectory(prefix="quantbench-") as shared,
     ):
-        start_server(slow_imports(place.user_models))
+        start_server(slow_imports(place.user_models), spec.isa_limit)
         here = this_machine.describe(bars)
+        if spec.isa_limit:
+            here = isa_limit.limited(here, spec.isa_limit)
         machine.require_device(spec.device, here)
         if spec.engine is not None:
             machine.require_engine(spec.engine, here)
         remarks = [*pin_remarks(settings.pinned_cores), *quota_remarks(here.cpu_quota)]
+        remarks += [isa_limit.remark(spec.isa_limit, here)] if spec.isa_limit else []
         book = RunFolder.open(place.out, settings, here, remarks)
         execution = _Execution(spec, settings, here, store, place, book, Path(shared), bars)
         prepared = execution.user_models() if place.user_models else execution.task_models()

@@ -25,6 +25,7 @@ def plan(options: RunOptions, user_models: Sequence[UserModel] = ()) -> RunSpec:
         suite=SUITE if user_models else options.suite,
         models=[entry.name for entry in selected],
         variants=select_variants(several(options.techniques), several(options.runtimes)),
+        isa_limit=options.isa or "",
         **titles(user_models),
     )
 

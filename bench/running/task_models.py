@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bench.core.errors import UnsupportedError
 from bench.core.progress import Bars
-from bench.core.variant_key import VariantKey
-from bench.measuring import machine
+from bench.core.variant_key import EAGER, VariantKey
+from bench.measuring import isa_limit, machine
 from bench.results.machine import Machine
 from bench.results.run_spec import RunSpec
 from bench.results.settings import Settings
@@ -30,8 +30,11 @@ def unsupported_reasons(
     variants: Sequence[VariantKey], settings: Settings, here: Machine
 ) -> dict[VariantKey, UnsupportedError]:
     """Return the variants that cannot be had on this machine, with the reason."""
+    limit = settings.isa_limit
     reasons = {
-        key: RUNTIMES.get(key.runtime).unsupported_reason(
+        key: isa_limit.unsupported_reason(limit, key.runtime)
+        if limit and key.runtime != EAGER
+        else RUNTIMES.get(key.runtime).unsupported_reason(
             TECHNIQUES.get(key.technique), here, settings.device, settings.engine
         )
         for key in variants
