@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bench.comparing.comparison import letters
 from bench.core.variant_key import VariantKey
@@ -101,10 +102,12 @@ def spreads_of(groups: Sequence[Group], runs: Mapping[str, Run]) -> tuple[list[S
         by_node = {name: _speedups(runs[name]) for name in group.members}
         keys = dict.fromkeys(key for speedups in by_node.values() for key in speedups)
         for model, variant, size in keys:
-            logs = {name: value[model, variant, size] for name, value in by_node.items() if (model, variant, size) in value}
+            logs = {
+                name: value[model, variant, size] for name, value in by_node.items() if (model, variant, size) in value
+            }
             values = list(logs.values())
             middle = statistics.median(values)
-            about = {"group": group.label, "model": model, "variant": variant, "batch_size": size}
+            about: dict[str, Any] = {"group": group.label, "model": model, "variant": variant, "batch_size": size}
             low, high = (math.exp(percentile(values, share)) for share in (0.05, 0.95))
             spreads.append(Spread(**about, median=math.exp(middle), low=low, high=high, count=len(values)))
             outliers += [

@@ -49,7 +49,7 @@ class Drive:
             self._running[node.key] = node
             self._heard[node.key] = self.clock()
             self._records[node.name] = NodeRecord(name=node.name, state="waiting", at="other work there", since=_now())
-            self.executor.start(node, self.job(node.name))
+            self.executor.start(node.key, node, self.job(node.name))
         self._save()
         while self._running:
             for key, event in self.executor.events(LISTEN_S):
@@ -88,7 +88,7 @@ class Drive:
                 self._give_up(node, f"it hung: nothing was heard of it for {self.deadline_s:g} s")
 
     def _give_up(self, node: Node, reason: str) -> None:
-        self.executor.stop(node)
+        self.executor.stop(node.key)
         self._end(node, reason)
 
     def _end(self, node: Node, reason: str) -> None:

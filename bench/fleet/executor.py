@@ -18,7 +18,7 @@ class Node:
     name: str
     """What reports and folders call it, also when the cluster is started again."""
     resources: Mapping[str, float] = field(default_factory=dict)
-    """What a task must ask for to have it alone."""
+    """What a job takes of it: by default all its cores, which it has to itself then."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,18 @@ class Executor(Protocol):
         """Return those that are alive."""
         ...
 
-    def start(self, node: Node, job: Job) -> None:
-        """Start a job on a node, when it is free, and nowhere else."""
+    def start(self, name: str, node: Node, job: Job) -> None:
+        """Start a job on a node, when what it takes of the node is free, and nowhere else; ``name`` is the job's."""
         ...
 
     def events(self, timeout_s: float) -> list[tuple[str, Event]]:
-        """Wait for news, so long at most, and return them with the keys of their nodes.
+        """Wait for news, so long at most, and return them with the names of their jobs.
 
-        A job that ends, however it does, has an event of kind ``end``; it has a reason unless all went well.
+        A job that ends, however it does, has an event of kind ``end``; see ``bench.fleet.node_task``. One whose node
+        is lost may say nothing at all.
         """
         ...
 
-    def stop(self, node: Node) -> None:
-        """End the job of a node that may not answer any more; nothing is heard of it from then on."""
+    def stop(self, name: str) -> None:
+        """End a job whose node may not answer any more; nothing is heard of it from then on."""
         ...

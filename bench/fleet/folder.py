@@ -80,7 +80,7 @@ class FleetFolder:
 
     def keep(self, node: str, content: bytes) -> None:
         """Write a node's run file as it came."""
-        files.write_atomically(self.run_file(node), content.decode())
+        files.write_bytes_atomically(self.run_file(node), content)
 
     def runs(self, fleet: Fleet) -> dict[str, Run]:
         """Return the runs that there are, by node; raises ``RunFileError``."""

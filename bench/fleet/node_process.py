@@ -1,4 +1,4 @@
-"""What the processes on nodes have in common: they report as JSON lines, and end when the task that started them does."""
+"""What processes on nodes have in common: they report as JSON lines, and end with the task that started them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,14 @@ from typing import NoReturn
 from bench.core.errors import QuantbenchError
 from bench.core.progress import Bars
 from bench.core.report import Report
+from bench.fleet.node_task import REFUSED, UNFIT
 
 EVERY_S = 2.0
 """The least time between two reports of one stage: each is a message to the driver."""
+
+
+class UnfitNodeError(QuantbenchError):
+    """A node that must not do the job; another may."""
 
 
 class ReportedBars(Bars):
@@ -46,14 +51,14 @@ class ReportedBars(Bars):
 
 
 def serve(carry_out: Callable[[str, Bars], None], request: Path) -> NoReturn:
-    """Carry out the request in a file, and exit: 0 when it is done, 2 with a sentence for one that makes no sense."""
+    """Carry out the request in a file, and exit with 0, or with a sentence and a code of ``node_task``."""
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         carry_out(request.read_text(encoding="utf-8"), ReportedBars())
     except QuantbenchError as error:
         sys.stderr.write(f"bench: {error}\n")
-        sys.exit(2)
+        sys.exit(UNFIT if isinstance(error, UnfitNodeError) else REFUSED)
     sys.exit(0)
 
 

@@ -1,4 +1,4 @@
-"""The process on a node that measures: ``python -m bench.fleet.node_run request.json``, with what it says as JSON lines.
+"""The process on a node that measures: ``python -m bench.fleet.node_run request.json``.
 
 It is what ``bench run`` is on a machine alone, with a plan, data and weights that the driver has sent.
 """

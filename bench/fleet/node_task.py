@@ -1,4 +1,4 @@
-"""What Ray executes on a node: it fetches files, starts ``bench.fleet.node_run`` beside Ray, and passes on what that says.
+"""What Ray executes on a node: it fetches files, starts a process beside Ray, and passes on what that says.
 
 Only the standard library is imported, and the driver sends this module by value: the node may have another quantbench,
 or none. Nothing is timed here. The run is a process without Ray's environment, since Ray gives its workers one thread,
@@ -28,10 +28,12 @@ TAIL = 2000
 """Characters of a failed run's error output that become its reason."""
 REFUSED = 2
 """The exit code of a request that makes no sense."""
+UNFIT = 3
+"""That of a node which must not do the job, and another may."""
 RUNTIMES = ("onnxruntime", "openvino", "torchao")
 
 Event = dict[str, Any]
-"""Has a ``kind``: facts, at, rows or end."""
+"""Has a ``kind``: facts, at, file or end."""
 Fetch = Callable[[str], bytes]
 """Returns the content of a parcel by its digest."""
 
@@ -40,11 +42,12 @@ def work(job: Mapping[str, Any], parcels: Mapping[str, bool], fetch: Fetch) -> I
     """Carry out ``job`` and yield what the driver must hear; ``parcels`` says by digest which ones are folders.
 
     A job has the ``module`` to run and its ``request``, the digest of the ``package``, ``files`` that are there at the
-    beginning, the names of those that are ``watched``, and what is asked of the node. The last event is of kind ``end``, with a reason unless the run finished.
+    beginning, the names of those that are ``watched``, and what is asked of the node. The last event is of kind
+    ``end``, with the ``code`` of the process, if there was one, and a reason unless that is 0.
     """
     yield {"kind": "facts", **facts()}
     if reason := refusal(job["dependencies"], job["niceness"]):
-        yield {"kind": "end", "reason": reason}
+        yield {"kind": "end", "code": None, "reason": reason}
         return
     yield {"kind": "at", "label": "fetch files", "done": 0, "total": len(parcels)}
     places = {digest: str(_keep(digest, folder, fetch)) for digest, folder in parcels.items()}
@@ -121,25 +124,19 @@ def _run(job: Mapping[str, Any], places: Mapping[str, str], folder: Path) -> Ite
     environment = {name: value for name, value in os.environ.items() if not name.startswith(STRIPPED)}
     environment["PYTHONPATH"] = places[job["package"]]
     errors = folder / "errors.txt"
+    command = [sys.executable, "-m", job["module"], str(folder / "request.json")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with errors.open("wb") as error_file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", job["module"], str(folder / "request.json")],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=error_file,
-        )
-    try:
-        for line in process.stdout or ():
-            yield json.loads(line)
-            yield from _changed(out, job["watched"], sent)
-        code = process.wait()
-    finally:
-        process.kill()
-        process.wait()
+        with subprocess.Popen(command, cwd=folder, env=environment, stderr=error_file, **pipes) as process:
+            try:
+                for line in process.stdout or ():
+                    yield json.loads(line)
+                    yield from _changed(out, job["watched"], sent)
+                code = process.wait()
+            finally:
+                process.kill()
     yield from _changed(out, job["watched"], sent)
-    yield {"kind": "end", "reason": _reason(code, errors)}
+    yield {"kind": "end", "code": code, "reason": _reason(code, errors)}
 
 
 def _changed(folder: Path, names: Sequence[str], sent: dict[str, bytes]) -> Iterator[Event]:
@@ -161,6 +158,6 @@ def _reason(code: int, errors: Path) -> str:
     if code == -signal.SIGKILL:
         return "its process was killed (SIGKILL), which is how a system that runs out of memory ends one"
     said = errors.read_text(errors="replace").strip()[-TAIL:].splitlines()
-    if code == REFUSED and said:
+    if code in (REFUSED, UNFIT) and said:
         return said[-1].removeprefix("bench: ")
     return f"its process ended with code {code}" + (f" ({said[-1]})" if said else "")

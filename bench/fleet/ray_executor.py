@@ -28,7 +28,7 @@ class RayExecutor:
         self._folders = {digest: one.folder for digest, one in parcels.items()}
         self._refs = {digest: [ray.put(piece) for piece in _pieces(one.content)] for digest, one in parcels.items()}
         self._common = {"package": package, "dependencies": list(dependencies), "niceness": _niceness()}
-        self._running: dict[Any, str] = {}  # the stream of each job's events, and its node
+        self._running: dict[Any, str] = {}  # the stream of each job's events, and its name
 
     def nodes(self) -> list[Node]:
         """Return nodes that are alive and have cores for work, each with a name of its own."""
@@ -45,8 +45,8 @@ class RayExecutor:
             nodes.append(Node(node["NodeID"], numbered, _whole(node["Resources"])))
         return nodes
 
-    def start(self, node: Node, job: Job) -> None:
-        """Start a job with all cores of the node, and no second try: another one would be another measurement."""
+    def start(self, name: str, node: Node, job: Job) -> None:
+        """Start a job there, with no second try by Ray: another one would be another measurement."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         resources = dict(node.resources)
@@ -65,10 +65,10 @@ class RayExecutor:
             "files": dict(job.files),
         }
         task = self._ray.remote(_remote()).options(**options)
-        self._running[task.remote(content, self._folders, self._refs)] = node.key
+        self._running[task.remote(content, self._folders, self._refs)] = name
 
     def events(self, timeout_s: float) -> list[tuple[str, Event]]:
-        """Wait for the next message of any node; see ``Executor``."""
+        """Wait for the next message of any job; see ``Executor``."""
         if not self._running:
             return []
         streams = list(self._running)
@@ -77,9 +77,9 @@ class RayExecutor:
             ready, _ = self._ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
         return [(self._running[stream], self._next(stream)) for stream in ready]
 
-    def stop(self, node: Node) -> None:
-        """Cancel the node's job by force and forget it."""
-        for stream in [one for one, key in self._running.items() if key == node.key]:
+    def stop(self, name: str) -> None:
+        """Cancel a job by force and forget it."""
+        for stream in [one for one, other in self._running.items() if other == name]:
             del self._running[stream]
             self._ray.cancel(stream, force=True)
 
@@ -88,9 +88,9 @@ class RayExecutor:
         try:
             event: Event = self._ray.get(next(stream), timeout=FETCH_S)
         except StopIteration:
-            event = {"kind": "end", "reason": "its task ended without a word"}
+            event = {"kind": "end", "code": None, "reason": "its task ended without a word"}
         except self._ray.exceptions.RayError as error:
-            event = {"kind": "end", "reason": reason_of(error)}
+            event = {"kind": "end", "code": None, "reason": reason_of(error)}
         if event["kind"] == "end":
             del self._running[stream]
         return event

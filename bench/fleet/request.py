@@ -50,16 +50,16 @@ class NodeRequest(Record):
     """Where parcels lie there, by digest; filled in there."""
     folder: str = ""
     """The process's own; filled in there."""
-    checkpoints: dict[str, str] = {}
-    """The digests of checkpoints by the names of their files."""
+    training_isa: list[str]
+    """The driver's instruction sets: they decide in which precision is trained, and a part of what comes of it."""
 
 
 class RunRequest(NodeRequest):
     """A run."""
 
     spec: RunSpec
-    training_isa: list[str]
-    """The driver's instruction sets, which decide in which precision weights are trained: they are the same for all."""
+    checkpoints: dict[str, str] = {}
+    """The digests of checkpoints by the names of their files."""
     datasets: dict[str, str]
     """The digests of data sets by task."""
     user_models: list[SentModel]

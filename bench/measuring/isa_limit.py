@@ -32,9 +32,7 @@ def limited(machine: Machine, limit: str) -> Machine:
     remaining = _REMAINING[limit]
     if lacking := [name for name in sorted(remaining) if name not in machine.isa]:
         raise RequestError(f"--isa {limit}: this CPU has no {' and no '.join(lacking)}; leave the option out.")
-    return machine.model_copy(
-        update={"isa": [name for name in machine.isa if name in remaining], "isa_limit": limit}
-    )
+    return machine.model_copy(update={"isa": [name for name in machine.isa if name in remaining], "isa_limit": limit})
 
 
 def remark(limit: str, machine: Machine) -> str:

@@ -149,7 +149,10 @@ def _names(names: Sequence[str], most: int = 6) -> str:
 
 
 def _tables(comparison: Comparison, drawn: Sequence[Picture]) -> list[Block]:
-    blocks: list[Block] = [HOW_TO_READ, *(machines.model_table(model, comparison.columns) for model in comparison.tables)]
+    blocks: list[Block] = [
+        HOW_TO_READ,
+        *(machines.model_table(model, comparison.columns) for model in comparison.tables),
+    ]
     return blocks + [Gallery(picture.model, [picture]) for picture in drawn]
 
 

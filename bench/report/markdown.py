@@ -19,7 +19,9 @@ def render(runs: Sequence[Run], pictures: bool = True) -> str:
 
     With ``pictures`` it refers to them by the names of ``bench.report.pictures``, for their files to lie beside it.
     """
-    return "\n\n".join(render_document(document(run, number), pictures) for number, run in enumerate(runs, start=1)) + "\n"
+    return (
+        "\n\n".join(render_document(document(run, number), pictures) for number, run in enumerate(runs, start=1)) + "\n"
+    )
 
 
 def result_tables(run: Run) -> str:

@@ -123,7 +123,9 @@ class _Execution:
         """Yield the models of tasks; the data of all are loaded first."""
         selected = select_models(self.spec.suite, (), self.spec.models)
         tasks = list(dict.fromkeys(entry.task for entry in selected))
-        datasets = load_datasets(tasks, self.spec.data, self.place.data_root, self.shared, self.bars, self.place.datasets)
+        datasets = load_datasets(
+            tasks, self.spec.data, self.place.data_root, self.shared, self.bars, self.place.datasets
+        )
         self.book.require_same_data({task.name: dataset.identity for task, dataset in datasets.items()})
         if not self.book.run.rows:  # a resumed run was checked when it began
             techniques = [TECHNIQUES.get(name) for name in self.spec.techniques]

@@ -39,7 +39,7 @@ class PreparationHost:
     def load(
         self, task: str, policy: DataPolicy, data_root: Path | None, path: Path, loaded: Path | None = None
     ) -> DatasetSummary:
-        """Load a task's data into the shared file ``path``, or take it from the file ``loaded``; raises ``DataError``."""
+        """Load a task's data into the shared file ``path``, or take those in ``loaded``; raises ``DataError``."""
         torch.set_num_threads(1)
         owner = TASKS.get(task)
         if loaded is None:

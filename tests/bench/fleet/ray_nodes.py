@@ -35,7 +35,7 @@ def main() -> None:
         sys.executable = python or own_python  # of the workers there
         nodes[name] = cluster.add_node(wait=False, num_cpus=1, resources={"machine": 1}, node_name=name, **common)
     sys.executable = own_python
-    cluster.wait_for_nodes()
+    cluster.wait_for_nodes(timeout=120)
     print(cluster.address, flush=True)
     for line in sys.stdin:
         command, _, name = line.strip().partition(" ")

@@ -157,19 +157,21 @@ def test_what_falls_is_a_line_and_the_same_command_goes_on(
     driver = start(folder, nodes, request_of_two_models)
     wait_for(driver, lambda: any(node["rows"] for node in states(folder).values()))
     second = start(folder, nodes, request_of_two_models)
-    out, err = second.communicate(timeout=PATIENCE_S)
+    _, err = second.communicate(timeout=PATIENCE_S)
     assert second.returncode == 2
     assert "another 'bench fleet run' is at work" in err
 
     driver.send_signal(signal.SIGKILL)
     driver.communicate()
-    kept = {name: bench.load_run(path) for name in states(folder) if (path := folder / "out" / name / "run.json").exists()}
+    kept = {
+        name: bench.load_run(path) for name in states(folder) if (path := folder / "out" / name / "run.json").exists()
+    }
     assert kept, "what a node measured before the driver died is there"
 
     driver = start(folder, nodes, request_of_two_models)
     wait_for(driver, lambda: states(folder)["falls"]["state"] == "running" and bool(states(folder)["falls"]["rows"]))
     nodes.kill("falls")
-    out, err = driver.communicate(timeout=PATIENCE_S)
+    _, err = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 1, err
     after = states(folder)
     assert {name: node["state"] for name, node in after.items()} == {
@@ -205,7 +207,9 @@ def test_a_finished_fleet_is_not_measured_again(folder: Path, nodes: Nodes, requ
     assert before == {name: (folder / "out" / name / "run.json").stat().st_mtime_ns for name in ("good", "other")}
 
 
-def test_another_request_in_the_same_folder_is_refused(folder: Path, nodes: Nodes, request_of_two_models: list[str]) -> None:
+def test_another_request_in_the_same_folder_is_refused(
+    folder: Path, nodes: Nodes, request_of_two_models: list[str]
+) -> None:
     driver = start(folder, nodes, [*request_of_two_models, "--batch=2"])
     _, err = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 2
