@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.cli.from_options import from_options
-from bench.cli.output import exit_code, show
+from bench.cli.output import show
 from bench.options.fleet import FleetOptions
 from bench.options.option import several
 
@@ -40,8 +40,7 @@ def run(
     done = run_fleet.with_options(options.replaced(out=folder))
     show(status(done.fleet).markdown())
     show(f"\n{folder / 'report.md'} compares them, {folder / 'NODE' / 'run.json'} has every sample.")
-    unfinished = any(node.state != "finished" for node in done.fleet.nodes)
-    raise typer.Exit(max(unfinished, *(exit_code(run) for run in done.runs.values())))
+    raise typer.Exit(any(node.state != "finished" or node.failed_rows for node in done.fleet.nodes))
 
 
 def status(

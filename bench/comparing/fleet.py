@@ -25,18 +25,23 @@ class FleetComparison(Record):
     outliers: list[Outlier]
     accuracies: list[SameWeights]
     """Variants that answer differently with the same weights."""
+    synthetic: list[str]
+    """Titles of the sets in whose place there were stand-ins."""
 
 
 def compare_fleet(runs: Mapping[str, Run]) -> FleetComparison:
-    """Compare the runs of a fleet, by node; those without rows have nothing to say."""
-    measured = {name: run for name, run in runs.items() if run.rows}
+    """Compare the runs of a fleet, by node; those without rows have nothing to say.
+
+    Of ``runs``, which may be read when they are asked for, few are held at a time.
+    """
+    measured = {name: slim for name in runs if (slim := _without_rounds(runs[name])).rows}
     groups = groups_of(measured)
     many = len(measured) > MOST_COLUMNS
     spreads, outliers = spreads_of(groups, measured)
     shown = [group.members[0] for group in groups][:MOST_COLUMNS] if many else list(measured)
     labels = [group.label for group in groups][:MOST_COLUMNS] if many else shown
     shared = len(shown) > 1 and _share_a_row([measured[name] for name in shown])
-    comparison = compare(*(measured[name] for name in shown), labels=labels) if shared else None
+    comparison = compare(*(runs[name] for name in shown), labels=labels) if shared else None
     return FleetComparison(
         groups=groups,
         comparison=comparison,
@@ -44,6 +49,16 @@ def compare_fleet(runs: Mapping[str, Run]) -> FleetComparison:
         spreads=spreads if many else [],
         outliers=outliers,
         accuracies=same_weights.differing(measured),
+        synthetic=list(
+            dict.fromkeys(data.title for run in measured.values() for data in run.data if data.kind == "synthetic")
+        ),
+    )
+
+
+def _without_rounds(run: Run) -> Run:
+    """Return what kinds, outliers and accuracies need of a run: a tenth of it."""
+    return run.model_copy(
+        update={"rows": [row.model_copy(update={"latency": {}}) for row in run.rows], "references": []}
     )
 
 

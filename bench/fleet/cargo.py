@@ -56,7 +56,8 @@ class Shipment:
 def prepare(spec: RunSpec, user_models: Sequence[UserModel], options: FleetOptions, bars: Bars) -> Shipment:
     """Load data, train what has no checkpoint, and pack everything; raises ``QuantbenchError``."""
     cargo = Cargo()
-    sent = [_sent(model, cargo) for model in user_models]
+    out = Path(options.out or "").resolve()
+    sent = [_sent(model, cargo, out) for model in user_models]
     if user_models:
         request = RunRequest(spec=spec, training_isa=[], datasets={}, user_models=sent)
     else:
@@ -90,7 +91,7 @@ def _with_weights(spec: RunSpec, options: FleetOptions, cargo: Cargo, bars: Bars
     )
 
 
-def _sent(model: UserModel, cargo: Cargo) -> SentModel:
+def _sent(model: UserModel, cargo: Cargo, out: Path) -> SentModel:
     roles: dict[Role, object] = {
         "model": model.model,
         "inputs": model.inputs,
@@ -100,10 +101,10 @@ def _sent(model: UserModel, cargo: Cargo) -> SentModel:
     return SentModel(
         task=model.task,
         name_in_task=model.name_in_task,
-        parts={role: _sent_part(part, cargo) for role, part in roles.items() if isinstance(part, FilePart)},
+        parts={role: _sent_part(part, cargo, out) for role, part in roles.items() if isinstance(part, FilePart)},
     )
 
 
-def _sent_part(part: FilePart, cargo: Cargo) -> SentPart:
-    digest = cargo.add(parcel.of_folder(part.path.parent))
+def _sent_part(part: FilePart, cargo: Cargo, out: Path) -> SentPart:
+    digest = cargo.add(parcel.of_folder(part.path.parent, without=out))
     return SentPart(digest=digest, file=part.path.name, name=part.name)

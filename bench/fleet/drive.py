@@ -48,7 +48,9 @@ class Drive:
         for node in nodes:
             self._running[node.key] = node
             self._heard[node.key] = self.clock()
-            self._records[node.name] = NodeRecord(name=node.name, state="waiting", at="other work there", since=_now())
+            before = self._records.get(node.name) or NodeRecord(name=node.name, state="waiting")
+            now = {"state": "waiting", "at": "other work there", "since": _now(), "reason": ""}
+            self._records[node.name] = before.model_copy(update=now)
             self.executor.start(node.key, node, self.job(node.name))
         self._save()
         while self._running:
@@ -71,7 +73,8 @@ class Drive:
             self._update(node, at=event["label"], done=event["done"], total=event["total"], since=since)
         elif kind == "file" and event["name"] == RUN_FILE:
             self.folder.keep(node.name, event["content"])
-            self._update(node, rows=len(json.loads(event["content"])["rows"]))
+            states = [row["status"] for row in json.loads(event["content"])["rows"]]
+            self._update(node, rows=len(states), failed_rows=states.count("failed"))
         elif kind == "end":
             self._end(node, event["reason"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,22 @@ from bench.results.run import Run
 FLEET_FILE = "fleet.json"
 RUN_FILE = "run.json"
 _LOCK = ".fleet.lock"
+
+
+class RunFiles(Mapping[str, Run]):
+    """Runs by node, each read when it is asked for: a thousand do not fit the memory. Raises ``RunFileError``."""
+
+    def __init__(self, paths: Mapping[str, Path]) -> None:
+        self._paths = paths
+
+    def __getitem__(self, node: str) -> Run:
+        return run_file.load(self._paths[node])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
 
 
 class FleetFolder:
@@ -82,7 +98,7 @@ class FleetFolder:
         """Write a node's run file as it came."""
         files.write_bytes_atomically(self.run_file(node), content)
 
-    def runs(self, fleet: Fleet) -> dict[str, Run]:
-        """Return the runs that there are, by node; raises ``RunFileError``."""
+    def runs(self, fleet: Fleet) -> RunFiles:
+        """Return the runs that there are, by node."""
         known = {node.name: self.run_file(node.name) for node in fleet.nodes}
-        return {name: run_file.load(path) for name, path in known.items() if path.exists()}
+        return RunFiles({name: path for name, path in known.items() if path.exists()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -24,6 +25,10 @@ EVERY_S = 2.0
 
 class UnfitNodeError(QuantbenchError):
     """A node that must not do the job; another may."""
+
+
+class _StoppedError(BaseException):
+    """A kill, as an exception, so that workers are ended."""
 
 
 class ReportedBars(Bars):
@@ -56,6 +61,9 @@ def serve(carry_out: Callable[[str, Bars], None], request: Path) -> NoReturn:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         carry_out(request.read_text(encoding="utf-8"), ReportedBars())
+    except _StoppedError:
+        shutil.rmtree(request.parent, ignore_errors=True)  # whoever would tidy up is gone
+        sys.exit(128 + signal.SIGTERM)
     except QuantbenchError as error:
         sys.stderr.write(f"bench: {error}\n")
         sys.exit(UNFIT if isinstance(error, UnfitNodeError) else REFUSED)
@@ -71,4 +79,4 @@ def _end_with_parent() -> None:
 
 def _stop(signum: int, frame: FrameType | None) -> None:
     signal.signal(signum, signal.SIG_IGN)
-    raise SystemExit(128 + signum)  # files and workers are left in order
+    raise _StoppedError

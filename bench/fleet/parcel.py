@@ -46,11 +46,14 @@ def of_files(contents: Mapping[str, bytes]) -> Parcel:
     return Parcel(archive.getvalue(), folder=True)
 
 
-def of_folder(folder: Path) -> Parcel:
-    """Return the folder of a user's model; raises ``RequestError`` if more lies in it than a model needs."""
+def of_folder(folder: Path, without: Path | None = None) -> Parcel:
+    """Return the folder of a user's model, ``without`` a folder of results that may lie in it.
+
+    Raises ``RequestError`` if more lies in it than a model needs.
+    """
     contents: dict[str, bytes] = {}
     total = 0
-    for path in _files_below(folder):
+    for path in _files_below(folder, without):
         total += path.stat().st_size
         if total > MOST_BYTES:
             raise RequestError(
@@ -61,11 +64,11 @@ def of_folder(folder: Path) -> Parcel:
     return of_files(contents)
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def _files_below(folder: Path, without: Path | None) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name in LEFT_OUT:
+        if path.name in LEFT_OUT or path == without:
             continue
         if path.is_dir() and not path.is_symlink():
-            yield from _files_below(path)
+            yield from _files_below(path, without)
         elif path.is_file():
             yield path

@@ -28,7 +28,7 @@ from bench.results.fleet import Fleet
 from bench.results.run import Run
 from bench.results.run_spec import RunSpec
 from bench.running.plan import plan
-from bench.worker.user.model import user_models
+from bench.worker.user.model import UserModel, user_models
 
 MODULE = "bench.fleet.node_run"
 
@@ -61,7 +61,7 @@ def run(options: FleetOptions) -> FleetRun:
         before = _same_request(folder, spec)
         with connected(options.address, bars):
             shipment = prepare(spec, of_user, options, bars)
-            fleet = _begun(folder, spec, shipment, before)
+            fleet = _begun(folder, spec, shipment, of_user, before)
             executor = RayExecutor(shipment.parcels, shipment.package, dependencies())
             fleet = carry_out(executor, folder, fleet, shipment, options.deadline_s, bars)
         done = FleetRun(fleet, folder.runs(fleet))
@@ -77,7 +77,7 @@ def carry_out(
     nodes = executor.nodes()
     if not nodes:
         raise RequestError("no node of the cluster has cores for work; start Ray on one with 'ray start --address …'.")
-    finished = {node.name for node in fleet.nodes if node.state == "finished"}
+    finished = {one.name for one in fleet.nodes if one.state == "finished" and folder.run_file(one.name).exists()}
     missing = [node for node in nodes if node.name not in finished]
     if len(missing) < len(nodes):
         bars.say(f"{counted(len(nodes) - len(missing), 'node')} finished before")
@@ -107,9 +107,11 @@ def _same_request(folder: FleetFolder, spec: RunSpec) -> Fleet | None:
     return before
 
 
-def _begun(folder: FleetFolder, spec: RunSpec, shipment: Shipment, before: Fleet | None) -> Fleet:
+def _begun(
+    folder: FleetFolder, spec: RunSpec, shipment: Shipment, of_user: Sequence[UserModel], before: Fleet | None
+) -> Fleet:
     """Return the fleet to go on with; raises ``RunFileError`` if rows that are there are of other weights or data."""
-    content = _content(shipment)
+    content = _content(shipment, of_user)
     if before is not None:
         if before.content != content and any(node.rows for node in before.nodes):
             raise _other(folder, ["other weights, data or files of yours"])
@@ -123,10 +125,10 @@ def _begun(folder: FleetFolder, spec: RunSpec, shipment: Shipment, before: Fleet
     )
 
 
-def _content(shipment: Shipment) -> str:
+def _content(shipment: Shipment, of_user: Sequence[UserModel]) -> str:
+    """Return what changes with weights, data and the files of users' models."""
     request = shipment.request
-    digests = [*request.datasets.values(), *request.checkpoints.values()]
-    digests += [part.digest for model in request.user_models for part in model.parts.values()]
+    digests = [*request.datasets.values(), *request.checkpoints.values(), *(model.source() for model in of_user)]
     return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:16]
 
 
@@ -138,7 +140,7 @@ def _other(folder: FleetFolder, differing: Sequence[str]) -> RunFileError:
 
 def _require_some(done: FleetRun) -> None:
     """Raise ``RequestError`` if no node has a single row: then its own reason is what the user must hear."""
-    if any(run.rows for run in done.runs.values()):
+    if any(node.rows for node in done.fleet.nodes):
         return
     reasons = dict.fromkeys(f"{node.name}: {node.reason}" for node in done.fleet.nodes)
     raise RequestError(f"no node could measure anything ({'; '.join(list(reasons)[:3])}).")

@@ -57,16 +57,14 @@ def write(fleet: Fleet, runs: Mapping[str, Run], folder: Path) -> None:
     shown = {name: runs[name] for name in compared.representatives}
     labels = [column.label for column in compared.comparison.columns] if compared.comparison else []
     drawn = pictures_of(dict(zip(labels, shown.values(), strict=False)), "fleet")
-    content = document(fleet, compared, runs, drawn)
+    content = document(fleet, compared, drawn)
     pictures.draw(drawn, folder)
     write_atomically(folder / REPORT_FILE, markdown.render_document(content) + "\n")
     on_page = shown if len(shown) <= MOST_RUNS_ON_PAGE else {}
     write_atomically(folder / PAGE_FILE, page.render_with(content, _lede(fleet), list(on_page.values())))
 
 
-def document(
-    fleet: Fleet, compared: FleetComparison, runs: Mapping[str, Run], drawn: Sequence[Picture] = ()
-) -> Document:
+def document(fleet: Fleet, compared: FleetComparison, drawn: Sequence[Picture] = ()) -> Document:
     """Return the report; ``drawn`` are the pictures across machines."""
     comparison = compared.comparison
     chapters = [
@@ -80,7 +78,7 @@ def document(
     ]
     return Document(
         f"Quantbench: {fleet.spec.suite} on {counted(len(fleet.nodes), 'machine')}",
-        _warnings(fleet, runs),
+        _warnings(fleet, compared),
         [chapter for chapter in chapters if chapter.blocks],
     )
 
@@ -93,7 +91,7 @@ def _lede(fleet: Fleet) -> str:
     return f"{counted(len(fleet.nodes), 'node')}, {fleet.created}, quantbench {fleet.quantbench}"
 
 
-def _warnings(fleet: Fleet, runs: Mapping[str, Run]) -> list[str]:
+def _warnings(fleet: Fleet, compared: FleetComparison) -> list[str]:
     warnings = []
     missing = [node for node in fleet.nodes if node.state != "finished"]
     if missing:
@@ -101,9 +99,9 @@ def _warnings(fleet: Fleet, runs: Mapping[str, Run]) -> list[str]:
             f"**Incomplete.** {len(missing)} of {counted(len(fleet.nodes), 'node')} did not finish; the same command "
             f"goes on with them."
         )
-    titles = dict.fromkeys(data.title for run in runs.values() for data in run.data if data.kind == "synthetic")
-    if titles:
-        warnings.append(f"**Synthetic data.** {', '.join(titles)}: generated stand-ins, whose accuracies say nothing.")
+    if compared.synthetic:
+        titles = ", ".join(compared.synthetic)
+        warnings.append(f"**Synthetic data.** {titles}: generated stand-ins, whose accuracies say nothing.")
     return warnings
 
 

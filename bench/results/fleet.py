@@ -42,6 +42,7 @@ class NodeRecord(Record):
     facts: NodeFacts | None = None
     rows: Count = 0
     """Rows that its run file has."""
+    failed_rows: Count = 0
 
 
 class Fleet(Record):
