@@ -153,12 +153,17 @@ class Worker:
         self.send(method, *args)
         return self.receive()
 
-    def close(self) -> None:
-        """End the process, if it was started."""
-        self._closed = True
-        if "_process" in self.__dict__:
+    def kill(self) -> None:
+        """Let the process end, if it was started, without waiting for that."""
+        if "_process" in self.__dict__ and not self._closed:
             self.connection.close()
             self._process.kill()
+        self._closed = True
+
+    def close(self) -> None:
+        """End the process, if it was started."""
+        self.kill()
+        if "_process" in self.__dict__:
             self._process.join()
 
     def hung(self) -> WorkerError:
