@@ -126,15 +126,17 @@ def _run(job: Mapping[str, Any], places: Mapping[str, str], folder: Path) -> Ite
     errors = folder / "errors.txt"
     command = [sys.executable, "-m", job["module"], str(folder / "request.json")]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with errors.open("wb") as error_file:
-        with subprocess.Popen(command, cwd=folder, env=environment, stderr=error_file, **pipes) as process:
-            try:
-                for line in process.stdout or ():
-                    yield json.loads(line)
-                    yield from _changed(out, job["watched"], sent)
-                code = process.wait()
-            finally:
-                process.kill()
+    with (
+        errors.open("wb") as error_file,
+        subprocess.Popen(command, cwd=folder, env=environment, stderr=error_file, **pipes) as process,
+    ):
+        try:
+            for line in process.stdout or ():
+                yield json.loads(line)
+                yield from _changed(out, job["watched"], sent)
+            code = process.wait()
+        finally:
+            process.kill()
     yield from _changed(out, job["watched"], sent)
     yield {"kind": "end", "code": code, "reason": _reason(code, errors)}
 

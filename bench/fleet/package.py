@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-import bench
 from bench.fleet import parcel
 from bench.fleet.parcel import Parcel
 
@@ -16,7 +15,7 @@ NAME = "quantbench"
 
 def package() -> Parcel:
     """Return the package with the names and versions that ``importlib.metadata`` reads."""
-    root = Path(bench.__file__).parent
+    root = Path(__file__).parents[1]
     contents = {f"bench/{path.relative_to(root).as_posix()}": path.read_bytes() for path in _sources(root)}
     installed = metadata.distribution(NAME)
     information = f"{NAME}-{installed.version}.dist-info"

@@ -70,7 +70,8 @@ def document(fleet: Fleet, compared: FleetComparison, drawn: Sequence[Picture] =
     chapters = [
         Chapter("Nodes", _nodes(fleet, compared)),
         Chapter("Machines", [_machines(compared.groups)]),
-        Chapter("Latency and speed-up", _tables(comparison, drawn) if comparison else []),
+        Chapter("Latency and speed-up", _tables(comparison) if comparison else []),
+        Chapter("Across machines", [Gallery(picture.model, [picture]) for picture in drawn]),
         Chapter("What the machines agree on, and what not", _statements(comparison) if comparison else []),
         Chapter("Accuracy with the same weights", _accuracies(compared)),
         Chapter("Kinds of machines", _spreads(compared)),
@@ -146,12 +147,8 @@ def _names(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
-def _tables(comparison: Comparison, drawn: Sequence[Picture]) -> list[Block]:
-    blocks: list[Block] = [
-        HOW_TO_READ,
-        *(machines.model_table(model, comparison.columns) for model in comparison.tables),
-    ]
-    return blocks + [Gallery(picture.model, [picture]) for picture in drawn]
+def _tables(comparison: Comparison) -> list[Block]:
+    return [HOW_TO_READ, *(machines.model_table(model, comparison.columns) for model in comparison.tables)]
 
 
 def _statements(comparison: Comparison) -> list[Block]:

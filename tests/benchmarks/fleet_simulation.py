@@ -29,6 +29,7 @@ from bench.fleet.folder import FleetFolder
 from bench.fleet.node_task import Event
 from bench.options.run import RunOptions
 from bench.report import fleet as report
+from bench.report import markdown
 from bench.report.tables import table
 from bench.results.fleet import Fleet
 from bench.running.plan import plan
@@ -60,7 +61,7 @@ def main() -> None:
 
 
 def simulate(number: int, folder: Path) -> tuple[dict[str, Any], str]:
-    """Return figures of a fleet of so many nodes, and its report; raises ``AssertionError`` if that misses something."""
+    """Return figures of a fleet of so many nodes, and its report, which must name what was planted."""
     source = json.loads(SOURCE.read_text())
     kinds = kinds_of(number)
     nodes = [Node(f"key{position}", f"node{position:04}", {"CPU": 1.0}) for position in range(number)]
@@ -97,7 +98,7 @@ def simulate(number: int, folder: Path) -> tuple[dict[str, Any], str]:
         "groups": [{"cpu": group.cpu, "machines": len(group.members)} for group in compared.groups],
         "outliers_planted": sum("outlier" in kind for kind in kinds),
         "outliers_named": len({outlier.node for outlier in compared.outliers}),
-    }, (folder / "report.md").read_text()
+    }, markdown.render_document(report.document(done, compared), pictures=False) + "\n"
 
 
 def kinds_of(number: int) -> list[set[str]]:
@@ -155,8 +156,7 @@ def _scaled(row: dict[str, Any], slower: float) -> dict[str, Any]:
         for size, one in row["latency"].items()
     }
     speedup = {
-        size: one | {key: one[key] / slower for key in ("value", "low", "high")}
-        for size, one in row["speedup"].items()
+        size: one | {key: one[key] / slower for key in ("value", "low", "high")} for size, one in row["speedup"].items()
     }
     return row | {"latency": latency, "speedup": speedup}
 
@@ -190,8 +190,9 @@ def render(figures: dict[str, Any]) -> str:
         ["Kinds", "; ".join(f"{group['cpu']}: {group['machines']}" for group in figures["groups"])],
         ["Outliers planted, named", f"{figures['outliers_planted']}, {figures['outliers_named']}"],
     ]
-    return "# A simulated fleet\n\nNo machine was there: a stub answers with the committed run of the lab suite.\n\n" + (
-        table(rows, ["What", "Figure"])
+    return (
+        "# A simulated fleet\n\nNo machine was there: a stub answers with the committed run of the lab suite.\n\n"
+        + (table(rows, ["What", "Figure"]))
     )
 
 

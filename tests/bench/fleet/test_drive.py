@@ -14,8 +14,8 @@ from bench.fleet.node_task import Event
 from bench.results.fleet import Fleet, NodeRecord
 from bench.results.run import Run
 from tests.bench.examples import RUN
-from tests.bench.fleet.stub import DONE, FACTS, StubExecutor, lost, node
 from tests.bench.fleet.plans import FLEET
+from tests.bench.fleet.stub import DONE, FACTS, StubExecutor, lost, node
 
 UNFINISHED = RUN.model_copy(update={"finished": False})
 
@@ -38,7 +38,9 @@ def said(one: Node, job: Job) -> Iterable[Event]:
         yield DONE
 
 
-def drive(folder: Path, names: list[str], absent: tuple[str, ...] = ()) -> tuple[dict[str, NodeRecord], StubExecutor, Fleet]:
+def drive(
+    folder: Path, names: list[str], absent: tuple[str, ...] = ()
+) -> tuple[dict[str, NodeRecord], StubExecutor, Fleet]:
     nodes = [node(name) for name in names]
     executor = StubExecutor([one for one in nodes if one.name not in absent], said)
     job = Job("module", {}, ["run.json"])

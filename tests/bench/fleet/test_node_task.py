@@ -37,7 +37,9 @@ def node_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache of the node" / "fleet"
 
 
-def events(request: Mapping[str, Any], package: Parcel, others: Mapping[str, Parcel], module: str, **job: Any) -> list[Event]:
+def events(
+    request: Mapping[str, Any], package: Parcel, others: Mapping[str, Parcel], module: str, **job: Any
+) -> list[Event]:
     parcels = {package.digest: package, **others}
     content = {
         "module": module,
@@ -108,7 +110,7 @@ def shipment(shared_cache: Path) -> Shipment:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QUANTBENCH_CACHE", str(shared_cache))
         options = FleetOptions(
-            models="mnist/lab1", techniques="fp32", data="synthetic", epochs=1, batch_sizes=1, precision=0.9
+            models="mnist/lab1", techniques="fp32", data="synthetic", epochs=1, batch_sizes=1, precision=0.9, spread_s=0
         )
         return prepare(plan(options), [], options, Bars("nothing"))
 

@@ -120,7 +120,14 @@ def request_of_two_models(folder: Path) -> list[str]:
     (folder / "net" / "net.py").write_text(NET)
     (folder / "net" / "sizes.py").write_text("WIDTH = 16\n")
     models = [f"--model={folder / 'net' / 'net.py'}:{name}" for name in ("small", "wide")]
-    quick = ["--technique=fp32", "--runtime=eager", "--runtime=onnxruntime", "--batch=1", "--precision=90%"]
+    quick = [
+        "--technique=fp32",
+        "--runtime=eager",
+        "--runtime=onnxruntime",
+        "--batch=1",
+        "--precision=90%",
+        "--spread=0",
+    ]
     return [*models, f"--inputs={folder / 'net' / 'net.py'}:inputs", *quick, "--budget=120"]
 
 
