@@ -125,10 +125,10 @@ def _run(job: Mapping[str, Any], places: Mapping[str, str], folder: Path) -> Ite
     environment["PYTHONPATH"] = places[job["package"]]
     errors = folder / "errors.txt"
     command = [sys.executable, "-m", job["module"], str(folder / "request.json")]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    pipe = subprocess.PIPE
     with (
         errors.open("wb") as error_file,
-        subprocess.Popen(command, cwd=folder, env=environment, stderr=error_file, **pipes) as process,
+        subprocess.Popen(command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=error_file) as process,
     ):
         try:
             for line in process.stdout or ():

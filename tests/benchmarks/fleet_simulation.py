@@ -191,7 +191,7 @@ def render(figures: dict[str, Any]) -> str:
         ["Outliers planted, named", f"{figures['outliers_planted']}, {figures['outliers_named']}"],
     ]
     return (
-        "# A simulated fleet\n\nNo machine was there: a stub answers with the committed run of the lab suite.\n\n"
+        "# A simulated fleet\n\nNo machine was there: a stub answers with the committed run of the lab suite, so the\ndriver's memory has the stub's thousand answers in it.\n\n"
         + (table(rows, ["What", "Figure"]))
     )
 
