@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench import fleet
     from bench.comparing.comparison import compare
     from bench.core.errors import QuantbenchError
     from bench.results.run import Run
@@ -32,6 +33,7 @@ __all__ = [
     "compare",
     "distill",
     "export",
+    "fleet",
     "inspect",
     "load_packed",
     "load_run",
@@ -93,6 +95,8 @@ def load_run(path: str | Path) -> Run:
 
 
 def __getattr__(name: str) -> object:
+    if name == "fleet":
+        return importlib.import_module("bench.fleet")
     if name not in _WHERE:
         raise AttributeError(f"module 'bench' has no attribute {name!r}")
     _show_in_notebooks()

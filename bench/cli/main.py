@@ -22,6 +22,7 @@ from bench.cli import (
     compare,
     distill,
     export,
+    fleet,
     inspect,
     machine,
     recommend,
@@ -78,6 +79,7 @@ def _options(
 
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(fleet.app)
 
 
 def main() -> NoReturn:
@@ -95,7 +97,7 @@ def main() -> NoReturn:
         code = _refuse(_usage_sentence(error))
     except _StoppedError as stopped:
         resume = "; the same command goes on with what has been measured"
-        _refuse(f"stopped{resume if 'run' in sys.argv[1:2] else ''}.")
+        _refuse(f"stopped{resume if 'run' in sys.argv[1:3] else ''}.")
         code = 128 + stopped.signum
     except BrokenPipeError:  # the reader, `| head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

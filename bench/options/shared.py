@@ -94,6 +94,14 @@ class UserModelOptions(Options):
 
 
 @option_group
+class SpreadOptions(Options):
+    """Where trainings are carried out."""
+
+    fleet: str | None = option(default=None, unset="this machine alone")
+    """Spread the trainings over the cores of a Ray cluster: auto, or its HOST:PORT."""
+
+
+@option_group
 class LatencyOptions(DeviceOptions, SeedOptions):
     """How latencies are measured. Whether the machine has the cores and the engine is found out there."""
 

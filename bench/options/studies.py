@@ -19,6 +19,7 @@ from bench.options.shared import (
     MeasurementOptions,
     RetrainOptions,
     SeedOptions,
+    SpreadOptions,
     TrainingOptions,
     UserModelOptions,
     valid_seed,
@@ -52,7 +53,7 @@ def _weight_decay(weight_decay: float) -> str | None:
 
 
 @option_group
-class TrainOptions(ModelOptions, RetrainOptions):
+class TrainOptions(ModelOptions, RetrainOptions, SpreadOptions):
     """The options of ``bench train``."""
 
     techniques: str | Sequence[str] = option(default=(BASELINE.technique,), kw_only=False, flag="--technique")
@@ -213,7 +214,7 @@ def _descending(chain: Sequence[int]) -> str | None:
 
 
 @option_group
-class DistillOptions(ModelOptions):
+class DistillOptions(ModelOptions, SpreadOptions):
     """The options of ``bench distill``."""
 
     family: str = option(default="dorefa")

@@ -20,6 +20,7 @@ from bench.results.machine import Machine
 from bench.running import this_machine
 from bench.running.datasets import load_datasets
 from bench.running.suites import Selected, check_layers, select_models
+from bench.running.training_graph import can_begin, untaught
 from bench.running.training_precision import PrecisionPolicy
 from bench.running.weights import load_or_train, training_spec
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
@@ -83,9 +84,17 @@ class ModelSession:
             raise RequestError(f"{technique.name} is not supported here: {reason}.")
 
     def train(self, trainings: Sequence[TrainingSpec], retrain: bool = False) -> dict[TrainingSpec, Header | Exception]:
-        """Return the header of each training, or why it failed; checkpoints that are there are not trained again."""
+        """Return the header of each training, or why it failed; checkpoints that are there are not trained again.
+
+        Students wait for those of their teachers that are among ``trainings``.
+        """
         cores = 1 if self.options.device == "cuda" else machine.usable_cores()
-        return load_or_train(trainings, self.dataset, self.store, cores, self.bars.stage, retrain=retrain)
+        outcomes: dict[TrainingSpec, Header | Exception] = {}
+        while pending := [training for training in trainings if training not in outcomes]:
+            outcomes |= untaught(pending, outcomes)
+            ready = [training for training in pending if training not in outcomes and can_begin(training, pending)]
+            outcomes |= load_or_train(ready, self.dataset, self.store, cores, self.bars.stage, retrain=retrain)
+        return outcomes
 
     def train_one(self, training: TrainingSpec) -> Header:
         """Return the training's header; raises what it failed of."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import field_serializer
 
 from bench.core.units import MISSING, kilobytes, percent
+from bench.fleet.trainings import trainer
 from bench.options.option import several
 from bench.options.signature import from_options
 from bench.options.studies import TrainOptions
@@ -75,7 +76,8 @@ def train(options: TrainOptions) -> list[TrainedModel]:
             for technique in chosen
             for seed in several(options.seeds)
         ]
-        headers = session.train([training for _, training in trainings], options.retrain)
+        with trainer(session, options.fleet) as carry_out:
+            headers = carry_out([training for _, training in trainings], options.retrain)
         evaluated = session.evaluate(trainings, headers)
         return [
             _record(session, technique, training, headers[training], variant)
