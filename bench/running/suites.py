@@ -39,7 +39,7 @@ SUITES = {
         Suite("lab", "the course exercise: MLPs on MNIST and SST-2, ResNet-8 on CIFAR-10", LAB_MODELS),
         Suite(
             "quick",
-            "one MLP of each kind of data, for a first look",
+            "a first look: one MLP of each kind of data, four techniques",
             ("mnist/lab1", "sst2/lab2"),
             DEPLOYED_TECHNIQUES,
             spread_s=0.0,
