@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 
 from bench.stats.interval import CONFIDENCE, Interval
@@ -53,14 +54,9 @@ def least_loss(correct: int, total: int, later_total: int, p_value: float) -> fl
 
     ``None`` if so few examples cannot show any.
     """
-    low, high = -1, math.ceil(correct / total * later_total)  # right answers that would show one, and that would not
-    while high - low > 1:
-        middle = (low + high) // 2
-        if two_shares(correct, total, middle, later_total) < p_value:
-            low = middle
-        else:
-            high = middle
-    return correct / total - low / later_total if low >= 0 else None
+    fewer = range(math.ceil(correct / total * later_total))
+    enough = bisect_left(fewer, True, key=lambda count: two_shares(correct, total, count, later_total) >= p_value)
+    return correct / total - (enough - 1) / later_total if enough else None
 
 
 def least_net_loss(gained: int, total: int, p_value: float) -> float | None:
@@ -68,14 +64,9 @@ def least_net_loss(gained: int, total: int, p_value: float) -> float | None:
 
     ``None`` if so few examples cannot show any.
     """
-    low, high = gained, total - gained + 1  # lost answers that would not show one, and that would or cannot be
-    while high - low > 1:
-        middle = (low + high) // 2
-        if mcnemar(middle, gained) < p_value:
-            high = middle
-        else:
-            low = middle
-    return (high - gained) / total if high + gained <= total else None
+    more = range(gained, total - gained + 1)
+    net = bisect_left(more, True, key=lambda lost: mcnemar(lost, gained) < p_value)
+    return net / total if net < len(more) else None
 
 
 def standard_error(correct: int, total: int) -> float:
@@ -152,19 +143,8 @@ def _examples_to_tell(change: Callable[[float], Interval], total: int, margin: f
         interval = change(examples / total)
         return not interval.low <= margin <= interval.high
 
-    high = 1
-    while not told(high):
-        high *= 2
-        if high > MOST_EXAMPLES:
-            return None
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        if told(middle):
-            high = middle
-        else:
-            low = middle
-    return high
+    examples = 1 + bisect_left(range(1, MOST_EXAMPLES + 1), True, key=told)
+    return examples if examples <= MOST_EXAMPLES else None
 
 
 def _crossing(falling: Callable[[float], float], low: float, high: float) -> float:
