@@ -93,9 +93,7 @@ def test_where_nothing_can_both_reasons_are_given(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("no graph of this")
 
     monkeypatch.setattr(pt2e, "_quantized", cannot)
-    with pytest.raises(
-        UnsupportedError, match=r"^FX .*; torch\.export and PT2E cannot: RuntimeError: no gra"
-    ):
+    with pytest.raises(UnsupportedError, match=r"^FX .*; torch\.export and PT2E cannot: RuntimeError: no gra"):
         converted()
 
 
