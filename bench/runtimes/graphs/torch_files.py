@@ -80,10 +80,17 @@ def _exported(module: nn.Module, example: Inputs, folder: Path) -> str:
 
 
 def _traced(module: nn.Module, example: Inputs, folder: Path) -> str:
-    # It warns of what depends on values, and would be as the example had it; raised, it is a reason.
-    warnings.simplefilter("error", torch.jit.TracerWarning)
+    """Write what torch does for the example; raises ``UnsupportedError`` where that depends on the example's values."""
     trace: Any = torch.jit.trace  # which is not annotated
-    torch.jit.save(trace(module, example, check_trace=False), str(folder / "model.pt"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", torch.jit.TracerWarning)
+        traced = trace(module, example, check_trace=False)
+    ours = str(Path(torch.__file__).parent)  # torch's own operators turn scales, which are constants, into numbers
+    for warning in caught:
+        if issubclass(warning.category, torch.jit.TracerWarning) and not warning.filename.startswith(ours):
+            where = f"line {warning.lineno} of {Path(warning.filename).name}"
+            raise UnsupportedError(f"what the model does depends on values of its inputs, {where}")
+    torch.jit.save(traced, str(folder / "model.pt"))
     return "model.pt"
 
 
