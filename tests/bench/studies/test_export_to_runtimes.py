@@ -131,7 +131,7 @@ def test_answers_that_differ_are_not_exported(tmp_path: Path, monkeypatch: pytes
     ],
 )
 def test_what_cannot_be_exported_is_a_sentence(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
-    request = {"model": MODEL, "path": tmp_path / "deploy", "technique": "fp32"} | QUICK | changes
+    request: dict[str, Any] = {"model": MODEL, "path": tmp_path / "deploy", "technique": "fp32"} | QUICK | changes
     with pytest.raises(QuantbenchError, match=re.escape(message)):
         export(**request)
     assert not list(tmp_path.iterdir())
