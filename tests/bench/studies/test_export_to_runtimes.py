@@ -187,7 +187,7 @@ def test_the_command_of_a_run_exports_what_was_measured(
 ) -> None:
     require("onnxruntime")
     monkeypatch.chdir(tmp_path)
-    measured: dict[str, Any] = {"batch_sizes": [8], "precision": 0.9, "budget_s": 1.0, "seed": 3}
+    measured: dict[str, Any] = {"batch_sizes": [8], "precision": 0.9, "spread_s": 0.0, "seed": 3}
     run = bench.run("lab", models=MODEL, techniques="static-qint8", runtimes="onnxruntime", **QUICK, **measured)
     [row] = [row for row in run.rows if row.runtime == "onnxruntime"]
     assert row.accuracy is not None
