@@ -100,6 +100,10 @@ class LatencyOptions(DeviceOptions, SeedOptions):
         check=checks.seconds(example=10),
     )
     """Seconds for one model's passes; an interval takes six of them."""
+    spread_s: float | None = option(
+        default=None, flag="--spread", unset="60, and 0 for the suite quick", check=between(0, 3600, example=60)
+    )
+    """Seconds over which one model's passes are spread at least, with rests between them."""
     timeout_s: float = option(default=600.0, flag="--timeout", check=checks.seconds(example=600))
     """Seconds of silence after which a variant counts as hung."""
     pin: str = option(default="auto")

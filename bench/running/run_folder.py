@@ -22,7 +22,7 @@ from bench.results.settings import Settings
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
 PREVIOUS_FILE = "run.previous.json"
-_LIMITS = {"budget_s", "timeout_s"}
+_LIMITS = {"budget_s", "spread_s", "timeout_s"}
 """Settings that may change when a run is taken up again: a budget that was too short must not bind what comes after."""
 
 

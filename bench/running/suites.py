@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.core.errors import RequestError, UnknownNameError
 from bench.core.variant_key import BASELINE, EAGER, VariantKey
+from bench.measuring.latency.sampling import SPREAD_S
 from bench.runtimes.base import RUNTIMES
 from bench.tasks.task import TASKS, ModelSpec, Task
 from bench.techniques.base import TECHNIQUES, Technique
@@ -27,13 +28,15 @@ class Suite:
     models: tuple[str, ...]
     techniques: tuple[str, ...] = LAB_TECHNIQUES
     runtimes: tuple[str, ...] = (EAGER,)
+    spread_s: float = SPREAD_S
+    """Over so many seconds the passes of one model are spread at least."""
 
 
 SUITES = {
     suite.name: suite
     for suite in (
         Suite("lab", "the course exercise: MLPs on MNIST and SST-2, ResNet-8 on CIFAR-10", LAB_MODELS),
-        Suite("quick", "one MLP of each kind of data, for a first look", ("mnist/lab1", "sst2/lab2")),
+        Suite("quick", "one MLP of each kind of data, for a first look", ("mnist/lab1", "sst2/lab2"), spread_s=0.0),
         Suite(
             "deploy",
             "the lab's models as one deploys them: four techniques on every runtime",

@@ -140,8 +140,8 @@ class Worker:
         return self.receive()
 
     def kill(self) -> None:
-        """End the process, if it was started, without waiting for its end."""
-        if not self._closed and "_process" in self.__dict__:
+        """Let the process end, if it was started, without waiting for that."""
+        if "_process" in self.__dict__ and not self._closed:
             self.connection.close()
             self._process.kill()
         self._closed = True
