@@ -71,6 +71,7 @@ def make(technique: Technique, runtime: str, model: nn.Module, examples: Example
             cache=lambda: GraphCache(folder / "graphs", "the model of this test"),
             isa=frozenset(_here().isa),
             threads=threads,
+            batch_sizes=(len(batch[0]),),
         ),
         folder / "variant",
     )

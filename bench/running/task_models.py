@@ -50,6 +50,7 @@ def request_of(key: VariantKey, workload: TaskModel, packed: Path, settings: Set
         threads=settings.threads,
         largest_batch=max(settings.batch_sizes),
         graphs=cache_folder() / "graphs",
+        batch_sizes=tuple(settings.batch_sizes),
     )
 
 

@@ -44,6 +44,7 @@ def prepare_user_models(
                     isa=frozenset(here.isa),
                     threads=settings.threads,
                     largest_batch=max(settings.batch_sizes),
+                    batch_sizes=tuple(settings.batch_sizes),
                 ),
                 reasons.get(key),
             )

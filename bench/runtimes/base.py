@@ -62,6 +62,8 @@ class Source:
     """Returns what keeps what takes long to make of this model."""
     isa: frozenset[str]
     threads: int
+    batch_sizes: tuple[int, ...] = (1,)
+    """What will be timed, for graphs that take batches of one size only."""
 
     def calibration_batches(self, size: int) -> Iterator[Inputs]:
         """Yield what to calibrate on, at most ``size`` examples at a time, laid out row after row."""

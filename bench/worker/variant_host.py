@@ -166,6 +166,7 @@ class VariantHost:
             cache=self._graphs,
             isa=self._request.isa,
             threads=self._request.threads,
+            batch_sizes=self._request.batch_sizes or (self._request.largest_batch,),
         )
 
     def _graphs(self) -> GraphCache:
