@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report import conditions, sizes, unpaired
+from bench.report import conditions, recommendation, sizes, unpaired
 from bench.report.accuracy import HOW_TO_READ, accuracies
 from bench.report.blocks import Block, Chapter, Document, Gallery, Listing
 from bench.report.discussion import discuss
@@ -37,6 +37,7 @@ def document(run: Run, number: int = 1) -> Document:
     answers = [table for data in run.data if (table := accuracies(run, data)).rows]
     chapters = [
         Chapter("Results", [*headlines, how_to_read(run), *(lab_table(run, data) for data in run.data), _legend(run)]),
+        Chapter("Recommendation", recommendation.chapter(run)),
         Chapter("At a glance", _galleries(run, number)),
         Chapter("Discussion", [Listing([(point, ()) for point in points], title) for title, points in discuss(run)]),
         Chapter("Accuracy", [*answers, HOW_TO_READ] if answers else []),

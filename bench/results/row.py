@@ -28,6 +28,8 @@ from bench.results.record import Record
 Status = Literal["ok", "unsupported", "failed", "noisy"]
 """``noisy``: measured, but a speed-up is not known as precisely as was asked; ``unsupported``: cannot be had here, for
 a stated reason."""
+NOT_FP32 = "its outputs are not fp32's"
+"""How the note of a row begins that computes something else."""
 
 
 class Accuracy(Record):
@@ -193,6 +195,11 @@ class Row(Record):
     def measured(self) -> bool:
         """Whether it was measured to the end, however precisely."""
         return self.status in ("ok", "noisy")
+
+    @property
+    def output_fault(self) -> str | None:
+        """What is wrong with its outputs, in words; ``None`` if they can be taken for fp32's."""
+        return next((note for note in self.notes if note.startswith(NOT_FP32)), None)
 
     @property
     def share_right(self) -> float | None:

@@ -14,6 +14,7 @@ from bench.techniques.base import TECHNIQUES, Technique
 
 LAB_MODELS = ("mnist/lab1", "mnist/lab2", "sst2/lab1", "sst2/lab2", "cifar10/resnet8")
 LAB_TECHNIQUES = ("fp32", "fp16", "bf16", "dynamic-fp16", "dynamic-qint8", "static-qint8", "amp")
+DEPLOYED_TECHNIQUES = ("fp32", "bf16", "dynamic-qint8", "static-qint8")
 
 ALL = "all"
 """Every runtime."""
@@ -36,12 +37,18 @@ SUITES = {
     suite.name: suite
     for suite in (
         Suite("lab", "the course exercise: MLPs on MNIST and SST-2, ResNet-8 on CIFAR-10", LAB_MODELS),
-        Suite("quick", "one MLP of each kind of data, for a first look", ("mnist/lab1", "sst2/lab2"), spread_s=0.0),
+        Suite(
+            "quick",
+            "a first look: one MLP of each kind of data, four techniques",
+            ("mnist/lab1", "sst2/lab2"),
+            DEPLOYED_TECHNIQUES,
+            spread_s=0.0,
+        ),
         Suite(
             "deploy",
             "the lab's models as one deploys them: four techniques on every runtime",
             LAB_MODELS,
-            ("fp32", "bf16", "dynamic-qint8", "static-qint8"),
+            DEPLOYED_TECHNIQUES,
             (ALL,),
         ),
     )

@@ -11,6 +11,7 @@ from bench.core.errors import CheckpointError
 from bench.core.variant_key import EAGER
 from bench.results.machine import Machine
 from bench.runtimes.base import RUNTIMES, Built, Executable, Runtime, Source, Stored
+from bench.runtimes.deployment import Deployed
 from bench.techniques.base import Artifact, Technique
 
 if TYPE_CHECKING:
@@ -70,6 +71,14 @@ class Eager(Runtime):
     def load(self, stored: Stored) -> Executable:
         """Rebuild the artifact from the packed file alone."""
         return self.execute(stored.rebuild())
+
+    def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
+        """Write a file of torch's own: a packed one needs quantbench."""
+        from bench.runtimes.graphs import torch_files
+
+        if artifact is None:
+            raise ValueError("eager deploys what this process has built")
+        return torch_files.save(artifact, example, folder, stored.threads, stored.engine)
 
 
 RUNTIMES.add(Eager())

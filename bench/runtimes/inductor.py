@@ -16,10 +16,11 @@ from bench.results.isa import int8_sums_saturate
 from bench.results.machine import Machine
 from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
+from bench.runtimes.deployment import Deployed, cast_to
 from bench.runtimes.graphs.aot_inductor import INT8, compile_package
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
-from bench.techniques.base import Technique
+from bench.techniques.base import Artifact, Technique
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +37,18 @@ one is ended."""
 OPERATIONS: Final = "operations.json"
 """What was counted when it was compiled."""
 CPU_INFO: Final = Path("/proc/cpuinfo")
+LOAD: Final = """
+import torch
+import torch._inductor
+torch.set_num_threads({threads})
+run = torch._inductor.aoti_load_package(str(HERE / "model.pt2")).loader.boxed_run
+"""
+PREDICT: Final = """
+tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in inputs]
+{cast}
+outputs = run(tensors)
+return [value.float().numpy() if value.is_floating_point() else value.numpy() for value in outputs]
+"""
 
 
 class InductorExecutable:
@@ -122,6 +135,13 @@ class Inductor(Runtime):
     def load(self, stored: Stored) -> InductorExecutable:
         """Load the library, without a compiler and without what exports."""
         return InductorExecutable(stored.path / LIBRARY, INPUT_DTYPES[stored.technique.name])
+
+    def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
+        """Copy the package."""
+        shutil.copyfile(stored.path / PACKAGE, folder / PACKAGE)
+        dtype = INPUT_DTYPES[stored.technique.name]
+        predict = PREDICT.format(cast=cast_to(dtype))
+        return Deployed((PACKAGE,), ("torch",), LOAD.format(threads=stored.threads), predict)
 
 
 def _unpack(package: Path, library: Path) -> None:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from bench.results.isa import int8_sums_saturate
 from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
+from bench.runtimes.deployment import Deployed
 from bench.runtimes.graphs import int8_operations
 from bench.runtimes.graphs.int8_operations import Operation
 from bench.runtimes.graphs.onnx_export import EXPORTER
 from bench.runtimes.graphs.onnx_techniques import MAKERS, QUANTIZED, maker, maker_notes
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
-from bench.techniques.base import Technique
+from bench.techniques.base import Artifact, Technique
 from bench.techniques.low_bit import LowBit
 
 if TYPE_CHECKING:
@@ -38,6 +39,15 @@ INT8_OPERATORS: Final = (
 """How the names of operators start that compute with int8 numbers."""
 PRODUCTS: Final = ("Conv", "FusedConv", "NhwcFusedConv", "MatMul", "Gemm", "FusedMatMul", "FusedGemm")
 """Operators that multiply float matrices."""
+LOAD: Final = """
+import onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = {threads}
+session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), options, providers=["CPUExecutionProvider"])
+"""
+PREDICT: Final = """
+return session.run(None, {value.name: array for value, array in zip(session.get_inputs(), inputs)})
+"""
 
 
 class OnnxRuntimeExecutable:
@@ -108,6 +118,11 @@ class OnnxRuntime(Runtime):
     def load(self, stored: Stored) -> OnnxRuntimeExecutable:
         """Make a session on the file; with one thread it computes in the calling thread, wherever that is."""
         return OnnxRuntimeExecutable(_session(stored.path, stored.threads))
+
+    def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
+        """Copy the file."""
+        shutil.copyfile(stored.path, folder / "model.onnx")
+        return Deployed(("model.onnx",), ("onnxruntime",), LOAD.format(threads=stored.threads), PREDICT)
 
 
 def _session(path: Path, threads: int, optimized: Path | None = None) -> onnxruntime.InferenceSession:

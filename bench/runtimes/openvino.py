@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pprint
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,13 +15,14 @@ from bench.results.isa import computes_bfloat16, int8_sums_saturate
 from bench.results.machine import Machine
 from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
+from bench.runtimes.deployment import Deployed
 from bench.runtimes.graphs import int8_operations
 from bench.runtimes.graphs.int8_operations import Operation
 from bench.runtimes.graphs.onnx_export import EXPORTER
 from bench.runtimes.graphs.openvino_graph import import_openvino, save_graph
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
-from bench.techniques.base import Technique
+from bench.techniques.base import Artifact, Technique
 
 if TYPE_CHECKING:
     import openvino
@@ -34,6 +36,15 @@ GRAPH: Final = "model.xml"
 """In the folder of a variant, beside ``model.bin`` with the weights."""
 PRODUCTS: Final = ("Convolution", "FullyConnected", "MatMul")
 """Layers that multiply matrices, as OpenVINO calls them."""
+LOAD: Final = """
+import openvino
+settings = {settings}
+compiled = openvino.Core().compile_model(HERE / "model.xml", "CPU", settings)
+"""
+PREDICT: Final = """
+results = compiled([np.ascontiguousarray(array) for array in inputs])
+return [results[port] for port in compiled.outputs]
+"""
 
 
 class OpenVinoExecutable:
@@ -117,16 +128,18 @@ class OpenVino(Runtime):
             affinity.pin(stored.cores)
         return OpenVinoExecutable(_compiled(stored.path, stored.technique.name, stored.threads))
 
+    def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
+        """Copy the graph and its weights."""
+        names = tuple(sorted(file.name for file in stored.path.iterdir()))
+        for name in names:
+            shutil.copyfile(stored.path / name, folder / name)
+        settings = pprint.pformat(_settings(stored.technique.name, stored.threads), sort_dicts=False)
+        return Deployed(names, ("openvino",), LOAD.format(settings=settings), PREDICT)
+
 
 def _compiled(folder: Path, technique: str, threads: int) -> openvino.CompiledModel:
     """Return the compiled graph; raises ``UnsupportedError`` if it would compute in another way than it is called."""
-    settings = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": PRECISIONS[technique],
-        "ENABLE_CPU_PINNING": False,  # it would move the calling thread to cores of its own choice
-    }
+    settings = _settings(technique, threads)
     compiled = import_openvino().Core().compile_model(folder / GRAPH, "CPU", settings)
     computes_in = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if computes_in != PRECISIONS[technique]:
@@ -135,6 +148,16 @@ def _compiled(folder: Path, technique: str, threads: int) -> openvino.CompiledMo
         if compiled.get_property(name) != settings[name]:
             raise UnsupportedError(f"OpenVINO has {name} {compiled.get_property(name)} here, not {settings[name]}")
     return compiled
+
+
+def _settings(technique: str, threads: int) -> dict[str, str | int]:
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "INFERENCE_PRECISION_HINT": PRECISIONS[technique],
+        "ENABLE_CPU_PINNING": False,  # it would move the calling thread to cores of its own choice
+    }
 
 
 def _notes(technique: str, saturating: bool) -> tuple[str, ...]:

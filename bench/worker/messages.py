@@ -87,6 +87,21 @@ class LoadedFacts:
     peak_memory_bytes: int | None
 
 
+@dataclass(frozen=True)
+class DeployedFacts:
+    """What was written for use without quantbench."""
+
+    files: tuple[str, ...]
+    """What the runtime loads; beside it lie the program and its example."""
+    packages: tuple[str, ...]
+    """What that takes, each with its version."""
+    inputs: str
+    """Types and shapes, such as ``float32 [batch, 784]``."""
+    notes: tuple[str, ...]
+    exact: bool
+    """Whether it must give the variant's outputs to the bit; otherwise but for rounding."""
+
+
 CALL_HOST = "bench.worker.call_host:CallHost"
 
 
