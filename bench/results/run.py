@@ -6,7 +6,7 @@
 | 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
 | 3 | 0.4.0 | a reference workload; which answers are right; users' own models; pytest-benchmark's rounds; simulations |
 | 4 | before 1.0.0 | `yardsticks` and `pace` became `references` and `relative_latency` |
-| 5 | 1.0.0 | the process of each round, the latency that is shown; no `relative_latency`; files and times of runtimes; `isa_limit` |
+| 5 | 1.0.0 | the process of each round, the latency that is shown; no `relative_latency`; runtimes; `isa_limit` |
 
 Versions 2 to 4 are read too: what they lack is optional, and ``older_runs`` renames and estimates the rest.
 

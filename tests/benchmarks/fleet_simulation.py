@@ -190,10 +190,11 @@ def render(figures: dict[str, Any]) -> str:
         ["Kinds", "; ".join(f"{group['cpu']}: {group['machines']}" for group in figures["groups"])],
         ["Outliers planted, named", f"{figures['outliers_planted']}, {figures['outliers_named']}"],
     ]
-    return (
-        "# A simulated fleet\n\nNo machine was there: a stub answers with the committed run of the lab suite, so the\ndriver's memory has the stub's thousand answers in it.\n\n"
-        + (table(rows, ["What", "Figure"]))
+    above = (
+        "No machine was there: a stub answers with the committed run of the lab suite, so the driver's memory has the "
+        "stub's answers in it."
     )
+    return f"# A simulated fleet\n\n{above}\n\n{table(rows, ['What', 'Figure'])}"
 
 
 def _peak_bytes() -> int:
