@@ -6,10 +6,14 @@ import builtins
 import socket
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bench.core.errors import RequestError
+from bench.core.progress import Bars
+from bench.fleet import cluster
 from bench.fleet.folder import FleetFolder
 from bench.results.fleet import NodeRecord
 from tests.bench.conftest import Command
@@ -109,3 +113,21 @@ def test_status_knows_whether_a_driver_is_at_work(command: Command, tmp_path: Pa
 
 def test_status_of_another_folder_is_refused(command: Command, tmp_path: Path) -> None:
     assert "is not the folder of a fleet" in refused(command, "status", "--out", str(tmp_path))
+
+
+def test_a_cluster_that_has_ended_does_not_hold_the_command_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    from ray._private import services
+
+    asked: list[str] = []
+    monkeypatch.setattr(services, "get_ray_address_from_environment", lambda address, folder: "127.0.0.1:1")
+    stub = SimpleNamespace(init=lambda address, **options: asked.append(address))
+    said: list[str] = []
+    monkeypatch.setattr(Bars, "say", lambda self, line: said.append(line))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    cluster._connect_or_start(stub, {}, Bars("nothing"))
+    assert asked == ["local"]
+    assert "no Ray cluster was found" in said[0]
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(RequestError, match=r"RAY_ADDRESS is 127\.0\.0\.1:1, where nobody answers"):
+        cluster._connect_or_start(stub, {}, Bars("nothing"))
