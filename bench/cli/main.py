@@ -25,6 +25,7 @@ from bench.cli import (
     fleet,
     inspect,
     machine,
+    recommend,
     report,
     run,
     selfcheck,
@@ -39,6 +40,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.command,
+    "recommend": recommend.command,
     "train": train.command,
     "distill": distill.command,
     "sensitivity": sensitivity.command,

@@ -54,6 +54,13 @@ def cast(inputs: Inputs, device: torch.device, dtype: torch.dtype) -> Inputs:
     return tuple(value.to(device, dtype) if value.is_floating_point() else value.to(device) for value in inputs)
 
 
+def as_arrays(tensors: Iterable[Tensor]) -> list[Any]:
+    """Return tensors as numpy has them: floating-point ones as float32, for it has no bfloat16."""
+    return [
+        (value.float() if value.is_floating_point() else value).detach().cpu().contiguous().numpy() for value in tensors
+    ]
+
+
 def digest(tensors: Iterable[Tensor]) -> str:
     """Return the SHA-256 over the bytes of tensors, in order."""
     hasher = hashlib.sha256()

@@ -8,7 +8,7 @@ from bench.core.variant_key import EAGER
 from bench.options import checks
 from bench.options.group import names_of, option_group
 from bench.options.option import option
-from bench.options.shared import LatencyOptions, MeasurementOptions, RetrainOptions, valid_seed
+from bench.options.shared import LatencyOptions, MeasurementOptions, RetrainOptions, UserModelOptions, valid_seed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,24 +17,18 @@ if TYPE_CHECKING:
 
 
 @option_group
-class RunOptions(MeasurementOptions, RetrainOptions):
+class RunOptions(UserModelOptions, MeasurementOptions, RetrainOptions):
     """The options of ``bench run``."""
 
     suite: str = option(default="lab", kw_only=False)
-    """Which models: lab or quick."""
+    """Which models: lab, quick or deploy."""
     tasks: str | Sequence[str] = option(default=(), flag="--task")
     """Only this task's models."""
     models: str | Sequence[str] = option(default=(), flag="--model")
     """Only this model: lab1, or mnist/lab1; or your own: net.py:build, which returns it."""
-    inputs: str | None = option(default=None)
-    """For your own model: net.py:inputs, given a batch size, returns a batch of inputs."""
-    evaluate: str | None = option(default=None)
-    """For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."""
-    calibrate: str | None = option(default=None)
-    """For your own model: net.py:batches yields batches that ranges are observed on."""
     techniques: str | Sequence[str] = option(default=(), flag="--technique")
     """Only this technique (fp32 comes along)."""
-    runtimes: str | Sequence[str] = option(default=(EAGER,), flag="--runtime", check_all=checks.not_empty)
+    runtimes: str | Sequence[str] = option(default=(), flag="--runtime", unset="eager; of the suite deploy all")
     """What executes the techniques, such as onnxruntime, or all (fp32 on eager comes along)."""
     isa: Literal["avx2"] | None = option(default=None, unset="all that the CPU has", check=checks.one_of(("avx2",)))
     """Measure as if the CPU had these instruction sets alone."""

@@ -77,6 +77,23 @@ class RetrainOptions(TrainingOptions):
 
 
 @option_group
+class UserModelOptions(Options):
+    """What belongs to a model of the user's own."""
+
+    inputs: str | None = option(default=None)
+    """For your own model: net.py:inputs, given a batch size, returns a batch of inputs."""
+    evaluate: str | None = option(default=None)
+    """For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."""
+    calibrate: str | None = option(default=None)
+    """For your own model: net.py:batches yields batches that ranges are observed on."""
+
+    @property
+    def parts(self) -> dict[str, str | None]:
+        """The texts of all three, by name."""
+        return {"inputs": self.inputs, "evaluate": self.evaluate, "calibrate": self.calibrate}
+
+
+@option_group
 class SpreadOptions(Options):
     """Where trainings are carried out."""
 

@@ -16,12 +16,19 @@ SIZES = (
     "example. Memory: growth of the variant's process from before loading to the peak of one batch of {batch}. Layers: "
     "Linear and convolution layers that the technique changed."
 )
+INT8_OPERATIONS = (
+    " int8 operations: those of the graph as its runtime optimized it, and how many matrix products and convolutions "
+    "stayed float."
+)
+"""What is said where they were counted."""
 
 
 def sizes_and_work(run: Run, data: Data) -> Table:
     """Return one task's packed sizes, multiply-accumulates and memory."""
     header = ["Model", "Technique", "Packed (MB)", "× smaller", "By dtype (bytes)", "MACs", "Memory (MB)", "Layers"]
     rows = run.rows_of(data.task)
+    counted = any(row.int8_operations for row in rows)
+    header += ["int8 operations"] * counted
     baselines = {row.model: row for row in rows if row.key == BASELINE}
     cells = [
         [
@@ -33,10 +40,17 @@ def sizes_and_work(run: Run, data: Data) -> Table:
             Figure(f"{row.macs:,}", row.macs) if row.macs is not None else MISSING,
             _memory(row),
             Figure(f"{row.layers.changed} of {row.layers.total}", row.layers.changed) if row.layers else MISSING,
+            *[_int8_operations(row)] * counted,
         ]
         for row in rows
     ]
     return Table(header, cells, f"{data.title}: size and work")
+
+
+def how_to_read(run: Run) -> str:
+    """Return what the columns of the table hold."""
+    counted = any(row.int8_operations for row in run.rows)
+    return SIZES.format(batch=max(run.settings.batch_sizes)) + INT8_OPERATIONS * counted
 
 
 def scores(run: Run, data: Data) -> Table | None:
@@ -61,6 +75,12 @@ def scores(run: Run, data: Data) -> Table | None:
 def _memory(row: Row) -> str:
     grown = row.peak_memory_bytes
     return Figure(megabytes(grown), grown) if grown is not None else MISSING
+
+
+def _int8_operations(row: Row) -> str:
+    if (counts := row.int8_operations) is None:
+        return MISSING
+    return Figure(f"{counts.int8} of {counts.total}, {counts.float_products} float products", counts.int8)
 
 
 def _operations(row: Row) -> str:

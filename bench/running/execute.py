@@ -18,6 +18,7 @@ from bench.results.run import ReferenceLatency, Run
 from bench.results.run_spec import RunSpec
 from bench.results.settings import Settings
 from bench.running import this_machine
+from bench.running.call_costs import call_costs
 from bench.running.datasets import load_datasets
 from bench.running.latency import ModelLatency, sample_latencies
 from bench.running.parallel import Parallel
@@ -80,6 +81,8 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
         models = [execution.make_variants(model) for model in prepared]
         sample_latencies(models, lambda: execution.record(models))
         execution.record(models)
+        if models:
+            book.add_call_costs(call_costs(book.run.rows, settings, here, Path(shared), bars))
         for model in models:
             bars.say(f"{model.name}: {tally([variant.row() for variant in model.variants])}")
     return book.finish()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.core.errors import CheckpointError, RequestError
+from bench.core.errors import RequestError
 from bench.core.progress import Bars, display
 from bench.core.variant_key import VariantKey
 from bench.measuring import machine
@@ -166,31 +165,6 @@ class ModelSession:
             for request in requests.values():
                 request.packed.unlink(missing_ok=True)
         return [outcomes[position] for position in range(len(variants))]
-
-    def export(self, technique: Technique, training: TrainingSpec, path: Path) -> VariantFacts:
-        """Write the packed file of a variant to ``path``, once another process has rebuilt it to the same logits.
-
-        Raises ``CheckpointError`` if it does not give the same.
-        """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        request = self.request(technique, training, path.with_name(f".{path.name}.{os.getpid()}.tmp"))
-        maker, reader = Worker(VARIANT_HOST), Worker(VARIANT_HOST)
-        try:
-            facts: VariantFacts = maker.call("build", request)
-            if facts.packed_bytes is None:
-                raise CheckpointError(
-                    f"{technique.name} has no packed file ({facts.notes[-1]}); choose another technique."
-                )
-            if reader.call("verify", request).fingerprint != facts.fingerprint:
-                raise CheckpointError(
-                    f"the packed file of {technique.name} reloads to other logits; please report this."
-                )
-            request.packed.replace(path)
-        finally:
-            request.packed.unlink(missing_ok=True)
-            maker.close()
-            reader.close()
-        return facts
 
 
 def _call_all(

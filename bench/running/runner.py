@@ -25,8 +25,7 @@ def run(options: RunOptions) -> Run:
     as ``net.py:build``, are measured as they are: ``inputs``, ``evaluate`` and ``calibrate`` name callables too
     (docs/own-models.md). Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
-    parts = {"inputs": options.inputs, "evaluate": options.evaluate, "calibrate": options.calibrate}
-    return run_here(options, user_models(several(options.models), parts, options.given(SUPPLIED_ONLY)))
+    return run_here(options, user_models(several(options.models), options.parts, options.given(SUPPLIED_ONLY)))
 
 
 def run_here(options: RunOptions, of_user: Sequence[UserModel]) -> Run:

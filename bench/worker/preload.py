@@ -10,6 +10,7 @@ from torch import nn
 from torch.ao.quantization import get_default_qconfig_mapping
 from torch.ao.quantization.quantize_fx import prepare_fx
 
+import bench.worker.call_host
 import bench.worker.preparation_host
 import bench.worker.reference_host
 import bench.worker.selfcheck_host

@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing.connection import Connection, wait
@@ -185,6 +185,15 @@ class Worker:
             name = signal.Signals(-code).name
             return WorkerError(f"the process died of {name}{_LIKELY_CAUSES.get(name, '')}")
         return WorkerError(f"the process ended with code {code}")
+
+
+def close_all(workers: Iterable[Worker]) -> None:
+    """End all processes side by side: the system takes some 10 ms to free the memory of each."""
+    workers = list(workers)
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.close()
 
 
 @dataclass

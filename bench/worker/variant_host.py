@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from bench.core.report import Report
-from bench.core.tensors import Inputs, cast, digest, tensors_in
+from bench.core.tensors import Inputs, as_arrays, cast, digest, tensors_in
 from bench.measuring import params, scores, size, tf32
 from bench.measuring.latency import blocks
 from bench.measuring.latency.rounds import Block
@@ -24,10 +26,11 @@ from bench.results.evaluation import Evaluation
 from bench.results.inspection import Inspection
 from bench.results.row import Layers
 from bench.runtimes.base import RUNTIMES, Executable, Source, Stored
+from bench.runtimes.deployment import EXAMPLE, PROGRAM, described, program, save_example
 from bench.storage.graph_cache import GraphCache
 from bench.techniques.base import TECHNIQUES, Artifact
 from bench.worker.convert import Target, convert
-from bench.worker.messages import LoadedFacts, TaskModel, VariantFacts, VariantRequest
+from bench.worker.messages import DeployedFacts, LoadedFacts, TaskModel, VariantFacts, VariantRequest
 from bench.worker.task_workload import TaskWorkload
 from bench.worker.user.workload import UserWorkload
 from bench.worker.workload import Workload
@@ -62,6 +65,7 @@ class VariantHost:
             bytes_by_dtype=built.packed.bytes_by_dtype if built.packed else {},
             params=self._float32_params,
             layers=None,
+            int8_operations=built.int8_operations,
             macs=products,
             fingerprint=self._fingerprint(),
             simulated=False,
@@ -95,6 +99,30 @@ class VariantHost:
             probe.loaded()
             self._executable.outputs(self._cast(batch))
         return LoadedFacts(self._fingerprint(), load_s, first_answer_s, probe.peak_bytes())
+
+    def deploy(self, folder: Path, title: str, probe: Path) -> DeployedFacts:
+        """Write into ``folder`` what runs the variant, built before, without quantbench.
+
+        More examples, with the answers to them, go into the file ``probe``.
+        """
+        technique = TECHNIQUES.get(self._request.key.technique)
+        stored = Stored(
+            technique, self._request.packed, self._workload.rebuild, self._request.threads, engine=self._request.engine
+        )
+        deployed = self._runtime.deploy(stored, self._artifact, self._cast(self._workload.inputs(2)), folder)
+        one = self._workload.inputs(1)
+        for path, inputs in ((folder / EXAMPLE, one), (probe, self._workload.probe())):
+            with torch.inference_mode():
+                outputs = self._executable.outputs(self._cast(inputs))
+            save_example(path, as_arrays(inputs), as_arrays(tensors_in(outputs)))
+        (folder / PROGRAM).write_text(program(deployed, title, as_arrays(one)), encoding="utf-8")
+        return DeployedFacts(
+            files=deployed.files,
+            packages=tuple(f"{name} {version(name)}" for name in (*deployed.packages, "numpy")),
+            inputs=described(as_arrays(one)),
+            notes=deployed.notes,
+            exact=deployed.exact,
+        )
 
     def evaluate(self) -> Evaluation:
         """Evaluate on the whole test set, or by the user's function."""
