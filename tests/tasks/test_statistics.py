@@ -56,5 +56,5 @@ def test_a_training_ends_with_statistics_of_its_last_weights() -> None:
     anew, usual = networks
     hidden = anew[0](points().features["points"])  # type: ignore[index,operator]
     norms = [network[1] for network in (anew, usual)]  # type: ignore[index]
-    off = [(norm.running_mean - hidden.mean(0)).abs().max().item() for norm in norms]  # type: ignore[operator,union-attr]
+    off = [(norm.running_mean - hidden.mean(0)).abs().max().item() for norm in norms]
     assert off[0] < 1e-5 < off[1]
