@@ -27,6 +27,8 @@ Precision = Literal["float32", "bfloat16", "float16"]
 
 CALIBRATION_EXAMPLES = 1024
 """Training examples that a post-training technique may look at."""
+LATER_FIELDS = {"threads": 1, "reestimate": False, "compiled": False}
+"""Of a recipe, with their defaults."""
 STANDIN_EPOCHS = 3
 """The most on a stand-in: it shows that everything works, and its accuracy means nothing."""
 
@@ -47,16 +49,19 @@ class Recipe:
     """Random crop with padding 4 and horizontal flip."""
     threads: int = 1
     """Of torch on the CPU, however many cores there are: how sums are split among threads decides their last bits."""
+    reestimate: bool = False
+    """Whether BatchNorm's statistics are taken anew once the weights are final: those of the training are averages
+    over steps whose weights, and with binary ones whole signs, were others."""
+    compiled: bool = False
+    """Whether torch's compiler makes the network's code: faster, and other in the last bits."""
 
     def as_dict(self) -> dict[str, object]:
         """Return the fields by name, for hashing and for the checkpoint's header.
 
-        One thread is left out: so recipes keep the hash, and checkpoints the name, that they had before the field.
+        Later fields are left out at their defaults: so recipes keep the hash, and checkpoints the name, that they had
+        before the field.
         """
-        fields = asdict(self)
-        if self.threads == 1:
-            del fields["threads"]
-        return fields
+        return {name: value for name, value in asdict(self).items() if LATER_FIELDS.get(name, ...) != value}
 
     def for_standin(self) -> Recipe:
         """Return the recipe for synthetic data: seconds of training, not minutes."""

@@ -62,4 +62,16 @@ def test_a_training_has_the_name_of_those_begun_before(tmp_path: Path) -> None:
 
 def test_a_training_starts_from_one_before_it() -> None:
     for position, planned in enumerate(PLAN):
-        assert not planned.start or planned.start in {before.technique for before in PLAN[:position]}
+        assert not planned.start or planned.start in {before.key for before in PLAN[:position]}
+
+
+def test_no_two_trainings_have_the_same_files() -> None:
+    assert len({planned.name for planned in PLAN}) == len(PLAN)
+
+
+def test_the_chain_has_a_control_of_equal_epochs() -> None:
+    by_key = {planned.key: planned for planned in PLAN}
+    chain = by_key["chain-2bit"].epochs + by_key["chain-1bit"].epochs
+    assert {by_key[key].epochs for key in ("float-1bit", "one-step-1bit")} == {chain}
+    assert by_key["untaught-2bit"].epochs + by_key["untaught-1bit"].epochs == chain
+    assert not any(by_key[key].teacher_weight for key in ("float-1bit", "untaught-2bit", "untaught-1bit"))

@@ -48,6 +48,13 @@ def changed(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return value
 
 
+def as_arrays(tensors: Iterable[Tensor]) -> list[Any]:
+    """Return tensors as numpy has them: floating-point ones as float32, for it has no bfloat16."""
+    return [
+        (value.float() if value.is_floating_point() else value).detach().cpu().contiguous().numpy() for value in tensors
+    ]
+
+
 def digest(tensors: Iterable[Tensor]) -> str:
     """Return the SHA-256 over the bytes of tensors, in order."""
     hasher = hashlib.sha256()

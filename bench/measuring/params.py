@@ -8,6 +8,7 @@ attributes of the graph's module. Scales and zero points are not parameters.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -62,7 +63,8 @@ def _tensors(module: nn.Module) -> Iterator[Tensor]:
         return
     if _of_torch_quantization(module):
         if callable(getattr(module, "get_weight", None)):  # an LSTM, a GRU, and their cells
-            yield from (*module.get_weight().values(), *module.get_bias().values())
+            recurrent: Any = module
+            yield from (*recurrent.get_weight().values(), *recurrent.get_bias().values())
             return
         if isinstance(slopes := vars(module).get("weight"), Tensor):  # a PReLU's, which are no parameter there
             yield slopes

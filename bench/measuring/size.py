@@ -33,6 +33,8 @@ def view_note(module: nn.Module, size_bytes: int) -> tuple[str, ...]:
     if sum(stored.values()) <= 2 * needed_bytes:
         return ()
     return (
-        f"its weights are views of larger tensors, which torch.save stores whole: {megabytes(size_bytes)} MB for "
-        f"{megabytes(needed_bytes)} MB of values; clone the weights. × smaller compares packed files, without the rest",
+        (
+            f"its weights are views of larger tensors, which torch.save stores whole: {megabytes(size_bytes)} MB for "
+            f"{megabytes(needed_bytes)} MB of values; clone the weights. × smaller compares packed files, without them"
+        ),
     )

@@ -88,8 +88,10 @@ def broken_ties_note(before: FloatModel, after: nn.Module) -> tuple[str, ...]:
     if not broken:
         return ()
     return (
-        f"it breaks a tie: {', '.join(broken)} is one tensor in fp32 and is stored more than once here, which costs "
-        f"{cost:,} further parameters ({before.params:,} in fp32)",
+        (
+            f"it breaks a tie: {', '.join(broken)} is one tensor in fp32 and is stored more than once here, which "
+            f"costs {cost:,} further parameters ({before.params:,} in fp32)"
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.core.variant_key import EAGER
 from bench.options import checks
@@ -13,7 +13,7 @@ from bench.options.shared import (
     MeasurementOptions,
     RetrainOptions,
     TrainingOptions,
-    UserPartsOptions,
+    UserModelOptions,
     valid_seed,
 )
 
@@ -24,19 +24,21 @@ if TYPE_CHECKING:
 
 
 @option_group
-class RunOptions(UserPartsOptions, MeasurementOptions, RetrainOptions):
+class RunOptions(UserModelOptions, MeasurementOptions, RetrainOptions):
     """The options of ``bench run``."""
 
     suite: str = option(default="lab", kw_only=False)
-    """Which models: lab or quick."""
+    """Which models: lab, quick or deploy."""
     tasks: str | Sequence[str] = option(default=(), flag="--task")
     """Only this task's models."""
     models: str | Sequence[str] = option(default=(), flag="--model")
     """Only this model: lab1, or mnist/lab1; or your own: net.py:build, which returns it."""
     techniques: str | Sequence[str] = option(default=(), flag="--technique")
     """Only this technique (fp32 comes along)."""
-    runtimes: str | Sequence[str] = option(default=(EAGER,), flag="--runtime", check_all=checks.not_empty)
+    runtimes: str | Sequence[str] = option(default=(), flag="--runtime", unset="eager; of the suite deploy all")
     """What executes the techniques, such as onnxruntime, or all (fp32 on eager comes along)."""
+    isa: Literal["avx2"] | None = option(default=None, unset="all that the CPU has", check=checks.one_of(("avx2",)))
+    """Measure as if the CPU had these instruction sets alone."""
     out: Path | str | None = option(default=None, flag=None)
     """Folder for run.json and report.md; by default nothing is written."""
     seed: int = option(default=0, check=valid_seed)

@@ -38,20 +38,6 @@ class SeedOptions(Options):
 
 
 @option_group
-class UserPartsOptions(Options):
-    """What belongs to a model of the user's own; in Python the callables themselves, or what they return."""
-
-    inputs: str | Any | None = option(default=None)
-    """For your own model: net.py:inputs, given a batch size, returns a batch of inputs."""
-    evaluate: str | Any | None = option(default=None)
-    """For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."""
-    calibrate: str | Any | None = option(default=None)
-    """For your own model: net.py:batches yields batches that ranges are observed on."""
-    train: str | Any | None = option(default=None)
-    """For your own model: net.py:train, given the network of a technique that takes part in a training, trains it."""
-
-
-@option_group
 class DataOptions(Options):
     """Which data supplied models are trained and tested on."""
 
@@ -88,6 +74,33 @@ class RetrainOptions(TrainingOptions):
     """Train anew, checkpoints or not."""
     training_precision: TrainingPrecision = option(default="auto", check=one_of(get_args(TrainingPrecision)))
     """Of ResNets, low-bit networks and amp: auto is bfloat16 where the CPU computes in it, else float32."""
+
+
+@option_group
+class UserModelOptions(Options):
+    """What belongs to a model of the user's own; in Python the callables themselves, or what they return."""
+
+    inputs: str | Any | None = option(default=None)
+    """For your own model: net.py:inputs, given a batch size, returns a batch of inputs."""
+    evaluate: str | Any | None = option(default=None)
+    """For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."""
+    calibrate: str | Any | None = option(default=None)
+    """For your own model: net.py:batches yields batches that ranges are observed on."""
+    train: str | Any | None = option(default=None)
+    """For your own model: net.py:train, given the network of a technique that takes part in a training, trains it."""
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """All four, by name."""
+        return {name: getattr(self, name) for name in ("inputs", "evaluate", "calibrate", "train")}
+
+
+@option_group
+class SpreadOptions(Options):
+    """Where trainings are carried out."""
+
+    fleet: str | None = option(default=None, unset="this machine alone")
+    """Spread the trainings over the cores of a Ray cluster: auto, or its HOST:PORT."""
 
 
 @option_group

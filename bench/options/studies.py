@@ -6,25 +6,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bench.core.errors import RequestError
+from bench.core.limits import MAX_BATCH_SIZE, MAX_BATCH_SIZES
 from bench.core.variant_key import BASELINE
 from bench.options import checks
-from bench.options.checks import one_of, up_to, within
+from bench.options.checks import between, one_of, up_to, within
 from bench.options.group import Options, option_group
-from bench.options.notations import PERCENTAGE_POINTS, WIDTHS
+from bench.options.notations import BYTES, PERCENTAGE_POINTS, SECONDS, WIDTHS
 from bench.options.option import option
 from bench.options.shared import (
+    DEFAULT_ENGINE,
     DeviceOptions,
     MeasurementOptions,
     RetrainOptions,
     SeedOptions,
+    SpreadOptions,
     TrainingOptions,
-    UserPartsOptions,
+    UserModelOptions,
     valid_seed,
 )
-from bench.tasks.policy import Optimizer, Schedule
+from bench.tasks.policy import Optimizer, Schedule, TrainingPrecision
 
 if TYPE_CHECKING:
+    from bench.results.run import Run
     from bench.results.selfcheck import Plan
+
+    RunOrFile = Run | Path | str
+else:
+    RunOrFile = Path | str  # what the command can be given; pydantic is not imported for the type
 
 DEFAULT_MAX_DROP_PP = 0.5
 """What a recommended mixture may lose where nobody says."""
@@ -45,7 +53,7 @@ def _weight_decay(weight_decay: float) -> str | None:
 
 
 @option_group
-class TrainOptions(ModelOptions, RetrainOptions):
+class TrainOptions(ModelOptions, RetrainOptions, SpreadOptions):
     """The options of ``bench train``."""
 
     techniques: str | Sequence[str] = option(default=(BASELINE.technique,), kw_only=False, flag="--technique")
@@ -64,14 +72,26 @@ class TrainOptions(ModelOptions, RetrainOptions):
     """Of the learning rate."""
     optimizer: Optimizer | None = option(default=None, unset="the recipe's", check=one_of(get_args(Optimizer)))
     """With a --learning-rate."""
+    reestimate: bool = option(default=False)
+    """Take BatchNorm's statistics anew once the weights are final, as binary weights need."""
+    compiled: bool = option(default=False, flag="--compile")
+    """Let torch's compiler make the network's code; needs a C++ compiler."""
     start: Path | str | None = option(default=None, unset="random weights")
     """A checkpoint of the same network and data to start from."""
+    teacher_weight: float = option(default=0.0, check=between(0, 1, example=0.5))
+    """λ: the part of the loss that compares answers with those of the --start, which is the teacher then."""
+    temperature: float = option(default=1.0, check=up_to(100, example=2))
+    """τ of the teacher's softmax, with a --teacher-weight."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.optimizer is not None and self.learning_rate is None:
             # A rate for SGD, which the model's recipe may have, is too high for Adam.
             raise RequestError(f"--optimizer {self.optimizer} must have a --learning-rate with it; for example 0.001.")
+        if self.teacher_weight and self.start is None:
+            raise RequestError("--teacher-weight must have a --start with it, the checkpoint that teaches.")
+        if self.temperature != 1 and not self.teacher_weight:
+            raise RequestError("--temperature must have a --teacher-weight with it; for example 0.5.")
         self.recipe_changes()  # an unknown recipe is refused before data are loaded
 
     def recipe_changes(self) -> dict[str, Any]:
@@ -85,21 +105,39 @@ class TrainOptions(ModelOptions, RetrainOptions):
 
             changes |= RECIPES.get(self.recipe).changes()
         given = {name: getattr(self, name) for name in ("learning_rate", "weight_decay", "schedule", "optimizer")}
-        return changes | {name: value for name, value in given.items() if value is not None}
+        changes |= {name: value for name, value in given.items() if value is not None}
+        return changes | {name: True for name in ("reestimate", "compiled") if getattr(self, name)}
 
 
 @option_group
-class ExportOptions(ModelOptions, SeedOptions):
+class ExportOptions(ModelOptions, UserModelOptions, SeedOptions):
     """The options of ``bench export``."""
 
+    model: str = option(kw_only=False, flag="MODEL")
+    """Such as cifar10/resnet8; or your own: net.py:build, which returns it."""
     path: Path | str = option(kw_only=False, flag="--out")
-    """File to write."""
+    """File to write; with --runtime a folder."""
     technique: str = option(default=BASELINE.technique, kw_only=False)
-    """Such as bwn or range-linear:w4,per-channel."""
+    """Such as static-qint8, bwn or range-linear:w4,per-channel."""
+    runtime: str | None = option(default=None, unset="a packed file, for bench.load_packed")
+    """Write what this runtime loads, such as onnxruntime, and a program that runs it without quantbench."""
+    batch_sizes: int | Sequence[int] = option(
+        default=(1, 64),
+        flag="--batch",
+        check=between(1, MAX_BATCH_SIZE, example=64),
+        check_all=checks.once_to(MAX_BATCH_SIZES),
+    )
+    """Of example inputs of your own model; without --calibrate the largest is what ranges are observed on."""
+    threads: int = option(default=1, check=checks.at_least(1, example=2))
+    """Threads that it will run with."""
+    engine: str | None = option(default=None, unset=DEFAULT_ENGINE)
+    """Quantized engine of the int8 techniques on eager."""
+    training_precision: TrainingPrecision = option(default="auto", check=one_of(get_args(TrainingPrecision)))
+    """Of ResNets, low-bit networks and amp, if they are to be trained; as of bench run."""
 
 
 @option_group
-class InspectOptions(ModelOptions, UserPartsOptions, SeedOptions):
+class InspectOptions(ModelOptions, UserModelOptions, SeedOptions):
     """The options of ``bench inspect``."""
 
     technique: str = option(kw_only=False)
@@ -110,12 +148,16 @@ class InspectOptions(ModelOptions, UserPartsOptions, SeedOptions):
     """Folder for inspection.md and weights.svg."""
 
 
+def _some_bytes(size: int) -> str | None:
+    return None if size > 0 else "must be more than nothing; for example 1MB"
+
+
 def _allowance(max_drop_pp: float) -> str | None:
     return None if 0 <= max_drop_pp < 100 else "must be 0pp or more, and below 100pp; for example 0.5pp"
 
 
 @option_group
-class SensitivityOptions(ModelOptions, UserPartsOptions, MeasurementOptions):
+class SensitivityOptions(ModelOptions, UserModelOptions, MeasurementOptions):
     """The options of ``bench sensitivity``."""
 
     technique: str | Sequence[str] = option(default="dynamic-qint8", kw_only=False, check_all=checks.not_empty)
@@ -130,6 +172,38 @@ class SensitivityOptions(ModelOptions, UserPartsOptions, MeasurementOptions):
     """Accuracy that a recommended mixture may lose, in percentage points."""
 
 
+@option_group
+class RecommendOptions(Options):
+    """The options of ``bench recommend``."""
+
+    run: RunOrFile = option(kw_only=False, flag="RUN.json")
+    """A run.json, or the folder that has one."""
+    models: str | Sequence[str] = option(default=(), flag="--model")
+    """Only this model: lab1, or mnist/lab1."""
+    objective: Literal["latency", "size", "memory"] = option(
+        default="latency", check=one_of(("latency", "size", "memory"))
+    )
+    """What the best is best in: latency, size of the file, or peak memory."""
+    max_drop_pp: float | None = option(
+        default=None,
+        flag="--max-drop",
+        notation=PERCENTAGE_POINTS,
+        unset="0.5pp, or more where the test set is too small to show that",
+        check=_allowance,
+    )
+    """Accuracy that may be lost, in percentage points; it must be shown that no more is."""
+    max_size_bytes: int | None = option(default=None, flag="--max-size", notation=BYTES, unset="any", check=_some_bytes)
+    """Of the file: 1MB is 1,000,000 bytes."""
+    max_latency_s: float | None = option(
+        default=None, flag="--max-latency", notation=SECONDS, unset="any", check=checks.seconds(example=0.001)
+    )
+    """Of one call, such as 200us; the 95 % interval must lie below."""
+    batch_size: int | None = option(
+        default=None, flag="--batch", unset="1", check=between(1, MAX_BATCH_SIZE, example=1)
+    )
+    """Of the latencies."""
+
+
 def _descending(chain: Sequence[int]) -> str | None:
     written = WIDTHS.write(chain)
     if len(chain) < 2 or len(set(chain)) < len(chain):
@@ -140,7 +214,7 @@ def _descending(chain: Sequence[int]) -> str | None:
 
 
 @option_group
-class DistillOptions(ModelOptions):
+class DistillOptions(ModelOptions, SpreadOptions):
     """The options of ``bench distill``."""
 
     family: str = option(default="dorefa")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,25 +13,22 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.core.copies import copy_of
-from bench.core.errors import CheckpointError, QuantbenchError, RequestError, UnsupportedError, UserModelError
+from bench.core.errors import QuantbenchError, RequestError, UnsupportedError, UserModelError
 from bench.core.inputs import Inputs
-from bench.core.variant_key import BASELINE
-from bench.measuring import machine, params, size
+from bench.core.variant_key import BASELINE, EAGER, VariantKey
+from bench.measuring import machine
 from bench.measuring.latency import blocks
 from bench.options.shared import DEFAULT_ENGINE
+from bench.pytest_plugin.made import CPU, Made, make
 from bench.results.extra_info import OWN, ExtraInfo
+from bench.runtimes.base import Executable
 from bench.runtimes.eager import EagerExecutable
-from bench.storage import packed
 from bench.techniques.base import TECHNIQUES, Technique
-from bench.worker.convert import Conversion, Target, convert, layers_of, notes_on, treated_by
 from bench.worker.user.evaluate import CallableLikeTheModel, accuracy_in
 from bench.worker.user.examples import Examples, calibration_in
 from bench.worker.user.given import calibration_batch, inputs_in
-from bench.worker.user.usable import require_usable, uncompiled
-from bench.worker.user.workload import notes
+from bench.worker.user.usable import require_usable
 
-CPU = torch.device("cpu")
 Example = Tensor | tuple[Any, ...] | Mapping[str, Any]
 """A tensor, a tuple by position, a dict by name, or ``(args, kwargs)``."""
 Predict = Callable[..., Any]
@@ -54,6 +50,7 @@ class QuantBench:
         inputs: Example,
         *,
         technique: str = BASELINE.technique,
+        runtime: str = EAGER,
         batch_size: int | None = None,
         evaluate: Callable[[Predict], Answers] | None = None,
         calibrate: Example | Iterable[Example] | None = None,
@@ -61,7 +58,7 @@ class QuantBench:
         engine: str | None = None,
         name: str | None = None,
     ) -> ExtraInfo:
-        """Time one forward pass of ``model`` after ``technique`` and return what goes into ``extra_info``.
+        """Time one forward pass of ``model`` after ``technique`` on ``runtime``; return what goes into ``extra_info``.
 
         ``inputs`` are examples, batch first, a tensor or as many as the model takes; ``batch_size`` of them make the
         batch that is timed, by default all, and repeated where there are fewer. ``evaluate`` is called with the variant
@@ -70,8 +67,9 @@ class QuantBench:
         by default fbgemm where this torch has it. ``name`` is what tables call the model, by default its class;
         ``task/model`` puts it under a task.
 
-        The model is not changed, and torch's threads and engine are put back. A technique that cannot treat the model
-        skips the test with the reason; a request that makes no sense fails it with a sentence.
+        The model is not changed, and torch's threads and engine are put back. A technique that cannot treat the model,
+        or a runtime that cannot execute it or is not installed, skips the test with the reason; a request that makes no
+        sense fails it with a sentence.
         """
         try:
             if self._used:
@@ -80,32 +78,34 @@ class QuantBench:
                     "use pytest.mark.parametrize."
                 )
             with _torch_set(threads, engine or _default_engine()):
-                chosen = _technique(technique)
+                chosen = _technique(technique, runtime)
                 batch = _batch(model, inputs, batch_size)
                 examples = Examples({batch.batch_size: batch}, _calibration(calibrate, batch, model))
-                conversion = _converted(chosen, model, examples, batch)
-                return self._measure(conversion, chosen, batch, evaluate, name or type(model).__name__, examples)
+                with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                    made = make(chosen, runtime, model, examples, batch, Path(folder))
+                    key = VariantKey(chosen.name, runtime)
+                    kind = type(getattr(model, "_orig_mod", model))
+                    return self._measure(made, key, batch, evaluate, name or kind.__name__)
         except QuantbenchError as error:
             refusal = error
         if isinstance(refusal, UnsupportedError):  # here, where pytest shows no exception before it
-            pytest.skip(f"{technique}: {refusal}")
+            pytest.skip(f"{VariantKey(technique, runtime)}: {refusal}")
         pytest.fail(str(refusal), pytrace=False)
 
     def _measure(
         self,
-        conversion: Conversion,
-        technique: Technique,
+        made: Made,
+        key: VariantKey,
         batch: Inputs,
         evaluate: Callable[[Predict], Answers] | None,
         name: str,
-        examples: Examples,
     ) -> ExtraInfo:
-        artifact, before = conversion.artifact, conversion.before
+        technique, executable = TECHNIQUES.get(key.technique), made.executable
         threads, engine = torch.get_num_threads(), torch.backends.quantized.engine
         accuracy, share = None, None
         if evaluate is not None:
             with torch.no_grad():
-                accuracy, share = accuracy_in(evaluate(CallableLikeTheModel(artifact, CPU)), "evaluate")
+                accuracy, share = accuracy_in(evaluate(CallableLikeTheModel(_answering(executable), CPU)), "evaluate")
             _set(threads, engine)
         task, _, own_name = name.rpartition("/")
         info = ExtraInfo(
@@ -113,39 +113,40 @@ class QuantBench:
             task=task or OWN,
             model=own_name,
             technique=technique.name,
+            runtime=key.runtime,
             scheme=technique.scheme,
             dtype=technique.dtype("cpu"),
             batch_size=batch.batch_size,
             threads=threads,
             device="cpu",
             engine=engine,
-            size_bytes=size.state_dict_bytes(artifact.module),
-            packed_bytes=_packed_bytes(artifact.module),
-            params=params.count_parameters(artifact.module),
-            layers=layers_of(artifact, before),
-            treated=treated_by(technique.name, artifact, before),
+            size_bytes=made.size_bytes,
+            packed_bytes=made.packed_bytes,
+            params=made.params,
+            layers=made.layers,
+            treated=made.treated,
             accuracy=accuracy.correct / accuracy.total if accuracy else share,
             correct=accuracy.correct if accuracy else None,
             total=accuracy.total if accuracy else None,
-            simulated=artifact.simulated,
-            notes=[
-                *artifact.notes,
-                *notes_on(technique.name, artifact, before),
-                *notes(examples, artifact, calibrated=conversion.calibrated),
-            ],
+            simulated=made.simulated,
+            notes=made.notes,
             warm_up_s=[],
             warm=False,
         )
-        batch = batch.cast(CPU, getattr(torch, artifact.input_dtype))
-        call = EagerExecutable(artifact).bind(batch)
+        call = executable.bind(batch.cast(CPU, getattr(torch, executable.input_dtype)))
         with torch.inference_mode():
             if self._benchmark.enabled:
                 warmed = blocks.warm_up(_Calls(call))
                 info = info.model_copy(update={"warm_up_s": warmed.blocks_s, "warm": warmed.warm})
             self._benchmark.extra_info.update(info.model_dump())
             self._used = True
-            self._benchmark(artifact.forward, *batch.args, **batch.kwargs)
+            self._benchmark(call)
         return info
+
+
+def _answering(executable: Executable) -> Any:
+    """Return what a user's evaluation is given: an artifact, which may be looked at and copied, where there is one."""
+    return executable.artifact if isinstance(executable, EagerExecutable) else executable
 
 
 class _Calls:
@@ -186,7 +187,7 @@ def _default_engine() -> str:
     return default if default in machine.supported_engines() else active
 
 
-def _technique(name: str) -> Technique:
+def _technique(name: str, runtime: str) -> Technique:
     """Return the technique; raises ``UnsupportedError`` if it cannot work here, ``RequestError`` if it must train."""
     technique = TECHNIQUES.get(name)
     if technique.trained_as:
@@ -195,7 +196,9 @@ def _technique(name: str) -> Technique:
             f"train with 'bench train', or choose a technique that comes after it, such as range-linear:w4."
         )
     engine = torch.backends.quantized.engine
-    if unsupported_reason := technique.unsupported_reason("cpu", engine, machine.supported_engines()):
+    if runtime == EAGER and (
+        unsupported_reason := technique.unsupported_reason("cpu", engine, machine.supported_engines())
+    ):
         raise UnsupportedError(unsupported_reason)
     return technique
 
@@ -229,27 +232,3 @@ def _calibration(given: Example | Iterable[Example] | None, example: Inputs, mod
     return calibration_in(
         batches, words, lambda batch: calibration_batch(batch, example, model, words, "the argument inputs")
     )
-
-
-def _converted(technique: Technique, model: nn.Module, examples: Examples, batch: Inputs) -> Conversion:
-    """Apply the technique to a copy."""
-    copied, _ = uncompiled(copy_of(model).eval())
-    if technique.name != BASELINE.technique:
-        with torch.inference_mode():
-            batch.call(copied)  # what fails here is the test's matter, and what fails only afterwards the technique's
-    target = Target(CPU, torch.backends.quantized.engine, _isa())
-    calibration = examples.to_calibrate_with
-    return convert(technique.name, lambda: copied, batch, calibration, target, supplied=False, own_training=False)
-
-
-@functools.cache
-def _isa() -> frozenset[str]:
-    return frozenset(machine.describe().isa)
-
-
-def _packed_bytes(module: nn.Module) -> int | None:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return packed.pack(module, Path(folder) / "packed").file_bytes
-        except CheckpointError:
-            return None

@@ -58,7 +58,9 @@ def how_to_read(run: Run) -> str:
     """Return what the columns of the table hold."""
     if run.timed_by != "bench":
         return unpaired.HOW_TO_READ
-    return HOW_TO_READ + OTHER_RUNTIMES * any(row.runtime != EAGER for row in run.rows)
+    costs = ", ".join(f"{seconds(cost_s)} on {runtime}" for runtime, cost_s in run.call_costs.items())
+    called = f" A call that does nothing takes {costs}; that is a part of each latency." if costs else ""
+    return HOW_TO_READ + OTHER_RUNTIMES * any(row.runtime != EAGER for row in run.rows) + called
 
 
 def smaller(row: Row, baseline: Row | None) -> str:

@@ -48,6 +48,8 @@ class Asked(Record):
     epochs: PositiveCount | None = None
     """Of every training, in the place of the recipes'."""
     training_precision: TrainingPrecision = "auto"
+    isa_limit: Label = ""
+    """What libraries are told not to go beyond; empty for all that the CPU has."""
     inputs: Name = ""
     """Of users' models: what gives their inputs, such as ``net.py:inputs``; empty for supplied models."""
     evaluate: Name = ""

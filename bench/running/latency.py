@@ -21,7 +21,7 @@ from bench.running.parallel import Parallel, VariantCall
 from bench.running.participant import RemoteParticipant, settling
 from bench.running.reference import NAME as REFERENCE
 from bench.running.reference import ReferenceWorkload
-from bench.running.variant_under_test import VariantUnderTest
+from bench.running.variant_under_test import VariantUnderTest, end
 from bench.stats.describe import run_means
 
 
@@ -68,8 +68,7 @@ class ModelLatency:
                 if variant.worker is not None:
                     variant.worker.kill()  # all at once: each takes a while to give its memory back
             reference.close()
-            for variant in among:
-                variant.close()
+            end(among)
         self.sample.end_pass(time.monotonic() - start)
         self._show(self.sample.passes, max(self.sample.passes + 1, self._limits.least))
         self._require_budget()

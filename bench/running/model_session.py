@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.core.errors import CheckpointError, RequestError
+from bench.core.errors import RequestError
 from bench.core.progress import Bars, display
 from bench.core.variant_key import VariantKey
 from bench.measuring import machine
@@ -20,13 +19,13 @@ from bench.running import this_machine
 from bench.running.datasets import load_datasets
 from bench.running.evaluated import EvaluatedVariant, evaluate_variants
 from bench.running.suites import Selected, check_layers, select_models
+from bench.running.training_graph import can_begin, untaught
 from bench.running.training_precision import PrecisionPolicy
 from bench.running.weights import load_or_train, training_spec
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.techniques.base import Technique
-from bench.worker.messages import VARIANT_HOST, DatasetSummary, TaskModel, VariantFacts, VariantRequest
-from bench.worker.process import Worker
+from bench.worker.messages import DatasetSummary, TaskModel, VariantRequest
 from bench.worker.user.model import require_supplied
 
 
@@ -70,9 +69,17 @@ class ModelSession:
         require_technique(technique, self.options.device, self.machine, engine)
 
     def train(self, trainings: Sequence[TrainingSpec], retrain: bool = False) -> dict[TrainingSpec, Header | Exception]:
-        """Return the header of each training, or why it failed; checkpoints that are there are not trained again."""
+        """Return the header of each training, or why it failed; checkpoints that are there are not trained again.
+
+        Students wait for those of their teachers that are among ``trainings``.
+        """
         cores = 1 if self.options.device == "cuda" else machine.usable_cores()
-        return load_or_train(trainings, self.dataset, self.store, cores, self.bars.stage, retrain=retrain)
+        outcomes: dict[TrainingSpec, Header | Exception] = {}
+        while pending := [training for training in trainings if training not in outcomes]:
+            outcomes |= untaught(pending, outcomes)
+            ready = [training for training in pending if training not in outcomes and can_begin(training, pending)]
+            outcomes |= load_or_train(ready, self.dataset, self.store, cores, self.bars.stage, retrain=retrain)
+        return outcomes
 
     def train_one(self, training: TrainingSpec) -> Header:
         """Return the training's header; raises what it failed of."""
@@ -125,31 +132,6 @@ class ModelSession:
             for position, (technique, training, header) in enumerate(variants)
         ]
         return evaluate_variants(requests)
-
-    def export(self, technique: Technique, training: TrainingSpec, path: Path) -> VariantFacts:
-        """Write the packed file of a variant to ``path``, once another process has rebuilt it to the same logits.
-
-        Raises ``CheckpointError`` if it does not give the same.
-        """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        request = self.request(technique, training, path.with_name(f".{path.name}.{os.getpid()}.tmp"))
-        maker, reader = Worker(VARIANT_HOST), Worker(VARIANT_HOST)
-        try:
-            facts: VariantFacts = maker.call("build", request)
-            if facts.packed_bytes is None:
-                raise CheckpointError(
-                    f"{technique.name} has no packed file ({facts.notes[-1]}); choose another technique."
-                )
-            if reader.call("verify", request).fingerprint != facts.fingerprint:
-                raise CheckpointError(
-                    f"the packed file of {technique.name} reloads to other logits; please report this."
-                )
-            request.packed.replace(path)
-        finally:
-            request.packed.unlink(missing_ok=True)
-            maker.close()
-            reader.close()
-        return facts
 
 
 def require_technique(technique: Technique, device: str, here: Machine, engine: str | None = None) -> None:

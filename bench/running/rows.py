@@ -11,11 +11,11 @@ from bench.results.row import Agreement, Row
 from bench.results.settings import Settings
 from bench.running import output_check
 from bench.running.parallel import Parallel, VariantCall
-from bench.running.variant_under_test import VariantUnderTest
+from bench.running.variant_under_test import VariantUnderTest, end
 from bench.stats import proportions
 from bench.stats.relative_error import relative_error
 from bench.worker.messages import VARIANT_HOST, LoadedFacts
-from bench.worker.process import Worker
+from bench.worker.process import Worker, close_all
 from bench.worker.user.model import BuiltModel
 
 
@@ -35,8 +35,7 @@ def make_variants(variants: Sequence[VariantUnderTest], settings: Settings, para
         _compare_answers(variants)
         show(1, 1)
     finally:
-        for variant in variants:
-            variant.close()
+        end(variants)
 
 
 def tally(rows: Sequence[Row]) -> str:
@@ -66,8 +65,7 @@ def _answer_and_verify(variants: Sequence[VariantUnderTest], settings: Settings,
             else:
                 call.variant.evaluation = outcome
     finally:
-        for worker in fresh:
-            worker.close()
+        close_all(fresh)
     for variant, outcome in loaded:  # not before: a failure ends a process, which may be answering still
         _note_verification(variant, outcome)
 
@@ -115,6 +113,8 @@ def _compare_answers(variants: Sequence[VariantUnderTest]) -> None:
         if variant.evaluation is None or variant is fp32:
             continue
         variant.agreement = _agreement(baseline, variant.evaluation)
+        if variant.facts is not None and variant.facts.drew_once:  # its distance from fp32 is that of two draws
+            continue
         if baseline.answers is None and baseline.outputs is not None and variant.evaluation.outputs is not None:
             variant.output_error = relative_error(baseline.outputs, variant.evaluation.outputs)
         same_weights = variant.request.workload == fp32.request.workload and not variant.technique.trained_as

@@ -114,6 +114,10 @@ class RunFolder:
         self.run = self.run.model_copy(update={"rows": kept, "references": list(references)})
         self._save()
 
+    def add_call_costs(self, costs: Mapping[str, float]) -> None:
+        """Record what calls that do nothing take, in seconds by runtime."""
+        self.run = self.run.model_copy(update={"call_costs": dict(costs)})
+
     def finish(self) -> Run:
         """Mark the run as finished and write its report."""
         self.run = self.run.model_copy(update={"finished": True})

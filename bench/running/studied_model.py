@@ -182,8 +182,6 @@ def studied_model(
 
 
 def _user_model(options: SensitivityOptions | InspectOptions, folder: Path) -> UserModel | None:
-    names = ("inputs", "evaluate", "calibrate", "train")
-    parts = {name: getattr(options, name) for name in names}
     if not isinstance(options.model, str):
-        return user_model_in_memory(options.model, folder, **parts)
-    return next(iter(user_models([options.model], parts, options.given(SUPPLIED_ONLY_IN_STUDIES))), None)
+        return user_model_in_memory(options.model, folder, **options.parts)
+    return next(iter(user_models([options.model], options.parts, options.given(SUPPLIED_ONLY_IN_STUDIES))), None)

@@ -10,6 +10,7 @@ from bench.core.errors import CheckpointError
 from bench.core.variant_key import EAGER
 from bench.results.machine import Machine
 from bench.runtimes.base import RUNTIMES, Built, Executable, Runtime, Source, Stored
+from bench.runtimes.deployment import Deployed
 from bench.techniques.base import Artifact, Technique
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class Eager(Runtime):
     name = EAGER
     summary: ClassVar[str] = "PyTorch as it is, without a compiler; its file is ours, packed"
 
+    def lacks(self, technique: Technique) -> str | None:
+        """Return why PyTorch has no module for it."""
+        return technique.not_on_eager or None
+
     def unsupported_reason(self, technique: Technique, machine: Machine, device: str, engine: str) -> str | None:
         """Return what keeps torch's own kernels from executing it here."""
         return technique.unsupported_reason(device, engine, machine.quantized_engines)
@@ -65,6 +70,14 @@ class Eager(Runtime):
     def load(self, stored: Stored) -> Executable:
         """Rebuild the artifact from the packed file alone."""
         return self.execute(stored.rebuild())
+
+    def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
+        """Write a file of torch's own: a packed one needs quantbench."""
+        from bench.runtimes.graphs import torch_files
+
+        if artifact is None:
+            raise ValueError("eager deploys what this process has built")
+        return torch_files.save(artifact, example, folder, stored.threads, stored.engine)
 
 
 RUNTIMES.add(Eager())

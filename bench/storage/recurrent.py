@@ -17,12 +17,13 @@ HALF = "quantized_fp16"
 
 def parts(packed: torch.ScriptObject) -> tuple[Any, ...]:
     """Return what is in a packed object; raises ``TypeError`` for one of another kind."""
-    kind = packed._type().qualified_name()  # type: ignore[attr-defined]
+    kind = packed._type().qualified_name()
     if kind.endswith("LinearPackedParamsBase"):
         return (False, *_unpacked(packed, half=False))
     if not kind.endswith(CELL):
         raise TypeError(f"a packed file has no form for a {kind.rpartition('.')[2]}")
-    (name, biases, _, integers, linears), _ = packed.__getstate__()  # type: ignore[attr-defined]
+    state: Any = packed.__getstate__()
+    name, biases, _, integers, linears = state[0]
     half = name == HALF
     weights = [part for linear in linears for part in _unpacked(linear, half)]
     return (half, *weights) if half else (half, *weights, *(bias.detach() for bias in biases), int(integers[0]))

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import field_serializer
 
 from bench.core.units import MISSING, kilobytes, percent
+from bench.fleet.trainings import trainer
 from bench.options.option import several
 from bench.options.signature import from_options
 from bench.options.studies import TrainOptions
@@ -34,6 +35,10 @@ class TrainedModel(Record):
     precision: str
     start: str = ""
     """The name of the checkpoint that it started from, in the cache; empty for random weights."""
+    teacher_weight: float = 0.0
+    """λ of the loss that compares answers with those of the start; 0 for none."""
+    temperature: float = 1.0
+    """τ of that loss."""
     seconds: float | None
     """The training's wall time, of all its sessions; ``None`` if it failed."""
     history: list[EpochRecord] = []
@@ -55,9 +60,10 @@ class TrainedModel(Record):
 def train(options: TrainOptions) -> list[TrainedModel]:
     """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training continues.
 
-    ``epochs``, ``learning_rate``, ``weight_decay``, ``schedule`` and ``optimizer`` replace what the recipe says;
-    ``recipe`` names one of ``bench.tasks.recipes``, which says some of it. A training starts from the weights and
-    statistics of the checkpoint ``start``, of the same network and data, else from random weights. A failed training's
+    ``epochs``, ``learning_rate``, ``weight_decay``, ``schedule`` and ``optimizer`` replace what the recipe says,
+    ``reestimate`` and ``compiled`` add to it; ``recipe`` names one of ``bench.tasks.recipes``, which says some of it. A
+    training starts from the weights and statistics of the checkpoint ``start``, of the same network and data, else from
+    random weights; with a ``teacher_weight`` the start teaches it, too. A failed training's
     record holds the reason; the others continue. Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
     names: list[str] = several(options.techniques)
@@ -65,13 +71,14 @@ def train(options: TrainOptions) -> list[TrainedModel]:
     with model_session(options) as session:
         policy = PrecisionPolicy(options.device, session.machine.isa, options.training_precision, options.retrain)
         start = Path(options.start) if options.start is not None else None
-        starts = {technique.name: _start(session, technique, start) for technique in chosen if start}
+        starts = {technique.name: _start(session, technique, start, options) for technique in chosen if start}
         trainings = [
             (technique, session.training(technique, seed, starts.get(technique.name), policy))
             for technique in chosen
             for seed in several(options.seeds)
         ]
-        headers = session.train([training for _, training in trainings], options.retrain)
+        with trainer(session, options.fleet) as carry_out:
+            headers = carry_out([training for _, training in trainings], options.retrain)
         evaluated = session.evaluate(trainings, headers)
         return [
             _record(session, technique, training, headers[training], variant)
@@ -79,10 +86,12 @@ def train(options: TrainOptions) -> list[TrainedModel]:
         ]
 
 
-def _start(session: ModelSession, technique: Technique, path: Path) -> DistillationSpec:
-    """Return what a training takes from the checkpoint that it starts from: its weights, and no part of the loss."""
+def _start(session: ModelSession, technique: Technique, path: Path, options: TrainOptions) -> DistillationSpec:
+    """Return what a training takes from its start: the weights, and the answers if it is to teach."""
     given = adopt(path, "start", session.training(technique), session.store, weights=True)
-    return DistillationSpec(teacher=given.checkpoint, weight=0.0, temperature=1.0, initialise=True)
+    return DistillationSpec(
+        teacher=given.checkpoint, weight=options.teacher_weight, temperature=options.temperature, initialise=True
+    )
 
 
 def _record(
@@ -94,6 +103,7 @@ def _record(
 ) -> TrainedModel:
     trained = header if isinstance(header, Header) else None
     evaluated = variant if isinstance(variant, EvaluatedVariant) else None
+    taken = training.distillation_spec
     return TrainedModel(
         model=session.selected.name,
         technique=technique.name,
@@ -101,7 +111,9 @@ def _record(
         seed=training.seed,
         recipe=training.recipe,
         precision=training.precision,
-        start=training.distillation_spec.teacher if training.distillation_spec else "",
+        start=taken.teacher if taken else "",
+        teacher_weight=taken.weight if taken else 0.0,
+        temperature=taken.temperature if taken else 1.0,
         seconds=trained.seconds if trained else None,
         history=trained.history if trained else [],
         checkpoint=session.store.source(training),

@@ -80,6 +80,8 @@ class Technique(ABC):
     """One line for ``bench list``."""
     dtype_name: ClassVar[str]
     """The data type, column dtype of the results table."""
+    not_on_eager: ClassVar[str] = ""
+    """Why no module of PyTorch's computes so, with the way out; empty if one does."""
     needs_options: ClassVar[bool] = False
     """Whether it must be given options behind a colon."""
 

@@ -5,15 +5,19 @@ Gradients stay in full precision: their quantization serves training at scale, n
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.core.errors import RequestError
 from bench.techniques import options
 from bench.techniques.base import technique
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.codes import FULL, Encoded
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from torch import Tensor
 
     from bench.techniques.lowbit.layers import LowBitLayer
@@ -28,6 +32,18 @@ class TanhWeights(LowBit):
 
     scaling: str = options.word("unit", "max-tanh", weight_bits=range(2, FULL))
     """``max-tanh`` multiplies weights of 2 bits and more by max|tanh(w)|, as some ports do; the paper does not."""
+    ends: str = options.named_word("32", "8", "4", "2", weight_bits=range(1, FULL))
+    """Bits of the first and the last layer, weights and activations (Choi et al. 2018, Table 2); the first one's inputs
+    are the data, which stay as they are. 32 for as the choice of layers says."""
+
+    @property
+    def at_ends(self) -> TanhWeights | None:
+        """The same at the width of the ends; activations of 32 bits stay there, too."""
+        bits = int(self.ends)
+        if bits == FULL:
+            return None
+        activation_bits = FULL if self.activation_bits == FULL else bits
+        return dataclasses.replace(self, weight_bits=bits, activation_bits=activation_bits, ends="32")
 
     def weight(self, weight: Tensor) -> Tensor:
         """Equations 8 and 9."""
@@ -67,7 +83,8 @@ class TanhWeights(LowBit):
 class DoReFa(TanhWeights):
     """``quantize_k(r) = round((2^k − 1) r) / (2^k − 1)`` for r in [0, 1] (eq. 5), applied to weights and activations.
 
-    Activations (eq. 10): ``quantize_k(clip(x, 0, 1))``; with 32 bits the ReLU alone.
+    Activations (eq. 10): ``quantize_k(clip(x, 0, 1))``; with 32 bits the ReLU alone. ``clip=learned`` takes PACT's
+    learned level for the 1, from another start.
     """
 
     family = "dorefa"
@@ -77,6 +94,27 @@ class DoReFa(TanhWeights):
     """Activations of 1 bit: rounded, so that the threshold is 1/2 (paper), or 1 for every positive input (ports)."""
     wide: str = options.word("relu", "clip", activation_bits=(FULL,))
     """Activations of 32 bits: unchanged (paper), or clipped to [0, 1]."""
+    clip: str = options.named_word("unit", "learned", activation_bits=range(1, FULL))
+    """Activations are clipped at 1 (paper), which costs accuracy at any number of bits, or at a level a layer that is
+    learned as in PACT. It starts at ACIQ's optimum for a rectified normal distribution of standard deviation 1, which
+    BatchNorm's outputs have before they are trained."""
+
+    def with_options(self, text: str) -> Self:
+        """Refuse what says two things about the activations of 1 bit."""
+        chosen = super().with_options(text)
+        if chosen.clip == "learned" and chosen.one_bit == "positive":
+            raise RequestError(
+                "dorefa's clip=learned rounds activations, and positive does not; leave one of them out."
+            )
+        return chosen
+
+    def new_layer(self, layer: LowBitLayer) -> None:
+        """Give the layer the level that it learns."""
+        if self.clip == "learned":
+            from bench.techniques.lowbit import learned_clip
+            from bench.techniques.lowbit.ranges import GAUSS_HALF
+
+            learned_clip.add(layer, GAUSS_HALF[min(self.activation_bits, 8)])
 
     @property
     def quantizes(self) -> bool:
@@ -84,8 +122,18 @@ class DoReFa(TanhWeights):
         return super().quantizes or self.wide == "clip"
 
     def activation(self, inputs: Tensor, layer: LowBitLayer) -> Tensor:
-        """Equation 10."""
+        """Equation 10, or with the learned level in the place of 1."""
+        if self.clip == "learned":
+            from bench.techniques.lowbit import learned_clip
+
+            return learned_clip.quantize(inputs, layer, self.activation_bits)
         return quantize_unit(inputs, self.activation_bits, positive=self.one_bit == "positive")
+
+    def after_step(self, layer: LowBitLayer, weight: Tensor) -> None:
+        """Keep a learned level above 0."""
+        from bench.techniques.lowbit import learned_clip
+
+        learned_clip.keep_positive(layer)
 
     def forward(self, layer: LowBitLayer, inputs: Tensor, weight: Tensor) -> Tensor:
         """Clip inputs of full precision where asked to."""

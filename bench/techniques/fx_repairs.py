@@ -83,8 +83,8 @@ def keep_state(model: nn.Module) -> None:
     for part in model.modules():
         kept = [name for name in KEPT if name in vars(part)]
         if kept and type(part).__module__.startswith("torch.ao.nn.quantized") and not part.state_dict():
-            part.register_state_dict_post_hook(_save)  # type: ignore[no-untyped-call]
-            part.register_load_state_dict_pre_hook(_load)  # type: ignore[no-untyped-call]
+            part.register_state_dict_post_hook(_save)
+            part.register_load_state_dict_pre_hook(_load)
 
 
 def _save(module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:

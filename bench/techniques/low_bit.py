@@ -72,12 +72,17 @@ class LowBit(Technique):
         return self.weight_bits != FULL or self.activation_bits != FULL
 
     @property
+    def at_ends(self) -> LowBit | None:
+        """What quantizes the first and the last layer; ``None`` for as ``layers`` says."""
+        return None
+
+    @property
     def trained_as(self) -> str:
         """The technique whose training this one starts from: options that only matter afterwards left out."""
         return dataclasses.replace(self, rest="float32").name if self.quantizes else ""
 
     def training_precision(self, device: str) -> Precision | None:
-        """Return bfloat16: products alone are in it, quantization itself and all that is stored are float32."""
+        """Return bfloat16, for products and activations; rounding and all that is stored are float32."""
         return "bfloat16" if self.quantizes else None
 
     def with_options(self, text: str) -> Self:

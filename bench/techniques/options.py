@@ -1,6 +1,7 @@
 """What stands behind a technique's colon, as in ``range-linear:w4a8,per-channel``: options, declared as fields.
 
-An option is a bit width (``w4a8``), a word of a few (``per-channel``), or a number (``temperature=2``). The name that
+An option is a bit width (``w4a8``), a word of a few (``per-channel``, or ``clip=learned`` where a word alone would not
+say what it is of), or a number (``temperature=2``). The name that
 options give a technique is the same however they were typed: bit widths first, defaults left out.
 """
 
@@ -30,6 +31,11 @@ def word(default: str, *others: str, **widths: Sequence[int]) -> Any:
     ``widths`` are those it is for, by the name of their field: ``activation_bits=(1,)``.
     """
     return dataclasses.field(default=default, metadata={"words": (default, *others), "widths": widths})
+
+
+def named_word(default: str, *others: str, **widths: Sequence[int]) -> Any:
+    """Declare a choice of words, written as ``name=word``; ``widths`` as of ``word``."""
+    return dataclasses.field(default=default, metadata={"named": (default, *others), "widths": widths})
 
 
 def number(default: float, least: float, most: float = math.inf, **widths: Sequence[int]) -> Any:
@@ -77,6 +83,8 @@ def canonical(technique: object) -> str:
 
 def _token(technique: object, field: Any) -> str:
     value = getattr(technique, field.name)
+    if "named" in field.metadata:
+        return f"{_dashed(field.name)}={value}"
     return str(value) if "words" in field.metadata else f"{_dashed(field.name)}={value!r}".removesuffix(".0")
 
 
@@ -88,6 +96,8 @@ def grammar(technique: object) -> str:
             widths += f"{field.metadata['letter']}{{{'|'.join(map(str, field.metadata['allowed']))}}}"
         elif "words" in field.metadata:
             parts.append("|".join(field.metadata["words"]))
+        elif "named" in field.metadata:
+            parts.append(f"{_dashed(field.name)}={'|'.join(field.metadata['named'])}")
         elif "least" in field.metadata:
             parts.append(f"{_dashed(field.name)}={field.default:g}")
     return ", ".join([widths, *parts] if widths else parts)
@@ -104,6 +114,8 @@ def _values(technique: Any, token: str) -> dict[str, Any]:
         if token in field.metadata.get("words", ()):
             return {field.name: token}
         name, equals, value = token.partition("=")
+        if equals and name == _dashed(field.name) and value in field.metadata.get("named", ()):
+            return {field.name: value}
         if "least" in field.metadata and equals and name == _dashed(field.name):
             return {field.name: _number(technique, field, value)}
     raise RequestError(

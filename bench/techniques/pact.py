@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 
     from bench.techniques.lowbit.layers import LowBitLayer
 
-CLIP = "clip"
-"""The name of a layer's clipping level among its parameters."""
-LEAST = 1e-3
-"""Of α: at 0 nothing is left of the activations but 0/0, and below it gradients have the wrong sign."""
-
 
 @technique
 @dataclass(frozen=True)
@@ -33,24 +28,23 @@ class Pact(TanhWeights):
     family = "pact"
     summary = "as DoReFa, with a learned clipping level for activations (Choi et al. 2018)"
 
-    alpha: float = options.number(10.0, least=LEAST, activation_bits=range(1, FULL))
+    alpha: float = options.number(10.0, least=1e-3, activation_bits=range(1, FULL))
     """Where α starts."""
 
     def new_layer(self, layer: LowBitLayer) -> None:
         """Give the layer its α."""
-        import torch
-        from torch import nn
+        from bench.techniques.lowbit import learned_clip
 
-        if layer.quantizes_inputs:
-            layer.register_parameter(CLIP, nn.Parameter(torch.full((), self.alpha, device=layer.weight.device)))
+        learned_clip.add(layer, self.alpha)
 
     def activation(self, inputs: Tensor, layer: LowBitLayer) -> Tensor:
         """Equations 1 to 3."""
-        from bench.techniques.lowbit.gradient import round_below
+        from bench.techniques.lowbit import learned_clip
 
-        return round_below(inputs, layer.get_parameter(CLIP), 2**self.activation_bits - 1)
+        return learned_clip.quantize(inputs, layer, self.activation_bits)
 
     def after_step(self, layer: LowBitLayer, weight: Tensor) -> None:
         """Keep α above 0."""
-        if CLIP in layer._parameters:
-            layer.get_parameter(CLIP).clamp_(min=LEAST)
+        from bench.techniques.lowbit import learned_clip
+
+        learned_clip.keep_positive(layer)

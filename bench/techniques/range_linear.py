@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bench.techniques.lowbit.ranges import Scale
 
 WIDTHS = (*range(2, 17), FULL)
+MODES = ("sym", "sym-restricted", "asym-unsigned", "asym-signed")
+ACIQ_CLIPPINGS = ("gauss", "laplace", "distiller-gauss", "distiller-laplace")
 CALIBRATION_BATCH = 128
 
 
@@ -36,7 +38,8 @@ class RangeLinear(LowBit):
     """``x_q = round(scale · x − zero)``, computed in float32 on the values ``(x_q + zero) / scale``.
 
     Weights by their own range, per tensor or per output channel; activations by the range of training examples, per
-    tensor. With ``a32`` weights alone are overwritten by their quantized values. All layers are quantized.
+    tensor, in a mode of their own. With ``a32`` weights alone are overwritten by their quantized values. All layers are
+    quantized.
     """
 
     family = "range-linear"
@@ -46,9 +49,13 @@ class RangeLinear(LowBit):
     weight_bits: int = options.bits(8, "w", WIDTHS)
     activation_bits: int = options.bits(FULL, "a", WIDTHS)
     layers: str = options.word("all", "inner", "projections")
-    mode: str = options.word("sym", "sym-restricted", "asym-unsigned", "asym-signed")
+    mode: str = options.word(*MODES)
+    """Of weights."""
+    activations: str = options.named_word("auto", *MODES, activation_bits=range(2, FULL))
+    """Their mode. ``auto`` is that of asymmetric weights; beside symmetric ones ``asym-signed`` for a layer whose
+    inputs were never negative, as behind a ReLU, where ``sym`` would leave half of the levels unused, else ``sym``."""
     granularity: str = options.word("per-tensor", "per-channel", weight_bits=range(2, FULL))
-    clipping: str = options.word("none", "avg", "std", "gauss", "laplace", activation_bits=range(2, FULL))
+    clipping: str = options.word("none", "avg", "std", *ACIQ_CLIPPINGS, activation_bits=range(2, FULL))
     """Of activations."""
     deviations: float = options.number(2.0, least=0.1)
     """How many standard deviations ``std`` keeps."""
@@ -72,7 +79,7 @@ class RangeLinear(LowBit):
     def with_options(self, text: str) -> Self:
         """Refuse what ACIQ has no figures for."""
         chosen = super().with_options(text)
-        if chosen.clipping in ("gauss", "laplace") and 8 < chosen.activation_bits < FULL:
+        if chosen.clipping in ACIQ_CLIPPINGS and 8 < chosen.activation_bits < FULL:
             raise RequestError(
                 f"{self.family}'s {chosen.clipping} clipping is for activations of up to 8 bits, not "
                 f"{chosen.activation_bits}; choose none, avg or std."
@@ -119,8 +126,17 @@ class RangeLinear(LowBit):
         if "input_scale" not in layer._buffers:  # it is being calibrated
             return inputs
         scale, zero = layer.get_buffer("input_scale"), layer.get_buffer("input_zero")
-        exact = Scale(scale, zero, *limits(self.activation_bits, self.mode))
+        # Of auto's two modes both have these integers.
+        exact = Scale(scale, zero, *limits(self.activation_bits, self._activation_mode(never_negative=True)))
         return exact.reals(exact.integers(inputs))
+
+    def _activation_mode(self, never_negative: bool) -> str:
+        """Return the mode of a layer's inputs."""
+        if self.activations != "auto":
+            return self.activations
+        if self.mode.startswith("asym"):
+            return self.mode
+        return "asym-signed" if never_negative else "sym"
 
     def convert(self, model: nn.Module, context: Context) -> Artifact:
         """Replace layers, observe their inputs on calibration examples, fix scales and codes."""
@@ -155,7 +171,7 @@ class RangeLinear(LowBit):
             layer.register_forward_pre_hook(lambda layer, inputs: observers[layer].see(inputs[0])) for layer in watched
         ]
         with torch.inference_mode():
-            for showing in range(2 if self.clipping == "laplace" else 1):
+            for showing in range(2 if self.clipping.endswith("laplace") else 1):
                 for observer in observers.values() if showing else ():
                     observer.again()
                 for batch in batches:
@@ -163,8 +179,8 @@ class RangeLinear(LowBit):
         for handle in handles:
             handle.remove()
         for layer, observer in observers.items():
-            symmetric = self.mode.startswith("sym")
-            low, high = observer.range(self.activation_bits, self.clipping, self.deviations, symmetric)
-            scale = scale_of(low, high, self.activation_bits, self.mode)
+            mode = self._activation_mode(observer.never_negative)
+            low, high = observer.range(self.activation_bits, self.clipping, self.deviations, mode.startswith("sym"))
+            scale = scale_of(low, high, self.activation_bits, mode)
             layer.register_buffer("input_scale", scale.scale.clone())
             layer.register_buffer("input_zero", scale.zero.clone())

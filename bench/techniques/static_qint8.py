@@ -103,12 +103,9 @@ def _mapping(model: nn.Module, context: Context) -> QConfigMapping:
 
     mapping = get_default_qconfig_mapping(context.engine)
     if context.layers is not None:  # what lies between layers stays float32 too
-        by_class, mapping = (
-            mapping.object_type_qconfigs,
-            QConfigMapping(),
-        )  # transposed convolutions have one of their own
-        for name in sorted(context.layers):
-            default = get_default_qconfig(context.engine)
+        default, by_class = get_default_qconfig(context.engine), mapping.object_type_qconfigs
+        mapping = QConfigMapping()
+        for name in sorted(context.layers):  # transposed convolutions have a configuration of their own
             mapping.set_module_name(name, by_class.get(type(model.get_submodule(name)), default))
     return mapping
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.core.units import counted
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -32,7 +34,7 @@ def fold(model: nn.Module) -> tuple[str, ...]:
             for name in list(part.parametrizations):  # type: ignore[arg-type]
                 parametrize.remove_parametrizations(part, name)
                 folded += 1
-    return (f"{folded} weights that the model computes at each call (weight norm) are fixed here",) if folded else ()
+    return (f"weight norm is folded into {counted(folded, 'weight')}, and has no parameters here",) if folded else ()
 
 
 def entries(model: nn.Module) -> set[str]:

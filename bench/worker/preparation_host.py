@@ -37,12 +37,18 @@ class PreparationHost:
         """Describe this machine."""
         return machine.describe()
 
-    def load(self, task: str, policy: DataPolicy, data_root: Path | None, path: Path) -> DatasetSummary:
-        """Load a task's data into the shared file ``path``; raises ``DataError``."""
+    def load(
+        self, task: str, policy: DataPolicy, data_root: Path | None, path: Path, loaded: Path | None = None
+    ) -> DatasetSummary:
+        """Load a task's data into the shared file ``path``, or take those in ``loaded``; raises ``DataError``."""
         torch.set_num_threads(1)
         owner = TASKS.get(task)
-        dataset = owner.load(policy, data_root)
-        dataset.save(path)
+        if loaded is None:
+            dataset = owner.load(policy, data_root)
+            dataset.save(path)
+        else:
+            path.symlink_to(loaded)  # files of variants lie beside it, and not where it is kept
+            dataset = Dataset.open(path)
         specs = {spec.name: owner.resolve(spec, dataset) for spec in owner.models}
         structures = {name: _structure(spec) for name, spec in specs.items()}
         return DatasetSummary(

@@ -18,7 +18,15 @@ from bench.core.tensors import tensors_in
 from bench.core.units import gibibytes
 from bench.worker import layers
 from bench.worker.messages import QuantizableLayer
-from bench.worker.user.build import answers_at_random, build, digest_weights, macs_of, seed_everything, try_on
+from bench.worker.user.build import (
+    answers_at_random,
+    build,
+    build_uncompiled,
+    digest_weights,
+    macs_of,
+    seed_everything,
+    try_on,
+)
 from bench.worker.user.examples import Examples, make_batches, make_calibration
 from bench.worker.user.given import calibration_batch, on_cpu
 from bench.worker.user.model import BuiltModel, UserFacts, UserModel
@@ -39,7 +47,7 @@ class UserHost:
         for part in parts:
             if part.path == definition.model.path:
                 part.load()  # a name that is missing shows before a slow build, where no other file is imported for it
-        module = build(definition.model, seed)
+        module, compiled = build_uncompiled(definition.model, seed)
         _require_memory(module, definition.model.words)
         weights = digest_weights(module)
         for part in parts:
@@ -67,7 +75,7 @@ class UserHost:
             macs_of(module, examples.one()),
             examples.describe(),
             random=random,
-            remarks=(*_of_rows(dict(zip(batches, outputs, strict=True))), *_at_random(random)),
+            remarks=(*_of_rows(dict(zip(batches, outputs, strict=True))), *_of_itself(random, compiled)),
         )
 
     def modules(self, built: BuiltModel) -> list[str]:
@@ -89,10 +97,12 @@ def _of_rows(outputs: Mapping[int, Any]) -> tuple[str, ...]:
     return (f"the model returns {min(rows.values())} rows at batch {sizes} alike, so that these may be the same work",)
 
 
-def _at_random(random: bool) -> tuple[str, ...]:
-    if not random:
-        return ()
-    return ("the model answers at random: its outputs are compared under one seed, and differ from call to call",)
+def _of_itself(random: bool, compiled: bool) -> tuple[str, ...]:
+    remarks = {
+        "the model answers at random: its outputs are compared under one seed, and differ from call to call": random,
+        "the model was given compiled; all rows are of the module that was compiled, @inductor compiles it": compiled,
+    }
+    return tuple(remark for remark, holds in remarks.items() if holds)
 
 
 def _require_memory(module: nn.Module, words: str) -> None:

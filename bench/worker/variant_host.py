@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from bench.core.inputs import Inputs
+from bench.core.on_tensors import example_of
 from bench.core.report import Report
-from bench.core.tensors import digest, tensors_in
+from bench.core.tensors import as_arrays, digest, tensors_in
 from bench.measuring import params, scores, size, tf32
 from bench.measuring.latency import blocks
 from bench.measuring.latency.rounds import Block
@@ -24,14 +27,17 @@ from bench.measuring.scores import LayerWork
 from bench.results.evaluation import Evaluation
 from bench.results.inspection import Inspection
 from bench.runtimes.base import RUNTIMES, Executable, Source, Stored
+from bench.runtimes.deployment import EXAMPLE, PROGRAM, described, program, save_example
 from bench.storage.graph_cache import GraphCache
 from bench.techniques.base import TECHNIQUES, Artifact
 from bench.worker.convert import Target, convert, layers_of, notes_on, treated_by
-from bench.worker.messages import LoadedFacts, TaskModel, VariantFacts, VariantRequest
+from bench.worker.messages import DeployedFacts, LoadedFacts, TaskModel, VariantFacts, VariantRequest
 from bench.worker.task_workload import TaskWorkload
 from bench.worker.user.build import seed_everything
 from bench.worker.user.workload import UserWorkload
 from bench.worker.workload import Workload
+
+DREW_ONCE = "the model answers at random, and this variant drew once, when it was traced: it does less work"
 
 
 class VariantHost:
@@ -57,6 +63,7 @@ class VariantHost:
         build_s = time.perf_counter() - begun
         self._set_torch()
         self._executable, self._artifact = built.executable, built.artifact
+        drew_once = self._drew_once()
         facts = VariantFacts(
             size_bytes=built.file_bytes or 0,
             deploy_bytes=built.file_bytes,
@@ -64,7 +71,7 @@ class VariantHost:
             bytes_by_dtype=built.packed.bytes_by_dtype if built.packed else {},
             params=self._float32_params,
             layers=None,
-            treated=None,
+            int8_operations=built.int8_operations,
             macs=products,
             fingerprint=self._fingerprint(),
             simulated=False,
@@ -73,9 +80,10 @@ class VariantHost:
             build_s=build_s,
             notes=(
                 *built.notes,
-                *self._drew_once(),
+                *((DREW_ONCE,) if drew_once else ()),
                 *self._workload.notes(built.artifact, calibrated=self._calibrated),
             ),
+            drew_once=drew_once,
         )
         return facts if self._artifact is None else self._described(facts, self._artifact)
 
@@ -102,6 +110,31 @@ class VariantHost:
             probe.loaded()
             self._executable.outputs(self._cast(batch))
         return LoadedFacts(self._fingerprint(), load_s, first_answer_s, probe.peak_bytes())
+
+    def deploy(self, folder: Path, title: str, probe: Path) -> DeployedFacts:
+        """Write into ``folder`` what runs the variant, built before, without quantbench.
+
+        More examples, with the answers to them, go into the file ``probe``.
+        """
+        technique = TECHNIQUES.get(self._request.key.technique)
+        stored = Stored(
+            technique, self._request.packed, self._workload.rebuild, self._request.threads, engine=self._request.engine
+        )
+        example = example_of(self._cast(self._workload.inputs(2)))
+        deployed = self._runtime.deploy(stored, self._artifact, example, folder)
+        one = self._workload.inputs(1)
+        for path, inputs in ((folder / EXAMPLE, one), (probe, self._workload.probe())):
+            with torch.inference_mode():
+                outputs = self._executable.outputs(self._cast(inputs))
+            save_example(path, as_arrays(inputs.tensors), as_arrays(tensors_in(outputs)))
+        (folder / PROGRAM).write_text(program(deployed, title, as_arrays(one.tensors)), encoding="utf-8")
+        return DeployedFacts(
+            files=deployed.files,
+            packages=tuple(f"{name} {version(name)}" for name in (*deployed.packages, "numpy")),
+            inputs=described(as_arrays(one.tensors)),
+            notes=deployed.notes,
+            exact=deployed.exact,
+        )
 
     def evaluate(self) -> Evaluation:
         """Evaluate on the whole test set, or by the user's function."""
@@ -174,6 +207,7 @@ class VariantHost:
             isa=self._request.isa,
             threads=self._request.threads,
             as_given=not workload.supplied,
+            batch_sizes=self._request.batch_sizes or (self._request.largest_batch,),
         )
 
     def _graphs(self) -> GraphCache:
@@ -246,11 +280,9 @@ class VariantHost:
             outputs = self._executable.outputs(self._cast(self._workload.probe()))
         return digest(tensors_in(outputs))
 
-    def _drew_once(self) -> tuple[str, ...]:
-        """Say so where the model draws at each call, and this variant when it was traced."""
-        if not self._workload.answers_at_random or self._answers(seed=0) != self._answers(seed=1):
-            return ()
-        return ("the model answers at random, and this variant drew once, when it was traced: it does less work",)
+    def _drew_once(self) -> bool:
+        """Return whether the model draws at each call, and this variant when it was traced."""
+        return self._workload.answers_at_random and self._answers(seed=0) == self._answers(seed=1)
 
     def _cast(self, inputs: Inputs) -> Inputs:
         return self._cast_for(self._executable.input_dtype, inputs)

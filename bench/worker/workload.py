@@ -32,7 +32,7 @@ class Workload(ABC):
     own_training: bool = False
     """Whether it was trained as the technique asks; a user's model is as it is."""
 
-    def train(self) -> None:
+    def train(self) -> None:  # noqa: B027 — what is trained before is there
         """Train what the technique starts from, if that is not there."""
 
     @abstractmethod

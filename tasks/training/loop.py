@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from bench.tasks.errors import TrainingError
 from bench.tasks.task import Precision, Recipe, TrainingForm
+from bench.tasks.training.compiled import compile_module
 from bench.tasks.training.distillation import Distillation
 from bench.tasks.training.resume import Trainee
+from bench.tasks.training.statistics import reestimate
 
 SAVE_EVERY_S = 10.0
 """The least time between two savings of an unfinished training."""
@@ -63,6 +65,7 @@ def train(
     """
     recipe = form.spec.recipe
     module = form.module.train()
+    call = compile_module(module) if recipe.compiled else module
     optimizer = _optimizer(recipe, _groups(recipe, module))
     after_step = [hook for part in module.modules() if (hook := getattr(part, "after_step", None)) is not None]
     steps_per_epoch = math.ceil(len(form.train) / recipe.batch_size)
@@ -80,7 +83,7 @@ def train(
         order = torch.randperm(len(form.train), generator=generator, device=device)
         for index in torch.split(order, recipe.batch_size):
             inputs = form.batch(index, generator)
-            loss = _loss(form, module, inputs, index, precision, distillation)
+            loss = _loss(form, call, inputs, index, precision, distillation)
             losses.append(loss.detach())
             optimizer.zero_grad()
             torch.autograd.backward(scaler.scale(loss))
@@ -99,6 +102,9 @@ def train(
         if state is not None and now - saved >= SAVE_EVERY_S and epoch + 1 < recipe.epochs and _finite(module):
             trainee.save(state, history)
             saved = now
+    if recipe.reestimate:
+        with _autocast(device, precision):
+            reestimate(form, module, generator)
     with torch.no_grad():  # the last step has not been looked at: its loss was taken before it
         loss = F.cross_entropy(module.eval()(*inputs), form.train.labels[index])
     _require_finite([loss], form, precision, step, steps_per_epoch)
@@ -109,17 +115,21 @@ def train(
 
 def _loss(
     form: TrainingForm,
-    module: nn.Module,
+    module: Callable[..., Tensor],
     inputs: tuple[Tensor, ...],
     index: Tensor,
     precision: Precision,
     distillation: Distillation | None,
 ) -> Tensor:
     """Return the mean loss of the training examples ``index``, under autocast where the precision asks for it."""
-    dtype = torch.float16 if precision == "float16" else torch.bfloat16
-    with torch.autocast(index.device.type, dtype=dtype, enabled=precision != "float32"):
+    with _autocast(index.device, precision):
         logits, labels = module(*inputs), form.train.labels[index]
         return distillation.loss(logits, labels, inputs) if distillation else F.cross_entropy(logits, labels)
+
+
+def _autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    dtype = torch.float16 if precision == "float16" else torch.bfloat16
+    return torch.autocast(device.type, dtype=dtype, enabled=precision != "float32")
 
 
 def _require_finite(

@@ -93,7 +93,6 @@ class FakeVariant:
             bytes_by_dtype={"float32": 40},
             params=10,
             layers=Layers(changed=0, total=1),
-            treated=None,
             macs=8,
             fingerprint="the same logits",
             simulated=self._plant == SIMULATED,

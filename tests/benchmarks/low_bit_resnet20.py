@@ -16,6 +16,7 @@ import datetime
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,14 +58,25 @@ class Planned:
     published: float
     """Percent, of 200 epochs from random weights; see ``tests.benchmarks.published``."""
     start: str = ""
-    """The technique whose training it starts from; empty for the float network."""
+    """The key of the training that it starts from; empty for the float network."""
+    teacher_weight: float = 0.0
+    """λ of the loss that compares its answers with those of the network it starts from; 0 for none."""
+    label: str = ""
+    """What tells it from other trainings of the same technique."""
+
+    @property
+    def key(self) -> str:
+        """What other trainings and ``--only`` call it."""
+        return self.label or self.technique
 
     @property
     def name(self) -> str:
         """Of its files."""
-        return self.technique.replace(":", "-").replace(",", "-")
+        return self.key.replace(":", "-").replace(",", "-")
 
 
+CHAIN = 0.5
+"""λ of the chain of teacher assistants; τ is 1, as higher temperatures have harmed DoReFa students of others."""
 PLAN = (
     Planned("pact:w4a4,alpha=3", 10, "warm-4bit", 91.3),
     Planned("dorefa:w1a32", 10, "warm-1bit", 90.54),
@@ -73,6 +85,15 @@ PLAN = (
     Planned("dorefa:w2a2", 12, "warm-2bit", 88.2, start="dorefa:w4a4"),
     Planned("xnor:w1a1", 12, "warm-1bit", 85.23),
     Planned("dorefa:w1a1", 12, "warm-1bit", 84.44, start="dorefa:w2a2"),
+    # The chain of teacher assistants 32 → 2 → 1 (Mirzadeh et al. 2020): each rung starts from the one before and learns
+    # from its answers. The controls have the epochs of both rungs: from the float network alone, or taught by it in one
+    # step; and the chain's own starts without its teachers.
+    Planned("dorefa:w2a2", 12, "warm-2bit", 87.83, teacher_weight=CHAIN, label="chain-2bit"),
+    Planned("dorefa:w1a1", 12, "warm-1bit", 77.31, start="chain-2bit", teacher_weight=CHAIN, label="chain-1bit"),
+    Planned("dorefa:w1a1", 24, "warm-1bit", 73.88, label="float-1bit"),
+    Planned("dorefa:w1a1", 24, "warm-1bit", 77.26, teacher_weight=CHAIN, label="one-step-1bit"),
+    Planned("dorefa:w2a2", 12, "warm-2bit", 85.6, label="untaught-2bit"),
+    Planned("dorefa:w1a1", 12, "warm-1bit", 73.88, start="untaught-2bit", label="untaught-1bit"),
 )
 
 
@@ -81,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-root", type=Path, default=None, help="default: $QUANTBENCH_DATA, else the user's cache")
     parser.add_argument("--out", type=Path, default=REPORTS / "lowbit-resnet20")
-    parser.add_argument("--only", action="append", help="a technique of the plan; repeatable")
+    parser.add_argument("--only", action="append", help="a technique or label of the plan; repeatable")
     parser.add_argument("--epochs", type=int, help="of each training, in the place of the plan's")
     parser.add_argument("--table", action="store_true", help="write README.md and train nothing")
     parser.add_argument("--keep-state", action="store_true", help="copy the unfinished state into --out")
@@ -93,7 +114,7 @@ def main() -> None:
     elif not options.table:
         _restore_states(options.out)
         for planned in PLAN:
-            if options.only is None or planned.technique in options.only:
+            if options.only is None or planned.key in options.only:
                 planned = replace(planned, epochs=options.epochs or planned.epochs)
                 _carry_out(planned, options.out, data_folder(options.data_root))
     write_atomically(options.out / "README.md", render(options.out) + "\n")
@@ -103,11 +124,11 @@ def _carry_out(planned: Planned, out: Path, root: Path) -> None:
     """Train unless it is done, evaluate its epochs, write the record, the checkpoint and the log."""
     if (out / f"{planned.name}.json").exists():
         return
-    start = next((out if planned.start else FLOAT).glob(f"{planned.start and _slug(planned.start)}*.safetensors"), None)
+    start = _start_of(planned, out)
     if start is None:
-        _log(out, f"{planned.technique}: left out, {planned.start} is not trained")
+        _log(out, f"{planned.key}: left out, {planned.start} is not trained")
         return
-    _log(out, f"{planned.technique}: {planned.epochs} epochs, {planned.recipe}, from {start.name}")
+    _log(out, f"{planned.key}: {planned.epochs} epochs, {planned.recipe}, from {start.name}")
     for attempt in range(TRIES):
         kept = _Kept(planned, out)
         [trained] = train(
@@ -116,6 +137,7 @@ def _carry_out(planned: Planned, out: Path, root: Path) -> None:
             epochs=planned.epochs,
             recipe=planned.recipe,
             start=start,
+            teacher_weight=planned.teacher_weight,
             data="real",
             data_root=root,
             progress=False,
@@ -123,7 +145,7 @@ def _carry_out(planned: Planned, out: Path, root: Path) -> None:
         kept.stop()
         if not trained.reason:
             break
-        _log(out, f"{planned.technique}: try {attempt + 1} failed: {trained.reason}")
+        _log(out, f"{planned.key}: try {attempt + 1} failed: {trained.reason}")
     if trained.accuracy is None:
         return
     shutil.copyfile(trained.checkpoint, out / trained.checkpoint.name)
@@ -132,10 +154,20 @@ def _carry_out(planned: Planned, out: Path, root: Path) -> None:
         str(epochs): _correct(path, planned, root) for epochs, path in sorted(kept.by_epoch().items())
     }
     write_atomically(out / f"{planned.name}.json", json.dumps(content, indent=1) + "\n")
-    for state in out.glob(f"{_slug(planned.technique)}*.training"):
-        state.unlink()
-    _log(out, f"{planned.technique}: {percent(trained.accuracy.correct / trained.accuracy.total)}")
+    (out / trained.checkpoint.with_suffix(".training").name).unlink(missing_ok=True)
+    _log(out, f"{planned.key}: {percent(trained.accuracy.correct / trained.accuracy.total)}")
     write_atomically(out / "README.md", render(out) + "\n")
+
+
+def _start_of(planned: Planned, out: Path) -> Path | None:
+    """Return the checkpoint that a training starts from; ``None`` if it is not there yet."""
+    if not planned.start:
+        return next(FLOAT.glob("*.safetensors"))
+    before = next(other for other in PLAN if other.key == planned.start)
+    record = out / f"{before.name}.json"
+    if not record.exists():
+        return None
+    return out / str(json.loads(record.read_text(encoding="utf-8"))["trained"]["checkpoint"])
 
 
 def _slug(technique: str) -> str:
@@ -170,6 +202,7 @@ class _Kept:
         self._planned, self._out = planned, out
         self._folder = CheckpointStore.of_user().folder.parent / "epochs" / planned.name
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._since_s = time.time()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -186,7 +219,8 @@ class _Kept:
     def _watch(self) -> None:
         while not self._stopped.wait(LOOK_EVERY_S):
             for state in _states():
-                if state.name.startswith(_slug(self._planned.technique)):
+                # Another training of the same technique may have been left unfinished.
+                if state.name.startswith(_slug(self._planned.technique)) and _modified_s(state) >= self._since_s:
                     self._keep(state)
 
     def _keep(self, state: Path) -> None:
@@ -198,7 +232,15 @@ class _Kept:
         if not kept.exists():
             shutil.copyfile(state, kept)
             loss, seconds = history[-1]
-            _log(self._out, f"{self._planned.technique}: epoch {len(history)}, loss {loss:.4f}, {seconds:.0f} s so far")
+            _log(self._out, f"{self._planned.key}: epoch {len(history)}, loss {loss:.4f}, {seconds:.0f} s so far")
+
+
+def _modified_s(state: Path) -> float:
+    """Return when a state was written; never, if the training has ended since."""
+    try:
+        return state.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _correct(state: Path, planned: Planned, root: Path) -> int:
@@ -248,7 +290,10 @@ def render(out: Path) -> str:
     done = dict(_records(out))
     rows = []
     for planned in PLAN:
-        cells: list[object] = [f"`{planned.technique}`", f"`{planned.start}`" if planned.start else "float"]
+        start = f"`{planned.start}`" if planned.start else "float"
+        taught = f", taught by it (λ {planned.teacher_weight:g})" if planned.teacher_weight else ""
+        label = f" ({planned.label})" if planned.label else ""
+        cells: list[object] = [f"`{planned.technique}`{label}", start + taught]
         if planned in done:
             trained = TrainedModel.model_validate(done[planned]["trained"])
             assert trained.accuracy is not None
@@ -282,7 +327,7 @@ def render(out: Path) -> str:
         for name in dict.fromkeys(planned.recipe for planned in PLAN)
     )
     curves = "\n".join(
-        f"- `{planned.technique}`: " + ", ".join(_curve(record)) for planned, record in done.items() if _curve(record)
+        f"- `{planned.key}`: " + ", ".join(_curve(record)) for planned, record in done.items() if _curve(record)
     )
     return f"""# ResNet-20 on CIFAR-10 at low bits
 
@@ -292,7 +337,9 @@ Accuracy on all 10,000 test images after the last epoch, one seed (0), so differ
 chance. The float network is [reports/resnet20](../resnet20), 60 epochs, {percent(float_share)}. Published figures are
 of 200 epochs from random weights, often the best epoch on the test set. Each of ours is trained further from the
 network in the second column, for the epochs in the fourth; its first and last layers and 1×1 projections stay in
-float32. Made by `python -m tests.benchmarks.low_bit_resnet20`, which goes on where it was stopped.
+float32. Rows with a name in brackets are the chain of teacher assistants 32 → 2 → 1 and its controls of equal epochs;
+beside them stand figures of other authors' chain, whose float network has 89.83 %. Made by
+`python -m tests.benchmarks.low_bit_resnet20`, which goes on where it was stopped.
 
 {recipes}
 

@@ -34,7 +34,7 @@ class Published:
 
 LONG = "200 epochs"
 PUBLISHED = (
-    Published("fp32", 88.52, None, "ResNet-8, 160 epochs, the best of 120 trials", "Mirzadeh et al. 2020, table 1"),
+    Published("fp32", 88.52, None, "ResNet-8, 150 epochs, the best of 120 trials", "Mirzadeh et al. 2020, table 1"),
     Published("dorefa:w1a32", 90.54, 92.13, f"ResNet-20, {LONG}", "zzzxxxttt/pytorch_DoReFaNet"),
     Published("dorefa:w4a4", 90.5, 91.6, f"ResNet-20, {LONG}", "Choi et al. 2018, their DoReFa"),
     Published("dorefa:w2a2", 88.2, 91.6, f"ResNet-20, {LONG}", "Choi et al. 2018, their DoReFa"),

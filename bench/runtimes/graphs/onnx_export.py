@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bench.core.errors import UnsupportedError
 from bench.core.tracebacks import describe_exception
 from bench.runtimes.base import Source
 from bench.runtimes.graphs.packages import quiet, versions
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from bench.core.inputs import Inputs
 
 EXPORTER: Final = {"onnx": "1.17", "onnxscript": "0.5"}
 """What ``torch.onnx.export`` needs, and the least version of each."""
@@ -22,16 +27,17 @@ def exported(source: Source) -> Path:
     from importlib.metadata import version
 
     decided_by = (f"torch {version('torch')}", *versions(EXPORTER))
-    return source.cache().get("float32.onnx", decided_by, lambda path: _export(source, path))
+    return source.cache().get("float32.onnx", decided_by, lambda path: export(source.model(), source.inputs(2), path))
 
 
-def _export(source: Source, path: Path) -> None:
+def export(network: nn.Module, example: Inputs, path: Path) -> None:
+    """Write ``network`` with a dynamic batch; raises ``UnsupportedError`` if torch cannot export it."""
     import torch
 
     from bench.core.on_tensors import OnTensors, dynamic_batch, example_of
 
-    inputs = example_of(source.inputs(2))
-    model = OnTensors(source.model(), inputs)
+    inputs = example_of(example)
+    model = OnTensors(network, inputs)
     try:
         with quiet(), torch.no_grad():
             program = torch.onnx.export(

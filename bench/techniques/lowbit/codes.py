@@ -51,6 +51,11 @@ class Quantizer(Protocol):
         """What the values of the other layers are rounded to."""
         ...
 
+    @property
+    def at_ends(self) -> Quantizer | None:
+        """What quantizes the first and the last layer, if not the technique itself as ``layers`` says."""
+        ...
+
     def weight(self, weight: Tensor) -> Tensor:
         """Return the quantized weights, ``(out, …)``."""
         ...

@@ -12,6 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+BELOW_ZERO = -torch.finfo(torch.float32).tiny
+ABOVE_ONE = 1 + torch.finfo(torch.float32).eps
+"""The nearest to the ends of the unit interval that are outside, denormals left aside."""
+
 
 class _Through(torch.autograd.Function):
     """Return ``quantized``; its gradient goes to ``source`` where ``inside``, everywhere if that is ``None``."""
@@ -30,6 +34,25 @@ class _Through(torch.autograd.Function):
             return gradient, None, None
         (inside,) = ctx.saved_tensors
         return gradient * inside, None, None
+
+
+class _Unit(torch.autograd.Function):
+    """Return ``quantized``; its gradient goes to ``source`` where that is from 0 to 1, both included.
+
+    ``hardtanh``'s gradient is one pass over memory, where a mask made beforehand is three and memory of its own. It
+    stops at the ends themselves, so they are moved by the least that float32 can tell.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, source: Tensor, quantized: Tensor) -> Tensor:
+        ctx.save_for_backward(source)
+        return quantized
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = gradients
+        (source,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(gradient, source, BELOW_ZERO, ABOVE_ONE), None
 
 
 class _Clipped(torch.autograd.Function):
@@ -83,7 +106,8 @@ def round_unit(values: Tensor, steps: int) -> Tensor:
     Computed in float32, since autocast's bfloat16 has too few digits for 8 bits, and returned in the type of x.
     """
     quantized = _copy(values).clamp_(0, 1).mul_(steps).round_().div_(steps)
-    return straight_through(quantized.to(values.dtype), values, within(values, 0, 1))
+    rounded: Tensor = _Unit.apply(values, quantized.to(values.dtype))
+    return rounded
 
 
 def round_below(values: Tensor, level: Tensor, steps: int) -> Tensor:

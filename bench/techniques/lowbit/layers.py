@@ -33,6 +33,8 @@ class LowBitLayer(nn.Module):
     technique: Quantizer
     is_first: bool
     """Of the network: its inputs are the data."""
+    is_end: bool
+    """Whether it is the first or the last layer and ``technique.at_ends`` quantizes it."""
     frozen: Encoded | None
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -121,7 +123,9 @@ def replace(network: nn.Module, technique: Quantizer, only: Collection[str] | No
     """
     weight_layers = _weight_layers(network)
     chosen = [layer for name, layer in _quantizable_layers(weight_layers, technique) if only is None or name in only]
-    new = {id(layer): _low_bit(layer, technique, is_first=layer is weight_layers[0][1]) for layer in chosen}
+    ends = [id(layer) for _, layer in _ends(weight_layers, technique)]
+    first = weight_layers[0][1] if weight_layers else None
+    new = {id(layer): _low_bit(layer, technique, is_first=layer is first, is_end=id(layer) in ends) for layer in chosen}
     for parent in list(network.modules()):
         places = {name: child for name, child in parent._modules.items() if id(child) in new}
         for name, child in places.items():
@@ -159,7 +163,13 @@ def _weight_layers(network: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 def _quantizable_layers(layers: list[tuple[str, nn.Module]], technique: Quantizer) -> list[tuple[str, nn.Module]]:
-    return [(name, layer) for name, layer in _chosen(layers, technique) if type(layer) in KINDS]
+    chosen = {name for name, _ in [*_chosen(layers, technique), *_ends(layers, technique)]}
+    return [(name, layer) for name, layer in layers if name in chosen and type(layer) in KINDS]
+
+
+def _ends(layers: list[tuple[str, nn.Module]], technique: Quantizer) -> list[tuple[str, nn.Module]]:
+    """Return the first and the last layer if they have a width of their own."""
+    return [layers[0], layers[-1]] if technique.at_ends is not None and layers else []
 
 
 def _chosen(layers: list[tuple[str, nn.Module]], technique: Quantizer) -> list[tuple[str, nn.Module]]:
@@ -175,18 +185,23 @@ def _is_projection(layer: nn.Module) -> bool:
     return isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1)
 
 
-def _low_bit(layer: nn.Module, technique: Quantizer, is_first: bool) -> LowBitLayer:
+def _low_bit(layer: nn.Module, technique: Quantizer, is_first: bool, is_end: bool) -> LowBitLayer:
     """Return the layer's low-bit form, which shares its parameters."""
     new = CLASSES[type(layer)].__new__(CLASSES[type(layer)])
     new.__dict__.update(layer.__dict__)
     for registry in ("_parameters", "_buffers", "_modules"):
         new.__dict__[registry] = dict(layer.__dict__[registry])
-    new.technique = technique
     new.is_first = is_first
+    new.is_end = is_end
+    new.technique = _technique_of(new, technique)
     new.frozen = None
-    technique.new_layer(new)
-    technique.start(new)
+    new.technique.new_layer(new)
+    new.technique.start(new)
     return new
+
+
+def _technique_of(layer: LowBitLayer, technique: Quantizer) -> Quantizer:
+    return technique.at_ends or technique if layer.is_end else technique
 
 
 def low_bit_layers(network: nn.Module) -> dict[str, LowBitLayer]:
@@ -197,7 +212,7 @@ def low_bit_layers(network: nn.Module) -> dict[str, LowBitLayer]:
 def freeze(network: nn.Module, technique: Quantizer) -> None:
     """Fix the weights of all low-bit layers, and round the others' values as ``technique.rest`` says."""
     for layer in low_bit_layers(network).values():
-        layer.technique = technique  # its options for after the training may differ
+        layer.technique = _technique_of(layer, technique)  # its options for after the training may differ
         layer.freeze()
     round_rest(network, technique)
 

@@ -6,6 +6,7 @@ torch's the scale divides and the zero point has the other sign). ACIQ's clippin
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,12 @@ GAUSS_HALF = {1: 1.71, 2: 2.15, 3: 2.55, 4: 2.93, 5: 3.28, 6: 3.61, 7: 3.92, 8: 
 LAPLACE = {1: 1.86, 2: 2.83, 3: 3.89, 4: 5.03, 5: 6.2, 6: 7.41, 7: 8.64, 8: 9.89}
 """ACIQ's clipping in mean absolute deviations."""
 LAPLACE_HALF = {1: 2.83, 2: 3.89, 3: 5.02, 4: 6.2, 5: 7.41, 6: 8.64, 7: 9.89, 8: 11.16}
+ACIQ = {"gauss": (GAUSS, GAUSS_HALF), "laplace": (LAPLACE, LAPLACE_HALF)}
+DISTILLER = "distiller-"
+"""Before the name of a clipping that takes the values after a ReLU for those before it, as Distiller's code does."""
+RECTIFIED = {"gauss": math.sqrt(1 / 2 - 1 / (2 * math.pi)), "laplace": math.exp(-1 / 2)}
+"""What a ReLU leaves of the spread of values around 0: of the standard deviation of normal ones, and of the mean
+deviation of Laplace's. ACIQ's constants are of the spread before it, and only the values behind it are seen."""
 
 
 class Scale(NamedTuple):
@@ -105,13 +112,19 @@ class Observer:
         """Begin the second showing, of the same batches."""
         self._deviations = torch.zeros_like(self._mean)
 
+    @property
+    def never_negative(self) -> bool:
+        """Whether all that was seen was 0 or more, as behind a ReLU."""
+        return bool(torch.cat(self._least).min() >= 0)
+
     def range(self, bits: int, clipping: str, deviations: float, symmetric: bool = False) -> tuple[Tensor, Tensor]:
         """Return the range to quantize: as it was (``none``), or clipped.
 
         ``avg``: the mean over examples of each one's least and largest value. ``std``: mean ± ``deviations`` standard
         deviations, not beyond what was seen. ``gauss`` and ``laplace``: mean ± ACIQ's optimum for that distribution; of
-        values that are never negative, from the smallest average to that plus the half range's optimum; not beyond what
-        was seen. With ``symmetric`` ±(|mean| + the optimum of both signs), as a range around 0 must be.
+        values that are never negative, from 0 to the half range's optimum for what was before the ReLU; not beyond what
+        was seen. ``symmetric`` asks for a range around 0. ``distiller-gauss`` and ``distiller-laplace`` are as
+        Distiller's code has them: see ``_as_distiller``.
         """
         least, most = torch.cat(self._least), torch.cat(self._most)
         low, high = least.min(), most.max()
@@ -119,19 +132,34 @@ class Observer:
             return low, high
         if clipping == "avg":
             return least.mean(), most.mean()
-        mean = self._mean.float()
-        std = (self._squares / (self._count - 1)).sqrt().float()
         if clipping == "std":
-            margin = deviations * std
+            mean, margin = self._mean.float(), deviations * self._spread("gauss")
             return torch.maximum(low, mean - margin), torch.minimum(high, mean + margin)
-        half = bool(low >= 0) and not symmetric
-        if clipping == "gauss":
-            margin = (GAUSS_HALF if half else GAUSS)[bits] * std
-        else:
-            if self._deviations is None:
-                raise RuntimeError("laplace clipping needs the batches a second time, after again()")
-            margin = (LAPLACE_HALF if half else LAPLACE)[bits] * (self._deviations / self._count).float()
+        family = clipping.removeprefix(DISTILLER)
+        if clipping == family and self.never_negative:
+            # With a range around 0 half of the levels are never used, so its optimum is that of both signs.
+            optimum = ACIQ[family][0 if symmetric else 1][bits]
+            end = torch.minimum(high, optimum * self._spread(family) / RECTIFIED[family])
+            return (-end if symmetric else torch.zeros_like(end)), end
+        return self._as_distiller(bits, family, symmetric)
+
+    def _as_distiller(self, bits: int, family: str, symmetric: bool) -> tuple[Tensor, Tensor]:
+        """Return the mean ± the optimum; of values that are never negative, from the smallest average to that and more.
+
+        With ``symmetric`` ±(|mean| + the optimum of both signs).
+        """
+        least, high = torch.cat(self._least), torch.cat(self._most).max()
+        mean, half = self._mean.float(), self.never_negative and not symmetric
+        margin = ACIQ[family][half][bits] * self._spread(family)
         if symmetric:
             return -(mean.abs() + margin), mean.abs() + margin
         start = torch.maximum(least.mean(), mean - margin)
         return start, torch.minimum(high, start + (margin if half else 2 * margin))
+
+    def _spread(self, family: str) -> Tensor:
+        """Return the standard deviation for ``gauss``, the mean deviation for ``laplace``."""
+        if family == "gauss":
+            return (self._squares / (self._count - 1)).sqrt().float()
+        if self._deviations is None:
+            raise RuntimeError("laplace clipping needs the batches a second time, after again()")
+        return (self._deviations / self._count).float()

@@ -39,6 +39,11 @@ def build(part: Part, seed: int) -> nn.Module:
     Its file is imported first, before the seed and before any other file: what an import draws at random, and which
     of two modules of one name it finds, is then the same in each process.
     """
+    return build_uncompiled(part, seed)[0]
+
+
+def build_uncompiled(part: Part, seed: int) -> tuple[nn.Module, bool]:
+    """Return the same, and whether the user had compiled it."""
     module = part.load()
     seed_everything(seed)
     if not isinstance(module, nn.Module):
@@ -46,9 +51,9 @@ def build(part: Part, seed: int) -> nn.Module:
         if not isinstance(module, nn.Module):
             kind = "nothing" if module is None else f"a {type(module).__name__}"
             raise UserModelError(f"{part.words} returned {kind}, not a torch.nn.Module; return the trained model.")
-    module, _ = uncompiled(module)
+    module, compiled = uncompiled(module)
     require_usable(module, part.words)
-    return module.cpu().eval()
+    return module.cpu().eval(), compiled
 
 
 def digest_weights(module: nn.Module) -> str:

@@ -29,7 +29,7 @@ def user_model_in_memory(
         raise UserModelError(f"model is a {type(model).__name__}; give a torch.nn.Module.")
     if inputs is None:
         raise UserModelError("a model of your own needs inputs; give example tensors, batch first.")
-    named = name or type(model).__name__
+    named = name or type(getattr(model, "_orig_mod", model)).__name__
 
     def part(value: object, called: str, title: str) -> Part:
         if isinstance(value, str):

@@ -26,7 +26,9 @@ def _not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run_of(build: str, *techniques: str, inputs: str = "fours", **options: Any) -> Run:
-    named = {name: f"{KINDS}:{value}" for name, value in options.items() if name in ("evaluate", "calibrate")}
+    named: dict[str, Any] = {
+        name: f"{KINDS}:{value}" for name, value in options.items() if name in ("evaluate", "calibrate")
+    }
     chosen = QUICK | {"batch_sizes": [1, 4]} | {name: options[name] for name in options if name not in named}
     return bench.run(models=[f"{KINDS}:{build}"], inputs=f"{KINDS}:{inputs}", techniques=techniques, **named, **chosen)
 
@@ -58,9 +60,10 @@ def test_answers_at_random_are_compared_under_one_seed() -> None:
         assert row.packed_bytes, row.notes
         if row.technique != "fp32":
             assert row.output_error is not None
-            assert row.output_error < 0.03
+            assert row.output_error < 0.1, "two draws differ by the root of 2"
     drawn = rows(run_of("draws_when_traced", "static-qint8"))["static-qint8"]
     assert any("drew once, when it was traced" in note for note in drawn.notes)
+    assert not drawn.outputs_warning, "two draws are no error"
 
 
 @pytest.mark.slow
@@ -69,6 +72,7 @@ def test_a_compiled_model_is_measured_as_it_was_before() -> None:
     for row in measured.values():
         assert row.status in MEASURED, row.reason
         assert row.params == 4 * 8 + 8 + 8 * 3 + 3
+    assert any("was given compiled" in note for note in measured["fp32"].notes)
     assert measured["dynamic-qint8"].output_error, "packed layers are called, and no program of before"
     run = bench.measure(kinds.compiled(), torch.rand(2, 4), techniques=["fp32"], **QUICK)
     assert [row.model for row in run.rows] == ["Sequential"]
@@ -77,10 +81,10 @@ def test_a_compiled_model_is_measured_as_it_was_before() -> None:
 @pytest.mark.slow
 def test_a_tie_that_a_technique_breaks_is_in_the_report() -> None:
     run = bench.measure(kinds.TiedHead(), torch.arange(8).reshape(2, 4), techniques=["dynamic-fp16"], **QUICK)
-    report = render(run)
+    report = render([run])
     assert "breaks a tie: `embed.weight` = `head.weight`" in report
     assert "× larger |" in report
-    assert "| 86.2 % |" in report, "1,600 of 1,856 parameters"
+    assert " 86.2 % |" in report, "1,600 of 1,856 parameters"
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from bench.core.errors import CheckpointError, RequestError
+from bench.options.studies import TrainOptions
 from bench.storage import checkpoint
 from bench.studies.train import train
 from bench.tasks.task import TASKS
@@ -79,3 +80,46 @@ def test_a_start_that_does_not_fit_is_refused() -> None:
 def test_a_start_that_is_not_there_is_answered_with_the_option_that_names_one() -> None:
     with pytest.raises(CheckpointError, match=r"nowhere.safetensors cannot be read .*; name another with --start"):
         train(MODEL, ["bwn"], start="nowhere.safetensors", **QUICK)
+
+
+def test_statistics_taken_anew_are_part_of_the_recipe() -> None:
+    [anew] = train("mnist/mlp3x1024", ["binaryconnect"], reestimate=True, **QUICK)
+    [usual] = train("mnist/mlp3x1024", ["binaryconnect"], **QUICK)
+    assert anew.recipe["reestimate"] is True
+    assert "reestimate" not in usual.recipe
+    assert anew.checkpoint != usual.checkpoint
+    states = [checkpoint.load(trained.checkpoint)[0].state_dict() for trained in (anew, usual)]
+    changed = {name for name in states[0] if not torch.equal(states[0][name], states[1][name])}
+    assert changed
+    assert all("running" in name or "tracked" in name for name in changed)
+
+
+def test_a_start_can_teach() -> None:
+    [plain] = train(MODEL, ["fp32"], **QUICK)
+    [taught] = train(MODEL, ["dorefa:w2a2"], start=plain.checkpoint, teacher_weight=0.5, temperature=2.0, **QUICK)
+    [started] = train(MODEL, ["dorefa:w2a2"], start=plain.checkpoint, **QUICK)
+    assert (taught.teacher_weight, taught.temperature, taught.start) == (0.5, 2.0, started.start)
+    assert (started.teacher_weight, started.temperature) == (0.0, 1.0)
+    assert taught.checkpoint != started.checkpoint
+    header = checkpoint.read_header(taught.checkpoint)
+    assert header.distillation_spec is not None
+    assert (header.distillation_spec.weight, header.distillation_spec.initialise) == (0.5, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"teacher_weight": 0.5}, "--teacher-weight must have a --start with it"),
+        ({"temperature": 2.0}, "--temperature must have a --teacher-weight with it"),
+        ({"teacher_weight": 1.5}, r"--teacher-weight 1.5 must be between 0 and 1; for example 0.5"),
+    ],
+)
+def test_what_teaches_must_be_there(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(RequestError, match=reason):
+        train(MODEL, ["dorefa:w2a2"], **QUICK, **options)
+
+
+def test_compiling_is_part_of_the_recipe_where_it_is_asked_for() -> None:
+    changes = TrainOptions(model=MODEL, compiled=True, reestimate=True).recipe_changes()
+    assert changes == {"compiled": True, "reestimate": True}
+    assert TrainOptions(model=MODEL).recipe_changes() == {}

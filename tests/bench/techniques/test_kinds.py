@@ -45,9 +45,9 @@ def test_transposed_convolutions_are_quantized() -> None:
 @pytest.mark.parametrize("groups", [1, 2, 4])
 def test_norms_behind_transposed_convolutions_are_folded_group_by_group(groups: int) -> None:
     model = kinds.transposed(groups)
-    for norm in (model[1], model[4]):
-        nn.init.uniform_(norm.weight, 0.5, 2.0)
-        nn.init.uniform_(norm.running_mean, -1.0, 1.0)
+    for norm in ("1", "4"):
+        nn.init.uniform_(model.get_parameter(f"{norm}.weight"), 0.5, 2.0)
+        nn.init.uniform_(model.get_buffer(f"{norm}.running_mean"), -1.0, 1.0)
     inputs = torch.randn(4, 4, 3, 3)
     folded = count_parameters(convert("static-qint8", model, inputs).module)
     assert folded == count_parameters(model) - 12, "two values a channel became a bias"
@@ -107,7 +107,7 @@ def test_one_large_weight_costs_the_others_nothing_where_each_output_has_its_sca
     torch.manual_seed(0)
     model, inputs = nn.Sequential(nn.Linear(16, 8, bias=False)), torch.randn(32, 16)
     with torch.no_grad():
-        model[0].weight[0, 0] = 1000.0
+        model.get_parameter("0.weight")[0, 0] = 1000.0
     with torch.inference_mode():
         exact = model(inputs)[:, 1:]
         lost = [

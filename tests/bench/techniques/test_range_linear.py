@@ -78,6 +78,40 @@ POSITIVE = [[*[0.0] * 9, 10.0]] * 2
         ("asym-signed", 3.0, 3.89 * 1.8),
     ],
 )
-def test_aciq_clips_what_follows_a_relu(mode: str, levels: float, largest: float) -> None:
-    layer = calibrated(f"range-linear:w32a2,laplace,{mode}", POSITIVE)
+def test_distillers_clip_of_what_follows_a_relu(mode: str, levels: float, largest: float) -> None:
+    layer = calibrated(f"range-linear:w32a2,distiller-laplace,activations={mode}", POSITIVE)
     assert layer.get_buffer("input_scale").item() == pytest.approx(levels / largest)
+
+
+@pytest.mark.parametrize(
+    ("options", "levels", "zero"),
+    [
+        # All 15 steps of 4 bits from 0 to 10, which stands at −8; or 7.5 of them on each side of 0.
+        ("", 15, 8),
+        (",sym-restricted", 15, 8),
+        (",asym-unsigned", 15, 0),
+        (",activations=sym", 7.5, 0),
+        (",activations=sym-restricted", 7, 0),
+        (",asym-unsigned,activations=sym", 7.5, 0),
+        (",activations=asym-unsigned", 15, 0),
+    ],
+)
+def test_activations_have_a_mode_of_their_own(options: str, levels: float, zero: float) -> None:
+    layer = calibrated(f"range-linear:w32a4{options}", POSITIVE)
+    scale, start = layer.get_buffer("input_scale").item(), layer.get_buffer("input_zero").item()
+    assert (scale, start) == pytest.approx((levels / 10, zero))
+    assert layer.technique.name == f"range-linear:w32a4{options}"
+
+
+def test_activations_of_both_signs_are_symmetric_beside_symmetric_weights() -> None:
+    layer = calibrated("range-linear:w32a4", [[-1.0, 3.0]])
+    assert (layer.get_buffer("input_scale").item(), layer.get_buffer("input_zero").item()) == (2.5, 0)
+    with torch.no_grad():  # as with the integers of −8 to 7
+        assert layer(torch.tensor([[-9.0, 9.0]]))[0].tolist() == pytest.approx([-8 / 2.5, 7 / 2.5])
+
+
+def test_behind_a_relu_values_in_range_are_off_by_half_a_step_of_all_levels() -> None:
+    layer = calibrated("range-linear:w32a4", POSITIVE)
+    inputs = torch.linspace(0, 10, 10).view(1, 10)
+    with torch.no_grad():
+        assert (layer(inputs) - inputs).abs().max().item() <= 10 / 15 / 2 + 1e-5

@@ -14,6 +14,7 @@ from bench.results import run_file
 from bench.worker.user.callables import FilePart
 from bench.worker.user.model import UserFacts, UserModel, user_models
 from bench.worker.user_host import UserHost
+from tests.bench import kinds
 from tests.bench.conftest import Command
 from tests.bench.examples import RUN
 
@@ -122,6 +123,33 @@ def test_what_is_known_of_a_model_that_is_taken_on(net: Path) -> None:
     facts = take_on(net)
     assert (facts.macs, facts.inputs) == (12, "float32 [batch, 4]")
     assert take_on(net).weights == facts.weights, "the seed decides them"
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (
+            {"model": "a_string"},
+            "a_string() of kinds.py returned a str, not a torch.nn.Module; return the",
+        ),
+        ({"model": "lazy"}, "a model with a LazyLinear that has no weights yet; call the model once with an input"),
+        ({"model": "on_meta"}, "on_meta() of kinds.py gives a model on the meta device, where weight has no values"),
+        ({"inputs": "on_meta_too"}, "on_meta_too() of kinds.py gives tensors on the meta device"),
+        ({"model": "Differentiates"}, "kinds.py, line "),
+        (
+            {"model": "Differentiates"},
+            "put that part of it into 'with torch.inference_mode(False),",
+        ),
+    ],
+)
+def test_models_of_the_kinds_that_cannot_be_measured_are_a_sentence_with_the_way_out(
+    names: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    copied = tmp_path / "kinds.py"
+    copied.write_text(Path(kinds.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(UserModelError) as caught:
+        take_on(copied, **({"model": "linear", "inputs": "fours"} | names))
+    assert sentence in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,14 @@ def test_the_gradient_of_a_learned_level_is_that_of_what_lies_above_it() -> None
 
 def test_the_ends_are_within() -> None:
     assert within(torch.tensor([-1.5, -1.0, 0.0, 1.0, 1.5, float("nan")]), -1, 1).tolist() == [0, 1, 1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_the_unit_intervals_gradient_is_the_mask_of_its_ends(dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    around = torch.tensor([0.0, -0.0, 1.0, -1e-4, 1.01, 0.992])
+    values = torch.cat([torch.randn(500, generator=generator), around]).to(dtype).requires_grad_()
+    upstream = torch.randn(506, generator=generator).to(dtype)
+    round_unit(values, steps=3).backward(upstream)
+    assert values.grad is not None
+    assert torch.equal(values.grad, upstream * ((values >= 0) & (values <= 1)))

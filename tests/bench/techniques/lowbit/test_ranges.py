@@ -196,8 +196,43 @@ def test_aciq_of_both_signs_is_the_mean_and_its_margin(clipping: str, bits: int,
     ("clipping", "bits", "margin"),
     [("gauss", 2, 2.15 * math.sqrt(180 / 19)), ("gauss", 4, 2.93 * math.sqrt(180 / 19)), ("laplace", 3, 5.02 * 1.8)],
 )
-def test_aciq_of_what_is_never_negative_is_the_half_ranges(clipping: str, bits: int, margin: float) -> None:
-    assert clipped(observed(POSITIVE), clipping, bits) == pytest.approx((0.0, margin))
+def test_distillers_half_range_is_of_the_spread_behind_the_relu(clipping: str, bits: int, margin: float) -> None:
+    assert clipped(observed(POSITIVE), f"distiller-{clipping}", bits) == pytest.approx((0.0, margin))
+
+
+FAR = [[*[0.0] * 9, 10.0, 200.0]] * 2
+"""Never negative, with a largest value beyond every clip; the mean is 210 / 11."""
+
+
+@pytest.mark.parametrize(("clipping", "optimum", "rectified"), [("gauss", 2.15, 0.58382), ("laplace", 3.89, 0.60653)])
+def test_aciqs_half_range_is_of_the_spread_before_the_relu(clipping: str, optimum: float, rectified: float) -> None:
+    values = torch.tensor(FAR)
+    spread = values.std() if clipping == "gauss" else (values - values.mean()).abs().mean()
+    expected = min(200.0, optimum * spread.item() / rectified)
+    assert clipped(observed(FAR), clipping) == pytest.approx((0.0, expected), rel=1e-4)
+
+
+def test_aciqs_half_range_is_not_beyond_what_was_seen() -> None:
+    assert clipped(observed(POSITIVE), "gauss", 8) == (0.0, 10.0)
+
+
+@pytest.mark.parametrize("clipping", ["gauss", "laplace"])
+def test_behind_a_relu_aciq_ends_where_it_does_before_it_with_a_bit_more(clipping: str) -> None:
+    # Rectified, values need the levels of one sign alone: k bits for them are k + 1 bits for both.
+    torch.manual_seed(0)
+    values = torch.randn(4, 100_000)
+    if clipping == "laplace":
+        values = torch.distributions.Laplace(0.0, 1.0).sample((4, 100_000))
+    _, before = clipped(observed(values.tolist()), clipping, bits=4)
+    _, behind = clipped(observed(values.relu().tolist()), clipping, bits=3)
+    assert behind == pytest.approx(before, rel=0.01)
+
+
+def test_aciq_around_zero_behind_a_relu_is_the_optimum_of_both_signs() -> None:
+    observer = observed(FAR)
+    low, high = observer.range(2, "laplace", 2.0, symmetric=True)
+    deviation = (torch.tensor(FAR) - 210 / 11).abs().mean().item()
+    assert (-low.item(), high.item()) == pytest.approx((2.83 * deviation / math.exp(-0.5),) * 2)
 
 
 def test_aciq_starts_at_the_average_of_the_least_values_where_that_is_more() -> None:
