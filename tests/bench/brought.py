@@ -1,4 +1,4 @@
-"""Models as people bring them: from their packages, with random weights and small inputs; each with what it is called with.
+"""Models as people bring them: from their packages, with random weights and small inputs, and what they are called with.
 
 ``NAME()`` builds the model, ``NAME_inputs(batch_size)`` gives a batch.
 """
