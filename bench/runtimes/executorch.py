@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
@@ -19,7 +19,7 @@ from bench.techniques.base import Technique
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 NEEDED: Final = {"executorch": "1.0", "torchao": "0.17"}
 TECHNIQUES_HERE: Final = ("fp32", *INT8)
@@ -28,7 +28,7 @@ TECHNIQUES_HERE: Final = ("fp32", *INT8)
 class Method(Protocol):
     """A loaded program's ``forward``."""
 
-    def execute(self, inputs: Inputs) -> list[Tensor]:
+    def execute(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs, one after the other."""
         ...
 
@@ -49,21 +49,21 @@ class ExecuTorchExecutable:
         """
         import torch
 
-        rows = len(inputs[0])
+        rows = inputs.batch_size
         size = rows if rows in self._methods else max(self._methods)
         parts = [[value.clone() for value in self._run(size, batch)] for batch in _batches(inputs, size)]
         return self._structure.restore([torch.cat(values)[:rows] for values in zip(*parts, strict=True)])
 
     def bind(self, inputs: Inputs) -> Callable[[], object]:
         """Return a run of the program for this number of rows; raises ``UnsupportedError`` if there is none."""
-        rows = len(inputs[0])
+        rows = inputs.batch_size
         if rows not in self._methods:
             sizes = ", ".join(map(str, sorted(self._methods)))
             raise UnsupportedError(f"its programs take batches of {sizes} rows, and none takes {rows}; build one")
-        return functools.partial(self._methods[rows].execute, tuple(value.contiguous() for value in inputs))
+        return functools.partial(self._methods[rows].execute, tuple(value.contiguous() for value in inputs.tensors))
 
     def _run(self, size: int, batch: Inputs) -> list[Tensor]:
-        return self._methods[size].execute(tuple(value.contiguous() for value in batch))
+        return self._methods[size].execute(tuple(value.contiguous() for value in batch.tensors))
 
 
 class ExecuTorch(Runtime):
@@ -123,10 +123,8 @@ def _batches(inputs: Inputs, size: int) -> Iterator[Inputs]:
     """Cut inputs into batches of ``size`` rows; the last is filled with its own last row."""
     import torch
 
-    for start in range(0, len(inputs[0]), size):
-        batch = tuple(value[start : start + size] for value in inputs)
-        lacking = size - len(batch[0])
-        yield tuple(torch.cat([value, value[-1:].expand(lacking, *value.shape[1:])]) for value in batch)
+    for start in range(0, inputs.batch_size, size):
+        yield inputs.rows(torch.arange(start, start + size).clamp(max=inputs.batch_size - 1))
 
 
 RUNTIMES.add(ExecuTorch())

@@ -10,8 +10,9 @@ from bench.core.tracebacks import describe_exception
 from bench.runtimes.base import Source
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
+
+    from bench.core.inputs import Inputs
 
 INT8: Final = ("dynamic-qint8", "static-qint8")
 """The techniques that PT2E quantizes."""
@@ -23,20 +24,21 @@ def save_program(source: Source, size: int, path: Path) -> None:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    inputs = tuple(value.contiguous() for value in source.inputs(size))
+    from bench.core.on_tensors import OnTensors
+
+    inputs = source.inputs(size).changed(lambda value: value.contiguous())
     with torch.no_grad():
         try:
-            if source.technique.name in INT8:
-                program = torch.export.export(_quantized(source, inputs, size), inputs)
-            else:
-                program = torch.export.export(source.model(), inputs)
+            int8 = source.technique.name in INT8
+            graph = _quantized(source, inputs) if int8 else OnTensors(source.model(), inputs)
+            program = torch.export.export(graph, inputs.tensors)
         except Exception as error:  # of any kind: the model's code meets values that stand for tensors
             raise UnsupportedError(f"torch.export cannot export this model: {describe_exception(error)}") from error
         lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch()
     path.write_bytes(lowered.buffer)
 
 
-def _quantized(source: Source, inputs: tuple[torch.Tensor, ...], size: int) -> nn.Module:
+def _quantized(source: Source, inputs: Inputs) -> nn.Module:
     import torch
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,
@@ -44,16 +46,18 @@ def _quantized(source: Source, inputs: tuple[torch.Tensor, ...], size: int) -> n
     )
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
+    from bench.core.on_tensors import OnTensors
     from bench.runtimes.graphs.batch_norms import without_batch_norms
 
     dynamic = source.technique.name == "dynamic-qint8"
     config = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=dynamic)
     # As on Inductor: a BatchNorm would be folded into a convolution that others use too.
-    graph = torch.export.export(without_batch_norms(source.model()), inputs).module()
+    model = OnTensors(without_batch_norms(source.model()), inputs)
+    graph = torch.export.export(model, inputs.tensors).module()
     prepared = prepare_pt2e(graph, XNNPACKQuantizer().set_global(config))
     # With dynamic ranges too: without a forward pass the observers of weights have seen nothing.
-    for batch in [inputs] if dynamic else source.calibration_batches(size):
-        if len(batch[0]) == size:  # the graph takes no other
-            prepared(*batch)
+    for batch in [inputs] if dynamic else source.calibration_batches(inputs.batch_size):
+        if batch.batch_size == inputs.batch_size:  # the graph takes no other
+            prepared(*batch.tensors)
     quantized: nn.Module = convert_pt2e(prepared)
     return quantized

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import UnsupportedError
-from bench.core.tensors import Inputs
+from bench.core.inputs import Inputs
 from bench.runtimes.base import RUNTIMES
 from bench.runtimes.executorch import TECHNIQUES_HERE, ExecuTorchExecutable
 from bench.techniques.base import TECHNIQUES
@@ -29,7 +30,7 @@ class Program:
         self._size = size
         self._memory = torch.zeros(size, 2)
 
-    def execute(self, inputs: Inputs) -> list[Tensor]:
+    def execute(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         assert len(inputs[0]) == self._size
         assert inputs[0].is_contiguous()
         self._memory.copy_(2 * inputs[0])  # the next run overwrites it
@@ -42,13 +43,13 @@ EXECUTABLE = ExecuTorchExecutable({1: Program(1), 4: Program(4)})
 @pytest.mark.parametrize("number", [1, 2, 4, 5, 12])
 def test_any_number_of_rows_is_answered_in_batches_of_the_size_that_a_program_takes(number: int) -> None:
     inputs = torch.arange(2.0 * number).reshape(2, number).T
-    assert torch.equal(EXECUTABLE.outputs((inputs,)), 2 * inputs)
+    assert torch.equal(EXECUTABLE.outputs(Inputs.of(inputs)), 2 * inputs)
 
 
 def test_a_batch_that_no_program_takes_is_not_timed() -> None:
-    EXECUTABLE.bind((torch.zeros(4, 2),))()
+    EXECUTABLE.bind(Inputs.of(torch.zeros(4, 2)))()
     with pytest.raises(UnsupportedError, match="take batches of 1, 4 rows, and none takes 3"):
-        EXECUTABLE.bind((torch.zeros(3, 2),))
+        EXECUTABLE.bind(Inputs.of(torch.zeros(3, 2)))
 
 
 def test_what_it_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
