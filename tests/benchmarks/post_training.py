@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.post_training [--data-root DIR] [--out reports/lowbit-post-training] | --table
 
-For each pair of widths, the weights' mode and how activations are clipped are chosen on training images: those with which
-most of the last 1,000 of them are answered right. The chosen variants, and those that show what the activations' mode
-and ACIQ's correction do, then answer the test set, one after the other in one thread; what is in the file is not done
-again. Accuracy only: k bits are simulated, so there is no latency to measure. ``--table`` writes README.md alone.
+For each pair of widths, the weights' mode and how activations are clipped are chosen on training images: those with
+which most of the last 1,000 of them are answered right. The chosen variants, and those that show what the activations'
+mode and ACIQ's correction do, then answer the test set, one after the other in one thread; what is in the file is not
+done again. Accuracy only: k bits are simulated, so there is no latency to measure. ``--table`` writes README.md alone.
 """
 
 from __future__ import annotations
@@ -146,11 +146,9 @@ def render(content: dict[str, Any]) -> str:
         change = f"{(correct[name] - base) / 100:+.2f}".replace("-", "−")
         rows.append([f"`{name}`", share(name), change, share(named(widths, BEFORE))])
     header = ["Variant", "Accuracy", "points beside fp32", f"`{BEFORE}`"]
+    judged = content["judged"]
     choice = [
-        [
-            f"`{one or 'none'}`",
-            *(f"{100 * content['judged'][widths][named(widths, one)] / JUDGED:.1f} %" for widths in SHOWN),
-        ]
+        [f"`{one or 'none'}`", *(f"{100 * judged[widths][named(widths, one)] / JUDGED:.1f} %" for widths in SHOWN)]
         for one in CHOICES
     ]
     aciq = [[f"`{one}`", share(named(ACIQ_WIDTHS, f"asym-unsigned,{one}"))] for one in ACIQ]
@@ -161,18 +159,18 @@ def render(content: dict[str, Any]) -> str:
 
 Accuracy on all 10,000 test images; fp32 has {percent(base / 10_000)}, and its weights are those of
 [reports/resnet20](../resnet20). All layers are quantized, the first and the last included; weights are quantized per
-output channel, activations have one range a layer from 1,024 training images. Behind a ReLU that range is asymmetric: it
-starts at 0. On the right are the same widths as they were before, with activations symmetric around 0, where half of the
-levels stay unused, and weights symmetric. k bits are simulated, so no latency was measured. One checkpoint: differences
-below half a point are within chance.
+output channel, activations have one range a layer from 1,024 training images. Behind a ReLU that range is asymmetric:
+it starts at 0. On the right are the same widths as they were before, with activations symmetric around 0, where half of
+the levels stay unused, and weights symmetric. k bits are simulated, so no latency was measured. One checkpoint:
+differences below half a point are within chance.
 
 The mode of the weights and the clipping of activations were chosen on the last {JUDGED:,} training images, by the share
 of right answers:
 
 {table(choice, ["Choice", *SHOWN])}
 
-ACIQ's clipping at {ACIQ_WIDTHS} with `asym-unsigned`, on the test images; nothing was chosen by it. Distiller's form takes
-the spread behind the ReLU for that before it, and clips at 0.6 of the optimum:
+ACIQ's clipping at {ACIQ_WIDTHS} with `asym-unsigned`, on the test images; nothing was chosen by it. Distiller's form
+takes the spread behind the ReLU for that before it, and clips at 0.6 of the optimum:
 
 {table(aciq, ["Clipping", "Accuracy"])}
 
