@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bench import fleet
     from bench.comparing.comparison import compare
     from bench.core.errors import QuantbenchError
     from bench.results.run import Run
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bench.studies.distill import distill
     from bench.studies.export import export
     from bench.studies.inspect import inspect
+    from bench.studies.recommend import recommend
     from bench.studies.selfcheck import self_check
     from bench.studies.sensitivity.study import sensitivity
     from bench.studies.train import train
@@ -31,10 +33,12 @@ __all__ = [
     "compare",
     "distill",
     "export",
+    "fleet",
     "inspect",
     "load_packed",
     "load_run",
     "measure",
+    "recommend",
     "run",
     "self_check",
     "sensitivity",
@@ -50,6 +54,7 @@ _WHERE = {
     "export": "bench.studies.export",
     "inspect": "bench.studies.inspect",
     "measure": "bench.running.measure",
+    "recommend": "bench.studies.recommend",
     "run": "bench.running.runner",
     "self_check": "bench.studies.selfcheck",
     "sensitivity": "bench.studies.sensitivity.study",
@@ -61,6 +66,7 @@ _NOTEBOOK = {
     ("bench.results.sensitivity", "Sensitivity"): lambda study: _render("sensitivity", study, picture=None),
     ("bench.results.inspection", "Inspection"): lambda inspection: _render("inspection", inspection),
     ("bench.results.selfcheck", "SelfCheck"): lambda check: _render("selfcheck", check),
+    ("bench.results.recommendation", "Recommendation"): lambda made: _render("recommendation", made),
     ("bench.comparing.comparison", "Comparison"): lambda comparison: _render("machines", comparison),
 }
 """How a notebook shows what these functions return; the results themselves know nothing of reports."""
@@ -89,6 +95,8 @@ def load_run(path: str | Path) -> Run:
 
 
 def __getattr__(name: str) -> object:
+    if name == "fleet":
+        return importlib.import_module("bench.fleet")
     if name not in _WHERE:
         raise AttributeError(f"module 'bench' has no attribute {name!r}")
     _show_in_notebooks()

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from bench.core.progress import Bars
 from bench.results.machine import Machine
-from bench.running import this_machine
+from bench.running import latency, this_machine
 
 # Before anything imports torch, in workers too: networks this small are not faster on several threads, and on a busy
 # machine, where one of a team waits for its turn and the others spin, slower by a factor of fifty.
@@ -52,6 +52,14 @@ def bfloat16_cpu() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(this_machine, "describe", described)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def restless() -> Iterator[None]:
+    """Let no run rest between its passes: what tests hold it to does not depend on the machine's state."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latency, "rest", lambda seconds: None)
         yield
 
 

@@ -25,6 +25,7 @@ PACKAGES = (
     "report",
     "worker",
     "running",
+    "fleet",
     "studies",
     "cli",
     "pytest_plugin",

@@ -17,7 +17,21 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from bench.cli import catalogue, compare, distill, export, inspect, machine, report, run, selfcheck, sensitivity, train
+from bench.cli import (
+    catalogue,
+    compare,
+    distill,
+    export,
+    fleet,
+    inspect,
+    machine,
+    recommend,
+    report,
+    run,
+    selfcheck,
+    sensitivity,
+    train,
+)
 from bench.cli.output import show
 from bench.core.errors import QuantbenchError, WorkerError
 
@@ -26,6 +40,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.command,
+    "recommend": recommend.command,
     "train": train.command,
     "distill": distill.command,
     "sensitivity": sensitivity.command,
@@ -64,6 +79,7 @@ def _options(
 
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(fleet.app)
 
 
 def main() -> NoReturn:
@@ -81,7 +97,7 @@ def main() -> NoReturn:
         code = _refuse(_usage_sentence(error))
     except _StoppedError as stopped:
         resume = "; the same command goes on with what has been measured"
-        _refuse(f"stopped{resume if 'run' in sys.argv[1:2] else ''}.")
+        _refuse(f"stopped{resume if 'run' in sys.argv[1:3] else ''}.")
         code = 128 + stopped.signum
     except BrokenPipeError:  # the reader, `| head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -8,7 +8,7 @@
 | what gives a user's model inputs, judges and calibrates it | the same: another task |
 | the rest of a user's model | is what one wants to compare: named, and compared |
 | system, Python, torch, quantbench | may be what one wants to compare: named, and compared |
-| suite, batch sizes, runs, precision, budget, timeout | nothing: what both have compares |
+| suite, batch sizes, runs, precision, budget, spread, timeout | nothing: what both have compares |
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ def compare(*runs: Run | Path | str, labels: Sequence[str] = (), rules: Sequence
     """
     if len(runs) < 2:
         raise RequestError(f"{counted(len(runs), 'run')} cannot be compared; name two run files or more.")
-    names = list(labels) or [_letters(position) for position in range(len(runs))]
+    names = list(labels) or [letters(position) for position in range(len(runs))]
     if len(set(names)) != len(runs):
         raise RequestError(f"{counted(len(runs), 'run')} need as many labels that differ, not {', '.join(names)}.")
     loaded = [run if isinstance(run, Run) else load(Path(run)) for run in runs]
@@ -159,10 +159,10 @@ def _refuse_strangers(runs: Mapping[str, Run]) -> None:
         )
 
 
-def _letters(position: int) -> str:
+def letters(position: int) -> str:
     """Return A to Z, then AA, AB and so on."""
     before, letter = divmod(position, 26)
-    return (_letters(before - 1) if before else "") + chr(ord("A") + letter)
+    return (letters(before - 1) if before else "") + chr(ord("A") + letter)
 
 
 def _column(label: str, run: Run) -> Column:

@@ -11,13 +11,18 @@ from bench.core.errors import RequestError
 
 def write_atomically(path: Path, text: str) -> None:
     """Write ``text`` beside ``path`` and move it there; raises ``RequestError`` if the folder cannot be written."""
+    write_bytes_atomically(path, text.encode())
+
+
+def write_bytes_atomically(path: Path, content: bytes) -> None:
+    """Write bytes likewise."""
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
         temporary = Path(name)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o644)  # mkstemp's files are for the owner alone

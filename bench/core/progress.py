@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from bench.core.report import Report
 
@@ -38,6 +38,7 @@ class Bars:
             disable=shown != "bars",
         )
         self._drawn = 0.0
+        self._named: dict[str, TaskID] = {}
 
     def bar(self, label: str) -> Report:
         """Add a bar; it appears with the first report and goes when all is done."""
@@ -54,6 +55,13 @@ class Bars:
                 self._progress.refresh()
 
         return report
+
+    def line(self, name: str, label: str, done: int, total: int, *, visible: bool) -> None:
+        """Show the bar ``name``, whose label changes with what it stands for."""
+        if name not in self._named:
+            self._named[name] = self._progress.add_task(label, total=total)
+        self._progress.update(self._named[name], description=label, completed=done, total=total, visible=visible)
+        self._progress.refresh()
 
     def stage(self, label: str) -> Report:
         """Add a bar for what takes long; without a terminal its begin and its end are a line each."""

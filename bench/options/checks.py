@@ -38,7 +38,7 @@ def seconds(example: float) -> Check:
 
 def one_of(names: Sequence[str]) -> Check:
     """Accept some words."""
-    words = f"{', '.join(names[:-1])} or {names[-1]}"
+    words = f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
     return lambda value: None if value in names else f"must be {words}"
 
 

@@ -60,9 +60,11 @@ class Options:
         return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def given(self, names: Iterable[str]) -> list[str]:
-        """Return the flags of those options that are not at their defaults."""
+        """Return the flags of those options, as far as there are any here, that are not at their defaults."""
         options = {declared.name: declared for declared in self.declared}
-        changed = [name for name in names if several(getattr(self, name)) != several(options[name].default)]
+        changed = [
+            name for name in names if name in options and several(getattr(self, name)) != several(options[name].default)
+        ]
         return [flag for name in changed if (flag := options[name].flag)]
 
 

@@ -2,40 +2,43 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.core.variant_key import EAGER
 from bench.options import checks
 from bench.options.group import names_of, option_group
 from bench.options.option import option
-from bench.options.shared import LatencyOptions, MeasurementOptions, RetrainOptions, valid_seed
+from bench.options.shared import (
+    LatencyOptions,
+    MeasurementOptions,
+    RetrainOptions,
+    TrainingOptions,
+    UserModelOptions,
+    valid_seed,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    Example = Tensor | tuple[Tensor, ...]
+    Example = Tensor | tuple[Any, ...] | dict[str, Any]
 
 
 @option_group
-class RunOptions(MeasurementOptions, RetrainOptions):
+class RunOptions(UserModelOptions, MeasurementOptions, RetrainOptions):
     """The options of ``bench run``."""
 
     suite: str = option(default="lab", kw_only=False)
-    """Which models: lab or quick."""
+    """Which models: lab, quick or deploy."""
     tasks: str | Sequence[str] = option(default=(), flag="--task")
     """Only this task's models."""
     models: str | Sequence[str] = option(default=(), flag="--model")
     """Only this model: lab1, or mnist/lab1; or your own: net.py:build, which returns it."""
-    inputs: str | None = option(default=None)
-    """For your own model: net.py:inputs, given a batch size, returns a batch of inputs."""
-    evaluate: str | None = option(default=None)
-    """For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."""
-    calibrate: str | None = option(default=None)
-    """For your own model: net.py:batches yields batches that ranges are observed on."""
     techniques: str | Sequence[str] = option(default=(), flag="--technique")
     """Only this technique (fp32 comes along)."""
-    runtimes: str | Sequence[str] = option(default=(EAGER,), flag="--runtime", check_all=checks.not_empty)
+    runtimes: str | Sequence[str] = option(default=(), flag="--runtime", unset="eager; of the suite deploy all")
     """What executes the techniques, such as onnxruntime, or all (fp32 on eager comes along)."""
+    isa: Literal["avx2"] | None = option(default=None, unset="all that the CPU has", check=checks.one_of(("avx2",)))
+    """Measure as if the CPU had these instruction sets alone."""
     out: Path | str | None = option(default=None, flag=None)
     """Folder for run.json and report.md; by default nothing is written."""
     seed: int = option(default=0, check=valid_seed)
@@ -43,7 +46,9 @@ class RunOptions(MeasurementOptions, RetrainOptions):
 
 
 SUPPLIED_ONLY = ("suite", "tasks", *names_of(RetrainOptions))
-"""The options that make no sense for a model of the user's own."""
+"""The options of a run that make no sense for a model of the user's own."""
+SUPPLIED_ONLY_IN_STUDIES = names_of(TrainingOptions)
+"""The same of a study of one model."""
 
 
 @option_group
@@ -53,8 +58,8 @@ class MeasureOptions(LatencyOptions):
     model: "nn.Module" = option(kw_only=False)
     """A trained module; it is measured in its present state, and stays as it is."""
     example_inputs: "Example | Callable[[int], Example] | Callable[[], Example]" = option(kw_only=False)
-    """A tensor or a tuple of tensors, batch first, whose rows are repeated to each batch size; or a callable that is
-    given the batch size and returns such."""
+    """A tensor, a tuple, a dict of arguments by name, or (args, kwargs), batch first, whose rows are repeated to each
+    batch size; or a callable that is given the batch size and returns such."""
     techniques: str | Sequence[str] = option(default=())
     """Technique to apply, by default those of the lab."""
     runtimes: str | Sequence[str] = option(default=(EAGER,), check_all=checks.not_empty)

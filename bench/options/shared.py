@@ -77,6 +77,31 @@ class RetrainOptions(TrainingOptions):
 
 
 @option_group
+class UserModelOptions(Options):
+    """What belongs to a model of the user's own; in Python the callables themselves, or what they return."""
+
+    inputs: str | Any | None = option(default=None)
+    """For your own model: net.py:inputs, given a batch size, returns a batch of inputs."""
+    evaluate: str | Any | None = option(default=None)
+    """For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."""
+    calibrate: str | Any | None = option(default=None)
+    """For your own model: net.py:batches yields batches that ranges are observed on."""
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """All three, by name."""
+        return {"inputs": self.inputs, "evaluate": self.evaluate, "calibrate": self.calibrate}
+
+
+@option_group
+class SpreadOptions(Options):
+    """Where trainings are carried out."""
+
+    fleet: str | None = option(default=None, unset="this machine alone")
+    """Spread the trainings over the cores of a Ray cluster: auto, or its HOST:PORT."""
+
+
+@option_group
 class LatencyOptions(DeviceOptions, SeedOptions):
     """How latencies are measured. Whether the machine has the cores and the engine is found out there."""
 
@@ -100,6 +125,10 @@ class LatencyOptions(DeviceOptions, SeedOptions):
         check=checks.seconds(example=10),
     )
     """Seconds for one model's passes; an interval takes six of them."""
+    spread_s: float | None = option(
+        default=None, flag="--spread", unset="60, and 0 for the suite quick", check=between(0, 3600, example=60)
+    )
+    """Seconds over which one model's passes are spread at least, with rests between them."""
     timeout_s: float = option(default=600.0, flag="--timeout", check=checks.seconds(example=600))
     """Seconds of silence after which a variant counts as hung."""
     pin: str = option(default="auto")

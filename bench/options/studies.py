@@ -6,24 +6,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bench.core.errors import RequestError
+from bench.core.limits import MAX_BATCH_SIZE, MAX_BATCH_SIZES
 from bench.core.variant_key import BASELINE
 from bench.options import checks
 from bench.options.checks import between, one_of, up_to, within
 from bench.options.group import Options, option_group
-from bench.options.notations import PERCENTAGE_POINTS, WIDTHS
+from bench.options.notations import BYTES, PERCENTAGE_POINTS, SECONDS, WIDTHS
 from bench.options.option import option
 from bench.options.shared import (
+    DEFAULT_ENGINE,
     DeviceOptions,
     MeasurementOptions,
     RetrainOptions,
     SeedOptions,
+    SpreadOptions,
     TrainingOptions,
+    UserModelOptions,
     valid_seed,
 )
-from bench.tasks.policy import Optimizer, Schedule
+from bench.tasks.policy import Optimizer, Schedule, TrainingPrecision
 
 if TYPE_CHECKING:
+    from bench.results.run import Run
     from bench.results.selfcheck import Plan
+
+    RunOrFile = Run | Path | str
+else:
+    RunOrFile = Path | str  # what the command can be given; pydantic is not imported for the type
 
 DEFAULT_MAX_DROP_PP = 0.5
 """What a recommended mixture may lose where nobody says."""
@@ -35,8 +44,8 @@ TaughtBy = Literal["start", "loss", "both"]
 class ModelOptions(DeviceOptions, TrainingOptions):
     """The model of a command that takes one."""
 
-    model: str = option(kw_only=False, flag="TASK/MODEL")
-    """Such as cifar10/resnet8."""
+    model: str | Any = option(kw_only=False, flag="TASK/MODEL", also="--model")
+    """Such as cifar10/resnet8; or net.py:build, which returns a model of your own."""
 
 
 def _weight_decay(weight_decay: float) -> str | None:
@@ -44,7 +53,7 @@ def _weight_decay(weight_decay: float) -> str | None:
 
 
 @option_group
-class TrainOptions(ModelOptions, RetrainOptions):
+class TrainOptions(ModelOptions, RetrainOptions, SpreadOptions):
     """The options of ``bench train``."""
 
     techniques: str | Sequence[str] = option(default=(BASELINE.technique,), kw_only=False, flag="--technique")
@@ -101,17 +110,34 @@ class TrainOptions(ModelOptions, RetrainOptions):
 
 
 @option_group
-class ExportOptions(ModelOptions, SeedOptions):
+class ExportOptions(ModelOptions, UserModelOptions, SeedOptions):
     """The options of ``bench export``."""
 
+    model: str = option(kw_only=False, flag="MODEL")
+    """Such as cifar10/resnet8; or your own: net.py:build, which returns it."""
     path: Path | str = option(kw_only=False, flag="--out")
-    """File to write."""
+    """File to write; with --runtime a folder."""
     technique: str = option(default=BASELINE.technique, kw_only=False)
-    """Such as bwn or range-linear:w4,per-channel."""
+    """Such as static-qint8, bwn or range-linear:w4,per-channel."""
+    runtime: str | None = option(default=None, unset="a packed file, for bench.load_packed")
+    """Write what this runtime loads, such as onnxruntime, and a program that runs it without quantbench."""
+    batch_sizes: int | Sequence[int] = option(
+        default=(1, 64),
+        flag="--batch",
+        check=between(1, MAX_BATCH_SIZE, example=64),
+        check_all=checks.once_to(MAX_BATCH_SIZES),
+    )
+    """Of example inputs of your own model; without --calibrate the largest is what ranges are observed on."""
+    threads: int = option(default=1, check=checks.at_least(1, example=2))
+    """Threads that it will run with."""
+    engine: str | None = option(default=None, unset=DEFAULT_ENGINE)
+    """Quantized engine of the int8 techniques on eager."""
+    training_precision: TrainingPrecision = option(default="auto", check=one_of(get_args(TrainingPrecision)))
+    """Of ResNets, low-bit networks and amp, if they are to be trained; as of bench run."""
 
 
 @option_group
-class InspectOptions(ModelOptions, SeedOptions):
+class InspectOptions(ModelOptions, UserModelOptions, SeedOptions):
     """The options of ``bench inspect``."""
 
     technique: str = option(kw_only=False)
@@ -122,12 +148,16 @@ class InspectOptions(ModelOptions, SeedOptions):
     """Folder for inspection.md and weights.svg."""
 
 
+def _some_bytes(size: int) -> str | None:
+    return None if size > 0 else "must be more than nothing; for example 1MB"
+
+
 def _allowance(max_drop_pp: float) -> str | None:
     return None if 0 <= max_drop_pp < 100 else "must be 0pp or more, and below 100pp; for example 0.5pp"
 
 
 @option_group
-class SensitivityOptions(ModelOptions, MeasurementOptions):
+class SensitivityOptions(ModelOptions, UserModelOptions, MeasurementOptions):
     """The options of ``bench sensitivity``."""
 
     technique: str | Sequence[str] = option(default="dynamic-qint8", kw_only=False, check_all=checks.not_empty)
@@ -142,6 +172,38 @@ class SensitivityOptions(ModelOptions, MeasurementOptions):
     """Accuracy that a recommended mixture may lose, in percentage points."""
 
 
+@option_group
+class RecommendOptions(Options):
+    """The options of ``bench recommend``."""
+
+    run: RunOrFile = option(kw_only=False, flag="RUN.json")
+    """A run.json, or the folder that has one."""
+    models: str | Sequence[str] = option(default=(), flag="--model")
+    """Only this model: lab1, or mnist/lab1."""
+    objective: Literal["latency", "size", "memory"] = option(
+        default="latency", check=one_of(("latency", "size", "memory"))
+    )
+    """What the best is best in: latency, size of the file, or peak memory."""
+    max_drop_pp: float | None = option(
+        default=None,
+        flag="--max-drop",
+        notation=PERCENTAGE_POINTS,
+        unset="0.5pp, or more where the test set is too small to show that",
+        check=_allowance,
+    )
+    """Accuracy that may be lost, in percentage points; it must be shown that no more is."""
+    max_size_bytes: int | None = option(default=None, flag="--max-size", notation=BYTES, unset="any", check=_some_bytes)
+    """Of the file: 1MB is 1,000,000 bytes."""
+    max_latency_s: float | None = option(
+        default=None, flag="--max-latency", notation=SECONDS, unset="any", check=checks.seconds(example=0.001)
+    )
+    """Of one call, such as 200us; the 95 % interval must lie below."""
+    batch_size: int | None = option(
+        default=None, flag="--batch", unset="1", check=between(1, MAX_BATCH_SIZE, example=1)
+    )
+    """Of the latencies."""
+
+
 def _descending(chain: Sequence[int]) -> str | None:
     written = WIDTHS.write(chain)
     if len(chain) < 2 or len(set(chain)) < len(chain):
@@ -152,7 +214,7 @@ def _descending(chain: Sequence[int]) -> str | None:
 
 
 @option_group
-class DistillOptions(ModelOptions):
+class DistillOptions(ModelOptions, SpreadOptions):
     """The options of ``bench distill``."""
 
     family: str = option(default="dorefa")

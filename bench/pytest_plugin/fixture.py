@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -15,25 +13,24 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bench.core.errors import CheckpointError, QuantbenchError, RequestError, UnsupportedError, UserModelError
-from bench.core.tensors import Inputs, cast
-from bench.core.variant_key import BASELINE
-from bench.measuring import machine, params, size
+from bench.core.errors import QuantbenchError, RequestError, UnsupportedError, UserModelError
+from bench.core.inputs import Inputs
+from bench.core.variant_key import BASELINE, EAGER, VariantKey
+from bench.measuring import machine
 from bench.measuring.latency import blocks
 from bench.options.shared import DEFAULT_ENGINE
+from bench.pytest_plugin.made import CPU, Made, make
 from bench.results.extra_info import OWN, ExtraInfo
-from bench.results.row import Layers
+from bench.runtimes.base import Executable
 from bench.runtimes.eager import EagerExecutable
-from bench.storage import packed
 from bench.techniques.base import TECHNIQUES, Technique
-from bench.worker.convert import Conversion, Target, convert
-from bench.worker.user.build import require_float32
 from bench.worker.user.evaluate import CallableLikeTheModel, accuracy_in
-from bench.worker.user.examples import Examples, calibration_in, inputs_in, repeated
-from bench.worker.user.workload import notes
+from bench.worker.user.examples import Examples, calibration_in
+from bench.worker.user.given import calibration_batch, inputs_in
+from bench.worker.user.usable import require_usable
 
-CPU = torch.device("cpu")
-Example = Tensor | tuple[Tensor, ...]
+Example = Tensor | tuple[Any, ...] | Mapping[str, Any]
+"""A tensor, a tuple by position, a dict by name, or ``(args, kwargs)``."""
 Predict = Callable[..., Any]
 """The variant as a function that can be called like the model: float32 inputs, batch first, to its outputs."""
 Answers = float | tuple[int, int]
@@ -53,6 +50,7 @@ class QuantBench:
         inputs: Example,
         *,
         technique: str = BASELINE.technique,
+        runtime: str = EAGER,
         batch_size: int | None = None,
         evaluate: Callable[[Predict], Answers] | None = None,
         calibrate: Example | Iterable[Example] | None = None,
@@ -60,7 +58,7 @@ class QuantBench:
         engine: str | None = None,
         name: str | None = None,
     ) -> ExtraInfo:
-        """Time one forward pass of ``model`` after ``technique`` and return what goes into ``extra_info``.
+        """Time one forward pass of ``model`` after ``technique`` on ``runtime``; return what goes into ``extra_info``.
 
         ``inputs`` are examples, batch first, a tensor or as many as the model takes; ``batch_size`` of them make the
         batch that is timed, by default all, and repeated where there are fewer. ``evaluate`` is called with the variant
@@ -69,8 +67,9 @@ class QuantBench:
         by default fbgemm where this torch has it. ``name`` is what tables call the model, by default its class;
         ``task/model`` puts it under a task.
 
-        The model is not changed, and torch's threads and engine are put back. A technique that cannot treat the model
-        skips the test with the reason; a request that makes no sense fails it with a sentence.
+        The model is not changed, and torch's threads and engine are put back. A technique that cannot treat the model,
+        or a runtime that cannot execute it or is not installed, skips the test with the reason; a request that makes no
+        sense fails it with a sentence.
         """
         try:
             if self._used:
@@ -79,32 +78,34 @@ class QuantBench:
                     "use pytest.mark.parametrize."
                 )
             with _torch_set(threads, engine or _default_engine()):
-                chosen = _technique(technique)
+                chosen = _technique(technique, runtime)
                 batch = _batch(model, inputs, batch_size)
-                examples = Examples({len(batch[0]): batch}, _calibration(calibrate))
-                conversion = _converted(chosen, model, examples, batch)
-                return self._measure(conversion, chosen, batch, evaluate, name or type(model).__name__, examples)
+                examples = Examples({batch.batch_size: batch}, _calibration(calibrate, batch, model))
+                with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+                    made = make(chosen, runtime, model, examples, batch, Path(folder))
+                    key = VariantKey(chosen.name, runtime)
+                    kind = type(getattr(model, "_orig_mod", model))
+                    return self._measure(made, key, batch, evaluate, name or kind.__name__)
         except QuantbenchError as error:
             refusal = error
         if isinstance(refusal, UnsupportedError):  # here, where pytest shows no exception before it
-            pytest.skip(f"{technique}: {refusal}")
+            pytest.skip(f"{VariantKey(technique, runtime)}: {refusal}")
         pytest.fail(str(refusal), pytrace=False)
 
     def _measure(
         self,
-        conversion: Conversion,
-        technique: Technique,
+        made: Made,
+        key: VariantKey,
         batch: Inputs,
         evaluate: Callable[[Predict], Answers] | None,
         name: str,
-        examples: Examples,
     ) -> ExtraInfo:
-        artifact, layers = conversion.artifact, conversion.layers
+        technique, executable = TECHNIQUES.get(key.technique), made.executable
         threads, engine = torch.get_num_threads(), torch.backends.quantized.engine
         accuracy, share = None, None
         if evaluate is not None:
             with torch.no_grad():
-                accuracy, share = accuracy_in(evaluate(CallableLikeTheModel(artifact, CPU)), "evaluate")
+                accuracy, share = accuracy_in(evaluate(CallableLikeTheModel(_answering(executable), CPU)), "evaluate")
             _set(threads, engine)
         task, _, own_name = name.rpartition("/")
         info = ExtraInfo(
@@ -112,34 +113,40 @@ class QuantBench:
             task=task or OWN,
             model=own_name,
             technique=technique.name,
+            runtime=key.runtime,
             scheme=technique.scheme,
             dtype=technique.dtype("cpu"),
-            batch_size=len(batch[0]),
+            batch_size=batch.batch_size,
             threads=threads,
             device="cpu",
             engine=engine,
-            size_bytes=size.state_dict_bytes(artifact.module),
-            packed_bytes=_packed_bytes(artifact.module),
-            params=params.count_parameters(artifact.module),
-            layers=Layers(changed=layers - params.count_plain_layers(artifact.module), total=layers),
+            size_bytes=made.size_bytes,
+            packed_bytes=made.packed_bytes,
+            params=made.params,
+            layers=made.layers,
+            treated=made.treated,
             accuracy=accuracy.correct / accuracy.total if accuracy else share,
             correct=accuracy.correct if accuracy else None,
             total=accuracy.total if accuracy else None,
-            simulated=artifact.simulated,
-            notes=[*artifact.notes, *notes(examples, artifact, calibrated=conversion.calibrated)],
+            simulated=made.simulated,
+            notes=made.notes,
             warm_up_s=[],
             warm=False,
         )
-        batch = cast(batch, CPU, getattr(torch, artifact.input_dtype))
-        call = EagerExecutable(artifact).bind(batch)
+        call = executable.bind(batch.cast(CPU, getattr(torch, executable.input_dtype)))
         with torch.inference_mode():
             if self._benchmark.enabled:
                 warmed = blocks.warm_up(_Calls(call))
                 info = info.model_copy(update={"warm_up_s": warmed.blocks_s, "warm": warmed.warm})
             self._benchmark.extra_info.update(info.model_dump())
             self._used = True
-            self._benchmark(artifact.forward, *batch)
+            self._benchmark(call)
         return info
+
+
+def _answering(executable: Executable) -> Any:
+    """Return what a user's evaluation is given: an artifact, which may be looked at and copied, where there is one."""
+    return executable.artifact if isinstance(executable, EagerExecutable) else executable
 
 
 class _Calls:
@@ -180,7 +187,7 @@ def _default_engine() -> str:
     return default if default in machine.supported_engines() else active
 
 
-def _technique(name: str) -> Technique:
+def _technique(name: str, runtime: str) -> Technique:
     """Return the technique; raises ``UnsupportedError`` if it cannot work here, ``RequestError`` if it must train."""
     technique = TECHNIQUES.get(name)
     if technique.trained_as:
@@ -189,7 +196,9 @@ def _technique(name: str) -> Technique:
             f"train with 'bench train', or choose a technique that comes after it, such as range-linear:w4."
         )
     engine = torch.backends.quantized.engine
-    if unsupported_reason := technique.unsupported_reason("cpu", engine, machine.supported_engines()):
+    if runtime == EAGER and (
+        unsupported_reason := technique.unsupported_reason("cpu", engine, machine.supported_engines())
+    ):
         raise UnsupportedError(unsupported_reason)
     return technique
 
@@ -198,45 +207,28 @@ def _batch(model: nn.Module, inputs: Example, batch_size: int | None) -> Inputs:
     """Return the batch that is timed; raises ``RequestError`` for a model or inputs that cannot be."""
     if not isinstance(model, nn.Module):
         raise UserModelError(f"model is a {type(model).__name__}; give a torch.nn.Module.")
-    require_float32(model, "the test")
+    if not any(
+        torch.nn.parameter.is_lazy(value) for value in model.parameters()
+    ):  # the first call of a copy fills those
+        require_usable(model, "the test")
     examples = inputs_in(inputs, "the argument inputs")
-    if elsewhere := {str(tensor.device) for tensor in (*model.parameters(), *examples)} - {"cpu"}:
+    if elsewhere := {str(tensor.device) for tensor in (*model.parameters(), *examples.tensors)} - {"cpu"}:
         raise RequestError(
             f"the model or its inputs are on {', '.join(sorted(elsewhere))} and quantbench(…) times on the CPU; "
             f"move both with .cpu(), or use 'bench run --device cuda'."
         )
-    rows = len(examples[0]) if batch_size is None else batch_size
+    rows = examples.batch_size if batch_size is None else batch_size
     if rows < 1:
         raise RequestError(f"batch_size={rows} is no batch; give 1 or more.")
-    return repeated(examples, rows)
+    return examples.repeated(rows)
 
 
-def _calibration(given: Example | Iterable[Example] | None) -> list[Inputs]:
-    """Return batches: a tensor or a tuple of tensors is one."""
+def _calibration(given: Example | Iterable[Example] | None, example: Inputs, model: nn.Module) -> list[Inputs]:
+    """Return batches: a tensor, a tuple of tensors or a dict is one."""
     if given is None:
         return []
-    return calibration_in([given] if isinstance(given, Tensor | tuple) else given, "the argument calibrate")
-
-
-def _converted(technique: Technique, model: nn.Module, examples: Examples, batch: Inputs) -> Conversion:
-    """Apply the technique to a copy."""
-    copied = copy.deepcopy(model).eval()
-    if technique.name != BASELINE.technique:
-        with torch.inference_mode():
-            copied(*batch)  # what fails here is the test's matter, and what fails only afterwards the technique's
-    target = Target(CPU, torch.backends.quantized.engine, _isa())
-    calibration = examples.to_calibrate_with
-    return convert(technique.name, lambda: copied, batch, calibration, target, supplied=False, own_training=False)
-
-
-@functools.cache
-def _isa() -> frozenset[str]:
-    return frozenset(machine.describe().isa)
-
-
-def _packed_bytes(module: nn.Module) -> int | None:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return packed.pack(module, Path(folder) / "packed").file_bytes
-        except CheckpointError:
-            return None
+    words = "the argument calibrate"
+    batches = [given] if isinstance(given, Tensor | tuple | Mapping) else given
+    return calibration_in(
+        batches, words, lambda batch: calibration_batch(batch, example, model, words, "the argument inputs")
+    )

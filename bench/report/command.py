@@ -1,26 +1,36 @@
-"""The command that measures a row again, with all that its run was asked for."""
+"""The commands that measure a row again, and that export it, with all that its run was asked for."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 
 from bench.core.variant_key import EAGER
-from bench.options.option import several
+from bench.options.group import Options
+from bench.options.option import Option, several
 from bench.options.run import SUPPLIED_ONLY, RunOptions
 from bench.options.shared import DEFAULT_ENGINE
+from bench.options.studies import ExportOptions
 from bench.results.row import Row
 from bench.results.run import Run
 from bench.results.settings import Settings
 
 OF_A_ROW = {"suite", "models", "techniques", "runtimes"}
 """Settings that the row itself answers."""
-OPTIONS = {
-    option.name: option
-    for option in RunOptions.declared
-    if option.name in Settings.model_fields and option.name not in OF_A_ROW
-}
-"""The options of ``bench run`` that settings record under the same names."""
+
+
+def _recorded(group: type[Options]) -> dict[str, Option]:
+    """Return the options of a command that settings record under the same names."""
+    return {
+        option.name: option
+        for option in group.declared
+        if option.name in Settings.model_fields and option.name not in OF_A_ROW
+    }
+
+
+OPTIONS = _recorded(RunOptions)
+EXPORT_OPTIONS = _recorded(ExportOptions)
 TEXTS = ("inputs", "evaluate", "calibrate")
 """What names callables, which a call of the library hands over."""
 
@@ -30,19 +40,42 @@ def command(run: Run, row: Row, **changes: object) -> str:
 
     For a module that was handed to ``bench.measure`` it is that call.
     """
-    of_user = bool(run.settings.inputs)
-    asked = {name: changes.get(name, getattr(run.settings, name)) for name in OPTIONS}
-    asked = {name: value for name, value in asked.items() if value not in (None, "", *_defaults(name))}
-    if of_user:
-        asked = {name: value for name, value in asked.items() if name not in SUPPLIED_ONLY}
-        if ":" not in run.settings.inputs:
-            return _call(row, asked)
-    words = ["--model", _model(run, row) if of_user else row.full_model, "--technique", row.technique]
+    asked = _asked(run, OPTIONS, **changes)
+    if run.settings.inputs and ":" not in run.settings.inputs:
+        return _call(row, asked)
+    words = ["--model", _model(run, row), "--technique", row.technique]
     words += ["--runtime", row.runtime] if row.runtime != EAGER else []
+    return f"`{shlex.join(['bench', 'run', *words, *_flags(OPTIONS, asked)])}`"
+
+
+def export_command(run: Run, row: Row) -> str:
+    """Return ``bench export …``, which writes what the row measured; empty for a module that no command can name.
+
+    Without ``--runtime`` it would write a packed file.
+    """
+    handed_over = run.settings.inputs and ":" not in run.settings.inputs
+    if handed_over or run.settings.data is None:
+        return ""
+    words = ["bench", "export", _model(run, row), "--technique", row.technique, "--runtime", row.runtime]
+    name = re.sub(r"[^\w.-]+", "-", f"{row.full_model}-{row.technique}-{row.runtime}")
+    flags = _flags(EXPORT_OPTIONS, _asked(run, EXPORT_OPTIONS))
+    return shlex.join([*words, *flags, "--out", f"deploy/{name}"])
+
+
+def _asked(run: Run, options: Mapping[str, Option], **changes: object) -> dict[str, object]:
+    """Return the settings that are not the defaults."""
+    asked = {name: changes.get(name, getattr(run.settings, name)) for name in options}
+    asked = {name: value for name, value in asked.items() if value not in (None, "", *_defaults(name))}
+    unfit = SUPPLIED_ONLY if run.settings.inputs else ("batch_sizes",) if options is EXPORT_OPTIONS else ()
+    return {name: value for name, value in asked.items() if name not in unfit}
+
+
+def _flags(options: Mapping[str, Option], asked: Mapping[str, object]) -> list[str]:
+    words: list[str] = []
     for name, value in asked.items():
         for one in several(value):
-            words += [str(OPTIONS[name].flag), f"{one:g}" if isinstance(one, float) else str(one)]
-    return f"`{shlex.join(['bench', 'run', *words])}`"
+            words += [str(options[name].flag), f"{one:g}" if isinstance(one, float) else str(one)]
+    return words
 
 
 def _defaults(name: str) -> tuple[object, ...]:
@@ -60,5 +93,7 @@ def _call(row: Row, asked: Mapping[str, object]) -> str:
 
 
 def _model(run: Run, row: Row) -> str:
-    """Return a model of one's own as it was named: its file and what gives it there."""
+    """Return a model as it was named: one of one's own by its file and what gives it there."""
+    if not run.settings.inputs:
+        return row.full_model
     return f"{next(data.title for data in run.data if data.task == row.task)}:{row.model}"

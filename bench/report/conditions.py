@@ -16,7 +16,7 @@ def hardware(machine: Machine) -> Table:
         ["", ""],
         [
             ["CPU", machine.cpu],
-            ["Instruction sets", ", ".join(machine.isa) or "none of those that matter here"],
+            ["Instruction sets", instruction_sets(machine) or "none of those that matter here"],
             ["Cores", cores],
             *([["CPU quota", f"{machine.cpu_quota:.3g} cores"]] if machine.cpu_quota else []),
             ["Memory", gibibytes(machine.memory_bytes) if machine.memory_bytes else "unknown"],
@@ -27,6 +27,12 @@ def hardware(machine: Machine) -> Table:
             ["Active by default", machine.quantized_engine],
         ],
     )
+
+
+def instruction_sets(machine: Machine) -> str:
+    """Return the instruction sets that were used, and whether the CPU has more; empty for none that matter."""
+    limit = f" (limited by --isa {machine.isa_limit})" if machine.isa_limit else ""
+    return ", ".join(machine.isa) + limit
 
 
 def settings(run: Run) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report import conditions, unpaired
+from bench.report import conditions, recommendation, sizes, unpaired
 from bench.report.accuracy import HOW_TO_READ, accuracies
 from bench.report.blocks import Block, Chapter, Document, Gallery, Listing
 from bench.report.discussion import discuss
@@ -13,7 +13,7 @@ from bench.report.headline import headline, how_to_read
 from bench.report.lab import lab_table
 from bench.report.noise import disturbances, latency_details
 from bench.report.pictures import Picture, pictures_of
-from bench.report.sizes import SIZES, scores, sizes_and_work
+from bench.report.sizes import scores, sizes_and_work
 from bench.report.tables import Table
 from bench.report.verdicts import ADJUSTED, verdicts
 from bench.results.run import Run
@@ -37,12 +37,13 @@ def document(run: Run, number: int = 1) -> Document:
     answers = [table for data in run.data if (table := accuracies(run, data)).rows]
     chapters = [
         Chapter("Results", [*headlines, how_to_read(run), *(lab_table(run, data) for data in run.data), _legend(run)]),
+        Chapter("Recommendation", recommendation.chapter(run)),
         Chapter("At a glance", _galleries(run, number)),
         Chapter("Discussion", [Listing([(point, ()) for point in points], title) for title, points in discuss(run)]),
         Chapter("Accuracy", [*answers, HOW_TO_READ] if answers else []),
         Chapter(
             "Size and work",
-            [*(sizes_and_work(run, data) for data in run.data), SIZES.format(batch=max(run.settings.batch_sizes))],
+            [*(sizes_and_work(run, data) for data in run.data), sizes.how_to_read(run)],
         ),
         Chapter("Scores", [*tables, SCORES] if (tables := _scores(run)) else []),
         Chapter("Verdicts", [ADJUSTED, Listing(given)] if (given := list(verdicts(run).items())) else []),

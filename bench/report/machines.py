@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bench.comparing.comparison import Cell, Column, Comparison, ModelTable, Pair
 from bench.comparing.statements import Statement
 from bench.core.units import MISSING, counted, ratio, seconds
 from bench.core.variant_key import BASELINE, VariantKey
+from bench.report.conditions import instruction_sets
 from bench.report.pictures import Picture
-from bench.report.tables import table
+from bench.report.tables import Table, table
 from bench.results.change import NO_DIFFERENCE, Change
 from bench.results.machine import same_hardware
 from bench.results.verdict import cell
@@ -46,9 +47,8 @@ def render(comparison: Comparison, pictures: Sequence[Picture] = ()) -> str:
     how_to_read = _HOW_TO_READ.format(one=one)
     parts += ["## Latency and speed-up", how_to_read]
     parts += [_model(model, columns, pictures) for model in comparison.tables]
-    for kind, heading in _HEADINGS.items():
-        if said := [statement for statement in comparison.statements if statement.kind == kind]:
-            parts += [f"## {heading.format(one=one)}", *_statements(said)]
+    for heading, above, lines in said(comparison, one):
+        parts += [f"## {heading}", *above, "\n".join(f"- {line}" for line in lines)]
     apart = [
         f"- {runs.base} and {runs.new} are of one machine and are not compared row by row: {'; '.join(runs.reasons)}."
         for runs in comparison.apart
@@ -66,8 +66,15 @@ def _of_one_machine(columns: list[Column]) -> bool:
     return any(same_hardware(base.machine, new.machine) for base, new in itertools.combinations(columns, 2))
 
 
-def _statements(statements: list[Statement]) -> list[str]:
-    """Return them as a list, below what could explain all of them where there are several."""
+def said(comparison: Comparison, one: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield a heading, what could explain all statements below it, and these; ``one`` is what a column is called."""
+    for kind, heading in _HEADINGS.items():
+        if statements := [statement for statement in comparison.statements if statement.kind == kind]:
+            yield (heading.format(one=one), *_statements(statements))
+
+
+def _statements(statements: list[Statement]) -> tuple[list[str], list[str]]:
+    """Return what could explain all of them, where there are several, and each with the rest of its explanation."""
     shared = [
         could
         for could in statements[0].could_explain
@@ -81,9 +88,9 @@ def _statements(statements: list[Statement]) -> list[str]:
         why = f"; possible explanation{' as well' if shared else ''}: {'; '.join(rest)}" if rest else ""
         if statement.kind == "differs" and not rest and not shared:
             why = "; no recorded difference explains it"
-        lines.append(f"- {statement.sentence}{why}.")
+        lines.append(f"{statement.sentence}{why}.")
     above = [f"Possible explanation of each: {'; '.join(shared)}."] if shared else []
-    return [*above, "\n".join(lines)]
+    return above, lines
 
 
 def _machines(columns: list[Column]) -> str:
@@ -91,7 +98,7 @@ def _machines(columns: list[Column]) -> str:
         [
             column.label,
             column.machine.cpu,
-            ", ".join(column.machine.isa) or MISSING,
+            instruction_sets(column.machine) or MISSING,
             _device(column),
             column.settings.threads,
             column.settings.engine,
@@ -110,14 +117,18 @@ def _device(column: Column) -> str:
     return device if device == "cpu" else f"{device} ({', '.join(column.machine.accelerators)})"
 
 
-def _model(model: ModelTable, columns: list[Column], pictures: Sequence[Picture]) -> str:
+def model_table(model: ModelTable, columns: list[Column]) -> Table:
+    """Return one model's latencies and speed-ups, with a column a run."""
     rows = [
         [str(line.variant), line.batch_size, *(_cell(cell, line.variant) for cell in line.cells)]
         for line in model.lines
     ]
-    cells = table(rows, ["Technique", "Batch", *(column.label for column in columns)])
+    return Table(["Technique", "Batch", *(column.label for column in columns)], rows, model.model)
+
+
+def _model(model: ModelTable, columns: list[Column], pictures: Sequence[Picture]) -> str:
     images = [f"![{picture.title}]({picture.name})" for picture in pictures if picture.model == model.model]
-    return "\n\n".join([f"### {model.model}", cells, *images])
+    return "\n\n".join([model_table(model, columns).markdown(), *images])
 
 
 def _cell(cell: Cell | None, variant: VariantKey) -> str:
@@ -170,6 +181,11 @@ def _figure(change: Change | None) -> tuple[str, str]:
     if change is None:
         return MISSING, ""
     return ("0" if change.word == "the same" else change.figure), cell(change.word)
+
+
+def pair_lines(pair: Pair) -> list[str]:
+    """Return what changed between two runs of one machine, or of equal ones."""
+    return [f"{pair.new} against {pair.base}: {line.removeprefix('- ')}" for line in _sentences(pair)]
 
 
 def _sentences(pair: Pair) -> list[str]:

@@ -19,7 +19,9 @@ def render(runs: Sequence[Run], pictures: bool = True) -> str:
 
     With ``pictures`` it refers to them by the names of ``bench.report.pictures``, for their files to lie beside it.
     """
-    return "\n\n".join(_run(document(run, number), pictures) for number, run in enumerate(runs, start=1)) + "\n"
+    return (
+        "\n\n".join(render_document(document(run, number), pictures) for number, run in enumerate(runs, start=1)) + "\n"
+    )
 
 
 def result_tables(run: Run) -> str:
@@ -33,7 +35,8 @@ def hardware_table(machine: Machine) -> str:
     return hardware(machine).markdown()
 
 
-def _run(content: Document, pictures: bool) -> str:
+def render_document(content: Document, pictures: bool = True) -> str:
+    """Return one document, without a line end."""
     parts = [f"# {content.title}", *(f"> {warning}" for warning in content.warnings)]
     for chapter in content.chapters:
         if pictures or not any(isinstance(block, Gallery) for block in chapter.blocks):

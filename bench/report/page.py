@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bench.core.units import counted
-from bench.report.blocks import Block, Gallery, Listing
+from bench.report.blocks import Block, Document, Gallery, Listing
 from bench.report.document import document
 from bench.report.pictures import Picture
 from bench.report.tables import Figure, Table, read_from_left
@@ -29,6 +29,18 @@ _CODE = re.compile(r"`(.+?)`")
 
 def render(runs: Sequence[Run]) -> str:
     """Return one page with a section for each run."""
+    documents = [document(run, number) for number, run in enumerate(runs, start=1)]
+    title = documents[0].title if len(runs) == 1 else f"Quantbench: {counted(len(runs), 'run')}"
+    return _page(title, list(zip(documents, map(_lede, runs), strict=True)))
+
+
+def render_with(first: Document, lede: str, runs: Sequence[Run]) -> str:
+    """Return one page with a section for ``first`` and one for each run."""
+    documents = [document(run, number) for number, run in enumerate(runs, start=1)]
+    return _page(first.title, [(first, lede), *zip(documents, map(_lede, runs), strict=True)])
+
+
+def _page(title: str, sections: Sequence[tuple[Document, str]]) -> str:
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -36,10 +48,9 @@ def render(runs: Sequence[Run]) -> str:
         inline=inline, source=_source, kind=_kind, number=_number, word=_word, left=_left, slug=_slug
     )
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    documents = [document(run, number) for number, run in enumerate(runs, start=1)]
     return environment.get_template("page.html").render(
-        title=documents[0].title if len(runs) == 1 else f"Quantbench: {counted(len(runs), 'run')}",
-        sections=list(zip(documents, map(_lede, runs), strict=True)),
+        title=title,
+        sections=sections,
         style=Markup(style),  # noqa: S704 - ours
         script=Markup(script),  # noqa: S704 - ours
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from bench.core.files import write_atomically
 from bench.core.units import short_ratio, short_seconds
+from bench.core.variant_key import BASELINE
 from bench.report.spans import Panel, Series, Span, draw_spans
 from bench.report.trade_off import Cost, Point, trade_off
 from bench.results.latency import Latency
 from bench.results.row import Row
 from bench.results.run import Run
 from bench.stats.describe import percentile
+from bench.stats.proportions import wilson
 
 SIZE = Cost("Packed size (MB)")
 LEAST_OPERATIONS = 1 / 32
@@ -44,23 +46,40 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
     """Return the pictures of a run, model by model; ``number`` tells runs of one document apart."""
     pictures = []
     sizes = run.settings.batch_sizes
-    order = list(dict.fromkeys(row.technique.partition(":")[0] for row in run.rows))
+    family = _by_runtime if len({row.runtime for row in run.rows}) > 1 else _by_technique
+    order = list(dict.fromkeys(family(row) for row in run.rows))
     for model in dict.fromkeys(row.full_model for row in run.rows):
         rows = [row for row in run.rows if row.full_model == model]
-        timed = [row for row in rows if not row.simulated and any(latency.rounds_s for latency in row.latency.values())]
+        timeable = [] if _simulated_beside_fp32(rows) else [row for row in rows if not row.simulated]
+        timed = [row for row in timeable if any(latency.rounds_s for latency in row.latency.values())]
         ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
-        if any(_has_cost(row) for row in rows):
+        points, costs = _points(rows, sizes if timeable else [], family)
+        if points:
             title = f"{model}: accuracy against size and latency"
-            draw_trade_off = partial(_trade_off, rows, sizes, title, order)
+            draw_trade_off = partial(trade_off, points, costs, title, order)
             pictures.append(Picture(model, f"trade-off-{ending}", title, draw_trade_off))
         if timed:
             title = f"{model}: latency of one call and its spread"
-            panels = partial(_latencies, timed, sizes)
+            panels = partial(_latencies, timed, sizes, family)
             pictures.append(_of_spans(model, f"latency-{ending}", title, panels, short_seconds, None, order))
         if any(row.speedup for row in timed):
             title = f"{model}: speed-up over fp32 with its 95 % interval"
-            pictures.append(of_speedups(model, f"speed-up-{ending}", title, {"": timed}, sizes, order))
+            pictures.append(of_speedups(model, f"speed-up-{ending}", title, {"": timed}, sizes, order, family))
     return pictures
+
+
+def _by_runtime(row: Row) -> str:
+    return row.runtime
+
+
+def _by_technique(row: Row) -> str:
+    return row.technique.partition(":")[0]
+
+
+def _simulated_beside_fp32(rows: Sequence[Row]) -> bool:
+    """Return whether fp32 would stand alone in a picture of latencies, because all others are simulated."""
+    others = [row for row in rows if row.key != BASELINE and row.measured]
+    return bool(others) and all(row.simulated for row in others)
 
 
 def _of_spans(
@@ -88,15 +107,18 @@ def of_speedups(
     rows_by_name: Mapping[str, Sequence[Row]],
     batch_sizes: Sequence[int],
     order: Sequence[str] = (),
+    family: Callable[[Row], str] = _by_technique,
 ) -> Picture:
     """Return a picture of one model's speed-ups: a panel a batch size and a series a name, such as a run's.
 
     Simulated rows are left out; drawing raises ``ValueError`` if there is no other.
     """
-    return _of_spans(model, name, title, partial(_speedups, rows_by_name, batch_sizes), short_ratio, 1.0, order)
+    return _of_spans(model, name, title, partial(_speedups, rows_by_name, batch_sizes, family), short_ratio, 1.0, order)
 
 
-def _speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[int]) -> list[Panel]:
+def _speedups(
+    rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[int], family: Callable[[Row], str]
+) -> list[Panel]:
     return [
         Panel(
             f"Batch {size}",
@@ -104,7 +126,7 @@ def _speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[i
                 Series(
                     name,
                     [
-                        Span(str(row.key), speedup.value, speedup.low, speedup.high)
+                        Span(str(row.key), speedup.value, speedup.low, speedup.high, family=family(row))
                         for row in rows
                         if (speedup := row.speedup.get(size)) is not None and not row.simulated
                     ],
@@ -116,11 +138,11 @@ def _speedups(rows_by_name: Mapping[str, Sequence[Row]], batch_sizes: Sequence[i
     ]
 
 
-def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int]) -> list[Panel]:
+def _latencies(rows: Sequence[Row], batch_sizes: Sequence[int], family: Callable[[Row], str]) -> list[Panel]:
     return [
         Panel(
             f"Batch {size}",
-            [Series("", [_spread(str(row.key), row.latency[size]) for row in rows if _has_rounds(row, size)])],
+            [Series("", [_spread(row, row.latency[size], family) for row in rows if _has_rounds(row, size)])],
         )
         for size in batch_sizes
     ]
@@ -130,34 +152,29 @@ def _has_rounds(row: Row, size: int) -> bool:
     return size in row.latency and bool(row.latency[size].rounds_s)
 
 
-def _spread(label: str, latency: Latency) -> Span:
+def _spread(row: Row, latency: Latency, family: Callable[[Row], str]) -> Span:
     fifth, quarter, three_quarters, last = (percentile(latency.rounds_s, share) for share in (0.05, 0.25, 0.75, 0.95))
-    return Span(label, latency.estimate_s, fifth, last, (quarter, three_quarters))
+    return Span(str(row.key), latency.estimate_s, fifth, last, (quarter, three_quarters), family(row))
 
 
-def _has_cost(row: Row) -> bool:
-    return row.share_right is not None and (row.file_bytes is not None or (bool(row.latency) and not row.simulated))
-
-
-def _trade_off(rows: Sequence[Row], batch_sizes: Sequence[int], title: str, order: Sequence[str]) -> str:
-    points, costs = _points(rows, batch_sizes)
-    return trade_off(points, costs, title, order)
-
-
-def _points(rows: Sequence[Row], batch_sizes: Sequence[int]) -> tuple[list[Point], list[Cost]]:
+def _points(
+    rows: Sequence[Row], batch_sizes: Sequence[int], family: Callable[[Row], str]
+) -> tuple[list[Point], list[Cost]]:
     """Return accuracy against size and latency; against operations too, where low precision is only simulated."""
     latencies = {size: Cost(f"Latency at batch {size}", short_seconds) for size in batch_sizes}
     operations = [OPERATIONS] if any(row.simulated for row in rows) else []
     costs = [SIZE, *operations, *latencies.values()]
     points = []
-    for row in filter(_has_cost, rows):
-        known = {latencies[size].name: latency.estimate_s for size, latency in row.latency.items()}
+    for row in rows:
+        known = {latencies[size].name: latency.estimate_s for size, latency in row.latency.items() if size in latencies}
         if row.simulated:
             known = {}
         if row.file_bytes is not None:
             known[SIZE.name] = row.file_bytes / 1e6
         if row.bit_operations is not None and row.bit_operations >= LEAST_OPERATIONS:
             known[OPERATIONS.name] = row.bit_operations / 1e6
-        if (share := row.share_right) is not None:
-            points.append(Point(row.technique, share, known, row.technique.partition(":")[0]))
+        if (share := row.share_right) is not None and known:
+            interval = wilson(row.accuracy.correct, row.accuracy.total) if row.accuracy else None
+            ends = (interval.low, interval.high) if interval else None
+            points.append(Point(row.technique, share, known, family(row), ends))
     return points, costs

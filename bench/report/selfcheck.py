@@ -95,7 +95,7 @@ def _verdicts(check: SelfCheck) -> Iterator[Answer]:
     again, slowed = _pooled(check, "again"), _pooled(check, "slowed")
     alarms = sum(one.word != UNDECIDED for one in again)
     detected = sum(one.word == "slower" for one in slowed)
-    tried = f"{counted(len(check.runs), 'default run')}, batch {_sizes(check)}"
+    tried = f"{counted(len(check.runs), 'model')} of default runs, batch {_sizes(check)}"
     yield Answer(
         "False alarms: a model against itself",
         tried,
@@ -120,12 +120,12 @@ def _intervals(check: SelfCheck) -> Iterator[Answer]:
         true = statistics.fmean(one.speedup.value for one in runs)
         held = sum(one.speedup.low <= true <= one.speedup.high for one in runs)
         yield Answer(
-            f"Coverage: intervals that hold the mean of all runs, batch {size}",
-            f"int8's speed-up in {counted(len(runs), 'run')}",
+            f"Coverage: intervals that hold the mean of all, batch {size}",
+            f"int8's speed-up, {counted(len(runs), 'model')}",
             f"{held} of {len(runs)}",
             "≥ 37 in 40",
             held >= COVERAGE * len(runs),
-            f"only {held} of {len(runs)} intervals hold the mean of all runs at batch {size}",
+            f"only {held} of {len(runs)} intervals hold the mean of all at batch {size}",
         )
     every = [one for kind in ("again", "slowed", "int8") for one in _pooled(check, kind)]
     noisy, allowed = sum(one.noisy for one in every), NOISY.get(check.threads, NOISY_THREADED)
@@ -146,7 +146,7 @@ def _spreads(check: SelfCheck) -> Iterator[Answer]:
         limited = check.threads == 1
         yield Answer(
             f"Spread of int8's speed-up, batch {size}",
-            counted(len(runs), "fresh run"),
+            counted(len(runs), "model"),
             percent(ours, 2),
             f"≤ {percent(SPREAD, 0)}" if limited else "",
             not limited or ours <= SPREAD,

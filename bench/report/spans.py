@@ -38,6 +38,8 @@ class Span:
     high: float
     inner: tuple[float, float] | None = None
     """A part of the range to be drawn thick."""
+    family: str = ""
+    """Spans of one family share colour and marker; by default each label has its own."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,12 @@ def draw_spans(
 ) -> str:
     """Draw panels beside each other with the same rows, as SVG; a vertical line at ``reference``.
 
-    ``show`` makes a value's label. With one series each row has its look, which ``order`` keeps the same in every
-    picture, whichever of its labels there are. Raises ``ValueError`` for nothing to draw and for values that are not
-    positive: the axes are logarithmic.
+    ``show`` makes a value's label. With one series each row, or family of rows, has its look, which ``order`` keeps the
+    same in every picture, whichever of them there are. Raises ``ValueError`` for nothing to draw and for values that
+    are not positive: the axes are logarithmic.
     """
-    labels = list(dict.fromkeys(span.label for panel in panels for series in panel.series for span in series.spans))
+    spans = [span for panel in panels for series in panel.series for span in series.spans]
+    labels = list(dict.fromkeys(span.label for span in spans))
     names = list(dict.fromkeys(series.name for panel in panels for series in panel.series))
     if not labels:
         raise ValueError("no values to draw")
@@ -86,7 +89,7 @@ def draw_spans(
         )
         every[0].set_yticks(range(len(labels)), shown, parse_math=False)
         every[0].set_ylim(len(labels) - 0.4, -0.6)  # the first on top
-        look = looks(names if len(names) > 1 else [*order, *labels])
+        look = looks(names if len(names) > 1 else [*order, *(span.family or span.label for span in spans)])
         for axes, panel in zip(every, panels, strict=True):
             axes.set_title(panel.title, loc="left", parse_math=False)
             axes.tick_params(axis="y", length=0)
@@ -122,7 +125,7 @@ def _panel(
         logarithmic(axes, min(ends) * math.exp(-left * whole), max(ends) * math.exp(right * whole), show)
     for name, span in spans:
         at = labels.index(span.label) + (names.index(name) - (len(names) - 1) / 2) * 0.8 / len(names)
-        colour, marker = look[span.label if alone else name]
+        colour, marker = look[span.family or span.label if alone else name]
         axes.plot([span.low, span.high], [at, at], color=GREY, linewidth=1.2, zorder=2, solid_capstyle="butt")
         if span.inner:
             axes.plot(span.inner, [at, at], color=colour, linewidth=4, alpha=0.6, zorder=2, solid_capstyle="butt")

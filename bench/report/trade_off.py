@@ -49,6 +49,8 @@ class Point:
     """By the cost's name; where one is not known the point is missing in that panel."""
     family: str = ""
     """Points of one family share colour and marker; the legend names it."""
+    interval: tuple[float, float] | None = None
+    """Of the accuracy; a share."""
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -109,7 +111,7 @@ def trade_off(
 
 
 def _accuracies(points: Sequence[Point]) -> tuple[float, float]:
-    shares = [100 * point.accuracy for point in points]
+    shares = [100 * share for point in points for share in (point.accuracy, *(point.interval or ()))]
     room = max(max(shares) - min(shares), 1.0)  # no microscope on what are a few answers
     return min(shares) - 0.08 * room, max(shares) + 0.1 * room
 
@@ -133,6 +135,18 @@ def _panel(axes: Axes, points: Sequence[Point], cost: Cost, family: dict[str, tu
     )
     for at, share, point in placed:
         colour, marker = family[point.family]
+        if point.interval:
+            ends_of = [100 * end for end in point.interval]
+            axes.plot(
+                [at, at],
+                ends_of,
+                color=colour,
+                linewidth=1,
+                alpha=0.4,
+                solid_capstyle="butt",
+                zorder=1.5,
+                gid="interval",
+            )
         axes.plot(at, share, ls="", marker=marker, color=colour, mec=GREY, mew=0.6, markersize=6.5, zorder=2)
     if len(placed) <= MOST_LABELS:
         _label(axes, placed, corners)
@@ -142,6 +156,10 @@ def _label(axes: Axes, placed: Sequence[tuple[float, float, Point]], corners: Se
     """Put each label beside its point: within the panel, off the points, the front and earlier labels if possible."""
     spots = [tuple(axes.transData.transform((at, share))) for at, share, _ in placed]
     taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in spots]
+    for at, _, point in placed:
+        if point.interval:
+            (x, low), (_, high) = (axes.transData.transform((at, 100 * end)) for end in point.interval)
+            taken.append((x - 1, low, x + 1, high))
     steps = [tuple(axes.transData.transform(corner)) for corner in corners]
     for (left, low), (right, high) in itertools.pairwise(steps):
         taken += [(left, low - 1, right, low + 1), (right - 1, low, right + 1, high)]
@@ -154,12 +172,13 @@ def _label(axes: Axes, placed: Sequence[tuple[float, float, Point]], corners: Se
         inside = min(max(-wide / 2, panel.x0 - x), panel.x1 - wide - x)  # around the point, as far as that fits
         offsets = [
             (dx, dy)
-            for dy in (3, -9, -3, 10, -16, 17, -23, 24, -30, 31, -37, 38)
+            for dy in (3, -9, -3, 10, -16, 17, -23, 24, -30, 31, -37, 38, -44, 45, -51, 52)
             for dx in ((5.0, -5.0 - wide) if abs(dy) < 9 else (5.0, -5.0 - wide, inside))
         ]
         boxes = [(x + dx, y + dy, x + dx + wide, y + dy + LABEL_POINTS) for dx, dy in offsets]
         best = min(range(len(boxes)), key=lambda index: (sum(_overlap(boxes[index], box) for box in taken), index))
-        taken.append(boxes[best])
+        left, low, right, high = boxes[best]
+        taken.append((left - 2, low, right + 2, high))  # words side by side need a gap
         axes.annotate(
             label,
             (at, share),

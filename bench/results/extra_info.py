@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from bench.core.variant_key import EAGER, VariantKey
 from bench.results.bounds import Bytes, CallTimes, Count, Label, Name, PositiveCount, Share, Texts
 from bench.results.provenance import Data
-from bench.results.row import Layers
+from bench.results.row import Layers, Treated
 
 MACHINE_KEY = "quantbench"
 """Of our fingerprint in the machine part of that file."""
@@ -25,6 +26,7 @@ class ExtraInfo(BaseModel):
     task: Name
     model: Name
     technique: Name
+    runtime: Label = EAGER
     scheme: Label
     dtype: Label
     batch_size: PositiveCount
@@ -33,11 +35,13 @@ class ExtraInfo(BaseModel):
     engine: Label
     """The quantized engine that was set."""
     size_bytes: Bytes
-    """Of ``torch.save(model.state_dict())``."""
+    """Of ``torch.save(model.state_dict())``; on another runtime than eager of its files."""
     packed_bytes: Bytes | None
     """Of our smallest file; nobody has reloaded it here. ``None`` for a model that cannot be packed."""
     params: Count
-    layers: Layers
+    layers: Layers | None
+    """``None`` on another runtime than eager."""
+    treated: Treated | None = None
     accuracy: Share | None
     """The share of right answers."""
     correct: Count | None
@@ -51,6 +55,11 @@ class ExtraInfo(BaseModel):
     warm: bool
     data: Data | None = None
     """Where the data of a supplied model came from."""
+
+    @property
+    def key(self) -> VariantKey:
+        """What tells the variant from the others of its model."""
+        return VariantKey(self.technique, self.runtime)
 
     @model_validator(mode="after")
     def _no_more_right_than_all(self) -> ExtraInfo:

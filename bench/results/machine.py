@@ -19,6 +19,7 @@ HARDWARE = {
     "cpu": "CPU",
     "architecture": "architecture",
     "isa": "instruction sets",
+    "isa_limit": "limit of instruction sets",
     "physical_cores": "physical cores",
     "logical_cores": "logical cores",
     "cpu_quota": "CPU quota",
@@ -47,6 +48,8 @@ class Machine(Record):
     """The engines that this torch supports."""
     quantized_engine: Label
     """The one that is active unless a run sets another."""
+    isa_limit: Label = ""
+    """What libraries were told not to go beyond (``--isa``), which is what ``isa`` has then; empty for nothing."""
     cpu_quota: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """How many cores' time a container may use; ``None`` where that is not limited, and in files before 1.0.0."""
 

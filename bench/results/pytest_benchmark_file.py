@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from bench.core.errors import RunFileError
 from bench.core.units import counted
-from bench.core.variant_key import BASELINE
+from bench.core.variant_key import BASELINE, VariantKey
 from bench.results.bounds import first_fault, shortened
 from bench.results.extra_info import MACHINE_KEY, OWN, ExtraInfo
 from bench.results.latency import Latency, Speedup, Summary, plain_estimate
@@ -64,17 +64,17 @@ def _read(content: Mapping[str, Any], path: Path) -> Run:
                 f"{path} mixes benchmarks of different {noun} ({', '.join(values)}), which do not compare; "
                 f"save each kind in a file of its own, chosen with pytest's -k."
             )
-    timed: dict[tuple[str, str, str], dict[int, Latency]] = {}
+    timed: dict[tuple[str, str, VariantKey], dict[int, Latency]] = {}
     for info, stats in entries:
-        latencies = timed.setdefault((info.task, info.model, info.technique), {})
+        latencies = timed.setdefault((info.task, info.model, info.key), {})
         if info.batch_size in latencies:
             raise RunFileError(
-                f"{path} has two benchmarks of {info.task}/{info.model} as {info.technique} at batch "
+                f"{path} has two benchmarks of {info.task}/{info.model} as {info.key} at batch "
                 f"{info.batch_size}; tell models apart with quantbench(…, name=…)."
             )
         latencies[info.batch_size] = _latency(info, stats)
     rows = [
-        _row([info for info in infos if (info.task, info.model, info.technique) == key], latencies, timed)
+        _row([info for info in infos if (info.task, info.model, info.key) == key], latencies, timed)
         for key, latencies in timed.items()
     ]
     every = [latency for latencies in timed.values() for latency in latencies.values()]
@@ -89,6 +89,7 @@ def _read(content: Mapping[str, Any], path: Path) -> Run:
             suite="pytest-benchmark",
             models=list(dict.fromkeys(f"{info.task}/{info.model}" for info in infos)),
             techniques=list(dict.fromkeys(info.technique for info in infos)),
+            runtimes=list(dict.fromkeys(info.runtime for info in infos)),
             batch_sizes=sorted({info.batch_size for info in infos}),
             runs=min(len(latency.runs_s) for latency in every),
             precision=math.inf,
@@ -151,7 +152,7 @@ def _latency(info: ExtraInfo, stats: Stats) -> Latency:
 def _row(
     infos: Sequence[ExtraInfo],
     latencies: Mapping[int, Latency],
-    timed: Mapping[tuple[str, str, str], Mapping[int, Latency]],
+    timed: Mapping[tuple[str, str, VariantKey], Mapping[int, Latency]],
 ) -> Row:
     first = infos[0]
     notes = [note for info in infos for note in info.notes]
@@ -159,13 +160,12 @@ def _row(
     accuracy = None
     if first.correct is not None and first.total is not None:
         accuracy = Accuracy(correct=first.correct, total=first.total)
-    baseline = (
-        {} if first.technique == BASELINE.technique else timed.get((first.task, first.model, BASELINE.technique), {})
-    )
+    baseline = {} if first.key == BASELINE else timed.get((first.task, first.model, BASELINE), {})
     return Row(
         task=first.task,
         model=first.model,
         technique=first.technique,
+        runtime=first.runtime,
         scheme=first.scheme,
         dtype=first.dtype,
         status="ok",
@@ -174,6 +174,7 @@ def _row(
         size_bytes=first.size_bytes,
         params=first.params,
         layers=first.layers,
+        treated=first.treated,
         accuracy=accuracy,
         accuracy_share=None if accuracy else first.accuracy,
         latency=dict(sorted(latencies.items())),

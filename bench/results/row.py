@@ -28,6 +28,8 @@ from bench.results.record import Record
 Status = Literal["ok", "unsupported", "failed", "noisy"]
 """``noisy``: measured, but a speed-up is not known as precisely as was asked; ``unsupported``: cannot be had here, for
 a stated reason."""
+NOT_FP32 = "its outputs are not fp32's"
+"""How the note of a row begins that computes something else."""
 
 
 class Accuracy(Record):
@@ -66,6 +68,40 @@ class Layers(Record):
     def _no_more_than_all(self) -> Layers:
         if self.changed > self.total:
             raise ValueError(f"{self.changed} changed of {self.total}")
+        return self
+
+
+class Treated(Record):
+    """How many of the float32 model's parameters are in layers that the technique changed."""
+
+    params: Count
+    total: Count
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> Treated:
+        if self.params > self.total:
+            raise ValueError(f"{self.params} treated of {self.total}")
+        return self
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1; 0 of a model without parameters."""
+        return self.params / self.total if self.total else 0.0
+
+
+class Int8Operations(Record):
+    """How much of a runtime's graph computes with int8 numbers, as the runtime optimized it."""
+
+    int8: Count
+    total: PositiveCount
+    """All operations of the graph."""
+    float_products: Count
+    """Matrix products and convolutions that stayed float."""
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> Int8Operations:
+        if self.int8 + self.float_products > self.total:
+            raise ValueError(f"{self.int8} int8 and {self.float_products} float products of {self.total} operations")
         return self
 
 
@@ -108,6 +144,10 @@ class Row(Record):
     """What that file stores, by the type it is stored in; the rest of it is names and structure."""
     params: Count | None = None
     layers: Layers | None = None
+    treated: Treated | None = None
+    """``None`` for fp32, for weights that stay as they are, and for graphs of another runtime than eager."""
+    int8_operations: Int8Operations | None = None
+    """Of an int8 variant on a runtime that has a graph of its own."""
     macs: Count | None = None
     """Multiply-accumulates of matrix products and convolutions for one example."""
     bit_operations: Magnitude | None = None
@@ -172,9 +212,19 @@ class Row(Record):
         return self.packed_bytes if self.deploy_bytes is None else self.deploy_bytes
 
     @property
+    def outputs_warning(self) -> str:
+        """The note that its outputs are not fp32's; empty if they are."""
+        return next((note for note in self.notes if note.startswith(NOT_FP32)), "")
+
+    @property
     def measured(self) -> bool:
         """Whether it was measured to the end, however precisely."""
         return self.status in ("ok", "noisy")
+
+    @property
+    def output_fault(self) -> str | None:
+        """What is wrong with its outputs, in words; ``None`` if they can be taken for fp32's."""
+        return next((note for note in self.notes if note.startswith(NOT_FP32)), None)
 
     @property
     def share_right(self) -> float | None:

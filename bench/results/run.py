@@ -6,7 +6,7 @@
 | 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
 | 3 | 0.4.0 | a reference workload; which answers are right; users' own models; pytest-benchmark's rounds; simulations |
 | 4 | before 1.0.0 | `yardsticks` and `pace` became `references` and `relative_latency` |
-| 5 | 1.0.0 | the process of each round, the latency that is shown; no `relative_latency`; files and times of runtimes |
+| 5 | 1.0.0 | the process of each round, the latency that is shown; files and times of runtimes; `isa_limit` |
 
 Versions 2 to 4 are read too: what they lack is optional, and ``older_runs`` renames and estimates the rest.
 
@@ -22,6 +22,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bench.results.bounds import (
     BatchSize,
+    CallSeconds,
     Label,
     Name,
     Texts,
@@ -75,6 +76,8 @@ class Run(Record):
     data: list[Data] = Field(default_factory=list, max_length=MOST)
     trainings: list[Training] = Field(default_factory=list, max_length=MOST)
     rows: list[Row] = Field(default_factory=list, max_length=MOST)
+    call_costs: dict[Label, CallSeconds] = Field(default_factory=dict, max_length=100)
+    """Seconds of one call of a model that does nothing, by runtime: a part of each latency. Empty for one runtime."""
     references: list[ReferenceLatency] = Field(default_factory=list, max_length=MOST)
 
     @model_validator(mode="before")

@@ -29,14 +29,14 @@ SCHEMA_VERSION: Final = 2
 class Plan(Record):
     """How much is tried; the defaults take some two minutes with one thread."""
 
-    runs: PositiveCount = Field(default=4, ge=2)
-    """Default runs, each with fresh processes."""
+    runs: PositiveCount = Field(default=6, ge=2)
+    """Equal models in default runs, each with fresh processes."""
     slow_down: Literal[5, 10] = 5
     """The planted one, in percent."""
     stubs_s: list[CallSeconds] = Field(default=[20e-6, 200e-6, 2e-3, 20e-3], max_length=100)
     """Known durations of a call."""
     peers: Count = 2
-    """Of these runs, beside how many ``torch.utils.benchmark`` is given the same seconds."""
+    """Of these, beside how many ``torch.utils.benchmark`` is given the same seconds."""
 
 
 class Comparison(Record):
@@ -49,7 +49,7 @@ class Comparison(Record):
 
 
 class KnownRun(Record):
-    """A default run of variants whose relations are known; comparisons by batch size."""
+    """A model of a default run, whose variants' relations are known; comparisons by batch size."""
 
     again: dict[BatchSize, Comparison]
     """fp32 itself under another name."""

@@ -37,8 +37,10 @@ class Asked(Record):
     precision: Limit
     """How far a speed-up's interval may reach from its value, as a share of it."""
     budget_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
-    """Seconds for the latencies of one model, warm-up included; ``None`` for as long as the least number of rounds
-    takes, and ``bench.running.latency.EXTRA_S`` more where the precision needs it."""
+    """Seconds for the passes of one model; ``None`` for the least number of processes, and more where the precision
+    needs them (``bench.measuring.latency.sampling``)."""
+    spread_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Seconds over which the passes of one model are spread at least, unless the budget is less."""
     timeout_s: Limit
     """A variant that says nothing for so long counts as hung."""
     threads: PositiveCount
@@ -46,6 +48,8 @@ class Asked(Record):
     epochs: PositiveCount | None = None
     """Of every training, in the place of the recipes'."""
     training_precision: TrainingPrecision = "auto"
+    isa_limit: Label = ""
+    """What libraries are told not to go beyond; empty for all that the CPU has."""
     inputs: Name = ""
     """Of users' models: what gives their inputs, such as ``net.py:inputs``; empty for supplied models."""
     evaluate: Name = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -18,12 +18,22 @@ from bench.worker.process import Call, Worker, run_calls
 
 
 def load_datasets(
-    tasks: Sequence[Task], policy: DataPolicy, data_root: Path | None, folder: Path, bars: Bars
+    tasks: Sequence[Task],
+    policy: DataPolicy,
+    data_root: Path | None,
+    folder: Path,
+    bars: Bars,
+    loaded_files: Mapping[str, Path] | None = None,
 ) -> dict[Task, DatasetSummary]:
-    """Load every task's data into files in ``folder``; raises ``DataError``, and says where data are synthetic."""
+    """Load every task's data into files in ``folder``; raises ``DataError``, and says where data are synthetic.
+
+    Tasks that ``loaded_files`` has by name are read from there, in the place of their sources.
+    """
+    files = {task: folder / f"{task.name}.safetensors" for task in tasks}
+    given = loaded_files or {}
     loaders = [Worker(PREPARATION_HOST) for _ in tasks]
     calls = [
-        Call(loader, "load", (task.name, policy, data_root, folder / f"{task.name}.safetensors"))
+        Call(loader, "load", (task.name, policy, data_root, files[task], given.get(task.name)))
         for loader, task in zip(loaders, tasks, strict=True)
     ]
     loaded: dict[Task, DatasetSummary] = {}

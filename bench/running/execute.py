@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.core import files
 from bench.core.progress import Bars, display
-from bench.measuring import machine
+from bench.measuring import isa_limit, machine
 from bench.measuring.cpu_quota import quota_remarks
 from bench.measuring.latency.affinity import choose_cores, pin_remarks
 from bench.options.shared import DEFAULT_ENGINE
@@ -18,6 +18,7 @@ from bench.results.run import ReferenceLatency, Run
 from bench.results.run_spec import RunSpec
 from bench.results.settings import Settings
 from bench.running import this_machine
+from bench.running.call_costs import call_costs
 from bench.running.datasets import load_datasets
 from bench.running.latency import ModelLatency, sample_latencies
 from bench.running.parallel import Parallel
@@ -43,8 +44,14 @@ class Place:
     """Where real data are looked for, instead of the user's cache."""
     user_models: Sequence[UserModel] = ()
     """The models that the specification names, where they are a user's."""
+    datasets: Mapping[str, Path] = field(default_factory=dict)
+    """Files of data sets, by task, that another machine has loaded; tasks that have none are loaded here."""
+    training_isa: Collection[str] | None = None
+    """The instruction sets that decide in which precision weights are trained; ``None`` for this machine's."""
     retrain: bool = False
     progress: bool | None = None
+    bars: Bars | None = None
+    """What shows progress, in the place of bars on the terminal."""
 
 
 def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -> Run:
@@ -56,21 +63,26 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
     if place.out is not None:
         files.require_writable(place.out)
     with (
-        Bars(display(place.progress)).live() as bars,
+        (place.bars or Bars(display(place.progress))).live() as bars,
         tempfile.TemporaryDirectory(prefix="quantbench-") as shared,
     ):
-        start_server(slow_imports(place.user_models))
+        start_server(slow_imports(place.user_models), spec.isa_limit)
         here = this_machine.describe(bars)
+        if spec.isa_limit:
+            here = isa_limit.limited(here, spec.isa_limit)
         machine.require_device(spec.device, here)
         if spec.engine is not None:
             machine.require_engine(spec.engine, here)
         remarks = [*pin_remarks(settings.pinned_cores), *quota_remarks(here.cpu_quota)]
+        remarks += [isa_limit.remark(spec.isa_limit, here)] if spec.isa_limit else []
         book = RunFolder.open(place.out, settings, here, remarks)
         execution = _Execution(spec, settings, here, store, place, book, Path(shared), bars)
         prepared = execution.user_models() if place.user_models else execution.task_models()
         models = [execution.make_variants(model) for model in prepared]
         sample_latencies(models, lambda: execution.record(models))
         execution.record(models)
+        if models:
+            book.add_call_costs(call_costs(book.run.rows, settings, here, Path(shared), bars))
         for model in models:
             bars.say(f"{model.name}: {tally([variant.row() for variant in model.variants])}")
     return book.finish()
@@ -114,7 +126,9 @@ class _Execution:
         """Yield the models of tasks; the data of all are loaded first."""
         selected = select_models(self.spec.suite, (), self.spec.models)
         tasks = list(dict.fromkeys(entry.task for entry in selected))
-        datasets = load_datasets(tasks, self.spec.data, self.place.data_root, self.shared, self.bars)
+        datasets = load_datasets(
+            tasks, self.spec.data, self.place.data_root, self.shared, self.bars, self.place.datasets
+        )
         self.book.require_same_data({task.name: dataset.identity for task, dataset in datasets.items()})
         if not self.book.run.rows:  # a resumed run was checked when it began
             techniques = [TECHNIQUES.get(name) for name in self.spec.techniques]
@@ -130,6 +144,7 @@ class _Execution:
                 self.here,
                 self.store,
                 self.bars,
+                training_isa=self.place.training_isa,
                 retrain=self.place.retrain,
             )
 

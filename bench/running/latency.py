@@ -13,7 +13,7 @@ from bench.core.errors import CheckpointError, QuantbenchError, RequestError, Wo
 from bench.core.variant_key import BASELINE
 from bench.measuring.latency.blocks import WarmUp
 from bench.measuring.latency.rounds import Name, Participant, make_rounds
-from bench.measuring.latency.sampling import FEWEST_PROCESSES, Limits, Sample, Series, rounds_for
+from bench.measuring.latency.sampling import FEWEST_PROCESSES, Limits, Sample, Series, pause_s, rounds_for
 from bench.results import noise
 from bench.results.latency import Latency, Speedup, plain_estimate
 from bench.results.settings import Settings
@@ -21,7 +21,7 @@ from bench.running.parallel import Parallel, VariantCall
 from bench.running.participant import RemoteParticipant, settling
 from bench.running.reference import NAME as REFERENCE
 from bench.running.reference import ReferenceWorkload
-from bench.running.variant_under_test import VariantUnderTest
+from bench.running.variant_under_test import VariantUnderTest, end
 from bench.stats.describe import run_means
 
 
@@ -64,9 +64,11 @@ class ModelLatency:
                     size, [variant for variant in among if variant.key in sizes[size]], reference, warm_ups
                 )
         finally:
-            reference.close()
             for variant in among:
-                variant.close()
+                if variant.worker is not None:
+                    variant.worker.kill()  # all at once: each takes a while to give its memory back
+            reference.close()
+            end(among)
         self.sample.end_pass(time.monotonic() - start)
         self._show(self.sample.passes, max(self.sample.passes + 1, self._limits.least))
         self._require_budget()
@@ -200,15 +202,24 @@ class ModelLatency:
         )
 
 
+rest = time.sleep
+
+
 def sample_latencies(models: Sequence[ModelLatency], after_sweep: Callable[[], None] = lambda: None) -> None:
     """Make passes over all ``models`` until each is known well enough; ``after_sweep`` is called after one over all.
 
     One model after the other would give each a short time of its own, and the state of a machine lasts for seconds to
-    minutes: neighbours in time are no independent sample, and an interval made of them is too narrow.
+    minutes: neighbours in time are no independent sample, and an interval made of them is too narrow. Where the models
+    are too few to spread each one's passes, the machine rests between them.
     """
-    while pending := [model for model in models if not model.is_known()]:
+    pending = [model for model in models if not model.is_known()]
+    while pending:
+        begun = time.monotonic()
         for model in pending:
             model.make_pass()
         after_sweep()
+        if pending := [model for model in pending if not model.is_known()]:
+            given = pending[0].settings
+            rest(max(0.0, pause_s(given.spread_s, given.budget_s) - (time.monotonic() - begun)))
     for model in models:
         model.finish()

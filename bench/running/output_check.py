@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.core.units import percent
 from bench.results.evaluation import Evaluation
+from bench.results.row import NOT_FP32
 from bench.stats.relative_error import relative_error
 
 FARTHEST = 0.5
@@ -28,4 +29,4 @@ def warning(baseline: Evaluation, variant: Evaluation) -> str | None:
     answers = variant.answers
     if fault is None and answers is not None and baseline.answers is not None and np.ptp(answers) == 0:
         fault = "every example gets the same answer" if np.ptp(baseline.answers) else None
-    return fault and f"its outputs are not fp32's: {fault}"
+    return fault and f"{NOT_FP32}: {fault}"

@@ -22,7 +22,7 @@ from bench.results.settings import Settings
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
 PREVIOUS_FILE = "run.previous.json"
-_LIMITS = {"budget_s", "timeout_s"}
+_LIMITS = {"budget_s", "spread_s", "timeout_s"}
 """Settings that may change when a run is taken up again: a budget that was too short must not bind what comes after."""
 
 
@@ -113,6 +113,10 @@ class RunFolder:
         kept = [now.get((row.full_model, row.key), row) for row in self.run.rows]
         self.run = self.run.model_copy(update={"rows": kept, "references": list(references)})
         self._save()
+
+    def add_call_costs(self, costs: Mapping[str, float]) -> None:
+        """Record what calls that do nothing take, in seconds by runtime."""
+        self.run = self.run.model_copy(update={"call_costs": dict(costs)})
 
     def finish(self) -> Run:
         """Mark the run as finished and write its report."""

@@ -25,12 +25,11 @@ def run(options: RunOptions) -> Run:
     as ``net.py:build``, are measured as they are: ``inputs``, ``evaluate`` and ``calibrate`` name callables too
     (docs/own-models.md). Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
-    parts = {"inputs": options.inputs, "evaluate": options.evaluate, "calibrate": options.calibrate}
-    return run_here(options, user_models(several(options.models), parts, options.given(SUPPLIED_ONLY)))
+    return run_here(options, user_models(several(options.models), options.parts, options.given(SUPPLIED_ONLY)))
 
 
 def run_here(options: RunOptions, of_user: Sequence[UserModel]) -> Run:
     """Carry a request out on this machine, for models of the user's if there are any."""
     out = None if options.out is None else Path(options.out)
-    place = Place(out, options.root, of_user, options.retrain, options.progress)
+    place = Place(out, options.root, of_user, retrain=options.retrain, progress=options.progress)
     return execute(plan(options, of_user), CheckpointStore.of_user(), place)

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.core.errors import RequestError, UnknownNameError
-from bench.core.variant_key import BASELINE, VariantKey
+from bench.core.variant_key import BASELINE, EAGER, VariantKey
+from bench.measuring.latency.sampling import SPREAD_S
 from bench.runtimes.base import RUNTIMES
 from bench.tasks.task import TASKS, ModelSpec, Task
 from bench.techniques.base import TECHNIQUES, Technique
 
+LAB_MODELS = ("mnist/lab1", "mnist/lab2", "sst2/lab1", "sst2/lab2", "cifar10/resnet8")
 LAB_TECHNIQUES = ("fp32", "fp16", "bf16", "dynamic-fp16", "dynamic-qint8", "static-qint8", "amp")
+DEPLOYED_TECHNIQUES = ("fp32", "bf16", "dynamic-qint8", "static-qint8")
 
 ALL = "all"
 """Every runtime."""
@@ -19,22 +22,35 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Suite:
-    """A named choice of models, as ``task/model``."""
+    """A named choice of models, as ``task/model``, and what is measured of them where nobody says."""
 
     name: str
     description: str
     models: tuple[str, ...]
+    techniques: tuple[str, ...] = LAB_TECHNIQUES
+    runtimes: tuple[str, ...] = (EAGER,)
+    spread_s: float = SPREAD_S
+    """Over so many seconds the passes of one model are spread at least."""
 
 
 SUITES = {
     suite.name: suite
     for suite in (
+        Suite("lab", "the course exercise: MLPs on MNIST and SST-2, ResNet-8 on CIFAR-10", LAB_MODELS),
         Suite(
-            "lab",
-            "the course exercise: MLPs on MNIST and SST-2, ResNet-8 on CIFAR-10",
-            ("mnist/lab1", "mnist/lab2", "sst2/lab1", "sst2/lab2", "cifar10/resnet8"),
+            "quick",
+            "a first look: one MLP of each kind of data, four techniques",
+            ("mnist/lab1", "sst2/lab2"),
+            DEPLOYED_TECHNIQUES,
+            spread_s=0.0,
         ),
-        Suite("quick", "one MLP of each kind of data, for a first look", ("mnist/lab1", "sst2/lab2")),
+        Suite(
+            "deploy",
+            "the lab's models as one deploys them: four techniques on every runtime",
+            LAB_MODELS,
+            DEPLOYED_TECHNIQUES,
+            (ALL,),
+        ),
     )
 }
 
@@ -52,6 +68,13 @@ class Selected:
         return f"{self.task.name}/{self.spec.name}"
 
 
+def suite_named(name: str) -> Suite:
+    """Return a suite; raises ``UnknownNameError``."""
+    if name not in SUITES:
+        raise UnknownNameError("suite", name, SUITES)
+    return SUITES[name]
+
+
 def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> list[Selected]:
     """Return the suite's models, or those that ``tasks`` and ``models`` name.
 
@@ -59,10 +82,8 @@ def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> li
     ``task/model``, or ``model`` in every task chosen, else in the suite, else in all tasks.
     Raises ``UnknownNameError`` or ``RequestError``.
     """
-    if suite not in SUITES:
-        raise UnknownNameError("suite", suite, SUITES)
     chosen_tasks = [TASKS.get(name) for name in tasks]
-    in_suite = [_one(name) for name in SUITES[suite].models]
+    in_suite = [_one(name) for name in suite_named(suite).models]
     if models:
         return _unique([selected for name in models for selected in _named(name, chosen_tasks, in_suite)])
     if not chosen_tasks:
@@ -77,11 +98,11 @@ def select_models(suite: str, tasks: Sequence[str], models: Sequence[str]) -> li
 
 
 def select_variants(techniques: Sequence[str], runtimes: Sequence[str]) -> list[VariantKey]:
-    """Return each technique named, or each of the lab's, on each runtime; the baseline comes first, asked for or not.
+    """Return each technique on each runtime; the baseline comes first, asked for or not.
 
     ``all`` stands for every runtime. Raises ``UnknownNameError``, or ``RequestError`` for a technique's options.
     """
-    names = [TECHNIQUES.get(name).name for name in techniques or LAB_TECHNIQUES]
+    names = [TECHNIQUES.get(name).name for name in techniques]
     offered = [runtime.name for runtime in RUNTIMES.offered()]
     for runtime in runtimes:
         if runtime not in (*offered, ALL):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from bench.core.errors import UnsupportedError
 from bench.core.progress import Bars
-from bench.core.variant_key import VariantKey
-from bench.measuring import machine
+from bench.core.variant_key import EAGER, VariantKey
+from bench.measuring import isa_limit, machine
 from bench.results.machine import Machine
+from bench.results.run_spec import RunSpec
 from bench.results.settings import Settings
 from bench.running.prepared import PreparedModel
 from bench.running.provenance import data_of, training_of
@@ -23,14 +24,18 @@ from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.source import cache_folder
 from bench.techniques.base import TECHNIQUES
 from bench.worker.messages import DatasetSummary, TaskModel, VariantRequest
+from bench.worker.user.model import BuiltModel
 
 
 def unsupported_reasons(
     variants: Sequence[VariantKey], settings: Settings, here: Machine
 ) -> dict[VariantKey, UnsupportedError]:
     """Return the variants that cannot be had on this machine, with the reason."""
+    limit = settings.isa_limit
     reasons = {
-        key: RUNTIMES.get(key.runtime).unsupported_reason(
+        key: isa_limit.unsupported_reason(limit, key.runtime)
+        if limit and key.runtime != EAGER
+        else RUNTIMES.get(key.runtime).unsupported_reason(
             TECHNIQUES.get(key.technique), here, settings.device, settings.engine
         )
         for key in variants
@@ -38,8 +43,10 @@ def unsupported_reasons(
     return {key: UnsupportedError(reason) for key, reason in reasons.items() if reason}
 
 
-def request_of(key: VariantKey, workload: TaskModel, packed: Path, settings: Settings, here: Machine) -> VariantRequest:
-    """Return the request for a variant of a task's model."""
+def request_of(
+    key: VariantKey, workload: TaskModel | BuiltModel, packed: Path, settings: Settings, here: Machine
+) -> VariantRequest:
+    """Return the request for a variant; graphs of a user's model are kept for one run."""
     return VariantRequest(
         key=key,
         workload=workload,
@@ -49,8 +56,29 @@ def request_of(key: VariantKey, workload: TaskModel, packed: Path, settings: Set
         isa=frozenset(here.isa),
         threads=settings.threads,
         largest_batch=max(settings.batch_sizes),
-        graphs=cache_folder() / "graphs",
+        graphs=cache_folder() / "graphs" if isinstance(workload, TaskModel) else None,
+        batch_sizes=tuple(settings.batch_sizes),
     )
+
+
+def trainings_of(
+    selected: Sequence[Selected],
+    dataset: DatasetSummary,
+    variants: Sequence[VariantKey],
+    asked: Settings | RunSpec,
+    policy: PrecisionPolicy,
+    store: CheckpointStore,
+) -> dict[tuple[str, VariantKey], TrainingSpec]:
+    """Return what must be trained for each variant of each model, by ``task/model`` and key."""
+    assert asked.seed is not None  # noqa: S101 — for the type checker
+    changes = {"epochs": asked.epochs} if asked.epochs is not None else {}
+    return {
+        (entry.name, key): training_spec(
+            dataset, entry.spec.name, TECHNIQUES.get(key.technique), asked.seed, policy, store, changes
+        )
+        for entry in selected
+        for key in variants
+    }
 
 
 def prepare_task_models(
@@ -62,21 +90,14 @@ def prepare_task_models(
     store: CheckpointStore,
     bars: Bars,
     *,
+    training_isa: Collection[str] | None = None,
     retrain: bool,
 ) -> Iterator[PreparedModel]:
     """Load or train the weights of one task's models, all together, and yield model after model."""
-    assert settings.seed is not None  # noqa: S101 — for the type checker
     unsupported = unsupported_reasons(variants, settings, here)
-    policy = PrecisionPolicy(settings.device, here.isa, settings.training_precision, retrain)
-    changes = {"epochs": settings.epochs} if settings.epochs is not None else {}
-    trainings: dict[tuple[str, VariantKey], TrainingSpec] = {
-        (entry.name, key): training_spec(
-            dataset, entry.spec.name, TECHNIQUES.get(key.technique), settings.seed, policy, store, changes
-        )
-        for entry in selected
-        for key in variants
-        if key not in unsupported
-    }
+    policy = PrecisionPolicy(settings.device, training_isa or here.isa, settings.training_precision, retrain)
+    supported = [key for key in variants if key not in unsupported]
+    trainings = trainings_of(selected, dataset, supported, settings, policy, store)
     headers = load_or_train(
         list(trainings.values()), dataset, store, machine.usable_cores(), bars.stage, retrain=retrain
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bench.core.errors import CheckpointError, UnsupportedError, UserModelError
@@ -11,7 +12,7 @@ from bench.results.latency import Latency, Speedup
 from bench.results.row import Agreement, Row, Status
 from bench.techniques.base import Technique
 from bench.worker.messages import LoadedFacts, VariantFacts, VariantRequest
-from bench.worker.process import Worker
+from bench.worker.process import Worker, close_all
 
 
 @dataclass
@@ -116,6 +117,8 @@ class VariantUnderTest:
             bytes_by_dtype=facts.bytes_by_dtype if facts and loaded else {},
             params=facts.params if facts else None,
             layers=facts.layers if facts else None,
+            treated=facts.treated if facts else None,
+            int8_operations=facts.int8_operations if facts else None,
             macs=facts.macs if facts else None,
             peak_memory_bytes=loaded.peak_memory_bytes if loaded else None,
             build_s=facts.build_s if facts else None,
@@ -129,3 +132,10 @@ class VariantUnderTest:
             latency=self.latency,
             speedup=self.speedup,
         )
+
+
+def end(variants: Sequence[VariantUnderTest]) -> None:
+    """End the processes of all variants."""
+    close_all(variant.worker for variant in variants if variant.worker is not None)
+    for variant in variants:
+        variant.close()

@@ -66,21 +66,11 @@ def load_or_train(
     weights: each has the threads that its recipe names.
     Raises ``CheckpointError`` for a file that is there and cannot be used.
     """
-    headers: dict[TrainingSpec, Header | Exception] = {}
-    missing = []
-    for training in dict.fromkeys(trainings):  # techniques share trainings
-        header = None if retrain else store.get(training)
-        if header is not None:
-            headers[training] = header
-        else:
-            missing.append(training)
-            if retrain:
-                store.unfinished(training).unlink(missing_ok=True)
-    missing.sort(key=lambda training: _work(training, dataset), reverse=True)  # no idle core at the end
+    headers, missing = look_up(trainings, dataset, store, retrain=retrain)
     at_once = max(1, cores // max((int(training.recipe.get("threads", 1)) for training in missing), default=1))
     workers = [Worker(PREPARATION_HOST) for _ in missing]
     calls = [
-        Call(worker, "train", (training, dataset.path, store), reporter(_label(training)))
+        Call(worker, "train", (training, dataset.path, store), reporter(label(training)))
         for worker, training in zip(workers, missing, strict=True)
     ]
     try:
@@ -93,7 +83,30 @@ def load_or_train(
     return headers
 
 
-def _label(training: TrainingSpec) -> str:
+def look_up(
+    trainings: Sequence[TrainingSpec], dataset: DatasetSummary, store: CheckpointStore, *, retrain: bool
+) -> tuple[dict[TrainingSpec, Header | Exception], list[TrainingSpec]]:
+    """Return the headers of those that the ``store`` has, and the others, the longest first.
+
+    With ``retrain`` it has none, nor a state that one could go on from. Raises ``CheckpointError`` for a file that is
+    there and cannot be used.
+    """
+    headers: dict[TrainingSpec, Header | Exception] = {}
+    missing = []
+    for training in dict.fromkeys(trainings):  # techniques share trainings
+        header = None if retrain else store.get(training)
+        if header is not None:
+            headers[training] = header
+        else:
+            missing.append(training)
+            if retrain:
+                store.unfinished(training).unlink(missing_ok=True)
+    missing.sort(key=lambda training: _work(training, dataset), reverse=True)  # no idle core at the end
+    return headers, missing
+
+
+def label(training: TrainingSpec) -> str:
+    """Return what progress calls a training."""
     seed = f", seed {training.seed}" if training.seed else ""
     return f"train {training.task}/{training.model} ({training.technique or training.precision}{seed})"
 

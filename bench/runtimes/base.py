@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from bench.core.errors import UnsupportedError
 from bench.core.variant_key import EAGER
 from bench.results.machine import Machine
+from bench.results.row import Int8Operations
+from bench.runtimes.deployment import Deployed
 from bench.storage.graph_cache import GraphCache
 from bench.tasks.registry import Registry
 from bench.techniques.base import Artifact, Technique
@@ -21,7 +24,7 @@ from bench.techniques.base import Artifact, Technique
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
     from bench.storage.packed import Origin, Packed
 
 
@@ -61,12 +64,16 @@ class Source:
     """Returns what keeps what takes long to make of this model."""
     isa: frozenset[str]
     threads: int
+    as_given: bool = False
+    """Whether batches to calibrate on keep their size, as in ``bench.techniques.base.Context``."""
+    batch_sizes: tuple[int, ...] = (1,)
+    """What will be timed, for graphs that take batches of one size only."""
 
     def calibration_batches(self, size: int) -> Iterator[Inputs]:
-        """Yield what to calibrate on, at most ``size`` examples at a time, laid out row after row."""
+        """Yield what to calibrate on, row after row: batches as the user gave them, or of ``size`` examples."""
         for batch in self.calibration():
-            for start in range(0, len(batch[0]), size):
-                yield tuple(value[start : start + size].contiguous() for value in batch)
+            for part in batch.split(batch.batch_size if self.as_given else size):
+                yield part.changed(lambda value: value.contiguous())
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,8 @@ class Stored:
     threads: int
     cores: Sequence[int] = ()
     """The cores that the process will be tied to while it is timed; none while it is built and verified."""
+    engine: str = ""
+    """Of torch's int8 kernels."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,8 @@ class Built:
     """What PyTorch executes; ``None`` for a graph of the runtime's own."""
     packed: Packed | None = None
     """What was packed, where the file is a packed one."""
+    int8_operations: Int8Operations | None = None
+    """Of an int8 variant whose graph is the runtime's own."""
     notes: tuple[str, ...] = ()
     """What a reader must know to judge the figures, beside the artifact's own notes."""
 
@@ -138,6 +149,16 @@ class Runtime(ABC):
 
         A runtime that looks at the cores it may use ties the process to ``stored.cores`` first.
         """
+
+    def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
+        """Write what one deploys into ``folder``, loadable without quantbench, and say how it is loaded.
+
+        It is asked in the process that built the file. ``artifact`` is what PyTorch executes, if it does; ``example``
+        has two rows or more, as the executable takes them. Raises ``UnsupportedError`` where there is no such file.
+        """
+        raise UnsupportedError(
+            f"quantbench knows no file of {self.name} that runs without it; leave --runtime out for a packed file"
+        )
 
 
 class Runtimes(Registry[Runtime]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,10 +10,11 @@ from bench.core.errors import CheckpointError
 from bench.core.variant_key import EAGER
 from bench.results.machine import Machine
 from bench.runtimes.base import RUNTIMES, Built, Executable, Runtime, Source, Stored
+from bench.runtimes.deployment import Deployed
 from bench.techniques.base import Artifact, Technique
 
 if TYPE_CHECKING:
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 
 class EagerExecutable:
@@ -30,11 +30,11 @@ class EagerExecutable:
 
     def outputs(self, inputs: Inputs) -> Any:
         """Return what the forward pass returns."""
-        return self.artifact.forward(*inputs)
+        return inputs.call(self.artifact.forward)
 
     def bind(self, inputs: Inputs) -> Callable[[], object]:
         """Return the forward pass with its arguments."""
-        return functools.partial(self.artifact.forward, *inputs)
+        return inputs.bind(self.artifact.forward)
 
 
 class Eager(Runtime):
@@ -42,6 +42,10 @@ class Eager(Runtime):
 
     name = EAGER
     summary: ClassVar[str] = "PyTorch as it is, without a compiler; its file is ours, packed"
+
+    def lacks(self, technique: Technique) -> str | None:
+        """Return why PyTorch has no module for it."""
+        return technique.not_on_eager or None
 
     def unsupported_reason(self, technique: Technique, machine: Machine, device: str, engine: str) -> str | None:
         """Return what keeps torch's own kernels from executing it here."""
@@ -66,6 +70,14 @@ class Eager(Runtime):
     def load(self, stored: Stored) -> Executable:
         """Rebuild the artifact from the packed file alone."""
         return self.execute(stored.rebuild())
+
+    def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
+        """Write a file of torch's own: a packed one needs quantbench."""
+        from bench.runtimes.graphs import torch_files
+
+        if artifact is None:
+            raise ValueError("eager deploys what this process has built")
+        return torch_files.save(artifact, example, folder, stored.threads, stored.engine)
 
 
 RUNTIMES.add(Eager())

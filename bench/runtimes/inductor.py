@@ -14,25 +14,41 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bench.results.isa import int8_sums_saturate
 from bench.results.machine import Machine
+from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
-from bench.runtimes.graphs.aot_inductor import STATIC, compile_package
+from bench.runtimes.deployment import Deployed, cast_to
+from bench.runtimes.graphs.aot_inductor import INT8, compile_package
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
-from bench.techniques.base import Technique
+from bench.techniques.base import Artifact, Technique
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
-INPUT_DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", "static-qint8": "float32"}
+INPUT_DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", **dict.fromkeys(INT8, "float32")}
 """The techniques, and what inputs they take."""
 QUANTIZER: Final = {"torchao": "0.17"}
 PACKAGE: Final = "model.pt2"
 LIBRARY: Final = "model.so"
 """The package's code and weights, unpacked once: torch would unpack them for each process, and leave them behind where
 one is ended."""
+OPERATIONS: Final = "operations.json"
+"""What was counted when it was compiled."""
 CPU_INFO: Final = Path("/proc/cpuinfo")
+LOAD: Final = """
+import torch
+import torch._inductor
+torch.set_num_threads({threads})
+run = torch._inductor.aoti_load_package(str(HERE / "model.pt2")).loader.boxed_run
+"""
+PREDICT: Final = """
+tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in inputs]
+{cast}
+outputs = run(tensors)
+return [value.float().numpy() if value.is_floating_point() else value.numpy() for value in outputs]
+"""
 
 
 class InductorExecutable:
@@ -49,11 +65,14 @@ class InductorExecutable:
 
     def outputs(self, inputs: Inputs) -> Any:
         """Return the outputs as the model returns them; in a process that has only the file, as a tuple of tensors."""
-        return self._structure.restore(self._run([value.contiguous() for value in inputs]))
+        return self._structure.restore(self._run(self._list(inputs)))
 
     def bind(self, inputs: Inputs) -> Callable[[], object]:
         """Return a run on the list of inputs."""
-        return functools.partial(self._run, [value.contiguous() for value in inputs])
+        return functools.partial(self._run, self._list(inputs))
+
+    def _list(self, inputs: Inputs) -> list[Tensor]:
+        return [value.contiguous() for value in inputs.ordered(self._structure.names or inputs.names)]
 
 
 class Inductor(Runtime):
@@ -78,7 +97,7 @@ class Inductor(Runtime):
     def unsupported_reason(self, technique: Technique, machine: Machine, device: str, engine: str) -> str | None:
         """Require, for int8, torchao and a CPU that its quantizer is for."""
         reason = super().unsupported_reason(technique, machine, device, engine)
-        if reason is not None or technique.name != STATIC:
+        if reason is not None or technique.name not in INT8:
             return reason
         if "AVX2" not in machine.isa:
             return "torchao's quantizer for Inductor is for x86 CPUs with AVX2; choose another runtime"
@@ -95,26 +114,37 @@ class Inductor(Runtime):
             f"{source.threads} threads",
             f"{saturating}",
         )
-        decided_by += versions(QUANTIZER) if name == STATIC else ()
+        decided_by += versions(QUANTIZER) if name in INT8 else ()
 
         def package(folder: Path) -> None:
             folder.mkdir()
             with quiet():
-                compile_package(source, INPUT_DTYPES[name], folder / PACKAGE, saturating=saturating)
+                int8 = compile_package(source, INPUT_DTYPES[name], folder / PACKAGE, saturating=saturating)
             _unpack(folder / PACKAGE, folder / LIBRARY)
+            if int8 is not None:
+                (folder / OPERATIONS).write_text(int8.model_dump_json(), encoding="utf-8")
 
         shutil.copytree(source.cache().get("inductor", decided_by, package), path, dirs_exist_ok=True)
         executable = InductorExecutable(path / LIBRARY, INPUT_DTYPES[name], Structure.of(source))
         notes: tuple[str, ...] = ("compiled for this CPU: its file runs on no lesser one",)
-        if name == STATIC:
+        int8 = None
+        if name in INT8:
+            int8 = Int8Operations.model_validate_json((path / OPERATIONS).read_bytes())
             notes += ("quantized by torchao (PT2E, X86InductorQuantizer)",)
             if saturating:
                 notes += ("activations take 7 of their 8 bits (reduce_range), so that int8 sums cannot saturate",)
-        return Built(executable, (path / PACKAGE).stat().st_size, notes=notes)
+        return Built(executable, (path / PACKAGE).stat().st_size, int8_operations=int8, notes=notes)
 
     def load(self, stored: Stored) -> InductorExecutable:
         """Load the library, without a compiler and without what exports."""
         return InductorExecutable(stored.path / LIBRARY, INPUT_DTYPES[stored.technique.name])
+
+    def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
+        """Copy the package."""
+        shutil.copyfile(stored.path / PACKAGE, folder / PACKAGE)
+        dtype = INPUT_DTYPES[stored.technique.name]
+        predict = PREDICT.format(cast=cast_to(dtype))
+        return Deployed((PACKAGE,), ("torch",), LOAD.format(threads=stored.threads), predict)
 
 
 def _unpack(package: Path, library: Path) -> None:

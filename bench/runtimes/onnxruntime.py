@@ -4,30 +4,51 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from bench.results.isa import int8_sums_saturate
+from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
+from bench.runtimes.deployment import Deployed
 from bench.runtimes.graphs import int8_operations
 from bench.runtimes.graphs.int8_operations import Operation
-from bench.runtimes.graphs.onnx_export import EXPORTER, exported
-from bench.runtimes.graphs.onnx_techniques import MAKERS, QUANTIZED, maker_notes
+from bench.runtimes.graphs.onnx_export import EXPORTER
+from bench.runtimes.graphs.onnx_techniques import MAKERS, QUANTIZED, maker, maker_notes
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
-from bench.techniques.base import Technique
+from bench.techniques.base import Artifact, Technique
+from bench.techniques.low_bit import LowBit
 
 if TYPE_CHECKING:
     import onnxruntime
+    from torch import Tensor
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 NEEDED: Final = {"onnxruntime": "1.20", **EXPORTER}
-INT8_OPERATORS: Final = ("QLinear", "DynamicQuantize", "MatMulInteger", "ConvInteger", "QGemm", "QAttention")
+INT8_OPERATORS: Final = (
+    "QLinear",
+    "DynamicQuantize",
+    "MatMulInteger",
+    "ConvInteger",
+    "QGemm",
+    "QAttention",
+    "MatMulNBits",
+)
 """How the names of operators start that compute with int8 numbers."""
 PRODUCTS: Final = ("Conv", "FusedConv", "NhwcFusedConv", "MatMul", "Gemm", "FusedMatMul", "FusedGemm")
 """Operators that multiply float matrices."""
+LOAD: Final = """
+import onnxruntime
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = {threads}
+session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), options, providers=["CPUExecutionProvider"])
+"""
+PREDICT: Final = """
+return session.run(None, {value.name: array for value, array in zip(session.get_inputs(), inputs)})
+"""
 
 
 class OnnxRuntimeExecutable:
@@ -45,7 +66,7 @@ class OnnxRuntimeExecutable:
         """Return the outputs as the model returns them; in a process that has only the file, as a tuple of tensors."""
         import torch
 
-        feeds = {name: value.contiguous().numpy() for name, value in zip(self._inputs, inputs, strict=True)}
+        feeds = {name: value.contiguous().numpy() for name, value in self._named(inputs)}
         return self._structure.restore([torch.from_numpy(value) for value in self._session.run(None, feeds)])
 
     def bind(self, inputs: Inputs) -> Callable[[], object]:
@@ -53,12 +74,15 @@ class OnnxRuntimeExecutable:
         import onnxruntime
 
         binding = self._session.io_binding()
-        for name, value in zip(self._inputs, inputs, strict=True):
+        for name, value in self._named(inputs):
             bound = onnxruntime.OrtValue.ortvalue_from_numpy(value.contiguous().numpy())
             binding.bind_ortvalue_input(name, bound)
         for name in self._outputs:
             binding.bind_output(name)
         return functools.partial(self._session.run_with_iobinding, binding)
+
+    def _named(self, inputs: Inputs) -> Iterator[tuple[str, Tensor]]:
+        return zip(self._inputs, inputs.ordered(self._inputs), strict=True)
 
 
 class OnnxRuntime(Runtime):
@@ -69,9 +93,10 @@ class OnnxRuntime(Runtime):
 
     def lacks(self, technique: Technique) -> str | None:
         """Return why nobody quantizes that way for it."""
-        if technique.name in MAKERS:
+        if maker(technique) is not None:
             return None
-        return f"quantbench makes ONNX files as {', '.join(MAKERS)} only"
+        low_bit = "its MatMulNBits multiplies weights of 1 to 8 bits by float32 activations only, as of dorefa:w4"
+        return low_bit if isinstance(technique, LowBit) else f"quantbench makes ONNX files as {', '.join(MAKERS)} only"
 
     def missing(self) -> str | None:
         """Return which package is missing or too old."""
@@ -79,23 +104,29 @@ class OnnxRuntime(Runtime):
 
     def build(self, source: Source, path: Path) -> Built:
         """Export, quantize, and load what came of it."""
-        make, reduce_range = MAKERS[source.technique.name], int8_sums_saturate(source.isa)
+        make, reduce_range = maker(source.technique), int8_sums_saturate(source.isa)
+        assert make is not None  # noqa: S101 — ``lacks`` was asked
         decided_by = (source.technique.name, f"reduce_range {reduce_range}", *versions(NEEDED))
 
         def quantize(target: Path) -> None:
             with quiet():
-                make(source, exported(source), target, reduce_range)
+                make(source, target, reduce_range)
 
         shutil.copyfile(source.cache().get("model.onnx", decided_by, quantize), path)
         notes = maker_notes(source.technique.name, reduce_range)
-        if source.technique.name in QUANTIZED:
-            notes += (_int8_operations(path),)
+        quantized = source.technique.name in QUANTIZED or isinstance(source.technique, LowBit)
+        int8 = _int8_operations(path) if quantized else None
         executable = OnnxRuntimeExecutable(_session(path, source.threads), Structure.of(source))
-        return Built(executable, path.stat().st_size, notes=notes)
+        return Built(executable, path.stat().st_size, int8_operations=int8, notes=notes)
 
     def load(self, stored: Stored) -> OnnxRuntimeExecutable:
         """Make a session on the file; with one thread it computes in the calling thread, wherever that is."""
         return OnnxRuntimeExecutable(_session(stored.path, stored.threads))
+
+    def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
+        """Copy the file."""
+        shutil.copyfile(stored.path, folder / "model.onnx")
+        return Deployed(("model.onnx",), ("onnxruntime",), LOAD.format(threads=stored.threads), PREDICT)
 
 
 def _session(path: Path, threads: int, optimized: Path | None = None) -> onnxruntime.InferenceSession:
@@ -112,7 +143,7 @@ def _session(path: Path, threads: int, optimized: Path | None = None) -> onnxrun
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def _int8_operations(path: Path) -> str:
+def _int8_operations(path: Path) -> Int8Operations:
     """Read the graph as ONNX Runtime optimizes it."""
     import onnx
 
@@ -122,7 +153,7 @@ def _int8_operations(path: Path) -> str:
         operators = [node.op_type for node in onnx.load(optimized).graph.node]
     finally:
         optimized.unlink()
-    return int8_operations.note([Operation(name.startswith(INT8_OPERATORS), name in PRODUCTS) for name in operators])
+    return int8_operations.count([Operation(name.startswith(INT8_OPERATORS), name in PRODUCTS) for name in operators])
 
 
 RUNTIMES.add(OnnxRuntime())

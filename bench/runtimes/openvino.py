@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pprint
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,19 +13,21 @@ from bench.core.errors import UnsupportedError
 from bench.measuring.latency import affinity
 from bench.results.isa import computes_bfloat16, int8_sums_saturate
 from bench.results.machine import Machine
+from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
+from bench.runtimes.deployment import Deployed
 from bench.runtimes.graphs import int8_operations
 from bench.runtimes.graphs.int8_operations import Operation
 from bench.runtimes.graphs.onnx_export import EXPORTER
 from bench.runtimes.graphs.openvino_graph import import_openvino, save_graph
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
-from bench.techniques.base import Technique
+from bench.techniques.base import Artifact, Technique
 
 if TYPE_CHECKING:
     import openvino
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 NEEDED: Final = {"openvino": "2025.0", "nncf": "2.15", **EXPORTER}
 PRECISIONS: Final = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "static-qint8": "f32"}
@@ -33,6 +36,15 @@ GRAPH: Final = "model.xml"
 """In the folder of a variant, beside ``model.bin`` with the weights."""
 PRODUCTS: Final = ("Convolution", "FullyConnected", "MatMul")
 """Layers that multiply matrices, as OpenVINO calls them."""
+LOAD: Final = """
+import openvino
+settings = {settings}
+compiled = openvino.Core().compile_model(HERE / "model.xml", "CPU", settings)
+"""
+PREDICT: Final = """
+results = compiled([np.ascontiguousarray(array) for array in inputs])
+return [results[port] for port in compiled.outputs]
+"""
 
 
 class OpenVinoExecutable:
@@ -43,6 +55,7 @@ class OpenVinoExecutable:
     def __init__(self, compiled: openvino.CompiledModel, structure: Structure | None = None) -> None:
         self.compiled = compiled
         self._structure = structure or Structure()
+        self._inputs = [port.any_name for port in compiled.inputs]
         self._bound: list[object] = []
         """Arrays that requests read from."""
 
@@ -51,7 +64,7 @@ class OpenVinoExecutable:
         import torch
 
         request = self.compiled.create_infer_request()
-        results = request.infer([value.contiguous().numpy() for value in inputs])
+        results = request.infer([value.contiguous().numpy() for value in inputs.ordered(self._inputs)])
         return self._structure.restore([torch.from_numpy(results[port].copy()) for port in self.compiled.outputs])
 
     def bind(self, inputs: Inputs) -> Callable[[], object]:
@@ -59,7 +72,7 @@ class OpenVinoExecutable:
         import openvino
 
         request = self.compiled.create_infer_request()
-        for position, value in enumerate(inputs):
+        for position, value in enumerate(inputs.ordered(self._inputs)):
             array = value.contiguous().numpy()
             self._bound.append(array)
             request.set_input_tensor(position, openvino.Tensor(array, shared_memory=True))
@@ -103,8 +116,9 @@ class OpenVino(Runtime):
 
         shutil.copytree(source.cache().get("openvino", decided_by, save), path, dirs_exist_ok=True)
         executable = OpenVinoExecutable(_compiled(path, name, source.threads), Structure.of(source))
-        notes = _notes(name, executable.compiled, saturating)
-        return Built(executable, sum(file.stat().st_size for file in path.iterdir()), notes=notes)
+        int8 = _int8_operations(executable.compiled) if name == "static-qint8" else None
+        file_bytes = sum(file.stat().st_size for file in path.iterdir())
+        return Built(executable, file_bytes, int8_operations=int8, notes=_notes(name, saturating))
 
     def load(self, stored: Stored) -> OpenVinoExecutable:
         """Compile the graph in a process that is tied to its cores already.
@@ -115,16 +129,18 @@ class OpenVino(Runtime):
             affinity.pin(stored.cores)
         return OpenVinoExecutable(_compiled(stored.path, stored.technique.name, stored.threads))
 
+    def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
+        """Copy the graph and its weights."""
+        names = tuple(sorted(file.name for file in stored.path.iterdir()))
+        for name in names:
+            shutil.copyfile(stored.path / name, folder / name)
+        settings = pprint.pformat(_settings(stored.technique.name, stored.threads), sort_dicts=False)
+        return Deployed(names, ("openvino",), LOAD.format(settings=settings), PREDICT)
+
 
 def _compiled(folder: Path, technique: str, threads: int) -> openvino.CompiledModel:
     """Return the compiled graph; raises ``UnsupportedError`` if it would compute in another way than it is called."""
-    settings = {
-        "PERFORMANCE_HINT": "LATENCY",
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": PRECISIONS[technique],
-        "ENABLE_CPU_PINNING": False,  # it would move the calling thread to cores of its own choice
-    }
+    settings = _settings(technique, threads)
     compiled = import_openvino().Core().compile_model(folder / GRAPH, "CPU", settings)
     computes_in = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     if computes_in != PRECISIONS[technique]:
@@ -135,24 +151,34 @@ def _compiled(folder: Path, technique: str, threads: int) -> openvino.CompiledMo
     return compiled
 
 
-def _notes(technique: str, compiled: openvino.CompiledModel, saturating: bool) -> tuple[str, ...]:
+def _settings(technique: str, threads: int) -> dict[str, str | int]:
+    return {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "INFERENCE_PRECISION_HINT": PRECISIONS[technique],
+        "ENABLE_CPU_PINNING": False,  # it would move the calling thread to cores of its own choice
+    }
+
+
+def _notes(technique: str, saturating: bool) -> tuple[str, ...]:
     if technique == "fp16":
         return ("stored as float16 and computed in float32",)
     if technique == "bf16":
         return ("stored as float32 and computed in bfloat16",)
     if technique != "static-qint8":
         return ()
-    notes: tuple[str, ...] = ("quantized by NNCF (MINMAX)", _int8_operations(compiled))
+    notes: tuple[str, ...] = ("quantized by NNCF (MINMAX)",)
     if saturating:
         notes += ("weights take half of their range (overflow_fix): this CPU has no VNNI and int8 sums could saturate",)
     return notes
 
 
-def _int8_operations(compiled: openvino.CompiledModel) -> str:
+def _int8_operations(compiled: openvino.CompiledModel) -> Int8Operations:
     """Read the graph as OpenVINO compiled it."""
     informations = [node.get_rt_info() for node in compiled.get_runtime_model().get_ops()]
     layers = [(_text(information, "layerType"), _text(information, "runtimePrecision")) for information in informations]
-    return int8_operations.note(
+    return int8_operations.count(
         [
             Operation(precision in ("i8", "u8"), kind in PRODUCTS)
             for kind, precision in layers

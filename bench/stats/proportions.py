@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 
 from bench.stats.interval import CONFIDENCE, Interval
 
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
+MOST_EXAMPLES = 10**9
+"""Of a test set that anybody could want."""
 
 
 def wilson(correct: int, total: int) -> Interval:
     """Return the accuracy ``correct / total`` with its 95 % Wilson score interval (Wilson 1927)."""
     if not 0 <= correct <= total or not total:
         raise ValueError(f"{correct} of {total} is not a share")
-    share = correct / total
+    return _wilson(correct / total, total)
+
+
+def _wilson(share: float, total: float) -> Interval:
     denominator = 1 + Z95**2 / total
     centre = (share + Z95**2 / (2 * total)) / denominator
     margin = Z95 / denominator * math.sqrt(share * (1 - share) / total + Z95**2 / (4 * total**2))
@@ -48,14 +54,9 @@ def least_loss(correct: int, total: int, later_total: int, p_value: float) -> fl
 
     ``None`` if so few examples cannot show any.
     """
-    low, high = -1, math.ceil(correct / total * later_total)  # right answers that would show one, and that would not
-    while high - low > 1:
-        middle = (low + high) // 2
-        if two_shares(correct, total, middle, later_total) < p_value:
-            low = middle
-        else:
-            high = middle
-    return correct / total - low / later_total if low >= 0 else None
+    fewer = range(math.ceil(correct / total * later_total))
+    enough = bisect_left(fewer, True, key=lambda count: two_shares(correct, total, count, later_total) >= p_value)
+    return correct / total - (enough - 1) / later_total if enough else None
 
 
 def least_net_loss(gained: int, total: int, p_value: float) -> float | None:
@@ -63,14 +64,9 @@ def least_net_loss(gained: int, total: int, p_value: float) -> float | None:
 
     ``None`` if so few examples cannot show any.
     """
-    low, high = gained, total - gained + 1  # lost answers that would not show one, and that would or cannot be
-    while high - low > 1:
-        middle = (low + high) // 2
-        if mcnemar(middle, gained) < p_value:
-            high = middle
-        else:
-            low = middle
-    return (high - gained) / total if high + gained <= total else None
+    more = range(gained, total - gained + 1)
+    net = bisect_left(more, True, key=lambda lost: mcnemar(lost, gained) < p_value)
+    return net / total if net < len(more) else None
 
 
 def standard_error(correct: int, total: int) -> float:
@@ -104,6 +100,10 @@ def paired_difference(lost: int, gained: int, total: int) -> Interval:
     """
     if min(lost, gained) < 0 or total < 1 or lost + gained > total:
         raise ValueError(f"{lost} and {gained} are not counts among {total}")
+    return _paired(lost, gained, total)
+
+
+def _paired(lost: float, gained: float, total: float) -> Interval:
     value = (gained - lost) / total
 
     def excess(difference: float) -> float:
@@ -118,6 +118,33 @@ def paired_difference(lost: int, gained: int, total: int) -> Interval:
     low = _crossing(lambda difference: excess(difference) - 1, -1.0, value)
     high = _crossing(lambda difference: excess(difference) + 1, value, 1.0)
     return Interval(value, low, high, CONFIDENCE)
+
+
+def paired_examples_to_tell(lost: int, gained: int, total: int, margin: float) -> int | None:
+    """Return of how many examples ``paired_difference`` tells the change from ``margin``, if its shares stay as seen.
+
+    It is told where the interval does not hold ``margin``. ``None`` where ``MOST_EXAMPLES`` would not do.
+    """
+    return _examples_to_tell(lambda factor: _paired(factor * lost, factor * gained, factor * total), total, margin)
+
+
+def examples_to_tell(correct: int, later_correct: int, total: int, margin: float) -> int | None:
+    """Return the same of two shares that are taken for independent, each of ``total`` examples (``difference``)."""
+
+    def change(factor: float) -> Interval:
+        before, after = (_wilson(count / total, factor * total) for count in (correct, later_correct))
+        return difference(before, after)
+
+    return _examples_to_tell(change, total, margin)
+
+
+def _examples_to_tell(change: Callable[[float], Interval], total: int, margin: float) -> int | None:
+    def told(examples: int) -> bool:
+        interval = change(examples / total)
+        return not interval.low <= margin <= interval.high
+
+    examples = 1 + bisect_left(range(1, MOST_EXAMPLES + 1), True, key=told)
+    return examples if examples <= MOST_EXAMPLES else None
 
 
 def _crossing(falling: Callable[[float], float], low: float, high: float) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-VERSION = "1"
+VERSION = "2"
 """Raised when what makes graphs changes, so that old ones are not taken for new ones."""
 HASH_LENGTH = 20
 

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.core.errors import RequestError, TrainingError
+from bench.core.errors import RequestError
+from bench.fleet.trainings import trainer
 from bench.options.option import several
 from bench.options.signature import from_options
 from bench.options.studies import DistillOptions, TaughtBy
 from bench.results.distillation import Distillation, Route, Source, Student
-from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
+from bench.running.evaluated import EvaluatedVariant
+from bench.running.model_session import ModelSession, model_session
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.given_checkpoint import adopt
 from bench.techniques.base import TECHNIQUES
@@ -49,7 +51,6 @@ def distill(options: DistillOptions) -> Distillation:
     ways = [_Way("alone", "")] + [_Way(route, source) for route in ROUTES for source in sources]
     with model_session(options) as session:
         trainings: dict[tuple[int, _Way, int], TrainingSpec] = {}
-        outcomes: dict[TrainingSpec, Header | Exception] = {}
         widest = session.training(techniques[chain[0]])
         given = None
         if options.teacher:
@@ -61,13 +62,9 @@ def distill(options: DistillOptions) -> Distillation:
                 for way in ways[: None if rung or first else 1]:
                     taught_by = _teacher(trainings, chain, rung, way, seed, first)
                     spec = _distillation_spec(taught_by, way, options) if taught_by else None
-                    training = session.training(techniques[bits], seed, spec)
-                    trainings[bits, way, seed] = training
-                    by_file = {f"{other.name}.safetensors": header for other, header in outcomes.items()}
-                    if isinstance(cause := by_file.get(taught_by), Exception):
-                        outcomes[training] = _UntaughtError(cause)
-            of_width = [training for (width, _, _), training in trainings.items() if width == bits]
-            outcomes |= session.train([training for training in of_width if training not in outcomes])
+                    trainings[bits, way, seed] = session.training(techniques[bits], seed, spec)
+        with trainer(session, options.fleet) as train:
+            outcomes = train(list(trainings.values()), False)
         students = list(_students(session, trainings, techniques, outcomes))
         some = next(iter(trainings.values()))
         return Distillation(
@@ -93,13 +90,6 @@ def _technique(family: str, bits: int, activations: str) -> LowBit:
     if not isinstance(technique, LowBit) or technique.scheme != "QAT":
         raise RequestError(f"{family} cannot be trained at a width; choose dorefa, pact or wrpn.")
     return technique
-
-
-class _UntaughtError(TrainingError):
-    """A training that was skipped because its teacher's failed."""
-
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(str(cause) if isinstance(cause, _UntaughtError) else f"its teacher failed: {cause}")
 
 
 def _teacher(

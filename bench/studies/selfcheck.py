@@ -1,7 +1,8 @@
-"""Carries the self-check out: default runs of a user's model whose variants' relations are known."""
+"""Carries the self-check out: default runs of user's models whose variants' relations are known."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import time
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,8 @@ from bench.worker.user.model import SUITE, UserModel, titles, user_models
 HOST = "bench.worker.selfcheck_host:SelfCheckHost"
 MODEL_FILE = Path(messages.__file__).with_name("selfcheck_model.py")
 INT8 = VariantKey("dynamic-qint8")
+TOGETHER = 6
+"""Models of one run: the passes of each are then as far apart as those of a run of one model, which rests between."""
 
 
 @from_options(SelfCheckOptions)
@@ -50,10 +53,11 @@ def self_check(options: SelfCheckOptions) -> SelfCheck:
         if not here.quantized_engines:
             raise RequestError("this torch has no quantized engine, and the self-check compares fp32 with int8.")
         show = bars.bar("default runs of a model against itself, slowed, and as int8")
-        runs = []
-        for number in range(plan.runs):
-            show(number, plan.runs)
-            runs.append(_known_run(threads, options.pin, plan, with_peer=number < plan.peers))
+        runs: list[KnownRun] = []
+        while len(runs) < plan.runs:
+            show(len(runs), plan.runs)
+            models = min(TOGETHER, plan.runs - len(runs))
+            runs += _known_runs(threads, options.pin, plan, models, peers=max(0, plan.peers - len(runs)))
         show(plan.runs, plan.runs)
         with _worker(HOST) as worker:
             truths = [Truth(known_s=known, read_s=worker.call("truth", known, cores)) for known in plan.stubs_s]
@@ -73,31 +77,38 @@ def self_check(options: SelfCheckOptions) -> SelfCheck:
     )
 
 
-def _known_run(threads: int, pin: str, plan: Plan, *, with_peer: bool) -> KnownRun:
-    """Make a run as ``bench run`` makes it by default, of fp32, itself again, itself slowed, and int8."""
+def _known_runs(threads: int, pin: str, plan: Plan, count: int, peers: int) -> Iterator[KnownRun]:
+    """Make a run as ``bench run`` makes it by default, of so many equal models: each fp32, again, slowed, and int8."""
     again, slowed = VariantKey(BASELINE.technique, AGAIN), VariantKey(BASELINE.technique, f"slower{plan.slow_down}")
-    [model] = _model()
-    request = RunOptions(threads=threads, pin=pin, progress=False)
+    models = _models(count)
     spec = spec_of(
-        request, suite=SUITE, models=[model.name], variants=[BASELINE, again, slowed, INT8], **titles([model])
+        RunOptions(threads=threads, pin=pin, progress=False),
+        suite=SUITE,
+        models=[model.name for model in models],
+        variants=[BASELINE, again, slowed, INT8],
+        **titles(models),
     )
     start = time.monotonic()
-    run = execute(spec, CheckpointStore.of_user(), Place(user_models=[model], progress=False))
-    seconds = time.monotonic() - start
-    timed = [latency for row in run.rows for latency in row.latency.values()]
-    return KnownRun(
-        again=_comparisons(run, again),
-        slowed=_comparisons(run, slowed),
-        int8=_comparisons(run, INT8),
-        peer=_peer(run, threads, seconds) if with_peer else {},
-        seconds=seconds,
-        blocks=sum(len(latency.rounds_s) + len(latency.repeated_s) for latency in timed),
-        disturbed_blocks=sum(len(latency.repeated_s) + len(latency.disturbed) for latency in timed),
-    )
+    run = execute(spec, CheckpointStore.of_user(), Place(user_models=models, progress=False))
+    seconds = (time.monotonic() - start) / count
+    for number, model in enumerate(models):
+        rows = [row for row in run.rows if row.model == model.name_in_task]
+        of_model = run.model_copy(update={"rows": rows})
+        timed = [latency for row in rows for latency in row.latency.values()]
+        yield KnownRun(
+            again=_comparisons(of_model, again),
+            slowed=_comparisons(of_model, slowed),
+            int8=_comparisons(of_model, INT8),
+            peer=_peer(of_model, threads, seconds) if number < peers else {},
+            seconds=seconds,
+            blocks=sum(len(latency.rounds_s) + len(latency.repeated_s) for latency in timed),
+            disturbed_blocks=sum(len(latency.repeated_s) + len(latency.disturbed) for latency in timed),
+        )
 
 
-def _model() -> Sequence[UserModel]:
-    return user_models([f"{MODEL_FILE}:build"], {"inputs": f"{MODEL_FILE}:inputs"}, [])
+def _models(count: int) -> Sequence[UserModel]:
+    [model] = user_models([f"{MODEL_FILE}:build"], {"inputs": f"{MODEL_FILE}:inputs"}, [])
+    return [dataclasses.replace(model, name_in_task=f"{model.name_in_task}-{number}") for number in range(count)]
 
 
 def _comparisons(run: Run, key: VariantKey) -> dict[int, Comparison]:

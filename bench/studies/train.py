@@ -8,13 +8,15 @@ from pathlib import Path
 from pydantic import field_serializer
 
 from bench.core.units import MISSING, kilobytes, percent
+from bench.fleet.trainings import trainer
 from bench.options.option import several
 from bench.options.signature import from_options
 from bench.options.studies import TrainOptions
 from bench.report.tables import Table
 from bench.results.record import Record
 from bench.results.row import Accuracy
-from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
+from bench.running.evaluated import EvaluatedVariant
+from bench.running.model_session import ModelSession, model_session
 from bench.running.training_precision import PrecisionPolicy
 from bench.storage.checkpoint import DistillationSpec, EpochRecord, Header, TrainingSpec
 from bench.storage.given_checkpoint import adopt
@@ -75,7 +77,8 @@ def train(options: TrainOptions) -> list[TrainedModel]:
             for technique in chosen
             for seed in several(options.seeds)
         ]
-        headers = session.train([training for _, training in trainings], options.retrain)
+        with trainer(session, options.fleet) as carry_out:
+            headers = carry_out([training for _, training in trainings], options.retrain)
         evaluated = session.evaluate(trainings, headers)
         return [
             _record(session, technique, training, headers[training], variant)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.variant_key import VariantKey
-from bench.results.row import Layers
+from bench.results.row import Int8Operations, Layers, Treated
 from bench.storage.checkpoint import DataIdentity
 from bench.tasks.task import ModelSpec
 from bench.worker.user.model import BuiltModel
@@ -43,6 +43,8 @@ class VariantRequest:
     """The folder in which runtimes keep what takes long to build; ``None`` for one of this run alone."""
     cores: tuple[int, ...] = ()
     """The cores that the process is going to be tied to; none for one that is not timed."""
+    batch_sizes: tuple[int, ...] = ()
+    """What will be timed; empty for the largest alone."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class VariantFacts:
     build_s: float
     """Seconds until the file was there."""
     notes: tuple[str, ...]
+    treated: Treated | None = None
+    drew_once: bool = False
+    """Whether it always answers alike, where the model draws at random at each call."""
+    int8_operations: Int8Operations | None = None
+    """As in ``bench.runtimes.base.Built``."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,38 @@ class LoadedFacts:
     first_answer_s: float
     """Seconds from then until it had answered one example."""
     peak_memory_bytes: int | None
+
+
+@dataclass(frozen=True)
+class DeployedFacts:
+    """What was written for use without quantbench."""
+
+    files: tuple[str, ...]
+    """What the runtime loads; beside it lie the program and its example."""
+    packages: tuple[str, ...]
+    """What that takes, each with its version."""
+    inputs: str
+    """Types and shapes, such as ``float32 [batch, 784]``."""
+    notes: tuple[str, ...]
+    exact: bool
+    """Whether it must give the variant's outputs to the bit; otherwise but for rounding."""
+
+
+CALL_HOST = "bench.worker.call_host:CallHost"
+
+
+@dataclass(frozen=True)
+class CallRequest:
+    """Which runtime's call of a model that does nothing is timed, and where its files go."""
+
+    runtime: str
+    path: Path
+    graphs: Path
+    """The folder in which runtimes keep what takes long to build."""
+    isa: frozenset[str]
+    threads: int
+    cores: tuple[int, ...]
+    engine: str
 
 
 PREPARATION_HOST = "bench.worker.preparation_host:PreparationHost"

@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing.connection import Connection, wait
@@ -33,6 +33,7 @@ from bench.core.errors import (
     WorkerError,
 )
 from bench.core.report import Report
+from bench.measuring.isa_limit import VARIABLES
 
 PRELOADED = ["bench.worker.preload"]
 """Imported once, before the fork."""
@@ -63,11 +64,24 @@ def _start_method() -> str:
     return "forkserver" if sys.platform == "linux" else "spawn"
 
 
-def start_server(libraries: Sequence[str] = ()) -> None:
-    """Start the server that imports torch and other ``libraries`` and forks workers, if it is not running."""
+_limits: list[str] = []
+"""Of the server, once it runs."""
+
+
+def start_server(libraries: Sequence[str] = (), isa_limit: str | None = None) -> None:
+    """Start the server that imports torch and other ``libraries`` and forks workers, if it is not running.
+
+    Its libraries are told the ``isa_limit``, empty for none; raises ``RequestError`` if it runs with another.
+    """
     if _start_method() != "forkserver":
         return
     from multiprocessing import forkserver
+
+    if isa_limit is not None and _limits not in ([], [isa_limit]):
+        raise RequestError("this process has measured with other instruction sets before; start another one for --isa.")
+    if not _limits:
+        _limits.append(isa_limit or "")
+        os.environ.update(VARIABLES.get(isa_limit or "", {}))
 
     multiprocessing.get_context("forkserver").set_forkserver_preload([*PRELOADED, *libraries])
     # A Ctrl-C is meant for the command, which ends its workers itself.
@@ -139,12 +153,17 @@ class Worker:
         self.send(method, *args)
         return self.receive()
 
-    def close(self) -> None:
-        """End the process, if it was started."""
-        self._closed = True
-        if "_process" in self.__dict__:
+    def kill(self) -> None:
+        """Let the process end, if it was started, without waiting for that."""
+        if "_process" in self.__dict__ and not self._closed:
             self.connection.close()
             self._process.kill()
+        self._closed = True
+
+    def close(self) -> None:
+        """End the process, if it was started."""
+        self.kill()
+        if "_process" in self.__dict__:
             self._process.join()
 
     def hung(self) -> WorkerError:
@@ -166,6 +185,15 @@ class Worker:
             name = signal.Signals(-code).name
             return WorkerError(f"the process died of {name}{_LIKELY_CAUSES.get(name, '')}")
         return WorkerError(f"the process ended with code {code}")
+
+
+def close_all(workers: Iterable[Worker]) -> None:
+    """End all processes side by side: the system takes some 10 ms to free the memory of each."""
+    workers = list(workers)
+    for worker in workers:
+        worker.kill()
+    for worker in workers:
+        worker.close()
 
 
 @dataclass

@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.sampling [--out reports/sampling] [--threads 1 2]
 
-Times dynamic int8 beside fp32 in 144 processes each, through the engine of ``bench run``. The same processes are then
-dealt into 12 measurements of 12 in two ways: as they came, so that a measurement is a short time, and spread over the
-whole time. Of each measurement the estimate and the 95 % interval are made in two ways, and held against the mean of
-all. After Kalibera and Jones 2013, who sample at the level that varies most.
+Times dynamic int8 beside fp32 in 144 processes each, through the engine of ``bench run``, without rests. The same
+processes are then dealt into 12 measurements of 12: as they came, so that a measurement is a short time; every 4th; and
+every 12th, spread over the whole time. Of each measurement the estimate and the 95 % interval are made in two ways, and
+held against the mean of all. After Kalibera and Jones 2013, who sample at the level that varies most.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from bench.worker import selfcheck_model
 
 PROCESSES = 12
 MEASUREMENTS = 12
+DISTANCES = {1: "neighbours", 4: "every 4th", 12: "every 12th"}
+"""Of the processes of one measurement, and what the table calls them; they divide the number of measurements."""
 Values = Sequence[float]
 Estimator = Callable[[Values], tuple[float, float, float]]
 """Of logarithms: the estimate and the ends of its 95 % interval."""
@@ -58,12 +60,13 @@ def measure(threads: int) -> Run:
         threads=threads,
         precision=0.001,
         budget_s=3600.0,
+        spread_s=0.0,
         progress=True,
     )
 
 
 def render(runs: Sequence[Run]) -> str:
-    """Return the table of both ways to deal and both ways to estimate."""
+    """Return the table of all ways to deal and both ways to estimate."""
     rows = [row for run in runs for size in run.settings.batch_sizes for row in _rows(run, size)]
     header = ["Threads", "Batch", "Processes of a measurement", "Estimate", "CV", "Covers", "± (median)"]
     machine = runs[0].machine
@@ -79,14 +82,20 @@ def render(runs: Sequence[Run]) -> str:
 def _rows(run: Run, size: int) -> list[list[str]]:
     fp32, int8 = (row.latency[size] for row in run.rows)
     values = log_ratios(fp32, int8)[: PROCESSES * MEASUREMENTS]
-    dealt = {
-        "neighbours": [values[first : first + PROCESSES] for first in range(0, len(values), PROCESSES)],
-        "spread": [values[first::MEASUREMENTS] for first in range(MEASUREMENTS)],
-    }
     return [
-        [str(run.settings.threads), str(size), way, name, *_figures(groups, values, estimator)]
-        for way, groups in dealt.items()
+        [str(run.settings.threads), str(size), way, name, *_figures(deal(values, distance), values, estimator)]
+        for distance, way in DISTANCES.items()
         for name, estimator in ESTIMATORS.items()
+    ]
+
+
+def deal(values: Values, distance: int) -> list[Values]:
+    """Return groups of ``PROCESSES`` values that came ``distance`` apart."""
+    block = PROCESSES * distance
+    return [
+        values[start + first : start + block : distance]
+        for start in range(0, len(values) - block + 1, block)
+        for first in range(distance)
     ]
 
 

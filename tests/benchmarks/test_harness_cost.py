@@ -15,6 +15,7 @@ from bench.measuring.latency.sampling import LEAST_PROCESSES, ROUNDS
 from bench.results.latency import MAX_PROCESSES
 from bench.stats.ratio import ratio
 from bench.tasks.task import TASKS
+from tests.bench.runtimes.do_nothing import DO_NOTHING, INPUTS
 
 CALLS = 10_000
 
@@ -23,6 +24,15 @@ CALLS = 10_000
 def test_timing_calls_that_do_nothing(benchmark: Callable[..., float], calls: int) -> None:
     """The cost per call, lead-in included, is this figure over ``calls``: it is part of every latency."""
     assert benchmark(time_calls, lambda: None, calls) < 1.0
+
+
+@pytest.mark.parametrize("runtime", DO_NOTHING)
+def test_a_call_of_a_runtime_that_does_nothing(benchmark: Callable[..., float], runtime: str) -> None:
+    """What the harness adds to one: over the calls, all runtimes read the same within 50 ns.
+
+    The runtime itself is a stub: what its own call costs is measured in every run (``Run.call_costs``).
+    """
+    assert benchmark(time_calls, DO_NOTHING[runtime]().bind(INPUTS), CALLS) < 1.0
 
 
 def test_the_rounds_of_a_pass_over_seven_variants(benchmark: Callable[..., Any]) -> None:

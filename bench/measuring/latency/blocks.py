@@ -20,6 +20,8 @@ THREADED_LEAD_IN = 0.5
 """The same with several threads, which have to wake, and where they are not pinned take milliseconds to spread."""
 SHORT = 0.9
 """A block that lasts less than this share of ``BLOCK_S`` is sized and made again."""
+WARM_SHARE = 0.25
+"""A block of the warm-up lasts at least this share of one that is timed."""
 WARM_WINDOW = 2
 """Blocks per warm-up window."""
 WARM_TOLERANCE = 0.05
@@ -57,7 +59,7 @@ class WarmUp:
 
 
 def warm_up(timer: Timer, first_s: float | None = None, block_s: float = BLOCK_S, least_s: float = 0.0) -> WarmUp:
-    """Make half-size blocks until the fastest of one window agrees with that of the next; size a block by the last.
+    """Make short blocks until the fastest of one window agrees with that of the next; size a block by the last.
 
     ``first_s`` is how long the first call took, if it was made: it allocates and compiles, so it is no measure of the
     later ones. Warming up takes ``least_s`` seconds at least: a GPU's clocks rise while it works.
@@ -65,11 +67,11 @@ def warm_up(timer: Timer, first_s: float | None = None, block_s: float = BLOCK_S
     first_s = timer.time(1) if first_s is None else first_s
     if first_s >= max(SLOWEST_S, least_s):
         return WarmUp(1, [first_s], warm=True)
-    half_s = block_s / 2
+    short_s = WARM_SHARE * block_s
     calls = 1
     spent = elapsed = timer.time(calls)
-    while elapsed < half_s:
-        calls = max(calls + 1, min(GROWTH * calls, calls_for(elapsed / calls, half_s)))
+    while elapsed < short_s:
+        calls = max(calls + 1, min(GROWTH * calls, calls_for(elapsed / calls, short_s)))
         elapsed = timer.time(calls)
         spent += elapsed
     blocks = [elapsed / calls]
@@ -87,8 +89,8 @@ def warm_up(timer: Timer, first_s: float | None = None, block_s: float = BLOCK_S
         agrees = before is not None and abs(fastest - before) <= WARM_TOLERANCE * before
         if spent > MAX_WARM_S or (agrees and spent >= least_s):
             return WarmUp(calls_for(fastest, block_s), blocks, warm=agrees)
-        if fastest * calls < half_s:  # a disturbed block ended the sizing too early
-            calls, before = calls_for(fastest, half_s), None
+        if fastest * calls < short_s:  # a disturbed block ended the sizing too early
+            calls, before = calls_for(fastest, short_s), None
         else:
             before = fastest
         window = []

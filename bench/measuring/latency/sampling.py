@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.measuring.latency.blocks import BLOCK_S, WarmUp
+from bench.measuring.latency.blocks import WarmUp
 from bench.measuring.latency.disturbance import CAUSES, Cause
 from bench.measuring.latency.rounds import Blocks, Name
 from bench.results.latency import MAX_PROCESSES, Latency, log_ratios, speedup_over
@@ -20,10 +20,14 @@ from bench.stats.multiple_tests import LATENCY_ALPHA
 from bench.stats.ranks import least_n
 from bench.stats.ratio import Ratio
 
-ROUNDS = 4
-"""In a process at one batch size; fewer where fp32's blocks are long. More processes tell more than more rounds do."""
-PROCESS_S = ROUNDS * BLOCK_S
-"""What the rounds of fp32 take in one process, about."""
+ROUNDS = 3
+"""In a process at one batch size, fewer where fp32's blocks are long: the least whose median outlives one bad block.
+More processes tell more than more rounds do."""
+PROCESS_S = 0.1
+"""What the rounds of fp32 take in one process at most, about."""
+SPREAD_S = 60.0
+"""Over so many seconds the processes of a model are spread at least: the state of a machine lasts for some ten, and
+processes that are nearer neighbours in time are no independent sample (``tests/benchmarks/sampling.py``)."""
 LEAST_PROCESSES = 12
 """Of each variant, at any precision."""
 FEWEST_PROCESSES = 6
@@ -32,7 +36,7 @@ MORE = 2
 """So many times the least are made at most where the precision asks for them, and no budget was given;"""
 MORE_S = 60.0
 """and none beyond the least once a model's passes have taken so long."""
-HOPELESS = ((3, 3.0), (1, 10.0))
+HOPELESS = ((3, 3.0), (2, 10.0))
 """A variant is timed no more where so many processes each took so many times as long as fp32's."""
 
 
@@ -177,6 +181,11 @@ class Sample:
         ours, theirs = self.series.get((name, size)), self.series.get((self._baseline, size))
         slower = log_ratios(ours, theirs) if ours and theirs else []
         return any(len(slower) >= count and min(slower) > math.log(factor) for count, factor in HOPELESS)
+
+
+def pause_s(spread_s: float, budget_s: float | None) -> float:
+    """Return how long after the beginning of one pass the next may begin; pauses exceed no budget."""
+    return min(spread_s, math.inf if budget_s is None else budget_s) / LEAST_PROCESSES
 
 
 def rounds_for(block_s: float) -> int:

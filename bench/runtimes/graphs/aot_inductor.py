@@ -4,51 +4,61 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.core.errors import UnsupportedError
-from bench.core.limits import MAX_BATCH_SIZE
 from bench.core.tracebacks import describe_exception
+from bench.results.row import Int8Operations
 from bench.runtimes.base import Source
+from bench.runtimes.graphs import int8_operations
+from bench.runtimes.graphs.int8_operations import Operation
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import fx, nn
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
-STATIC: Final = "static-qint8"
+INT8: Final = ("dynamic-qint8", "static-qint8")
+"""The techniques that PT2E quantizes."""
 CALIBRATION_BATCH: Final = 128
+PRODUCTS: Final = ("mm", "addmm", "bmm", "baddbmm", "convolution", "_convolution", "_linear", "mkl_linear")
+"""How the names of functions start that multiply float matrices."""
 
 
-def compile_package(source: Source, input_dtype: str, path: Path, *, saturating: bool) -> None:
-    """Write the ``.pt2`` package of the technique; raises ``UnsupportedError`` for a model that cannot be exported.
+def compile_package(source: Source, input_dtype: str, path: Path, *, saturating: bool) -> Int8Operations | None:
+    """Write the ``.pt2`` package of the technique and count the int8 operations, of an int8 one.
 
-    ``saturating`` says whether int8 sums do on this CPU.
+    ``saturating`` says whether int8 sums do on this CPU. Raises ``UnsupportedError`` for a model that cannot be
+    exported.
     """
     import torch
 
-    static = source.technique.name == STATIC
+    from bench.core.on_tensors import OnTensors, example_of
+
+    int8 = source.technique.name in INT8
+    operations: list[Operation] = []
     dtype = getattr(torch, input_dtype)
-    # Of a batch of one export would make a constant.
-    batch = tuple(value if len(value) > 1 else torch.cat([value, value]) for value in source.inputs(2))
-    inputs = tuple((value.to(dtype) if value.is_floating_point() else value).contiguous() for value in batch)
-    module = source.model() if static else source.convert().module
-    with torch.no_grad(), _compiler(freezing=static):
+    inputs = example_of(source.inputs(2)).cast(torch.device("cpu"), dtype)
+    module = source.model() if int8 else source.convert().module
+    with torch.no_grad(), _compiler(freezing=int8, see_graph=lambda graph: operations.extend(_operations(graph))):
         try:
-            program = _exported(_quantized(source, module, inputs, saturating) if static else module, inputs)
+            graph = _quantized(source, module, inputs, saturating) if int8 else OnTensors(module, inputs)
+            program = _exported(graph, inputs)
         except Exception as error:  # of any kind: the model's code meets values that stand for tensors
             raise UnsupportedError(f"torch.export cannot export this model: {describe_exception(error)}") from error
         torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+    return int8_operations.count(operations) if int8 else None
 
 
 def _exported(module: nn.Module, inputs: Inputs) -> Any:
     import torch
 
-    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH_SIZE)
-    return torch.export.export(module, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs))
+    from bench.core.on_tensors import dynamic_batch
+
+    return torch.export.export(module, inputs.tensors, dynamic_shapes=dynamic_batch(module, inputs))
 
 
 def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: bool) -> nn.Module:
@@ -56,22 +66,45 @@ def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: boo
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
-    from bench.runtimes.graphs.batch_norms import without_batch_norms
+    from bench.core.on_tensors import OnTensors
 
-    config = x86.get_default_x86_inductor_quantization_config(is_dynamic=False, reduce_range=saturating)
-    graph = _exported(without_batch_norms(model), inputs).module()
+    dynamic = source.technique.name == "dynamic-qint8"
+    config = x86.get_default_x86_inductor_quantization_config(is_dynamic=dynamic, reduce_range=saturating)
+    graph = _exported(OnTensors(_without_batch_norms(model), inputs), inputs).module()
     prepared = prepare_pt2e(graph, x86.X86InductorQuantizer().set_global(config))
-    for batch in source.calibration_batches(CALIBRATION_BATCH):
-        prepared(*batch)
+    # With dynamic ranges too: without a forward pass the observers of weights have seen nothing, and nobody says so.
+    for batch in [inputs] if dynamic else source.calibration_batches(CALIBRATION_BATCH):
+        prepared(*batch.tensors)
     quantized: nn.Module = convert_pt2e(prepared)
     return quantized
 
 
+def _without_batch_norms(model: nn.Module) -> nn.Module:
+    """Return the model without BatchNorms where FX can trace it; otherwise torchao folds those that it finds."""
+    from bench.runtimes.graphs.batch_norms import without_batch_norms
+
+    try:
+        return without_batch_norms(model)
+    except Exception:  # of any kind: the model's code meets values that stand for tensors
+        return model
+
+
+def _operations(graph: fx.Graph) -> Iterator[Operation]:
+    """Read a graph that Inductor optimized; an operation without a kernel of its own may be fused with others yet."""
+    for node in graph.nodes:
+        if node.op == "call_function":
+            function = getattr(node.target, "func", node.target)  # a partial one, of quantized operations
+            name = getattr(function, "__name__", str(function))
+            int8 = name.startswith("q") and not name.startswith("quantize")
+            yield Operation(int8, name.startswith(PRODUCTS))
+
+
 @contextmanager
-def _compiler(freezing: bool) -> Iterator[None]:
+def _compiler(freezing: bool, see_graph: Callable[[fx.Graph], None]) -> Iterator[None]:
     """Let Inductor compile in this process, with a cache of its own: others would make a build seem shorter.
 
-    Weights are constants to it where it is to pack them for int8 operations (``freezing``).
+    Weights are constants to it where it is to pack them for int8 operations (``freezing``). ``see_graph`` is called
+    with the graph that it optimized.
     """
     from torch._inductor import config
 
@@ -79,7 +112,7 @@ def _compiler(freezing: bool) -> Iterator[None]:
         before = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
         try:
-            with config.patch(compile_threads=1, freezing=freezing):
+            with config.patch(compile_threads=1, freezing=freezing, post_grad_custom_post_pass=see_graph):
                 yield
         finally:
             del os.environ["TORCHINDUCTOR_CACHE_DIR"]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.core.errors import UnsupportedError
+from bench.results.row import Int8Operations
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -15,11 +18,10 @@ class Operation:
     """Whether it multiplies matrices, as convolutions do."""
 
 
-def note(operations: Sequence[Operation]) -> str:
-    """Return what a reader of the row is told."""
+def count(operations: Sequence[Operation]) -> Int8Operations:
+    """Count them; raises ``UnsupportedError`` if none is int8: the row would be float32's under another name."""
     int8 = sum(operation.int8 for operation in operations)
+    if not int8:
+        raise UnsupportedError("no operation of the optimized graph would compute with int8 numbers; measure fp32")
     left = sum(operation.product and not operation.int8 for operation in operations)
-    return (
-        f"int8: {int8} of {len(operations)} operations of the optimized graph; {left} float matrix products and "
-        f"convolutions are left"
-    )
+    return Int8Operations(int8=int8, total=len(operations), float_products=left)

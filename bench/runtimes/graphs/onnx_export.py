@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bench.core.errors import UnsupportedError
 from bench.core.tracebacks import describe_exception
 from bench.runtimes.base import Source
 from bench.runtimes.graphs.packages import quiet, versions
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from bench.core.inputs import Inputs
 
 EXPORTER: Final = {"onnx": "1.17", "onnxscript": "0.5"}
 """What ``torch.onnx.export`` needs, and the least version of each."""
@@ -23,29 +27,25 @@ def exported(source: Source) -> Path:
     from importlib.metadata import version
 
     decided_by = (f"torch {version('torch')}", *versions(EXPORTER))
-    return source.cache().get("float32.onnx", decided_by, lambda path: _export(source, path))
+    return source.cache().get("float32.onnx", decided_by, lambda path: export(source.model(), source.inputs(2), path))
 
 
-def input_names(inputs: Sequence[object]) -> list[str]:
-    """Return what the inputs are called in the file."""
-    return [f"input{position}" for position in range(len(inputs))]
-
-
-def _export(source: Source, path: Path) -> None:
+def export(network: nn.Module, example: Inputs, path: Path) -> None:
+    """Write ``network`` with a dynamic batch; raises ``UnsupportedError`` if torch cannot export it."""
     import torch
 
-    # Of a batch of one the exporter would make a constant.
-    inputs = tuple(value if len(value) > 1 else torch.cat([value, value]) for value in source.inputs(2))
-    batch = torch.export.Dim("batch")
-    model = source.model()
+    from bench.core.on_tensors import OnTensors, dynamic_batch, example_of
+
+    inputs = example_of(example)
+    model = OnTensors(network, inputs)
     try:
         with quiet(), torch.no_grad():
             program = torch.onnx.export(
                 model,
-                inputs,
+                inputs.tensors,
                 dynamo=True,
-                dynamic_shapes=tuple({0: batch} for _ in inputs),
-                input_names=input_names(inputs),
+                dynamic_shapes=dynamic_batch(model, inputs),
+                input_names=list(inputs.names),
                 verbose=False,
             )
     except Exception as error:  # of any kind: the model's code meets values that stand for tensors

@@ -8,31 +8,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.runtimes.base import Source
-from bench.runtimes.graphs.onnx_export import input_names
+from bench.runtimes.graphs import matmul_nbits
+from bench.runtimes.graphs.onnx_export import export, exported
+from bench.techniques.base import Technique
+from bench.techniques.low_bit import LowBit
+from bench.techniques.lowbit.codes import FULL
 
 if TYPE_CHECKING:
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 CALIBRATION_BATCH: Final = 128
 
 
-def _fp32(source: Source, float32: Path, target: Path, reduce_range: bool) -> None:
-    shutil.copyfile(float32, target)
+def _fp32(source: Source, target: Path, reduce_range: bool) -> None:
+    shutil.copyfile(exported(source), target)
 
 
-def _fp16(source: Source, float32: Path, target: Path, reduce_range: bool) -> None:
+def _fp16(source: Source, target: Path, reduce_range: bool) -> None:
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    onnx.save(convert_float_to_float16(onnx.load(float32), keep_io_types=True), target)
+    onnx.save(convert_float_to_float16(onnx.load(exported(source)), keep_io_types=True), target)
 
 
-def _dynamic_qint8(source: Source, float32: Path, target: Path, reduce_range: bool) -> None:
+def _dynamic_qint8(source: Source, target: Path, reduce_range: bool) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     # Not Conv: its ConvInteger is many times slower than the float convolution (microsoft/onnxruntime#12854).
     quantize_dynamic(
-        _preprocessed(float32, target),
+        _preprocessed(source, target),
         target,
         weight_type=QuantType.QInt8,
         reduce_range=reduce_range,
@@ -40,12 +44,12 @@ def _dynamic_qint8(source: Source, float32: Path, target: Path, reduce_range: bo
     )
 
 
-def _static_qint8(source: Source, float32: Path, target: Path, reduce_range: bool) -> None:
+def _static_qint8(source: Source, target: Path, reduce_range: bool) -> None:
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     # Unsigned activations, because a ReLU cannot be a part of a signed quantizer and would leave its layer float.
     quantize_static(
-        _preprocessed(float32, target),
+        _preprocessed(source, target),
         target,
         _Reader(source.calibration_batches(CALIBRATION_BATCH)),
         quant_format=QuantFormat.QDQ,
@@ -57,26 +61,54 @@ def _static_qint8(source: Source, float32: Path, target: Path, reduce_range: boo
     )
 
 
-MAKERS: Final[dict[str, Callable[[Source, Path, Path, bool], None]]] = {
+def _weight_only(bits: int) -> Callable[[Source, Path, bool], None]:
+    return lambda source, target, reduce_range: matmul_nbits.quantize_weights(exported(source), target, bits)
+
+
+def _low_bit(source: Source, target: Path, reduce_range: bool) -> None:
+    from bench.techniques.lowbit.layers import low_bit_layers
+
+    module = source.convert().module
+    path = target.with_name("low-bit.onnx")
+    export(module, source.inputs(2), path)
+    matmul_nbits.store_codes(path, target, list(low_bit_layers(module).values()))
+
+
+MAKERS: Final[dict[str, Callable[[Source, Path, bool], None]]] = {
     "fp32": _fp32,
     "fp16": _fp16,
     "dynamic-qint8": _dynamic_qint8,
     "static-qint8": _static_qint8,
+    "weight-only-int8": _weight_only(8),
+    "weight-only-int4": _weight_only(4),
 }
-"""What makes the file of a technique from that of the float32 model."""
+"""What makes the file of a technique; see ``maker``."""
 QUANTIZED: Final = {
     "dynamic-qint8": "quantize_dynamic, MatMul and Gemm only",
     "static-qint8": "quantize_static, QDQ, MinMax",
+    "weight-only-int8": "MatMulNBits, blocks of 32 weights",
+    "weight-only-int4": "MatMulNBits, blocks of 32 weights",
 }
 """By which of the tools, and how."""
+ROUNDED: Final = "MatMulNBits rounds the inputs of its products to int8, in blocks with a scale each"
 
 
-def _preprocessed(float32: Path, target: Path) -> Path:
+def maker(technique: Technique) -> Callable[[Source, Path, bool], None] | None:
+    """Return what makes the file of a technique; ``None`` if nothing does.
+
+    Of the low-bit family there is a kernel for weights of up to 8 bits beside activations in float32.
+    """
+    if isinstance(technique, LowBit) and technique.weight_bits <= 8 and technique.activation_bits == FULL:
+        return _low_bit
+    return MAKERS.get(technique.name)
+
+
+def _preprocessed(source: Source, target: Path) -> Path:
     """Return the float32 model with its BatchNorms folded into convolutions, which quantizers do not do."""
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     path = target.with_name("preprocessed.onnx")
-    quant_pre_process(float32, path, skip_symbolic_shape=True)
+    quant_pre_process(exported(source), path, skip_symbolic_shape=True)
     return path
 
 
@@ -90,16 +122,20 @@ class _Reader:
         batch = next(self._batches, None)
         if batch is None:
             return None
-        return {name: value.numpy() for name, value in zip(input_names(batch), batch, strict=True)}
+        return {name: value.numpy() for name, value in zip(batch.names, batch.tensors, strict=True)}
 
 
 def maker_notes(technique: str, reduce_range: bool) -> tuple[str, ...]:
     """Return who quantized, and how wide the weights are."""
+    if technique not in MAKERS:
+        return ("its codes are stored in 4 or 8 bits and multiplied as they are: no simulation", ROUNDED)
     if technique == "fp16":
         return ("stored as float16 and computed in float32: ONNX Runtime casts the weights once, when it loads them",)
     if technique not in QUANTIZED:
         return ()
     notes: tuple[str, ...] = (f"quantized by ONNX Runtime ({QUANTIZED[technique]})",)
+    if technique.startswith("weight-only"):
+        return (*notes, ROUNDED)
     if reduce_range:
         notes += ("weights take 7 of their 8 bits (reduce_range): this CPU has no VNNI and int8 sums could saturate",)
     return notes

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.options.notations import PERCENTAGE_POINTS, SHARE, WIDTHS, Notation
+from bench.options.notations import BYTES, PERCENTAGE_POINTS, SECONDS, SHARE, WIDTHS, Notation
 
 
 @given(st.floats(1e-9, 1e9))
@@ -30,14 +30,14 @@ def test_widths_are_read_back(widths: list[int]) -> None:
     assert WIDTHS.read(WIDTHS.write(widths)) == tuple(widths)
 
 
-@pytest.mark.parametrize("notation", [SHARE, PERCENTAGE_POINTS, WIDTHS])
+@pytest.mark.parametrize("notation", [SHARE, PERCENTAGE_POINTS, WIDTHS, BYTES, SECONDS])
 @given(text=st.text())
 def test_any_other_text_is_refused(notation: Notation, text: str) -> None:
     try:
         value = notation.read(text)
     except ValueError:
         return
-    assert isinstance(value, float | tuple)
+    assert isinstance(value, float | int | tuple)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,21 @@ def test_any_other_text_is_refused(notation: Notation, text: str) -> None:
 def test_what_is_not_written_so_is_refused(notation: Notation, text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 — any will do
         notation.read(text)
+
+
+@pytest.mark.parametrize(
+    ("notation", "text", "value"),
+    [
+        (BYTES, "1MB", 1_000_000),
+        (BYTES, " 0.4 MB ", 400_000),
+        (BYTES, "400kB", 400_000),
+        (BYTES, "1MiB", 2**20),
+        (BYTES, "7B", 7),
+        (SECONDS, "200us", 200e-6),
+        (SECONDS, "1.5ms", 1.5e-3),
+        (SECONDS, "2s", 2.0),
+    ],
+)
+def test_sizes_and_times_have_their_unit(notation: Notation, text: str, value: float) -> None:
+    assert notation.read(text) == pytest.approx(value)
+    assert notation.read(notation.write(value)) == pytest.approx(value)

@@ -204,6 +204,37 @@ def test_the_models_own_fault(quantbench):
     result.stdout.fnmatch_lines(["*RuntimeError: mat1 and mat2 shapes cannot be multiplied*"])
 
 
+def test_a_runtime_executes_its_own_file(session: Session, pytester: pytest.Pytester) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    code = """
+@pytest.mark.parametrize("runtime", ["eager", "onnxruntime"])
+@pytest.mark.parametrize("technique", ["fp32", "static-qint8"])
+def test_it(quantbench, technique, runtime):
+    info = quantbench(build(), INPUTS, technique=technique, runtime=runtime, evaluate=right, name="mine")
+    assert info.correct >= 17
+    assert (info.layers is None) == (runtime != "eager")
+"""
+    session(code, *QUICK, "--benchmark-json=out.json").assert_outcomes(passed=4)
+    run = bench.load_run(pytester.path / "out.json")
+    keys = [str(row.key) for row in run.rows]
+    assert keys == ["fp32", "fp32@onnxruntime", "static-qint8", "static-qint8@onnxruntime"]
+    assert run.settings.runtimes == ["eager", "onnxruntime"]
+    assert all(row.speedup for row in run.rows[1:])
+
+
+def test_what_a_runtime_does_not_have_is_skipped_and_an_unknown_one_fails(session: Session) -> None:
+    code = "def test_it(quantbench):\n    quantbench(build(), INPUTS, technique='amp', runtime='onnxruntime')\n"
+    result = session(code, "-rs", "-W", "ignore")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*amp@onnxruntime: quantbench makes ONNX files as *"])
+    result = session(
+        "def test_it(quantbench):\n    quantbench(build(), INPUTS, runtime='onnxruntimes')\n", "-W", "ignore"
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*there is no runtime 'onnxruntimes'; did you mean 'onnxruntime'*"])
+
+
 def test_a_second_call_in_one_test_is_refused_with_a_sentence(session: Session) -> None:
     code = "def test_it(quantbench):\n    for name in 'ab':\n        quantbench(build(), INPUTS, name=name)\n"
     result = session(code, *QUICK)
@@ -290,7 +321,7 @@ def test_what_a_technique_cannot_treat_is_skipped_with_the_reason(session: Sessi
     code = "def test_it(quantbench):\n    quantbench(nn.ReLU(), INPUTS, technique='dynamic-qint8')\n"
     result = session(code, "-rs", "--benchmark-disable")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*dynamic-qint8: dynamic quantization changes Linear layers*"])
+    result.stdout.fnmatch_lines(["*dynamic-qint8: dynamic quantization changes layers whose class is Linear,*"])
 
 
 @pytest.mark.parametrize(
@@ -301,7 +332,7 @@ def test_what_a_technique_cannot_treat_is_skipped_with_the_reason(session: Sessi
         ("build(), INPUTS, batch_size=0", "batch_size=0 is no batch; give 1 or more."),
         ("build(), INPUTS, threads=0", "threads=0 is not between 1 and"),
         ("build(), INPUTS, engine='abacus'", "this torch has no quantized engine 'abacus'; choose from"),
-        ("build(), [1.0]", "the argument inputs gives a float instead of a tensor or a tuple of tensors"),
+        ("build(), [1.0]", "the argument inputs gives a float instead of a tensor, a tuple of tensors"),
         ("build(), INPUTS[:0]", "the argument inputs gives tensors of shape [0, 32], of different batch sizes"),
         ("build(), INPUTS, calibrate={}", "the argument calibrate returned a dict, not batches"),
         ("'x', INPUTS", "model is a str; give a torch.nn.Module."),

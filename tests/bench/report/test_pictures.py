@@ -9,6 +9,7 @@ import pytest
 import bench
 from bench.core.errors import RequestError
 from bench.report.pictures import Picture, draw, of_speedups, pictures_of
+from bench.report.trade_off import Cost, Point, trade_off
 from bench.results.row import Row
 from bench.results.run import Run
 from tests.bench.drawn_text import boxes, size_of
@@ -65,9 +66,31 @@ def test_what_is_simulated_stands_beside_sizes_and_operations_and_not_beside_lat
     run = run_of(FP32.model_copy(update={"bit_operations": 4e5}), SIMULATED)
     texts = drawn(run, "trade-off")
     assert "Multiply-accumulates × bits / 32 (M)" in texts
-    assert (texts.count("fp32"), texts.count("dorefa:w2a2")) == (5, 2)  # one of fp32's is the legend's
-    assert "dorefa:w2a2" not in drawn(run, "latency")
-    assert [each.name for each in pictures_of(run)][-1] == "latency-mnist-lab1.svg"
+    assert (texts.count("fp32"), texts.count("dorefa:w2a2")) == (3, 2)  # one of fp32's is the legend's
+    assert not any("Latency" in text for text in texts), "fp32 would stand there alone"
+    assert [each.name for each in pictures_of(run)] == ["trade-off-mnist-lab1.svg"]
+    texts = drawn(run_of(FP32, QINT8, SIMULATED), "trade-off")
+    assert (texts.count("fp32"), texts.count("dorefa:w2a2")) == (4, 2)
+    assert "Latency at batch 1" in texts
+
+
+def test_runtimes_have_a_look_each_and_accuracies_their_interval() -> None:
+    other = QINT8.model_copy(update={"runtime": "onnxruntime"})
+    svg = next(each for each in pictures_of(run_of(FP32, QINT8, other)) if each.name.startswith("trade-off")).draw()
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    assert (texts.count("eager"), texts.count("onnxruntime")) == (1, 1), "the legend names runtimes"
+    assert texts.count("dynamic-qint8") == 6
+    point = Point("fp32", 0.9, {"Size (MB)": 1.0}, interval=(0.85, 0.94))
+    plain = Point("fp32", 0.9, {"Size (MB)": 1.0})
+    costs = [Cost("Size (MB)")]
+    assert trade_off([point, plain], costs).count('id="interval"') == 1
+    assert svg.count('id="interval"') == 9
+
+
+def test_a_span_has_the_look_of_its_family() -> None:
+    other = QINT8.model_copy(update={"runtime": "onnxruntime"})
+    [picture] = [each for each in pictures_of(run_of(FP32, QINT8, other)) if each.name.startswith("speed-up")]
+    assert {"#d55e00", "#56b4e9"} <= set(re.findall(r"#[0-9a-f]{6}", picture.draw().lower()))
 
 
 def test_latencies_and_speed_ups_are_those_of_the_table() -> None:

@@ -65,6 +65,26 @@ def test_the_ratio_of_two_latencies_is_the_speedup(tmp_path: Path) -> None:
 # Passes
 
 
+def test_passes_that_are_short_are_spread_by_rests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One model's pass takes a second of the fake clock here, which is part of the distance between two."""
+    rests: list[float] = []
+    monkeypatch.setattr("bench.running.latency.rest", rests.append)
+    settings = PATIENT.model_copy(update={"spread_s": 60.0})
+    sampled([variant(tmp_path, FP32), variant(tmp_path, OTHER)], settings=settings)
+    assert len(rests) == LEAST_PROCESSES - 1, "none after the last"
+    assert all(60 / LEAST_PROCESSES - 4 < seconds < 60 / LEAST_PROCESSES for seconds in rests)
+
+
+def test_passes_over_many_models_need_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("bench.running.latency.rest", rests.append)
+    models = [[variant(tmp_path / str(number), FP32)] for number in range(3)]
+    for number in range(3):
+        (tmp_path / str(number)).mkdir()
+    sampled(*models, settings=PATIENT.model_copy(update={"spread_s": 12.0}))
+    assert set(rests) == {0.0}
+
+
 def test_every_pass_uses_fresh_processes_that_warm_up_alone(tmp_path: Path) -> None:
     variants = [variant(tmp_path, name) for name in (FP32, OTHER)]
     sampled(variants)
@@ -130,10 +150,10 @@ def test_a_hopeless_variant_is_retired_and_costs_no_more_time(tmp_path: Path) ->
     assert row.status == "ok", "it is no noisy row: nobody asks for its precision"
     for size in (1, 64):
         speedup = row.speedup[size]
-        assert (speedup.retired, speedup.n, speedup.confidence) == (True, 1, 0.0)
+        assert (speedup.retired, speedup.n, speedup.confidence) == (True, 2, 0.0)
         assert speedup.value == pytest.approx(1 / 25)
     steps = [line.split(" ", 2)[2] for line in log_of(tmp_path, PLANTED)]
-    assert steps.count("reload") == 1, "no process of it is started for the other passes"
+    assert steps.count("reload") == 2, "no process of it is started for the other passes"
 
 
 def test_a_warm_up_that_did_not_settle_is_counted(tmp_path: Path) -> None:
@@ -208,7 +228,7 @@ def test_the_pauses_of_threads_are_part_of_the_budget(tmp_path: Path, monkeypatc
     """Where nothing else takes time, a pass of two variants and the reference takes as long as its pauses."""
     pauses: list[float] = []
     monkeypatch.setattr(participant, "time", SimpleNamespace(sleep=pauses.append))
-    settings = QUICK.model_copy(update={"threads": 2, "budget_s": 6.0})
+    settings = QUICK.model_copy(update={"threads": 2, "budget_s": 4.0})
     with fakes() as patch:
         patch.setattr("bench.running.latency.time", SimpleNamespace(monotonic=lambda: sum(pauses)))
         model = made([variant(tmp_path, FP32), variant(tmp_path, OTHER)], settings)
@@ -216,7 +236,7 @@ def test_the_pauses_of_threads_are_part_of_the_budget(tmp_path: Path, monkeypatc
         pass_s = model.sample.spent_s
         assert pass_s == pytest.approx((3 + 2 * 3 * ROUNDS) * participant.SETTLE_S), "of warm-ups and of blocks"
         sample_latencies([model])
-    assert 6.0 - pass_s < model.sample.spent_s <= 6.0 + pass_s / 2
+    assert 4.0 - pass_s < model.sample.spent_s <= 4.0 + pass_s / 2
 
 
 # Interruptions

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import UnsupportedError
+from bench.core.inputs import Inputs
 from bench.core.tensors import digest
 from bench.runtimes import inductor as ours
 from bench.runtimes.base import Built
@@ -23,11 +24,11 @@ from tests.bench.examples import RUN
 from tests.bench.runtimes.sources import answers, build, loaded_afresh, mlp, relative_error, resnet, rows, source
 
 MODELS = {"mlp": mlp(), "resnet": resnet()}
-MOST = {"fp32": 1e-5, "bf16": 0.03, "static-qint8": 0.1}
+MOST = {"fp32": 1e-5, "bf16": 0.03, "dynamic-qint8": 0.1, "static-qint8": 0.1}
 Make = Callable[..., tuple[Built, Path]]
 compiled = pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="there is no C++ compiler")
 AVX2 = "AVX2" in torch.backends.cpu.get_cpu_capability() or "AVX512" in torch.backends.cpu.get_cpu_capability()
-TECHNIQUES_HERE = [name for name in MOST if name != "static-qint8" or (find_spec("torchao") and AVX2)]
+TECHNIQUES_HERE = [name for name in MOST if not name.endswith("qint8") or (find_spec("torchao") and AVX2)]
 
 
 @pytest.fixture(scope="module")
@@ -73,8 +74,22 @@ def test_a_fresh_process_gives_the_same_outputs_to_the_bit_without_a_compiler(ma
     assert done.returncode == 0, done.stderr
     outputs, modules, _ = json.loads(done.stdout)
     with torch.inference_mode():
-        assert outputs == digest([built.executable.outputs((cast(built, inputs),))])
+        assert outputs == digest([built.executable.outputs(Inputs((cast(built, inputs),)))])
     assert not {"torch._inductor", "torch._dynamo", "torchao"} & set(modules)
+
+
+@pytest.mark.slow
+@compiled
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("technique", [name for name in TECHNIQUES_HERE if name.endswith("qint8")])
+def test_int8_operations_are_those_of_the_optimized_graph(make: Make, name: str, technique: str) -> None:
+    """Of the ResNet dynamic int8 has the Linear alone: PT2E's dynamic configuration is for those."""
+    counts = make(name, technique)[0].int8_operations
+    assert counts is not None
+    products = 3 if name == "mlp" else 10
+    assert counts.int8 + counts.float_products >= products
+    assert counts.float_products == (9 if (name, technique) == ("resnet", "dynamic-qint8") else 0)
+    assert make(name, "fp32")[0].int8_operations is None
 
 
 @pytest.mark.slow

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from bench.core.errors import UnsupportedError
+from bench.core.inputs import Inputs
 from bench.core.tensors import digest
 from bench.runtimes import onnxruntime as ours
 from bench.runtimes.base import Built
+from bench.runtimes.graphs.matmul_nbits import integers
 from bench.runtimes.graphs.onnx_techniques import MAKERS
 from bench.techniques.base import TECHNIQUES
 from tests.bench.runtimes.sources import (
@@ -88,7 +92,7 @@ def test_all_weights_are_in_the_one_file_that_is_counted(make: Make) -> None:
 def test_the_bound_call_computes_the_outputs(make: Make) -> None:
     built, _ = make("mlp", "fp32")
     inputs = rows(MODELS["mlp"], 4)
-    call: Any = built.executable.bind((inputs,))
+    call: Any = built.executable.bind(Inputs((inputs,)))
     assert call() is None
     [bound] = call.args[0].copy_outputs_to_cpu()
     assert torch.equal(torch.from_numpy(bound), answers(built, inputs))
@@ -111,7 +115,8 @@ def test_the_dynamic_quantizer_leaves_convolutions_alone(make: Make) -> None:
 def test_the_static_quantizer_leaves_no_convolution_of_a_preactivation_network_float(make: Make) -> None:
     built, path = make("resnet", "static-qint8")
     assert "BatchNormalization" not in nodes(make("resnet", "static-qint8")[1]) or nodes(path).count("Conv") == 9
-    assert any("0 float matrix products and convolutions are left" in note for note in built.notes)
+    assert built.int8_operations is not None
+    assert built.int8_operations.float_products == 0
 
 
 @pytest.mark.parametrize(("isa", "most"), [(AVX2, 64), (VNNI, 127)])
@@ -125,6 +130,86 @@ def test_weights_take_seven_bits_where_int8_sums_would_saturate(make: Make, isa:
     assert weights
     assert max(abs(value.astype(int)).max() for value in weights) == most
     assert any("reduce_range" in note for note in built.notes) == (isa is AVX2)
+
+
+@pytest.mark.parametrize(
+    ("technique", "most", "share"), [("weight-only-int8", 0.02, 0.32), ("weight-only-int4", 0.1, 0.2)]
+)
+def test_weights_alone_are_stored_in_few_bits_and_multiplied_so(
+    make: Make, technique: str, most: float, share: float
+) -> None:
+    built, path = make("mlp", technique)
+    for number in (1, 64):
+        inputs = rows(MODELS["mlp"], number)
+        assert relative_error(answers(built, inputs), MODELS["mlp"](inputs)) < most
+    assert nodes(path).count("MatMulNBits") == 3
+    assert built.file_bytes is not None
+    float32 = make("mlp", "fp32")[0].file_bytes
+    assert float32 is not None
+    assert built.file_bytes < share * float32
+    assert built.int8_operations is not None
+    assert (built.int8_operations.int8, built.int8_operations.float_products) == (3, 0)
+    assert any("rounds the inputs" in note for note in built.notes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("technique", "bits"),
+    [
+        ("range-linear:w4", 4),
+        ("range-linear:w2,per-channel", 4),
+        ("range-linear:w8,per-channel", 8),
+        ("range-linear:w4,asym-signed", None),
+        ("dorefa:w2", 4),
+        ("dorefa:w4", 8),
+        ("wrpn:w4", 4),
+        ("bwn", 4),
+        ("binaryconnect", 4),
+    ],
+)
+def test_codes_of_a_perceptron_are_multiplied_as_they_are(tmp_path: Path, technique: str, bits: int | None) -> None:
+    """Not as the floats that they stand for: the row is no simulation."""
+    model = TECHNIQUES.get(technique).prepare(mlp()) if TECHNIQUES.get(technique).trained_as else mlp()
+    given = source(model.eval(), technique, tmp_path)
+    built, path = build("onnxruntime", given, tmp_path)
+    widths = {
+        attribute.i
+        for node in onnx.load(path).graph.node
+        for attribute in node.attribute
+        if node.op_type == "MatMulNBits" and attribute.name == "bits"
+    }
+    assert bits is None or widths == {bits}
+    inputs = rows(mlp(), 64)
+    with torch.inference_mode():
+        simulated = given.convert().module(inputs)
+    assert relative_error(answers(built, inputs), simulated) < 0.03
+    assert built.artifact is None, "nothing is simulated"
+
+
+def test_convolutions_have_no_low_bit_kernel(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="low-bit layers are no matrix products"):
+        build("onnxruntime", source(MODELS["resnet"], "range-linear:w4", tmp_path), tmp_path)
+    assert "float32 activations only" in str(ours.OnnxRuntime().lacks(TECHNIQUES.get("dorefa:w4a4")))
+
+
+def test_weights_are_multiples_of_the_distance_of_two_levels_or_of_half_of_it() -> None:
+    levels = np.array([[-1.0, -1 / 3, 1 / 3, 1.0]], np.float32)
+    halves = integers(levels, np.array([[2 / 3]], np.float32))
+    assert (halves.values.tolist(), halves.bits) == ([[-3, -1, 1, 3]], 4)
+    assert halves.steps == pytest.approx(1 / 3)
+    wide = integers(np.array([[-100.0, 100.0]], np.float32), np.ones((1, 1), np.float32))
+    assert (wide.values.tolist(), wide.bits) == ([[-100, 100]], 8)
+    with pytest.raises(UnsupportedError, match="no multiples of a step"):
+        integers(np.array([[1.0, 1.3]], np.float32), np.ones((1, 1), np.float32))
+
+
+def test_what_would_stay_float32_is_no_int8_row(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten()).eval()
+    given = dataclasses.replace(
+        source(model, "dynamic-qint8", tmp_path), inputs=lambda number: Inputs.of(torch.rand(number, 3, 8, 8))
+    )
+    with pytest.raises(UnsupportedError, match="no operation of the optimized graph would compute with int8 numbers"):
+        build("onnxruntime", given, tmp_path)
 
 
 class Pair(nn.Module):
@@ -141,7 +226,7 @@ def test_outputs_stand_where_the_model_has_them(tmp_path: Path) -> None:
     model = Pair().eval()
     built, _ = build("onnxruntime", source(model, "fp32", tmp_path), tmp_path)
     inputs = rows(model, 3)
-    got = built.executable.outputs((inputs,))
+    got = built.executable.outputs(Inputs((inputs,)))
     assert list(got) == ["hidden", "more"]
     torch.testing.assert_close(got["more"][1], model(inputs)["more"][1])
 

@@ -14,9 +14,11 @@ from bench.stats.interval import CONFIDENCE
 from bench.stats.proportions import (
     Z95,
     difference,
+    examples_to_tell,
     least_loss,
     mcnemar,
     paired_difference,
+    paired_examples_to_tell,
     standard_error,
     two_shares,
     wilson,
@@ -144,3 +146,27 @@ def test_the_standard_error_of_an_accuracy_is_the_binomial_ones() -> None:
     assert standard_error(872, 872) == 0
     with pytest.raises(ValueError, match="not a share"):
         standard_error(3, 2)
+
+
+def test_as_many_examples_as_it_takes_to_show_that_nothing_was_lost() -> None:
+    # Without a loss or a gain the interval ends at z² / (n + z²): below 0.5 % from n = z² (1 / 0.005 − 1) on.
+    assert paired_examples_to_tell(0, 0, 100, -0.005) == math.ceil(Z95**2 * 199)
+
+
+@given(counts, counts, st.floats(-0.5, 0.5))
+def test_with_so_many_examples_a_change_is_told_and_not_with_fewer(lost: int, gained: int, margin: float) -> None:
+    total = 10 * (lost + gained) + 1_000
+    needed = paired_examples_to_tell(lost, gained, total, margin)
+    interval = paired_difference(lost, gained, total)
+    if needed is not None:
+        assert (needed <= total) == (not interval.low <= margin <= interval.high)
+
+
+def test_a_change_of_just_the_margin_is_never_told() -> None:
+    assert paired_examples_to_tell(10, 5, 1_000, -0.005) is None
+
+
+def test_two_shares_take_more_examples_than_pairs() -> None:
+    # Newcombe's interval of equal shares p of n is about z √(2 p (1 − p) / n) wide on each side: here n is 27,886.
+    needed = examples_to_tell(900, 900, 1_000, -0.005)
+    assert needed == pytest.approx(2 * 0.09 * (Z95 / 0.005) ** 2, rel=0.01)

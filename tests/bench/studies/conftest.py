@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.core.errors import TrainingError
-from bench.running import model_session, weights
+from bench.running import model_session, task_models, weights
 from bench.storage.checkpoint import Header, TrainingSpec
 
 MODEL = "mnist/lab1"
@@ -31,6 +31,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Failing:
             failed: Outcomes = {training: FAILED for training in trainings if fails(training)}
             return weights.load_or_train(trained, *rest, **options) | failed
 
-        monkeypatch.setattr(model_session, "load_or_train", train_some)
+        for module in (model_session, task_models):
+            monkeypatch.setattr(module, "load_or_train", train_some)
 
     return choose

@@ -62,7 +62,7 @@ def checked(runs: Sequence[KnownRun] | None = None, **changes: Any) -> SelfCheck
         "threads": 1,
         "pinned_cores": [3],
         "plan": Plan(),
-        "runs": runs or [known_run(number) for number in range(4)],
+        "runs": runs or [known_run(number) for number in range(6)],
         "truths": [Truth(known_s=20e-6, read_s=20.1e-6), Truth(known_s=20e-3, read_s=20e-3)],
         "cost_s": 30e-9,
         "seconds": 55.0,
@@ -88,11 +88,11 @@ def test_the_page_is_the_golden_one() -> None:
 @pytest.mark.parametrize(
     ("check", "says"),
     [
-        (checked(runs_with(1, 4, again=compared("slower"))), "2 of 8 times a model was called different from itself"),
-        (checked(runs_with(1, 4, slowed=compared(UNDECIDED))), "a slow-down of 5 % was found 6 of 8 times only"),
+        (checked(runs_with(1, 6, again=compared("slower"))), "2 of 12 times a model was called different from itself"),
+        (checked(runs_with(1, 6, slowed=compared(UNDECIDED))), "a slow-down of 5 % was found 10 of 12 times only"),
         (checked(truths=[Truth(known_s=1e-3, read_s=1.05e-3)]), "a known time was read 5.0 % wrong"),
         (checked(cost_s=1e-6), "the harness adds 1000 ns to each call"),
-        (checked(runs_with(1, 4, again=compared(UNDECIDED, margin=0.2))), "2 of 24 speed-ups are less precise"),
+        (checked(runs_with(1, 6, again=compared(UNDECIDED, margin=0.2))), "2 of 36 speed-ups are less precise"),
     ],
 )
 def test_what_is_wrong_is_named(check: SelfCheck, says: str) -> None:
@@ -106,7 +106,7 @@ def test_intervals_that_miss_the_mean_of_all_runs_are_named() -> None:
     check = checked(runs_with(1, 8, int8=compared("faster", 3.0, 0.05)))
     assert answer_to("Coverage", check).value == "0 of 8", "the mean of all lies beside the seven, too"
     assert not answer_to("Coverage", check).reached
-    assert answer_to("Coverage", checked()).value == "4 of 4"
+    assert answer_to("Coverage", checked()).value == "6 of 6"
 
 
 @pytest.mark.parametrize(("alarms", "reached"), [(0, True), (1, True), (2, False)])
@@ -127,7 +127,7 @@ def test_the_spread_is_held_against_torch_benchmarks() -> None:
     [fault, other] = faults(checked(runs_with(2, 4, peer=same)))
     assert "torch.utils.benchmark's speed-up repeats better at batch 1" in fault
     assert other.endswith("batch 64")
-    without = checked([known_run(number, peer={}) for number in range(4)])
+    without = checked([known_run(number, peer={}) for number in range(6)])
     assert not any("torch.utils.benchmark" in answer.question for answer in answers(without))
 
 
@@ -188,11 +188,11 @@ def default_run(spec: Any, *_: object) -> Run:
     assert (spec.precision, spec.budget_s) == (0.05, None), "the defaults of bench run"
     values = {AGAIN: (1.0, 1.0), "slower5": (1 / 1.05, 1e-5), "slower10": (1 / 1.1, 1e-5), "eager": (2.0, 1e-5)}
     rows: list[Row] = []
-    for key in spec.variants:
+    for name, key in itertools.product(spec.models, spec.variants):
         value, p_value = values[key.runtime]
         known = {} if key == BASELINE else {size: speedup(value, 0.01, p_value, n=12) for size in spec.batch_sizes}
         timed = {size: latency(1e-3 / value) for size in spec.batch_sizes}
-        where = {"technique": key.technique, "runtime": key.runtime}
+        where = {"model": name.rpartition("/")[2], "technique": key.technique, "runtime": key.runtime}
         rows.append(FP32.model_copy(update={"latency": timed, "speedup": known} | where))
     settings = SETTINGS.model_copy(update={"batch_sizes": spec.batch_sizes})
     return RUN.model_copy(update={"rows": rows, "settings": settings})
@@ -205,7 +205,7 @@ def test_the_whole_check_of_default_runs(threads: int, planted: float, monkeypat
     monkeypatch.setattr("bench.measuring.machine.require_threads", lambda threads: None)
     check = self_check(threads=threads, pin="none", progress=False)
     assert len(check.runs) == check.plan.runs
-    assert [bool(run.peer) for run in check.runs] == [True, True, False, False]
+    assert [bool(run.peer) for run in check.runs] == [True, True, False, False, False, False]
     for run in check.runs:
         for size in (1, 64):
             assert (run.again[size].word, run.slowed[size].word, run.int8[size].word) == (UNDECIDED, "slower", "faster")

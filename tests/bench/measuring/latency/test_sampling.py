@@ -20,6 +20,7 @@ from bench.measuring.latency.sampling import (
     Limits,
     Sample,
     Series,
+    pause_s,
     rounds_for,
 )
 from bench.results.latency import MAX_PROCESSES, Latency
@@ -157,7 +158,7 @@ def test_every_variant_may_have_failed() -> None:
 # Retirement
 
 
-@pytest.mark.parametrize(("factor", "processes"), [(2.9, LEAST_PROCESSES), (3.1, 3), (9.9, 3), (10.1, 1), (500.0, 1)])
+@pytest.mark.parametrize(("factor", "processes"), [(2.9, LEAST_PROCESSES), (3.1, 3), (9.9, 3), (10.1, 2), (500.0, 2)])
 def test_what_is_hopelessly_slower_is_timed_no_more(factor: float, processes: int) -> None:
     sample, among = passes({FP32: 1.0, INT8: 0.5, FP16: factor})
     assert sum(FP16 in names for names in among) == processes
@@ -166,9 +167,10 @@ def test_what_is_hopelessly_slower_is_timed_no_more(factor: float, processes: in
     assert len(sample.series[FP16, 1].rounds_s) == processes * ROUNDS, "what is known of it stays"
 
 
-def test_one_process_that_is_not_so_slow_keeps_a_variant() -> None:
+@pytest.mark.parametrize("all_s", [(2.0, 5.0, 5.0, 5.0), (50.0, 2.0, 5.0)])
+def test_one_process_that_is_not_so_slow_keeps_a_variant(all_s: tuple[float, ...]) -> None:
     sample = Sample(FP32, [1])
-    for seconds in (2.0, 5.0, 5.0, 5.0):
+    for seconds in all_s:
         add(sample, 1, {FP32: 1.0, FP16: seconds})
         sample.end_pass(1.0)
     assert not sample.retired
@@ -176,9 +178,10 @@ def test_one_process_that_is_not_so_slow_keeps_a_variant() -> None:
 
 def test_a_variant_is_retired_at_one_batch_size_alone() -> None:
     sample = Sample(FP32, [1, 64])
-    add(sample, 1, {FP32: 1.0, FP16: 20.0})
-    add(sample, 64, {FP32: 1.0, FP16: 1.0})
-    sample.end_pass(1.0)
+    for _ in range(2):
+        add(sample, 1, {FP32: 1.0, FP16: 20.0})
+        add(sample, 64, {FP32: 1.0, FP16: 1.0})
+        sample.end_pass(1.0)
     assert sample.next_pass(LIMITS, [FP32, FP16]) == {1: [FP32], 64: [FP32, FP16]}
 
 
@@ -260,7 +263,17 @@ def test_an_interrupted_run_without_latencies_begins_at_the_first_pass() -> None
 
 
 @pytest.mark.parametrize(
-    ("block_s", "rounds"), [(BLOCK_S, ROUNDS), (2 * BLOCK_S, 2), (4 * BLOCK_S, 1), (5.0, 1), (BLOCK_S / 9, ROUNDS)]
+    ("block_s", "rounds"), [(BLOCK_S, ROUNDS), (0.03, ROUNDS), (0.05, 2), (0.09, 1), (5.0, 1), (BLOCK_S / 9, ROUNDS)]
 )
 def test_long_blocks_make_fewer_rounds(block_s: float, rounds: int) -> None:
     assert rounds_for(block_s) == rounds
+
+
+# Rests
+
+
+@given(spread_s=st.floats(0, 3600), budget_s=st.none() | st.floats(0.001, 3600))
+def test_pauses_spread_the_least_sample_and_never_exceed_the_budget(spread_s: float, budget_s: float | None) -> None:
+    whole_s = LEAST_PROCESSES * pause_s(spread_s, budget_s)
+    assert whole_s <= (spread_s if budget_s is None else min(spread_s, budget_s)) * (1 + 1e-9)
+    assert budget_s is not None or whole_s == pytest.approx(spread_s)

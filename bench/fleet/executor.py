@@ -1,0 +1,57 @@
+"""What the driver needs of whatever reaches the nodes: Ray, or a stub in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from bench.fleet.node_task import Event
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster."""
+
+    key: str
+    """What tells it from all others while the cluster is up."""
+    name: str
+    """What reports and folders call it, also when the cluster is started again."""
+    resources: Mapping[str, float] = field(default_factory=dict)
+    """What a job takes of it: by default all its cores, which it has to itself then."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a node is to do; see ``bench.fleet.node_task.work``."""
+
+    module: str
+    request: Mapping[str, Any]
+    watched: Sequence[str]
+    """Names of files that the driver wants whenever they change."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Files that are there at the beginning, by name."""
+
+
+class Executor(Protocol):
+    """Reaches nodes."""
+
+    def nodes(self) -> list[Node]:
+        """Return those that are alive."""
+        ...
+
+    def start(self, name: str, node: Node, job: Job) -> None:
+        """Start a job on a node, when what it takes of the node is free, and nowhere else; ``name`` is the job's."""
+        ...
+
+    def events(self, timeout_s: float) -> list[tuple[str, Event]]:
+        """Wait for news, so long at most, and return them with the names of their jobs.
+
+        A job that ends, however it does, has an event of kind ``end``; see ``bench.fleet.node_task``. One whose node
+        is lost may say nothing at all.
+        """
+        ...
+
+    def stop(self, name: str) -> None:
+        """End a job whose node may not answer any more; nothing is heard of it from then on."""
+        ...

@@ -1,0 +1,150 @@
+"""Nodes reached through Ray, which places jobs and carries files, and times nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.fleet.executor import Job, Node
+from bench.fleet.node_task import Event
+from bench.fleet.parcel import Parcel
+
+CHUNK_BYTES = 16 * 2**20
+"""Parcels travel in pieces of it, so that no node needs much memory at once."""
+FETCH_S = 30.0
+"""A message that is announced and does not arrive for so long is lost."""
+MACHINE = "machine"
+"""The custom resource of a node that is to run one job at a time, whatever its cores."""
+
+
+class RayExecutor:
+    """Runs jobs on a cluster that this process is connected to; see ``bench.fleet.cluster``."""
+
+    def __init__(self, parcels: Mapping[str, Parcel], package: str, dependencies: Sequence[str]) -> None:
+        import ray
+
+        self._ray = ray
+        self._folders = {digest: one.folder for digest, one in parcels.items()}
+        self._refs = {digest: [ray.put(piece) for piece in _pieces(one.content)] for digest, one in parcels.items()}
+        self._common = {"package": package, "dependencies": list(dependencies), "niceness": _niceness()}
+        self._running: dict[Any, str] = {}  # the stream of each job's events, and its name
+
+    def nodes(self) -> list[Node]:
+        """Return nodes that are alive and have cores for work, each with a name of its own."""
+        alive = sorted(
+            (node for node in self._ray.nodes() if node["Alive"] and _whole(node["Resources"])),
+            key=lambda node: (_name(node), node["NodeManagerAddress"], node["NodeManagerPort"]),
+        )
+        names: dict[str, int] = {}
+        nodes = []
+        for node in alive:
+            name = _name(node)
+            names[name] = names.get(name, 0) + 1
+            numbered = name if names[name] == 1 else f"{name}-{names[name]}"
+            nodes.append(Node(node["NodeID"], numbered, _whole(node["Resources"])))
+        return nodes
+
+    def start(self, name: str, node: Node, job: Job) -> None:
+        """Start a job there, with no second try by Ray: another one would be another measurement."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        resources = dict(node.resources)
+        options = {
+            "num_cpus": resources.pop("CPU", 0),
+            "resources": resources,
+            "max_retries": 0,
+            "num_returns": "streaming",
+            "scheduling_strategy": NodeAffinitySchedulingStrategy(node.key, soft=False),
+        }
+        content = {
+            **self._common,
+            "module": job.module,
+            "request": dict(job.request),
+            "watched": list(job.watched),
+            "files": dict(job.files),
+        }
+        task = self._ray.remote(_remote()).options(**options)
+        self._running[task.remote(content, self._folders, self._refs)] = name
+
+    def events(self, timeout_s: float) -> list[tuple[str, Event]]:
+        """Wait for the next message of any job; see ``Executor``."""
+        if not self._running:
+            return []
+        streams = list(self._running)
+        ready, _ = self._ray.wait(streams, num_returns=1, timeout=timeout_s, fetch_local=False)
+        if ready:  # and all others that have news by now
+            ready, _ = self._ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
+        return [(self._running[stream], self._next(stream)) for stream in ready]
+
+    def stop(self, name: str) -> None:
+        """Cancel a job by force and forget it."""
+        for stream in [one for one, other in self._running.items() if other == name]:
+            del self._running[stream]
+            self._ray.cancel(stream, force=True)
+
+    def _next(self, stream: Any) -> Event:
+        """Return a stream's next event; its end without one of kind ``end`` is one."""
+        try:
+            event: Event = self._ray.get(next(stream), timeout=FETCH_S)
+        except StopIteration:
+            event = {"kind": "end", "code": None, "reason": "its task ended without a word"}
+        except self._ray.exceptions.RayError as error:
+            event = {"kind": "end", "code": None, "reason": reason_of(error)}
+        if event["kind"] == "end":
+            del self._running[stream]
+        return event
+
+
+def reason_of(error: Exception) -> str:
+    """Return in a sentence what became of a task that Ray gives up."""
+    words = {
+        "NodeDiedError": "the node died, was drained or is out of reach",
+        "TaskUnschedulableError": "the node left the cluster before it could begin",
+        "OutOfMemoryError": "the node ran out of memory, so Ray ended the job there",
+        "WorkerCrashedError": "the job's process died; a system that runs out of memory ends processes so",
+        "GetTimeoutError": f"a message of it did not arrive for {FETCH_S:g} s",
+        "TaskCancelledError": "it was cancelled",
+    }
+    name = type(error).__name__
+    if name in words:
+        return words[name]
+    lines = str(error).strip().splitlines() or [name]
+    return lines[-1].strip()
+
+
+def _remote() -> Any:
+    """Return the task, whose module travels by value."""
+    from ray import cloudpickle
+
+    from bench.fleet import node_task
+
+    cloudpickle.register_pickle_by_value(node_task)
+    work = node_task.work
+
+    def on_node(job: dict[str, Any], parcels: dict[str, bool], refs: dict[str, list[Any]]) -> Any:
+        import ray
+
+        yield from work(job, parcels, lambda digest: b"".join(ray.get(ref) for ref in refs[digest]))
+
+    on_node.__module__ = "__main__"  # by value, too
+    return on_node
+
+
+def _pieces(content: bytes) -> list[bytes]:
+    return [content[start : start + CHUNK_BYTES] for start in range(0, max(len(content), 1), CHUNK_BYTES)]
+
+
+def _whole(resources: Mapping[str, float]) -> dict[str, float]:
+    """Return what a task takes to have a node alone: all cores, and its ``machine`` where it has one."""
+    return {name: resources[name] for name in ("CPU", MACHINE) if resources.get(name)}
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    """Return the name that somebody gave the node, else its host's."""
+    named = node.get("NodeName") or ""
+    return str(named if named and named != node["NodeManagerAddress"] else node["NodeManagerHostname"])
+
+
+def _niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else 0

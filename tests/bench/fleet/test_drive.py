@@ -1,0 +1,103 @@
+"""The driver, with nodes that finish, fall and hang: what it writes down, and that it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+import bench
+from bench.core.errors import RequestError
+from bench.core.progress import Bars
+from bench.fleet.drive import Drive
+from bench.fleet.executor import Job, Node
+from bench.fleet.folder import FleetFolder
+from bench.fleet.node_task import Event
+from bench.fleet.runner import require_some
+from bench.results.fleet import Fleet, NodeRecord
+from bench.results.run import Run
+from tests.bench.examples import RUN
+from tests.bench.fleet.plans import FLEET
+from tests.bench.fleet.stub import DONE, FACTS, StubExecutor, lost, node
+
+UNFINISHED = RUN.model_copy(update={"finished": False})
+
+
+def file_of(run: Run) -> Event:
+    return {"kind": "file", "name": "run.json", "content": run.model_dump_json().encode()}
+
+
+def said(one: Node, job: Job) -> Iterable[Event]:
+    """What the nodes say, by their names."""
+    yield FACTS
+    yield {"kind": "at", "label": "time mnist/lab1", "done": 1, "total": 12}
+    yield file_of(UNFINISHED)
+    if one.name == "falls":
+        yield lost("the node died, was drained or is out of reach")
+    elif one.name == "refuses":
+        yield {"kind": "end", "code": 2, "reason": "--budget 1 is too short."}
+    elif one.name not in ("hangs", "vanishes"):
+        yield file_of(RUN)
+        yield DONE
+
+
+def drive(
+    folder: Path, names: list[str], absent: tuple[str, ...] = ()
+) -> tuple[dict[str, NodeRecord], StubExecutor, Fleet]:
+    nodes = [node(name) for name in names]
+    executor = StubExecutor([one for one in nodes if one.name not in absent], said)
+    job = Job("module", {}, ["run.json"])
+    driver = Drive(executor, FleetFolder(folder), FLEET, lambda name: job, 600.0, Bars("nothing"), executor.clock)
+    fleet = driver.run(nodes)
+    return {one.name: one for one in fleet.nodes}, executor, fleet
+
+
+def test_what_nodes_measured_is_written_as_it_comes(tmp_path: Path) -> None:
+    nodes, _, fleet = drive(tmp_path, ["good", "falls"])
+    assert nodes["good"].state == "finished"
+    assert nodes["falls"].state == "failed"
+    assert bench.load_run(tmp_path / "good" / "run.json").finished
+    assert len(bench.load_run(tmp_path / "falls" / "run.json").rows) == nodes["falls"].rows == len(RUN.rows)
+    assert FleetFolder(tmp_path).fleet() == fleet, "the file says the same"
+
+
+def test_a_node_that_hangs_is_given_up_after_the_deadline(tmp_path: Path) -> None:
+    nodes, executor, _ = drive(tmp_path, ["hangs", "good"])
+    assert "it hung: nothing was heard of it for 600 s" in nodes["hangs"].reason
+    assert executor.stopped == ["key of hangs"]
+    assert 600 <= executor.now_s < 700
+    assert nodes["good"].state == "finished"
+
+
+def test_a_node_that_ray_calls_dead_is_given_up_at_once(tmp_path: Path) -> None:
+    nodes, executor, _ = drive(tmp_path, ["vanishes", "good"], absent=("vanishes",))
+    assert "died" in nodes["vanishes"].reason
+    assert executor.now_s < 60
+
+
+def test_the_nodes_own_refusal_is_its_reason(tmp_path: Path) -> None:
+    nodes, _, _ = drive(tmp_path, ["refuses"])
+    assert nodes["refuses"].reason == "--budget 1 is too short."
+
+
+def test_a_cluster_that_can_measure_nothing_is_a_refusal_with_the_reason() -> None:
+    reason = "its Python lacks torch; install quantbench there, and start Ray with that Python"
+    nodes = [NodeRecord(name=name, state="failed", reason=reason) for name in "abcde"]
+    with pytest.raises(RequestError, match=r"no node could measure anything .a: its Python lacks torch"):
+        require_some(FLEET.model_copy(update={"nodes": nodes}))
+
+
+def test_of_many_nodes_one_bar_tells_how_many_have_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[str, int]] = []
+
+    def line(self: Bars, name: str, label: str, done: int, total: int, *, visible: bool) -> None:
+        shown.append((label, done))
+
+    monkeypatch.setattr(Bars, "line", line)
+    drive(tmp_path / "few", ["good", "falls"])
+    assert any(label.startswith("good: time mnist/lab1, since ") for label, _ in shown)
+    shown.clear()
+    drive(tmp_path / "many", [f"node{number}" for number in range(30)])
+    assert {label for label, _ in shown} == {"nodes"}
+    assert shown[-1][1] == 30

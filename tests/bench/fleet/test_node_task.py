@@ -1,0 +1,130 @@
+"""What a node does, without Ray: parcels, environment, niceness, and a run with the driver's data and weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.core.progress import Bars
+from bench.fleet import node_task, parcel
+from bench.fleet.cargo import Shipment, prepare
+from bench.fleet.node_task import Event
+from bench.fleet.parcel import Parcel
+from bench.fleet.runner import MODULE
+from bench.options.fleet import FleetOptions
+from bench.results.run import Run
+from bench.running.plan import plan
+
+PROBE = b"""
+import json, os, sys
+request = json.load(open(sys.argv[1]))
+names = [name for name in os.environ if name.startswith(("RAY_", "OMP_NUM", "PYTHONPATH"))]
+print(json.dumps({"kind": "at", "label": ",".join(sorted(names)), "done": 0, "total": 1}), flush=True)
+open("out/result", "w").write(request["word"])
+sys.exit(request["code"])
+"""
+
+
+@pytest.fixture(autouse=True)
+def node_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("QUANTBENCH_CACHE", str(tmp_path / "cache of the node"))
+    return tmp_path / "cache of the node" / "fleet"
+
+
+def events(
+    request: Mapping[str, Any], package: Parcel, others: Mapping[str, Parcel], module: str, **job: Any
+) -> list[Event]:
+    parcels = {package.digest: package, **others}
+    content = {
+        "module": module,
+        "request": request,
+        "package": package.digest,
+        "dependencies": [],
+        "niceness": os.getpriority(os.PRIO_PROCESS, 0),
+        "watched": ["result"],
+        "files": {},
+        **job,
+    }
+    folders = {digest: one.folder for digest, one in parcels.items()}
+    return list(node_task.work(content, folders, lambda digest: parcels[digest].content))
+
+
+def test_the_process_has_nothing_of_rays_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RAY_JOB_ID", "OMP_NUM_THREADS", "PYTHONPATH"):
+        monkeypatch.setenv(name, "1")
+    package = parcel.of_files({"probe.py": PROBE})
+    said = events({"word": "here", "code": 0}, package, {}, "probe")
+    assert [event["label"] for event in said if event["kind"] == "at"] == ["fetch files", "PYTHONPATH"]
+    assert {"kind": "file", "name": "result", "content": b"here"} in said
+    assert said[-1] == {"kind": "end", "code": 0, "reason": ""}
+
+
+def test_files_that_are_there_are_not_sent_back() -> None:
+    said = events(
+        {"word": "same", "code": 0}, parcel.of_files({"probe.py": PROBE}), {}, "probe", files={"result": b"same"}
+    )
+    assert not [event for event in said if event["kind"] == "file"]
+
+
+def test_what_a_node_lacks_is_its_reason() -> None:
+    said = events({}, parcel.of_files({}), {}, "probe", dependencies=["torch", "no-such-package"])
+    assert said[-1]["reason"].startswith("its Python lacks no-such-package; install quantbench there")
+
+
+def test_a_low_priority_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_task, "_niceness", lambda: 15)
+    said = events({}, parcel.of_files({}), {}, "probe", niceness=0)
+    assert "RAY_worker_niceness=0 ray start" in said[-1]["reason"]
+
+
+def test_what_the_node_has_is_not_fetched_again() -> None:
+    package = parcel.of_files({"probe.py": PROBE})
+    events({"word": "", "code": 0}, package, {}, "probe")
+
+    def fetch(digest: str) -> bytes:
+        raise AssertionError("it has been there")
+
+    assert node_task._keep(package.digest, True, fetch).is_dir()
+
+
+def test_damaged_parcels_are_refused(node_cache: Path) -> None:
+    with pytest.raises(ValueError, match="another checksum"):
+        node_task._keep("0" * 64, False, lambda digest: b"other")
+    assert not list(node_cache.iterdir())
+
+
+def test_the_reason_names_a_kill() -> None:
+    kill = parcel.of_files({"probe.py": b"import os, signal; os.kill(os.getpid(), signal.SIGKILL)"})
+    assert "runs out of memory" in events({}, kill, {}, "probe")[-1]["reason"]
+
+
+@pytest.fixture(scope="module")
+def shipment(shared_cache: Path) -> Shipment:
+    """A run of one model, whose data and weights are made here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUANTBENCH_CACHE", str(shared_cache))
+        options = FleetOptions(
+            models="mnist/lab1", techniques="fp32", data="synthetic", epochs=1, batch_sizes=1, precision=0.9, spread_s=0
+        )
+        return prepare(plan(options), [], options, Bars("nothing"))
+
+
+def test_a_node_measures_with_the_drivers_data_and_weights(shipment: Shipment, node_cache: Path) -> None:
+    request = shipment.request.model_dump(mode="json")
+    others = {digest: one for digest, one in shipment.parcels.items() if digest != shipment.package}
+    said = events(request, shipment.parcels[shipment.package], others, MODULE, watched=["run.json"])
+    assert said[-1]["reason"] == ""
+    files = [event["content"] for event in said if event["kind"] == "file"]
+    run = Run.model_validate(json.loads(files[-1]))
+    assert run.finished
+    assert [row.status for row in run.rows] == ["ok"]
+    assert not (node_cache.parent / "checkpoints").exists(), "nothing was trained there"
+    assert not (node_cache.parent / "data").exists(), "and no data were made there"
+    assert "train mnist/lab1 (float32)" not in {event.get("label") for event in said}
+    assert sys.version.startswith(run.machine.python)

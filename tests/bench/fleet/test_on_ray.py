@@ -1,0 +1,238 @@
+"""A fleet of three simulated machines on loopback, each its own raylet: one falls, the driver is killed, all goes on.
+
+The scenario is one: each step is a command that goes on where the one before stopped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+import bench
+from tests.bench.fleet.ray_nodes import ENVIRONMENT
+from tests.benchmarks.fleet_trainings import digests
+from tests.repository import ROOT
+
+pytest.importorskip("ray")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="simulated machines need Linux")
+
+PATIENCE_S = 240.0
+"""Of a test: it must end on a machine that is very busy, too."""
+NET = """
+import torch
+from sizes import WIDTH
+
+def small():
+    return torch.nn.Linear(WIDTH, 4)
+
+def wide():
+    return torch.nn.Sequential(torch.nn.Linear(WIDTH, 32), torch.nn.ReLU(), torch.nn.Linear(32, 4))
+
+def inputs(batch):
+    return torch.ones(batch, WIDTH)
+"""
+OTHER_NODE = """
+from importlib import metadata
+
+def version(name, version=metadata.version):
+    if name in ("onnx", "onnxruntime"):
+        raise metadata.PackageNotFoundError(name)
+    return version(name)
+
+metadata.version = version
+"""
+
+
+def other_python(folder: Path) -> Path:
+    """Return a Python that has another quantbench, and no ONNX Runtime."""
+    venv.create(folder, symlinks=True)
+    [packages] = folder.glob("lib/python*/site-packages")
+    (packages / "all.pth").write_text(str(Path(pytest.__file__).parents[1]))
+    (packages / "sitecustomize.py").write_text(OTHER_NODE)
+    information = packages / "quantbench-0.9.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: quantbench\nVersion: 0.9.0\n")
+    return folder / "bin" / "python"
+
+
+def environment(cache: Path) -> dict[str, str]:
+    proxies = ("http_proxy", "https_proxy", "no_proxy")
+    plain = {name: value for name, value in os.environ.items() if name.lower() not in proxies}
+    return plain | ENVIRONMENT | {"QUANTBENCH_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
+
+
+class Nodes:
+    """The simulated machines; see ``tests.bench.fleet.ray_nodes``."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.address = self._line()
+
+    def kill(self, name: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"kill {name}\n")
+        self._process.stdin.flush()
+        assert self._line() == f"kill {name}"
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fleet")
+
+
+@pytest.fixture(scope="module")
+def nodes(folder: Path) -> Iterator[Nodes]:
+    names = ["good", f"other={other_python(folder / 'venv')}", "falls"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.fleet.ray_nodes", *names],
+        cwd=ROOT,
+        env=environment(folder / "cache"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield Nodes(process)
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def request_of_two_models(folder: Path) -> list[str]:
+    (folder / "net").mkdir()
+    (folder / "net" / "net.py").write_text(NET)
+    (folder / "net" / "sizes.py").write_text("WIDTH = 16\n")
+    models = [f"--model={folder / 'net' / 'net.py'}:{name}" for name in ("small", "wide")]
+    quick = [
+        "--technique=fp32",
+        "--runtime=eager",
+        "--runtime=onnxruntime",
+        "--batch=1",
+        "--precision=90%",
+        "--spread=0",
+    ]
+    return [*models, f"--inputs={folder / 'net' / 'net.py'}:inputs", *quick, "--budget=120"]
+
+
+def start(folder: Path, nodes: Nodes, arguments: list[str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "bench", "fleet", "run", *arguments]
+    return subprocess.Popen(
+        [*command, "--address", nodes.address, "--out", str(folder / "out")],
+        cwd=folder,
+        env=environment(folder / "cache"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def states(folder: Path) -> dict[str, dict[str, object]]:
+    with contextlib.suppress(FileNotFoundError):
+        return {node["name"]: node for node in json.loads((folder / "out" / "fleet.json").read_text())["nodes"]}
+    return {}
+
+
+def wait_for(process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
+    """Wait until something is in the folder; the process that is to write it must be alive."""
+    until = time.monotonic() + PATIENCE_S
+    while not reached():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until, "nothing came"
+        time.sleep(0.1)
+
+
+def test_what_falls_is_a_line_and_the_same_command_goes_on(
+    folder: Path, nodes: Nodes, request_of_two_models: list[str]
+) -> None:
+    driver = start(folder, nodes, request_of_two_models)
+    wait_for(driver, lambda: any(node["rows"] for node in states(folder).values()))
+    second = start(folder, nodes, request_of_two_models)
+    _, err = second.communicate(timeout=PATIENCE_S)
+    assert second.returncode == 2
+    assert "another 'bench fleet run' is at work" in err
+
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    kept = {
+        name: bench.load_run(path) for name in states(folder) if (path := folder / "out" / name / "run.json").exists()
+    }
+    assert kept, "what a node measured before the driver died is there"
+
+    driver = start(folder, nodes, request_of_two_models)
+    wait_for(driver, lambda: states(folder)["falls"]["state"] == "running" and bool(states(folder)["falls"]["rows"]))
+    nodes.kill("falls")
+    _, err = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 1, err
+    after = states(folder)
+    assert {name: node["state"] for name, node in after.items()} == {
+        "good": "finished",
+        "other": "finished",
+        "falls": "failed",
+    }
+    assert "died" in str(after["falls"]["reason"])
+    assert bench.load_run(folder / "out" / "falls" / "run.json").rows, "its rows are kept"
+    report = (folder / "out" / "report.md").read_text()
+    assert str(after["falls"]["reason"]) in report
+    for name, run in kept.items():
+        if name != "falls":
+            assert bench.load_run(folder / "out" / name / "run.json").created == run.created, "it went on"
+
+
+def test_nodes_run_the_drivers_quantbench_with_what_they_have(folder: Path) -> None:
+    good, other = (bench.load_run(folder / "out" / name / "run.json") for name in ("good", "other"))
+    assert states(folder)["other"]["facts"]["versions"]["quantbench"] == "0.9.0"  # type: ignore[index]
+    assert good.quantbench == other.quantbench == version("quantbench")
+    assert {row.model: row.status for row in good.rows if row.runtime == "onnxruntime"} == {"small": "ok", "wide": "ok"}
+    for row in other.rows:
+        assert row.status == ("unsupported" if row.runtime == "onnxruntime" else "ok")
+        assert "onnxruntime" in row.reason or row.runtime == "eager"
+
+
+def test_a_finished_fleet_is_not_measured_again(folder: Path, nodes: Nodes, request_of_two_models: list[str]) -> None:
+    before = {name: (folder / "out" / name / "run.json").stat().st_mtime_ns for name in ("good", "other")}
+    driver = start(folder, nodes, request_of_two_models)
+    _, err = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 1, "the node that fell is not in the cluster any more"
+    assert "2 nodes finished before" in err
+    assert before == {name: (folder / "out" / name / "run.json").stat().st_mtime_ns for name in ("good", "other")}
+
+
+def test_another_request_in_the_same_folder_is_refused(
+    folder: Path, nodes: Nodes, request_of_two_models: list[str]
+) -> None:
+    driver = start(folder, nodes, [*request_of_two_models, "--batch=2"])
+    _, err = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 2
+    assert "has a fleet with other settings (batch_sizes [1], now [1, 2])" in err
+
+
+@pytest.mark.slow
+def test_trainings_over_nodes_have_the_weights_of_one_machine(folder: Path, nodes: Nodes) -> None:
+    seeds = ["--seed=1", "--seed=2", "--seed=3"]
+    training = ["train", "mnist/lab1", "--technique=fp32", *seeds, "--epochs=1", "--data=synthetic"]
+    weights = []
+    for cache, options in ((folder / "here", []), (folder / "spread", ["--fleet", nodes.address])):
+        command = [sys.executable, "-m", "bench", *training, *options]
+        done = subprocess.run(command, cwd=folder, env=environment(cache), capture_output=True, timeout=PATIENCE_S)
+        assert done.returncode == 0, done.stderr
+        weights.append(digests(cache))
+    assert len(weights[0]) == len(seeds)
+    assert weights[0] == weights[1]
