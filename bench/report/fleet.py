@@ -203,8 +203,8 @@ def _outliers(compared: FleetComparison, fleet: Fleet) -> list[Block]:
         by_node.setdefault(outlier.node, []).append(words)
     loads = {node.name: node.facts.load for node in fleet.nodes if node.facts is not None}
     items = []
-    for name, words in by_node.items():
+    for name, speedups in by_node.items():
         load = loads.get(name)
         noted = f", load {load:.2f} before it began" if load is not None else ""
-        items.append((f"**{name}** ({counted(len(words), 'speed-up')}{noted})", words[:3]))
+        items.append((f"**{name}** ({counted(len(speedups), 'speed-up')}{noted})", speedups[:3]))
     return [Listing(items)] if items else []
