@@ -84,7 +84,7 @@ def test_the_nodes_own_refusal_is_its_reason(tmp_path: Path) -> None:
 def test_a_cluster_that_can_measure_nothing_is_a_refusal_with_the_reason() -> None:
     reason = "its Python lacks torch; install quantbench there, and start Ray with that Python"
     nodes = [NodeRecord(name=name, state="failed", reason=reason) for name in "abcde"]
-    with pytest.raises(RequestError, match="no node could measure anything .a: its Python lacks torch"):
+    with pytest.raises(RequestError, match=r"no node could measure anything \(a: its Python lacks torch"):
         require_some(FLEET.model_copy(update={"nodes": nodes}))
 
 
