@@ -14,6 +14,7 @@ from bench.core.units import MISSING, counted, ratio
 from bench.report import machines, markdown, page, pictures, recommendation
 from bench.report.blocks import Block, Chapter, Document, Gallery, Listing
 from bench.report.compared import pictures_of
+from bench.report.conditions import instruction_sets
 from bench.report.pictures import Picture
 from bench.report.tables import Table
 from bench.results.fleet import Fleet, NodeRecord
@@ -140,7 +141,13 @@ def _notes(node: NodeRecord, fleet: Fleet) -> str:
 
 def _machines(groups: Sequence[Group]) -> Table:
     rows = [
-        [group.label, group.cpu, ", ".join(group.isa) or MISSING, len(group.members), _names(group.members)]
+        [
+            group.label,
+            group.cpu,
+            instruction_sets(group.isa, group.isa_limit) or MISSING,
+            len(group.members),
+            _names(group.members),
+        ]
         for group in groups
     ]
     return Table(["Kind", "CPU", "Instruction sets", "Machines", "Nodes"], rows)

@@ -101,3 +101,12 @@ def test_of_many_nodes_one_bar_tells_how_many_have_ended(tmp_path: Path, monkeyp
     drive(tmp_path / "many", [f"node{number}" for number in range(30)])
     assert {label for label, _ in shown} == {"nodes"}
     assert shown[-1][1] == 30
+
+
+def test_a_node_whose_other_work_does_not_end_is_said_so(tmp_path: Path) -> None:
+    busy = node("busy")
+    executor = StubExecutor([busy], lambda one, job: ())
+    job = Job("module", {}, ["run.json"])
+    driver = Drive(executor, FleetFolder(tmp_path), FLEET, lambda name: job, 60.0, Bars("nothing"), executor.clock)
+    [record] = driver.run([busy]).nodes
+    assert record.reason == "Ray's other work there did not end for 60 s"
