@@ -24,12 +24,18 @@ def from_options(command: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.signature(command, eval_str=True)
     group = signature.parameters["options"].annotation
     on_command_line = [option for option in group.declared if option.flag]
+    by_name = {option.name: option for option in on_command_line}
+
+    alternatives = {option.name: f"{option.name}_by_name" for option in on_command_line if option.also}
 
     def called(**values: Any) -> None:
+        for name, other in alternatives.items():
+            values[name] = _one_of(by_name[name], values[name], values.pop(other))
         given = {option.name: _read(option, values.pop(option.name)) for option in on_command_line}
         command(group(**{name: value for name, value in given.items() if value not in (None, ())}), **values)
 
     parameters = [_parameter(option) for option in on_command_line]
+    parameters += [_alternative(by_name[name], other) for name, other in alternatives.items()]
     others = [
         parameter.replace(kind=parameter.KEYWORD_ONLY)
         for name, parameter in signature.parameters.items()
@@ -40,6 +46,25 @@ def from_options(command: Callable[..., None]) -> Callable[..., None]:
     attributes.__signature__ = inspect.Signature([*parameters, *others])
     attributes.__annotations__ = {parameter.name: parameter.annotation for parameter in [*parameters, *others]}
     return called
+
+
+def _one_of(option: Option, argument: Any, by_name: Any) -> Any:
+    """Return what was given in one of two ways; raises ``RequestError`` for none and for both."""
+    if (argument is None) == (by_name is None):
+        problem = "is missing" if argument is None else f"and {option.also} are both given"
+        raise RequestError(f"{option.flag} {problem}; give one of {option.flag} and {option.also}.")
+    return by_name if argument is None else argument
+
+
+def _alternative(option: Option, name: str) -> inspect.Parameter:
+    """Return the option that may stand for an argument."""
+    info: Any = typer.Option(option.also, help=f"The same as {option.flag}.")
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[_value_type(option.type)[0] | None, info],
+    )
 
 
 def _read(option: Option, value: Any) -> Any:
@@ -59,7 +84,7 @@ def _read(option: Option, value: Any) -> Any:
 def _parameter(option: Option) -> inspect.Parameter:
     """Return the parameter that typer makes a command's option or argument of."""
     kind, repeatable = _value_type(option.type)
-    default = option.default
+    default = None if option.also else option.default
     if option.notation is not None:
         kind, repeatable = str, False
         default = default if default in (None, MISSING) else option.notation.write(default)

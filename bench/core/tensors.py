@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
 import torch
 from torch import Tensor
-
-Inputs = tuple[Tensor, ...]
-"""What a model is called with, batch first."""
 
 
 def tensors_in(value: object) -> Iterator[Tensor]:
@@ -33,13 +31,14 @@ def changed(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """Return ``value`` with ``change`` made to each tensor within, in containers of the same kind."""
     if isinstance(value, Tensor):
         return change(value)
-    if isinstance(value, dict):
+    if isinstance(value, MutableMapping):
         parts = {key: changed(part, change) for key, part in value.items()}
         if type(value) is dict:
             return parts
+        copied = copy.copy(value)
         for key, part in parts.items():  # a kind of dict whose constructor may want something else
-            value[key] = part
-        return value
+            copied[key] = part
+        return copied
     if isinstance(value, tuple | list):
         among = [changed(part, change) for part in value]
         return type(value)(*among) if hasattr(value, "_fields") else type(value)(among)
@@ -47,11 +46,6 @@ def changed(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
         names = [field.name for field in dataclasses.fields(value) if field.init]
         return dataclasses.replace(value, **{name: changed(getattr(value, name), change) for name in names})
     return value
-
-
-def cast(inputs: Inputs, device: torch.device, dtype: torch.dtype) -> Inputs:
-    """Return the inputs on ``device``, floating-point ones as ``dtype``; integers, such as token ids, stay integers."""
-    return tuple(value.to(device, dtype) if value.is_floating_point() else value.to(device) for value in inputs)
 
 
 def as_arrays(tensors: Iterable[Tensor]) -> list[Any]:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import UnknownNameError
+from bench.core.inputs import Inputs
 from bench.results.inspection import OutputStatistics
 
 
-def record_outputs(network: nn.Module, inputs: Tensor, names: Sequence[str]) -> dict[str, list[Tensor]]:
+def record_outputs(network: nn.Module, inputs: Inputs | Tensor, names: Sequence[str]) -> dict[str, list[Tensor]]:
     """Return what the named modules put out while ``network``, in the mode it is in, is called with ``inputs``.
 
     One tensor a call, copied, on the device they were made on; none for a module that was not called.
@@ -35,7 +36,7 @@ def record_outputs(network: nn.Module, inputs: Tensor, names: Sequence[str]) -> 
     handles = [modules[name].register_forward_hook(recorder(name)) for name in calls]
     try:
         with torch.no_grad():
-            network(inputs)
+            Inputs.of(inputs).call(network)
     finally:
         for handle in handles:
             handle.remove()

@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.core.errors import UnsupportedError
+from bench.core.inputs import Inputs
 from bench.measuring.scores import FULL, LayerWork
 from bench.techniques.lowbit.layers import LowBitLayer, low_bit_layers
 
@@ -24,7 +25,7 @@ FREE = (nn.Identity, nn.Flatten, nn.Dropout, nn.Dropout2d, nn.Sequential)
 ADDITIONS = frozenset({"add", "add_", "__add__", "__iadd__", "__radd__"})
 
 
-def layer_work(network: nn.Module, example: Tensor) -> list[LayerWork]:
+def layer_work(network: nn.Module, example: Inputs | Tensor) -> list[LayerWork]:
     """Return each layer's work in the order of the calls, for a batch of one; nothing is computed on meta tensors.
 
     Low-bit layers, prepared or frozen, have the widths of their technique, other layers those of their tensors, or
@@ -37,8 +38,9 @@ def layer_work(network: nn.Module, example: Tensor) -> list[LayerWork]:
     """
     if network.training:
         raise ValueError("work is counted as at inference; call eval() first")
-    if example.shape[:1] != (1,):
-        raise ValueError(f"work is counted for a batch of one, not of shape {list(example.shape)}")
+    inputs = Inputs.of(example)
+    if inputs.batch_size != 1:
+        raise ValueError(f"work is counted for a batch of one, not of {inputs.batch_size}")
     _refuse_what_hooks_miss(network)
     ledger = _Ledger(network)
     handles = []
@@ -48,7 +50,7 @@ def layer_work(network: nn.Module, example: Tensor) -> list[LayerWork]:
             handles.append(module.register_forward_hook(ledger.leave))
     try:
         with torch.no_grad(), FlopCounterMode(display=False) as counter, ledger:
-            network(example)
+            inputs.call(network)
     finally:
         for handle in handles:
             handle.remove()

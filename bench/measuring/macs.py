@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.core.inputs import Inputs
 
-def count_macs(module: nn.Module, *example: Tensor) -> int:
+
+def count_macs(module: nn.Module, example: Inputs | Tensor) -> int:
     """Return the multiply-accumulates of a forward pass of the float model on a batch of one.
 
     Counts matrix products and convolutions, with the zeros that pad an image; a multiply-accumulate is two of
@@ -15,5 +17,5 @@ def count_macs(module: nn.Module, *example: Tensor) -> int:
     packed kernels of quantized modules, which make the same products. Nothing is computed on the meta device.
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module(*example)
+        Inputs.of(example).call(module)
     return int(counter.get_total_flops()) // 2

@@ -20,6 +20,7 @@ def option(
     default: Any = MISSING,
     kw_only: bool = True,
     flag: str | None = "",
+    also: str = "",
     notation: Notation | None = None,
     unset: str = "",
     check: Check | None = None,
@@ -28,11 +29,12 @@ def option(
     """Declare an option; its type and its docstring are those of the field.
 
     ``flag`` is its name on the command line, by default ``--`` and the field's name; one without dashes is an
-    argument's, and ``None`` is for what the library alone has. ``notation`` is how its value is written there, and
-    ``unset`` says in words what is done without it. ``check`` is applied to its value, or to each of several, and
-    ``check_all`` to all together.
+    argument's, and ``None`` is for what the library alone has. ``also`` is an option that may stand for an argument.
+    ``notation`` is how its value is written there, and ``unset`` says in words what is done without it. ``check`` is
+    applied to its value, or to each of several, and ``check_all`` to all together.
     """
-    metadata = {"flag": flag, "notation": notation, "unset": unset, "check": check, "check_all": check_all}
+    metadata: dict[str, Any] = {"flag": flag, "also": also, "notation": notation, "unset": unset}
+    metadata |= {"check": check, "check_all": check_all}
     return dataclasses.field(default=default, kw_only=kw_only, metadata=metadata)
 
 
@@ -48,6 +50,7 @@ class Option:
     help: str
     """Its docstring, in one line."""
     flag: str | None
+    also: str
     notation: Notation | None
     unset: str
     check: Check | None
@@ -57,7 +60,8 @@ class Option:
     @classmethod
     def of(cls, field: dataclasses.Field[Any], help_: str) -> Option:
         """Return what a field declares; one without ``option`` is checked by nothing."""
-        known = {"flag": "", "notation": None, "unset": "", "check": None, "check_all": None, **field.metadata}
+        absent = {"flag": "", "also": "", "notation": None, "unset": "", "check": None, "check_all": None}
+        known: dict[str, Any] = {**absent, **field.metadata}
         if known["flag"] == "":
             known["flag"] = f"--{field.name.replace('_', '-')}"
         return cls(field.name, field.type, field.default, help_, **known, positional=not field.kw_only)

@@ -8,12 +8,19 @@ from bench.core.variant_key import EAGER
 from bench.options import checks
 from bench.options.group import names_of, option_group
 from bench.options.option import option
-from bench.options.shared import LatencyOptions, MeasurementOptions, RetrainOptions, UserModelOptions, valid_seed
+from bench.options.shared import (
+    LatencyOptions,
+    MeasurementOptions,
+    RetrainOptions,
+    TrainingOptions,
+    UserModelOptions,
+    valid_seed,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    Example = Tensor | tuple[Tensor, ...]
+    Example = Tensor | tuple[Any, ...] | dict[str, Any]
 
 
 @option_group
@@ -39,7 +46,9 @@ class RunOptions(UserModelOptions, MeasurementOptions, RetrainOptions):
 
 
 SUPPLIED_ONLY = ("suite", "tasks", *names_of(RetrainOptions))
-"""The options that make no sense for a model of the user's own."""
+"""The options of a run that make no sense for a model of the user's own."""
+SUPPLIED_ONLY_IN_STUDIES = names_of(TrainingOptions)
+"""The same of a study of one model."""
 
 
 @option_group
@@ -49,8 +58,8 @@ class MeasureOptions(LatencyOptions):
     model: "nn.Module" = option(kw_only=False)
     """A trained module; it is measured in its present state, and stays as it is."""
     example_inputs: "Example | Callable[[int], Example] | Callable[[], Example]" = option(kw_only=False)
-    """A tensor or a tuple of tensors, batch first, whose rows are repeated to each batch size; or a callable that is
-    given the batch size and returns such."""
+    """A tensor, a tuple, a dict of arguments by name, or (args, kwargs), batch first, whose rows are repeated to each
+    batch size; or a callable that is given the batch size and returns such."""
     techniques: str | Sequence[str] = option(default=())
     """Technique to apply, by default those of the lab."""
     runtimes: str | Sequence[str] = option(default=(EAGER,), check_all=checks.not_empty)

@@ -78,18 +78,18 @@ class RetrainOptions(TrainingOptions):
 
 @option_group
 class UserModelOptions(Options):
-    """What belongs to a model of the user's own."""
+    """What belongs to a model of the user's own; in Python the callables themselves, or what they return."""
 
-    inputs: str | None = option(default=None)
+    inputs: str | Any | None = option(default=None)
     """For your own model: net.py:inputs, given a batch size, returns a batch of inputs."""
-    evaluate: str | None = option(default=None)
+    evaluate: str | Any | None = option(default=None)
     """For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."""
-    calibrate: str | None = option(default=None)
+    calibrate: str | Any | None = option(default=None)
     """For your own model: net.py:batches yields batches that ranges are observed on."""
 
     @property
-    def parts(self) -> dict[str, str | None]:
-        """The texts of all three, by name."""
+    def parts(self) -> dict[str, Any]:
+        """All three, by name."""
         return {"inputs": self.inputs, "evaluate": self.evaluate, "calibrate": self.calibrate}
 
 

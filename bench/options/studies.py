@@ -44,8 +44,8 @@ TaughtBy = Literal["start", "loss", "both"]
 class ModelOptions(DeviceOptions, TrainingOptions):
     """The model of a command that takes one."""
 
-    model: str = option(kw_only=False, flag="TASK/MODEL")
-    """Such as cifar10/resnet8."""
+    model: str | Any = option(kw_only=False, flag="TASK/MODEL", also="--model")
+    """Such as cifar10/resnet8; or net.py:build, which returns a model of your own."""
 
 
 def _weight_decay(weight_decay: float) -> str | None:
@@ -137,7 +137,7 @@ class ExportOptions(ModelOptions, UserModelOptions, SeedOptions):
 
 
 @option_group
-class InspectOptions(ModelOptions, SeedOptions):
+class InspectOptions(ModelOptions, UserModelOptions, SeedOptions):
     """The options of ``bench inspect``."""
 
     technique: str = option(kw_only=False)
@@ -157,7 +157,7 @@ def _allowance(max_drop_pp: float) -> str | None:
 
 
 @option_group
-class SensitivityOptions(ModelOptions, MeasurementOptions):
+class SensitivityOptions(ModelOptions, UserModelOptions, MeasurementOptions):
     """The options of ``bench sensitivity``."""
 
     technique: str | Sequence[str] = option(default="dynamic-qint8", kw_only=False, check_all=checks.not_empty)

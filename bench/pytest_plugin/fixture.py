@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import QuantbenchError, RequestError, UnsupportedError, UserModelError
-from bench.core.tensors import Inputs, cast
+from bench.core.inputs import Inputs
 from bench.core.variant_key import BASELINE, EAGER, VariantKey
 from bench.measuring import machine
 from bench.measuring.latency import blocks
@@ -24,11 +24,13 @@ from bench.results.extra_info import OWN, ExtraInfo
 from bench.runtimes.base import Executable
 from bench.runtimes.eager import EagerExecutable
 from bench.techniques.base import TECHNIQUES, Technique
-from bench.worker.user.build import require_float32
 from bench.worker.user.evaluate import CallableLikeTheModel, accuracy_in
-from bench.worker.user.examples import Examples, calibration_in, inputs_in, repeated
+from bench.worker.user.examples import Examples, calibration_in
+from bench.worker.user.given import calibration_batch, inputs_in
+from bench.worker.user.usable import require_usable
 
-Example = Tensor | tuple[Tensor, ...]
+Example = Tensor | tuple[Any, ...] | Mapping[str, Any]
+"""A tensor, a tuple by position, a dict by name, or ``(args, kwargs)``."""
 Predict = Callable[..., Any]
 """The variant as a function that can be called like the model: float32 inputs, batch first, to its outputs."""
 Answers = float | tuple[int, int]
@@ -78,11 +80,12 @@ class QuantBench:
             with _torch_set(threads, engine or _default_engine()):
                 chosen = _technique(technique, runtime)
                 batch = _batch(model, inputs, batch_size)
-                examples = Examples({len(batch[0]): batch}, _calibration(calibrate))
+                examples = Examples({batch.batch_size: batch}, _calibration(calibrate, batch, model))
                 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                     made = make(chosen, runtime, model, examples, batch, Path(folder))
                     key = VariantKey(chosen.name, runtime)
-                    return self._measure(made, key, batch, evaluate, name or type(model).__name__)
+                    kind = type(getattr(model, "_orig_mod", model))
+                    return self._measure(made, key, batch, evaluate, name or kind.__name__)
         except QuantbenchError as error:
             refusal = error
         if isinstance(refusal, UnsupportedError):  # here, where pytest shows no exception before it
@@ -113,7 +116,7 @@ class QuantBench:
             runtime=key.runtime,
             scheme=technique.scheme,
             dtype=technique.dtype("cpu"),
-            batch_size=len(batch[0]),
+            batch_size=batch.batch_size,
             threads=threads,
             device="cpu",
             engine=engine,
@@ -121,6 +124,7 @@ class QuantBench:
             packed_bytes=made.packed_bytes,
             params=made.params,
             layers=made.layers,
+            treated=made.treated,
             accuracy=accuracy.correct / accuracy.total if accuracy else share,
             correct=accuracy.correct if accuracy else None,
             total=accuracy.total if accuracy else None,
@@ -129,7 +133,7 @@ class QuantBench:
             warm_up_s=[],
             warm=False,
         )
-        call = executable.bind(cast(batch, CPU, getattr(torch, executable.input_dtype)))
+        call = executable.bind(batch.cast(CPU, getattr(torch, executable.input_dtype)))
         with torch.inference_mode():
             if self._benchmark.enabled:
                 warmed = blocks.warm_up(_Calls(call))
@@ -203,21 +207,28 @@ def _batch(model: nn.Module, inputs: Example, batch_size: int | None) -> Inputs:
     """Return the batch that is timed; raises ``RequestError`` for a model or inputs that cannot be."""
     if not isinstance(model, nn.Module):
         raise UserModelError(f"model is a {type(model).__name__}; give a torch.nn.Module.")
-    require_float32(model, "the test")
+    if not any(
+        torch.nn.parameter.is_lazy(value) for value in model.parameters()
+    ):  # the first call of a copy fills those
+        require_usable(model, "the test")
     examples = inputs_in(inputs, "the argument inputs")
-    if elsewhere := {str(tensor.device) for tensor in (*model.parameters(), *examples)} - {"cpu"}:
+    if elsewhere := {str(tensor.device) for tensor in (*model.parameters(), *examples.tensors)} - {"cpu"}:
         raise RequestError(
             f"the model or its inputs are on {', '.join(sorted(elsewhere))} and quantbench(…) times on the CPU; "
             f"move both with .cpu(), or use 'bench run --device cuda'."
         )
-    rows = len(examples[0]) if batch_size is None else batch_size
+    rows = examples.batch_size if batch_size is None else batch_size
     if rows < 1:
         raise RequestError(f"batch_size={rows} is no batch; give 1 or more.")
-    return repeated(examples, rows)
+    return examples.repeated(rows)
 
 
-def _calibration(given: Example | Iterable[Example] | None) -> list[Inputs]:
-    """Return batches: a tensor or a tuple of tensors is one."""
+def _calibration(given: Example | Iterable[Example] | None, example: Inputs, model: nn.Module) -> list[Inputs]:
+    """Return batches: a tensor, a tuple of tensors or a dict is one."""
     if given is None:
         return []
-    return calibration_in([given] if isinstance(given, Tensor | tuple) else given, "the argument calibrate")
+    words = "the argument calibrate"
+    batches = [given] if isinstance(given, Tensor | tuple | Mapping) else given
+    return calibration_in(
+        batches, words, lambda batch: calibration_batch(batch, example, model, words, "the argument inputs")
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +9,21 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from bench.core.copies import copy_of
 from bench.core.errors import CheckpointError, UnsupportedError
-from bench.core.tensors import Inputs
+from bench.core.inputs import Inputs
 from bench.core.variant_key import BASELINE, EAGER
 from bench.measuring import machine, params, size
 from bench.results.machine import Machine
-from bench.results.row import Layers
+from bench.results.row import Layers, Treated
 from bench.runtimes.base import RUNTIMES, Built, Executable, Source
 from bench.runtimes.eager import EagerExecutable
 from bench.storage import packed
 from bench.storage.graph_cache import GraphCache
 from bench.techniques.base import Technique
-from bench.worker.convert import Conversion, Target, convert
-from bench.worker.user.examples import Examples, repeated
+from bench.worker.convert import Conversion, Target, convert, layers_of, notes_on, treated_by
+from bench.worker.user.examples import Examples
+from bench.worker.user.usable import uncompiled
 from bench.worker.user.workload import notes
 
 CPU = torch.device("cpu")
@@ -39,6 +40,7 @@ class Made:
     params: int
     layers: Layers | None
     """``None`` on another runtime than eager."""
+    treated: Treated | None
     simulated: bool
     notes: list[str]
 
@@ -64,13 +66,15 @@ def make(technique: Technique, runtime: str, model: nn.Module, examples: Example
         Source(
             technique=technique,
             convert=lambda: _converted(technique, model, examples, batch).artifact,
-            model=lambda: copy.deepcopy(model).eval(),
-            inputs=lambda rows: repeated(batch, rows),
+            model=lambda: _copied(model),
+            inputs=batch.repeated,
             calibration=calibration,
             origin=packed.Origin(model=type(model).__name__, technique=technique.name, engine=engine),
             cache=lambda: GraphCache(folder / "graphs", "the model of this test"),
             isa=frozenset(_here().isa),
             threads=threads,
+            as_given=True,
+            batch_sizes=(batch.batch_size,),
         ),
         folder / "variant",
     )
@@ -81,6 +85,7 @@ def make(technique: Technique, runtime: str, model: nn.Module, examples: Example
         packed_bytes=built.packed.file_bytes if built.packed else None,
         params=params.count_parameters(model),
         layers=None,
+        treated=None,
         simulated=built.artifact is not None and built.artifact.simulated,
         notes=[*built.notes, *notes(examples, built.artifact, calibrated=bool(calibrated))],
     )
@@ -88,27 +93,36 @@ def make(technique: Technique, runtime: str, model: nn.Module, examples: Example
 
 def _on_eager(technique: Technique, model: nn.Module, examples: Examples, batch: Inputs, folder: Path) -> Made:
     conversion = _converted(technique, model, examples, batch)
-    artifact, layers = conversion.artifact, conversion.layers
+    artifact, before = conversion.artifact, conversion.before
     return Made(
         executable=EagerExecutable(artifact),
         size_bytes=size.state_dict_bytes(artifact.module),
         packed_bytes=_packed_bytes(artifact.module, folder),
         params=params.count_parameters(artifact.module),
-        layers=Layers(changed=layers - params.count_plain_layers(artifact.module), total=layers),
+        layers=layers_of(artifact, before),
+        treated=treated_by(technique.name, artifact, before),
         simulated=artifact.simulated,
-        notes=[*artifact.notes, *notes(examples, artifact, calibrated=conversion.calibrated)],
+        notes=[
+            *artifact.notes,
+            *notes_on(technique.name, artifact, before),
+            *notes(examples, artifact, calibrated=conversion.calibrated),
+        ],
     )
 
 
 def _converted(technique: Technique, model: nn.Module, examples: Examples, batch: Inputs) -> Conversion:
     """Apply the technique to a copy."""
-    copied = copy.deepcopy(model).eval()
+    copied = _copied(model)
     if technique.name != BASELINE.technique:
         with torch.inference_mode():
-            copied(*batch)  # what fails here is the test's matter, and what fails only afterwards the technique's
+            batch.call(copied)  # what fails here is the test's matter, and what fails only afterwards the technique's
     target = Target(CPU, torch.backends.quantized.engine, frozenset(_here().isa))
     calibration = examples.to_calibrate_with
     return convert(technique.name, lambda: copied, batch, calibration, target, supplied=False, own_training=False)
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    return uncompiled(copy_of(model).eval())[0]
 
 
 @functools.cache

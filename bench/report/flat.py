@@ -12,6 +12,7 @@ Seconds, bytes, shares between 0 and 1, and nothing (CSV) or null (JSON) for wha
 | `size_bytes`, `packed_bytes`, `deploy_bytes`, `params`, `macs`, `bit_operations` | as in the run file |
 | `peak_memory_bytes`, `build_s`, `load_s`, `first_answer_s` | as in the run file |
 | `layers_changed`, `layers_total` | of Linear and convolution layers |
+| `params_treated` | fp32's parameters in layers that the technique changed |
 | `int8_operations`, `operations`, `float_products` | of the graph that a runtime optimized |
 | `correct`, `total`, `accuracy`, `accuracy_low`, `accuracy_high` | on the test set; the 95 % Wilson interval |
 | `same`, `lost`, `gained`, `mcnemar_p` | answers beside fp32's |
@@ -106,6 +107,7 @@ def _figures(row: Row) -> Record:
         "first_answer_s": row.first_answer_s,
         "layers_changed": row.layers.changed if row.layers else None,
         "layers_total": row.layers.total if row.layers else None,
+        "params_treated": row.treated.params if row.treated else None,
         "int8_operations": row.int8_operations.int8 if row.int8_operations else None,
         "operations": row.int8_operations.total if row.int8_operations else None,
         "float_products": row.int8_operations.float_products if row.int8_operations else None,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bench.core.units import percent, ratio
 from bench.report.command import command
 from bench.report.findings.finding import Finding
-from bench.report.findings.follow_up import LONGER
+from bench.report.findings.follow_up import LONGER, PER_CHANNEL
 from bench.report.names import named, points
 from bench.results.run import Run
 from bench.results.verdict import p_text
@@ -64,7 +64,17 @@ def _another_seed(run: Run, finding: Finding) -> str:
     )
 
 
+def _per_channel(run: Run, finding: Finding) -> str:
+    [row] = finding.rows
+    other = row.model_copy(update={"technique": PER_CHANNEL})
+    return (
+        f"{named(row)} {finding.figures['lost']}. Its weight tensors have one scale each, so that one large weight "
+        f"costs all others; give each output its own: {command(run, other)}."
+    )
+
+
 SENTENCES: dict[str, Callable[[Run, Finding], str]] = {
+    "per-channel weights": _per_channel,
     "repeat with seeds": _with_seeds,
     "more test examples": _more_examples,
     "more processes": _more_processes,

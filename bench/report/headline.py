@@ -64,11 +64,11 @@ def how_to_read(run: Run) -> str:
 
 
 def smaller(row: Row, baseline: Row | None) -> str:
-    """Return how many times smaller than fp32's a row's packed file is."""
+    """Return how many times smaller than fp32's a row's packed file is, or larger."""
     if baseline is None or not row.file_bytes or not baseline.file_bytes:
         return MISSING
     times = baseline.file_bytes / row.file_bytes
-    return Figure(f"{times:.2f}×", times)
+    return Figure(f"{times:.2f}×" if round(times, 2) >= 1 else f"{1 / times:.2f}× larger", times)
 
 
 def _size(row: Row, baseline: Row | None) -> str:
@@ -103,6 +103,7 @@ def _speed(row: Row, size: int, verdict: Verdict) -> str:
 def _remarks(run: Run, rows: Sequence[Row]) -> list[str]:
     """Return what the rows could not do and what is not sure of them, in sentences."""
     remarks = [f"`{row.model}` `{row.key}` **{row.status}**: {row.reason}" for row in rows if not row.measured]
+    remarks += [f"`{row.model}` `{row.key}`: **{row.outputs_warning}**" for row in rows if row.outputs_warning]
     remarks += [
         f"`{row.model}` `{row.key}` lost {agreement.lost - agreement.gained:,} more answers than it gained "
         f"({p_text(agreement.p_value)}), which is not beyond doubt with this many rows"

@@ -26,6 +26,14 @@ HOW_TO_READ = (
     "the same logits, verified. Layers are ranked by sensitivity: first the one that loses most when it alone is "
     "quantized; of equals, the one that gains most when it alone is spared."
 )
+HOW_TO_READ_OWN = (
+    "Change: accuracy − fp32's, in percentage points, with the 95 % interval of independent shares (Newcombe 1998): "
+    "it is not known which examples were answered right; so there are no verdicts. Output error: root mean square off "
+    "fp32's outputs on the example inputs, relative to them. Speed-up: over fp32 in the same rounds, with its 95 % "
+    "interval. Packed: the compact file that reloads to the same outputs, verified. Layers are ranked by sensitivity: "
+    "first the one that costs most when it alone is quantized; of equals, the one that gains most when it alone is "
+    "spared."
+)
 SIMULATED = (
     "Latency is left out: float32 kernels simulate low precision here, so it says nothing about low-precision kernels."
 )
@@ -40,8 +48,8 @@ def render(study: Sensitivity, picture: str | None = PICTURE_FILE) -> str:
             f"> **Synthetic data.** The figures are measured on a generated stand-in for {data.title}. "
             f"Their accuracies say nothing about the real set."
         )
-    parts += [where(study.run, data), HOW_TO_READ]
-    if picture:
+    parts += [where(study.run, data), HOW_TO_READ_OWN if data.kind == "own" else HOW_TO_READ]
+    if picture and study.has_changes:
         parts.append(f"![Accuracy lost by layer of {study.model}]({picture})")
     for technique in study.techniques:
         parts += _technique(study, technique)
@@ -82,26 +90,49 @@ def _cells(run: Run, techniques: Sequence[str]) -> tuple[list[str], list[list[st
     by_name = {row.technique: row for row in run.rows}
     words = {row.technique: verdict.word for row, verdict in zip(run.rows, accuracy_verdicts(run.rows), strict=True)}
     sizes = [] if _simulated(run, techniques) else run.settings.batch_sizes
-    header = ["Accuracy", "Change (pp)", "Lost", "Gained", "p", "Verdict", "Packed (kB)", "Size (MB)"]
+    header = ["Accuracy", "Change (pp)", *_comparison_header(run), "Packed (kB)", "Size (MB)"]
     header += [text for size in sizes for text in (f"Latency B{size}", f"Speed-up B{size}")]
     cells = []
     for name in techniques:
         row = by_name[name]
-        change = Change.of_row(row)
+        change = Change.of_row(row, run)
         cells.append(
             [
-                percent(row.accuracy.correct / row.accuracy.total) if row.accuracy else row.status,
+                _accuracy(row),
                 points(change) if change else MISSING,
-                f"{change.lost:,}" if change else MISSING,
-                f"{change.gained:,}" if change else MISSING,
-                p_text(change.p_value).removeprefix("p ").removeprefix("= ") if change else MISSING,
-                verdict_cell(words[name]),
+                *_comparison(run, row, change, words[name]),
                 kilobytes(row.packed_bytes) if row.packed_bytes is not None else MISSING,
                 megabytes(row.size_bytes) if row.size_bytes is not None else MISSING,
                 *(text for size in sizes for text in _latency(row, size)),
             ]
         )
     return header, cells
+
+
+def _accuracy(row: Row) -> str:
+    if row.accuracy is not None:
+        return percent(row.accuracy.correct / row.accuracy.total)
+    if row.accuracy_share is not None:
+        return percent(row.accuracy_share)
+    return MISSING if row.measured else row.status
+
+
+def _comparison_header(run: Run) -> list[str]:
+    return ["Output error"] if _own(run) else ["Lost", "Gained", "p", "Verdict"]
+
+
+def _comparison(run: Run, row: Row, change: Change | None, word: str) -> list[str]:
+    """Return how a row's answers compare with fp32's: one by one, or, of a user's model, by the outputs."""
+    if _own(run):
+        return [MISSING if row.output_error is None else percent(row.output_error)]
+    if change is None or change.p_value is None:
+        return [MISSING, MISSING, MISSING, verdict_cell(word)]
+    p_value = p_text(change.p_value).removeprefix("p ").removeprefix("= ")
+    return [f"{change.lost:,}", f"{change.gained:,}", p_value, verdict_cell(word)]
+
+
+def _own(run: Run) -> bool:
+    return run.data[0].kind == "own"
 
 
 def _latency(row: Row, size: int) -> list[str]:
@@ -160,6 +191,13 @@ def _sentence(recommendation: Recommendation) -> str:
         return (
             f"No mixture of these techniques loses at most {100 * recommendation.max_drop:g} pp on the "
             f"{counted(recommendation.search.total, 'test example')} of the search, so nothing is recommended."
+        )
+    if recommendation.held_back is None:
+        return (
+            f"`{recommendation.technique}` is the smallest mixture found whose accuracy changes by no less than "
+            f"{_signed(-recommendation.max_drop)} pp: {points(recommendation.search)}. It was chosen on the very "
+            f"{counted(recommendation.search.total, 'example')} that it is judged on, which flatters it: evaluate it "
+            f"on examples that the search did not see."
         )
     within = recommendation.held_back.value >= -recommendation.max_drop
     verdict = "within the allowance too" if within else "**a larger loss than allowed, so do not rely on it**"

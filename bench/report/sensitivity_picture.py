@@ -18,9 +18,9 @@ ROW_INCHES = 0.42
 
 
 def draw(study: Sensitivity, path: Path) -> None:
-    """Draw the change of accuracy by layer, a panel a technique, ranked, with intervals; nothing without any layer."""
+    """Draw the change of accuracy by layer, a panel a technique, ranked, with intervals; nothing without any change."""
     panels = [(technique, layers) for technique in study.techniques if (layers := study.of(technique))]
-    if not panels:
+    if not panels or not study.has_changes:
         return
     heights = [ROW_INCHES * len(layers) + 0.25 for _, layers in panels]
     labels = max(len(short(layer.layer)) for _, layers in panels for layer in layers)
@@ -32,7 +32,7 @@ def draw(study: Sensitivity, path: Path) -> None:
         )
         for axes, (technique, layers) in zip(grid, panels, strict=True):
             whole = next(row for row in study.run.rows if row.technique == technique)
-            _panel(axes, technique, layers, Change.of_row(whole))
+            _panel(axes, technique, layers, Change.of_row(whole, study.run))
         handles, names = grid[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="upper center", ncols=len(names))
         write_atomically(path, svg(figure, f"Accuracy lost by layer of {study.model}"))

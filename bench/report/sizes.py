@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.core.units import MISSING, megabytes
+from bench.core.units import MISSING, counted, megabytes, percent
 from bench.core.variant_key import BASELINE
 from bench.report.headline import smaller
 from bench.report.tables import Figure, Table
@@ -13,8 +13,8 @@ from bench.results.run import Run
 SIZES = (
     "Packed: the compact file that reloads, in a fresh process, to the same logits to the bit, verified in this run. "
     "× smaller: fp32's packed file divided by the variant's. MACs: multiply-accumulates of one "
-    "example. Memory: growth of the variant's process from before loading to the peak of one batch of {batch}. Layers: "
-    "Linear and convolution layers that the technique changed."
+    "example. Memory: growth of the variant's process from before loading to the peak of one batch of {batch}. "
+    "Treated: share of fp32's parameters in layers that the technique changed; the notes name what it left alone."
 )
 INT8_OPERATIONS = (
     " int8 operations: those of the graph as its runtime optimized it, and how many matrix products and convolutions "
@@ -25,10 +25,10 @@ INT8_OPERATIONS = (
 
 def sizes_and_work(run: Run, data: Data) -> Table:
     """Return one task's packed sizes, multiply-accumulates and memory."""
-    header = ["Model", "Technique", "Packed (MB)", "× smaller", "By dtype (bytes)", "MACs", "Memory (MB)", "Layers"]
+    header = ["Model", "Technique", "Packed (MB)", "× smaller", "By dtype (bytes)", "MACs", "Memory (MB)", "Treated"]
     rows = run.rows_of(data.task)
-    counted = any(row.int8_operations for row in rows)
-    header += ["int8 operations"] * counted
+    has_int8 = any(row.int8_operations for row in rows)
+    header += ["int8 operations"] * has_int8
     baselines = {row.model: row for row in rows if row.key == BASELINE}
     cells = [
         [
@@ -39,8 +39,8 @@ def sizes_and_work(run: Run, data: Data) -> Table:
             ", ".join(f"{dtype} {count:,}" for dtype, count in row.bytes_by_dtype.items()) or MISSING,
             Figure(f"{row.macs:,}", row.macs) if row.macs is not None else MISSING,
             _memory(row),
-            Figure(f"{row.layers.changed} of {row.layers.total}", row.layers.changed) if row.layers else MISSING,
-            *[_int8_operations(row)] * counted,
+            _treated(row),
+            *[_int8_operations(row)] * has_int8,
         ]
         for row in rows
     ]
@@ -49,8 +49,8 @@ def sizes_and_work(run: Run, data: Data) -> Table:
 
 def how_to_read(run: Run) -> str:
     """Return what the columns of the table hold."""
-    counted = any(row.int8_operations for row in run.rows)
-    return SIZES.format(batch=max(run.settings.batch_sizes)) + INT8_OPERATIONS * counted
+    has_int8 = any(row.int8_operations for row in run.rows)
+    return SIZES.format(batch=max(run.settings.batch_sizes)) + INT8_OPERATIONS * has_int8
 
 
 def scores(run: Run, data: Data) -> Table | None:
@@ -72,6 +72,15 @@ def scores(run: Run, data: Data) -> Table | None:
     return Table(header, cells, f"{data.title}: scores")
 
 
+def _treated(row: Row) -> str:
+    """Return the share of parameters; of runs that have none, the layers."""
+    if row.treated is not None:
+        return Figure(percent(row.treated.share, 1), row.treated.share)
+    if row.layers is None or not row.layers.changed:
+        return MISSING
+    return Figure(f"{row.layers.changed} of {row.layers.total} layers", row.layers.changed / row.layers.total)
+
+
 def _memory(row: Row) -> str:
     grown = row.peak_memory_bytes
     return Figure(megabytes(grown), grown) if grown is not None else MISSING
@@ -80,7 +89,8 @@ def _memory(row: Row) -> str:
 def _int8_operations(row: Row) -> str:
     if (counts := row.int8_operations) is None:
         return MISSING
-    return Figure(f"{counts.int8} of {counts.total}, {counts.float_products} float products", counts.int8)
+    left = counted(counts.float_products, "float product")
+    return Figure(f"{counts.int8} of {counts.total}, {left}", counts.int8)
 
 
 def _operations(row: Row) -> str:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from bench.core.variant_key import EAGER, VariantKey
 from bench.results.bounds import Bytes, CallTimes, Count, Label, Name, PositiveCount, Share, Texts
 from bench.results.provenance import Data
-from bench.results.row import Layers
+from bench.results.row import Layers, Treated
 
 MACHINE_KEY = "quantbench"
 """Of our fingerprint in the machine part of that file."""
@@ -41,6 +41,7 @@ class ExtraInfo(BaseModel):
     params: Count
     layers: Layers | None
     """``None`` on another runtime than eager."""
+    treated: Treated | None = None
     accuracy: Share | None
     """The share of right answers."""
     correct: Count | None

@@ -174,6 +174,7 @@ def _row(
         size_bytes=first.size_bytes,
         params=first.params,
         layers=first.layers,
+        treated=first.treated,
         accuracy=accuracy,
         accuracy_share=None if accuracy else first.accuracy,
         latency=dict(sorted(latencies.items())),

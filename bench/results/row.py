@@ -71,6 +71,24 @@ class Layers(Record):
         return self
 
 
+class Treated(Record):
+    """How many of the float32 model's parameters are in layers that the technique changed."""
+
+    params: Count
+    total: Count
+
+    @model_validator(mode="after")
+    def _no_more_than_all(self) -> Treated:
+        if self.params > self.total:
+            raise ValueError(f"{self.params} treated of {self.total}")
+        return self
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1; 0 of a model without parameters."""
+        return self.params / self.total if self.total else 0.0
+
+
 class Int8Operations(Record):
     """How much of a runtime's graph computes with int8 numbers, as the runtime optimized it."""
 
@@ -126,6 +144,8 @@ class Row(Record):
     """What that file stores, by the type it is stored in; the rest of it is names and structure."""
     params: Count | None = None
     layers: Layers | None = None
+    treated: Treated | None = None
+    """``None`` for fp32, for weights that stay as they are, and for graphs of another runtime than eager."""
     int8_operations: Int8Operations | None = None
     """Of an int8 variant on a runtime that has a graph of its own."""
     macs: Count | None = None
@@ -190,6 +210,11 @@ class Row(Record):
     def file_bytes(self) -> int | None:
         """Bytes of the file that one deploys; of runs of before there were runtimes, of the packed one."""
         return self.packed_bytes if self.deploy_bytes is None else self.deploy_bytes
+
+    @property
+    def outputs_warning(self) -> str:
+        """The note that its outputs are not fp32's; empty if they are."""
+        return next((note for note in self.notes if note.startswith(NOT_FP32)), "")
 
     @property
     def measured(self) -> bool:

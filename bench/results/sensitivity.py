@@ -3,6 +3,7 @@
 | schema | since | what changed |
 |---|---|---|
 | 1 | 0.4.0 | first |
+| 2 | 1.0.0 | a user's own model: changes of accuracies that are not paired, errors of outputs, nothing held back |
 """
 
 from __future__ import annotations
@@ -13,30 +14,32 @@ from pydantic import Field, model_validator
 
 from bench.core.variant_key import BASELINE
 from bench.results import bounds
-from bench.results.bounds import Bytes, Count, Name, Names, PositiveCount, Share, shortened
+from bench.results.bounds import Bytes, Count, Magnitude, Name, Names, PositiveCount, Share, shortened
 from bench.results.record import Record
-from bench.results.row import Row
+from bench.results.row import Accuracy, Row
 from bench.results.run import MOST, Run
-from bench.stats.proportions import mcnemar, paired_difference
+from bench.stats.proportions import difference, mcnemar, paired_difference, wilson
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 class Change(Record):
     """An accuracy held against fp32's on the same examples."""
 
+    paired: bool = True
+    """Whether it is known which examples were answered right; a user's function says only how many."""
     lost: Count
-    """Examples that fp32 alone has right."""
+    """Examples that fp32 alone has right; if it is not known which, how many fewer the variant has right."""
     gained: Count
-    """Examples that the variant alone has right."""
+    """Examples that the variant alone has right; if it is not known which, how many more."""
     total: PositiveCount
     value: bounds.Change
     """The variant's accuracy − fp32's, a share: negative for a loss."""
     low: bounds.Change
     high: bounds.Change
-    """The ends of its 95 % interval; see ``bench.stats.proportions.paired_difference``."""
-    p_value: Share
-    """McNemar's."""
+    """The ends of its 95 % interval: Tango's for pairs, else that of independent shares, which is wider."""
+    p_value: Share | None
+    """McNemar's; ``None`` without pairs."""
 
     @model_validator(mode="after")
     def _among_all(self) -> Change:
@@ -61,11 +64,37 @@ class Change(Record):
         )
 
     @classmethod
-    def of_row(cls, row: Row) -> Change | None:
-        """Return the change of a row on the whole test set; ``None`` for fp32 itself and for what has no accuracy."""
-        if row.agreement is None or row.accuracy is None:
+    def of_counts(cls, float32: Accuracy, variant: Accuracy) -> Change | None:
+        """Return the change between two counts of right answers; ``None`` if they are not of equally many."""
+        if float32.total != variant.total:
             return None
-        return cls.of(row.agreement.lost, row.agreement.gained, row.accuracy.total)
+        before, after = (wilson(accuracy.correct, accuracy.total) for accuracy in (float32, variant))
+        interval = difference(before, after)
+        net = variant.correct - float32.correct
+        return cls(
+            paired=False,
+            lost=max(0, -net),
+            gained=max(0, net),
+            total=variant.total,
+            value=interval.value,
+            low=interval.low,
+            high=interval.high,
+            p_value=None,
+        )
+
+    @classmethod
+    def of_row(cls, row: Row, run: Run | None = None) -> Change | None:
+        """Return the change of a row; ``None`` for fp32 itself and for what has no accuracy.
+
+        ``run`` has fp32's accuracy, for rows of which no single answers are known.
+        """
+        if row.accuracy is None or row.key == BASELINE:
+            return None
+        if row.agreement is not None:
+            return cls.of(row.agreement.lost, row.agreement.gained, row.accuracy.total)
+        rows = run.rows if run else ()
+        float32 = next((other.accuracy for other in rows if other.key == BASELINE), None)
+        return cls.of_counts(float32, row.accuracy) if float32 else None
 
 
 class LayerStudy(Record):
@@ -82,8 +111,11 @@ class LayerStudy(Record):
     others: Name | None
     """That of the row in which all but this one are; ``None`` where there are no others."""
     only_change: Change | None
-    """Of the accuracy; ``None`` where the row failed."""
+    """Of the accuracy; ``None`` where the row failed, or there is no accuracy."""
     others_change: Change | None
+    only_error: Magnitude | None = None
+    """How far the outputs of a user's model are off fp32's, relative; ``None`` where it is not known."""
+    others_error: Magnitude | None = None
 
 
 class Step(Record):
@@ -111,9 +143,9 @@ class Recommendation(Record):
     steps: list[Step] = Field(max_length=MOST)
     """In the order in which they were measured."""
     search: Change
-    """On the test examples that the search looked at: every second one."""
-    held_back: Change
-    """On the other half, which it did not look at."""
+    """On the test examples that the search looked at: every second one, and all of a user's."""
+    held_back: Change | None
+    """On the other half, which it did not look at; ``None`` if it looked at all."""
     run: Run
     """fp32, each technique on all layers, and the mixture, in the same rounds."""
 
@@ -121,7 +153,7 @@ class Recommendation(Record):
 class Sensitivity(Record):
     """The layers of one model, ranked, under one technique or several."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1, 2] = SCHEMA_VERSION
     model: Name
     """As ``task/model``."""
     techniques: Names
@@ -141,6 +173,11 @@ class Sensitivity(Record):
         if missing := [name for name in named if name not in rows]:
             raise ValueError(f"run.rows: no {shortened(missing[0])}, which the study names")
         return self
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether it is known what any layer costs in accuracy."""
+        return any(layer.only_change or layer.others_change for layer in self.layers)
 
     def of(self, technique: str) -> list[LayerStudy]:
         """Return the layers under one technique, ranked."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from bench.core.errors import UserModelError
 from bench.options.run import MeasureOptions, RunOptions
 from bench.options.shared import LatencyOptions
 from bench.options.signature import from_options
 from bench.results.run import Run
 from bench.running.runner import run_here
-from bench.worker.user.callables import Part, PickledPart
-from bench.worker.user.model import SUITE, UserModel
+from bench.worker.user.in_memory import user_model_in_memory
 
 
 @from_options(MeasureOptions)
@@ -23,27 +21,14 @@ def measure(options: MeasureOptions) -> Run:
     scripts go along, open files and generators cannot. Raises ``bench.QuantbenchError`` for what cannot be
     measured.
     """
-    from torch import nn
-
-    model = options.model
-    if not isinstance(model, nn.Module):
-        raise UserModelError(f"model is a {type(model).__name__}; give a torch.nn.Module.")
-    named = options.name or type(model).__name__
     with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:  # of this user alone
-
-        def part(value: object, called: str, title: str) -> Part:
-            return PickledPart.save(value, Path(folder) / f"{called}.pickle", title, called)
-
-        def optional(value: object, called: str) -> Part | None:
-            return None if value is None else part(value, called, getattr(value, "__name__", called))
-
-        definition = UserModel(
-            task=SUITE,
-            name_in_task=named,
-            model=part(model, "the model", named),
-            inputs=part(options.example_inputs, "example_inputs", "example_inputs"),
-            evaluate=optional(options.evaluate, "evaluate"),
-            calibrate=optional(options.calibrate, "calibrate"),
+        definition = user_model_in_memory(
+            options.model,
+            Path(folder),
+            inputs=options.example_inputs,
+            evaluate=options.evaluate,
+            calibrate=options.calibrate,
+            name=options.name,
         )
         request = RunOptions(
             techniques=options.techniques,

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.core.errors import RequestError
 from bench.core.progress import Bars, display
@@ -15,10 +14,10 @@ from bench.core.variant_key import VariantKey
 from bench.measuring import machine
 from bench.options.shared import DEFAULT_ENGINE
 from bench.options.studies import ModelOptions
-from bench.results.evaluation import Evaluation
 from bench.results.machine import Machine
 from bench.running import this_machine
 from bench.running.datasets import load_datasets
+from bench.running.evaluated import EvaluatedVariant, evaluate_variants
 from bench.running.suites import Selected, check_layers, select_models
 from bench.running.training_graph import can_begin, untaught
 from bench.running.training_precision import PrecisionPolicy
@@ -26,17 +25,8 @@ from bench.running.weights import load_or_train, training_spec
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.techniques.base import Technique
-from bench.worker.messages import VARIANT_HOST, DatasetSummary, TaskModel, VariantFacts, VariantRequest
-from bench.worker.process import Call, Worker, run_calls
+from bench.worker.messages import DatasetSummary, TaskModel, VariantRequest
 from bench.worker.user.model import require_supplied
-
-
-@dataclass(frozen=True)
-class EvaluatedVariant:
-    """A variant that was made and has answered the test set."""
-
-    facts: VariantFacts
-    evaluation: Evaluation
 
 
 @dataclass(frozen=True)
@@ -76,12 +66,7 @@ class ModelSession:
 
     def require_possible(self, technique: Technique, engine: str | None = None) -> None:
         """Raise ``RequestError`` if the technique cannot work on this device, or with the ``engine`` chosen."""
-        engines = self.machine.quantized_engines
-        reason = technique.unsupported_reason(self.options.device, engine or DEFAULT_ENGINE, engines)
-        if reason and engine is None:  # most commands have no --engine to try
-            reason = f"{reason.partition(';')[0]}; choose another technique, or another --device"
-        if reason:
-            raise RequestError(f"{technique.name} is not supported here: {reason}.")
+        require_technique(technique, self.options.device, self.machine, engine)
 
     def train(self, trainings: Sequence[TrainingSpec], retrain: bool = False) -> dict[TrainingSpec, Header | Exception]:
         """Return the header of each training, or why it failed; checkpoints that are there are not trained again.
@@ -140,40 +125,22 @@ class ModelSession:
     def _evaluate(
         self, variants: Sequence[tuple[Technique, TrainingSpec, Header | Exception]]
     ) -> list[EvaluatedVariant | Exception]:
-        outcomes: dict[int, EvaluatedVariant | Exception] = {}
-        requests: dict[int, VariantRequest] = {}
-        for position, (technique, training, header) in enumerate(variants):
-            if isinstance(header, Exception):
-                outcomes[position] = header
-            else:
-                packed = self.dataset.path.with_name(f"{position}.packed")
-                requests[position] = self.request(technique, training, packed)
-        workers = {position: Worker(VARIANT_HOST) for position in requests}
-        facts: dict[int, VariantFacts] = {}
-        try:
-            for position, outcome in _call_all(workers, "build", {at: (one,) for at, one in requests.items()}):
-                if isinstance(outcome, Exception):
-                    outcomes[position] = outcome
-                else:
-                    facts[position] = outcome
-            for position, outcome in _call_all(workers, "evaluate", dict.fromkeys(facts, ())):
-                evaluated = isinstance(outcome, Evaluation)
-                outcomes[position] = EvaluatedVariant(facts[position], outcome) if evaluated else outcome
-        finally:
-            for worker in workers.values():
-                worker.close()
-            for request in requests.values():
-                request.packed.unlink(missing_ok=True)
-        return [outcomes[position] for position in range(len(variants))]
+        requests = [
+            header
+            if isinstance(header, Exception)
+            else self.request(technique, training, self.dataset.path.with_name(f"{position}.packed"))
+            for position, (technique, training, header) in enumerate(variants)
+        ]
+        return evaluate_variants(requests)
 
 
-def _call_all(
-    workers: Mapping[int, Worker], method: str, arguments: Mapping[int, tuple[object, ...]]
-) -> Iterator[tuple[int, Any]]:
-    positions = sorted(arguments)
-    calls = [Call(workers[position], method, arguments[position]) for position in positions]
-    for index, outcome in run_calls(calls, len(calls)):
-        yield positions[index], outcome
+def require_technique(technique: Technique, device: str, here: Machine, engine: str | None = None) -> None:
+    """Raise ``RequestError`` if the technique cannot work on this device, or with the ``engine`` chosen."""
+    reason = technique.unsupported_reason(device, engine or DEFAULT_ENGINE, here.quantized_engines)
+    if reason and engine is None:  # most commands have no --engine to try
+        reason = f"{reason.partition(';')[0]}; choose another technique, or another --device"
+    if reason:
+        raise RequestError(f"{technique.name} is not supported here: {reason}.")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from bench.stats import proportions
 from bench.stats.relative_error import relative_error
 from bench.worker.messages import VARIANT_HOST, LoadedFacts
 from bench.worker.process import Worker, close_all
+from bench.worker.user.model import BuiltModel
 
 
 def make_variants(variants: Sequence[VariantUnderTest], settings: Settings, parallel: Parallel) -> None:
@@ -60,7 +61,7 @@ def _answer_and_verify(variants: Sequence[VariantUnderTest], settings: Settings,
                 call.worker.close()
                 loaded.append((call.variant, outcome))
             elif isinstance(outcome, Exception):
-                call.variant.fail(outcome)
+                call.variant.fail(_while_judging(call.variant, outcome))
             else:
                 call.variant.evaluation = outcome
     finally:
@@ -75,6 +76,10 @@ def _note_verification(variant: VariantUnderTest, outcome: LoadedFacts | Excepti
         return
     if isinstance(outcome, Exception):
         fault = f"its file cannot be reloaded ({outcome})"
+    elif outcome.fingerprint != variant.facts.fingerprint and _answers_at_random(variant):
+        variant.loaded = outcome
+        variant.notes.append("its file reloads, and whether to the same outputs is not known: they are random")
+        return
     elif outcome.fingerprint != variant.facts.fingerprint:
         fault = "its file reloads to other logits"
     else:
@@ -86,6 +91,19 @@ def _note_verification(variant: VariantUnderTest, outcome: LoadedFacts | Excepti
         variant.notes.append(f"no packed size: {fault}")
 
 
+def _answers_at_random(variant: VariantUnderTest) -> bool:
+    workload = variant.request.workload
+    return isinstance(workload, BuiltModel) and workload.facts.random
+
+
+def _while_judging(variant: VariantUnderTest, error: Exception) -> Exception:
+    """Name the user's function where the process did not survive it."""
+    workload = variant.request.workload
+    if isinstance(error, WorkerError) and isinstance(workload, BuiltModel) and workload.definition.evaluate:
+        return WorkerError(f"{error}, while {workload.definition.evaluate.words} judged it")
+    return error
+
+
 def _compare_answers(variants: Sequence[VariantUnderTest]) -> None:
     fp32 = next((variant for variant in variants if variant.key == BASELINE), None)
     if fp32 is None or fp32.evaluation is None:
@@ -95,6 +113,8 @@ def _compare_answers(variants: Sequence[VariantUnderTest]) -> None:
         if variant.evaluation is None or variant is fp32:
             continue
         variant.agreement = _agreement(baseline, variant.evaluation)
+        if variant.facts is not None and variant.facts.drew_once:  # its distance from fp32 is that of two draws
+            continue
         if baseline.answers is None and baseline.outputs is not None and variant.evaluation.outputs is not None:
             variant.output_error = relative_error(baseline.outputs, variant.evaluation.outputs)
         same_weights = variant.request.workload == fp32.request.workload

@@ -24,6 +24,7 @@ from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.source import cache_folder
 from bench.techniques.base import TECHNIQUES
 from bench.worker.messages import DatasetSummary, TaskModel, VariantRequest
+from bench.worker.user.model import BuiltModel
 
 
 def unsupported_reasons(
@@ -42,8 +43,10 @@ def unsupported_reasons(
     return {key: UnsupportedError(reason) for key, reason in reasons.items() if reason}
 
 
-def request_of(key: VariantKey, workload: TaskModel, packed: Path, settings: Settings, here: Machine) -> VariantRequest:
-    """Return the request for a variant of a task's model."""
+def request_of(
+    key: VariantKey, workload: TaskModel | BuiltModel, packed: Path, settings: Settings, here: Machine
+) -> VariantRequest:
+    """Return the request for a variant; graphs of a user's model are kept for one run."""
     return VariantRequest(
         key=key,
         workload=workload,
@@ -53,7 +56,8 @@ def request_of(key: VariantKey, workload: TaskModel, packed: Path, settings: Set
         isa=frozenset(here.isa),
         threads=settings.threads,
         largest_batch=max(settings.batch_sizes),
-        graphs=cache_folder() / "graphs",
+        graphs=cache_folder() / "graphs" if isinstance(workload, TaskModel) else None,
+        batch_sizes=tuple(settings.batch_sizes),
     )
 
 

@@ -12,10 +12,9 @@ from bench.results.machine import Machine
 from bench.results.provenance import Data
 from bench.results.settings import Settings
 from bench.running.prepared import PreparedModel
-from bench.running.task_models import unsupported_reasons
+from bench.running.task_models import request_of, unsupported_reasons
 from bench.running.variant_under_test import VariantUnderTest
 from bench.techniques.base import TECHNIQUES
-from bench.worker.messages import VariantRequest
 from bench.worker.process import Worker
 from bench.worker.user.model import USER_HOST, BuiltModel, UserFacts, UserModel
 
@@ -29,27 +28,29 @@ def prepare_user_models(
     bars: Bars,
 ) -> Iterator[PreparedModel]:
     """Build and try all models before the first is yielded; raises ``UserModelError``."""
-    built = [_build(model, settings, folder / f"{number}.safetensors", bars) for number, model in enumerate(models)]
+    built = [
+        build_user_model(
+            model,
+            folder / f"{number}.safetensors",
+            bars,
+            batch_sizes=settings.batch_sizes,
+            seed=settings.seed or 0,
+            threads=settings.threads,
+            timeout_s=settings.timeout_s,
+        )
+        for number, model in enumerate(models)
+    ]
     reasons = unsupported_reasons(variants, settings, here) | _trained(variants)
     for number, workload in enumerate(built):
         under_test = [
             VariantUnderTest(
                 TECHNIQUES.get(key.technique),
-                VariantRequest(
-                    key=key,
-                    workload=workload,
-                    packed=folder / f"{number}-{position}.packed",
-                    device=settings.device,
-                    engine=settings.engine,
-                    isa=frozenset(here.isa),
-                    threads=settings.threads,
-                    largest_batch=max(settings.batch_sizes),
-                ),
+                request_of(key, workload, folder / f"{number}-{position}.packed", settings, here),
                 reasons.get(key),
             )
             for position, key in enumerate(variants)
         ]
-        yield PreparedModel(workload.definition.name, _data(workload.definition, workload.facts), [], under_test)
+        yield PreparedModel(workload.definition.name, data_of_user(workload.definition, workload.facts), [], under_test)
 
 
 def _trained(variants: Sequence[VariantKey]) -> dict[VariantKey, UnsupportedError]:
@@ -64,23 +65,35 @@ def _trained(variants: Sequence[VariantKey]) -> dict[VariantKey, UnsupportedErro
     }
 
 
-def _build(model: UserModel, settings: Settings, path: Path, bars: Bars) -> BuiltModel:
+def build_user_model(
+    model: UserModel,
+    path: Path,
+    bars: Bars,
+    *,
+    batch_sizes: Sequence[int],
+    seed: int,
+    threads: int = 1,
+    timeout_s: float = 600.0,
+) -> BuiltModel:
+    """Build it, make its inputs, which go to ``path``, and try it; raises ``UserModelError``."""
     show = bars.bar(f"build {model.name}")
     show(0, 1)
-    worker = Worker(USER_HOST, settings.timeout_s)
+    worker = Worker(USER_HOST, timeout_s)
     try:
-        facts: UserFacts = worker.call("take_on", model, path, settings.batch_sizes, settings.seed, settings.threads)
+        facts: UserFacts = worker.call("take_on", model, path, batch_sizes, seed, threads)
     except WorkerError as error:
         raise UserModelError(
-            f"{model.model.words} cannot be built and tried on its inputs ({error}); fix the model."
+            f"{model.model.words} cannot be built and tried on its inputs ({error}); "
+            f"{'end other programs, or measure where there is more memory' if 'memory' in str(error) else 'fix it'}."
         ) from error
     finally:
         worker.close()
         show(1, 1)
-    return BuiltModel(model, facts, settings.seed or 0)
+    return BuiltModel(model, facts, seed)
 
 
-def _data(model: UserModel, facts: UserFacts) -> Data:
+def data_of_user(model: UserModel, facts: UserFacts) -> Data:
+    """Return what a run says of a user's inputs."""
     title, _, _ = model.model.title.partition(":")
     return Data(
         task=model.task,

@@ -117,6 +117,7 @@ class VariantUnderTest:
             bytes_by_dtype=facts.bytes_by_dtype if facts and loaded else {},
             params=facts.params if facts else None,
             layers=facts.layers if facts else None,
+            treated=facts.treated if facts else None,
             int8_operations=facts.int8_operations if facts else None,
             macs=facts.macs if facts else None,
             peak_memory_bytes=loaded.peak_memory_bytes if loaded else None,

@@ -24,7 +24,7 @@ from bench.techniques.base import Artifact, Technique
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
     from bench.storage.packed import Origin, Packed
 
 
@@ -64,12 +64,16 @@ class Source:
     """Returns what keeps what takes long to make of this model."""
     isa: frozenset[str]
     threads: int
+    as_given: bool = False
+    """Whether batches to calibrate on keep their size, as in ``bench.techniques.base.Context``."""
+    batch_sizes: tuple[int, ...] = (1,)
+    """What will be timed, for graphs that take batches of one size only."""
 
     def calibration_batches(self, size: int) -> Iterator[Inputs]:
-        """Yield what to calibrate on, at most ``size`` examples at a time, laid out row after row."""
+        """Yield what to calibrate on, row after row: batches as the user gave them, or of ``size`` examples."""
         for batch in self.calibration():
-            for start in range(0, len(batch[0]), size):
-                yield tuple(value[start : start + size].contiguous() for value in batch)
+            for part in batch.split(batch.batch_size if self.as_given else size):
+                yield part.changed(lambda value: value.contiguous())
 
 
 @dataclass(frozen=True)

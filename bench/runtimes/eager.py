@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,7 +14,7 @@ from bench.runtimes.deployment import Deployed
 from bench.techniques.base import Artifact, Technique
 
 if TYPE_CHECKING:
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 
 class EagerExecutable:
@@ -31,11 +30,11 @@ class EagerExecutable:
 
     def outputs(self, inputs: Inputs) -> Any:
         """Return what the forward pass returns."""
-        return self.artifact.forward(*inputs)
+        return inputs.call(self.artifact.forward)
 
     def bind(self, inputs: Inputs) -> Callable[[], object]:
         """Return the forward pass with its arguments."""
-        return functools.partial(self.artifact.forward, *inputs)
+        return inputs.bind(self.artifact.forward)
 
 
 class Eager(Runtime):

@@ -25,7 +25,7 @@ from bench.techniques.base import Artifact, Technique
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 INPUT_DTYPES: Final = {"fp32": "float32", "bf16": "bfloat16", **dict.fromkeys(INT8, "float32")}
 """The techniques, and what inputs they take."""
@@ -65,11 +65,14 @@ class InductorExecutable:
 
     def outputs(self, inputs: Inputs) -> Any:
         """Return the outputs as the model returns them; in a process that has only the file, as a tuple of tensors."""
-        return self._structure.restore(self._run([value.contiguous() for value in inputs]))
+        return self._structure.restore(self._run(self._list(inputs)))
 
     def bind(self, inputs: Inputs) -> Callable[[], object]:
         """Return a run on the list of inputs."""
-        return functools.partial(self._run, [value.contiguous() for value in inputs])
+        return functools.partial(self._run, self._list(inputs))
+
+    def _list(self, inputs: Inputs) -> list[Tensor]:
+        return [value.contiguous() for value in inputs.ordered(self._structure.names or inputs.names)]
 
 
 class Inductor(Runtime):

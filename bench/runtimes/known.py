@@ -11,7 +11,7 @@ from bench.runtimes.eager import Eager, EagerExecutable
 from bench.techniques.base import Artifact
 
 if TYPE_CHECKING:
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 AGAIN = "again"
 """Eager under another name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -23,8 +23,9 @@ from bench.techniques.low_bit import LowBit
 
 if TYPE_CHECKING:
     import onnxruntime
+    from torch import Tensor
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 NEEDED: Final = {"onnxruntime": "1.20", **EXPORTER}
 INT8_OPERATORS: Final = (
@@ -65,7 +66,7 @@ class OnnxRuntimeExecutable:
         """Return the outputs as the model returns them; in a process that has only the file, as a tuple of tensors."""
         import torch
 
-        feeds = {name: value.contiguous().numpy() for name, value in zip(self._inputs, inputs, strict=True)}
+        feeds = {name: value.contiguous().numpy() for name, value in self._named(inputs)}
         return self._structure.restore([torch.from_numpy(value) for value in self._session.run(None, feeds)])
 
     def bind(self, inputs: Inputs) -> Callable[[], object]:
@@ -73,12 +74,15 @@ class OnnxRuntimeExecutable:
         import onnxruntime
 
         binding = self._session.io_binding()
-        for name, value in zip(self._inputs, inputs, strict=True):
+        for name, value in self._named(inputs):
             bound = onnxruntime.OrtValue.ortvalue_from_numpy(value.contiguous().numpy())
             binding.bind_ortvalue_input(name, bound)
         for name in self._outputs:
             binding.bind_output(name)
         return functools.partial(self._session.run_with_iobinding, binding)
+
+    def _named(self, inputs: Inputs) -> Iterator[tuple[str, Tensor]]:
+        return zip(self._inputs, inputs.ordered(self._inputs), strict=True)
 
 
 class OnnxRuntime(Runtime):
@@ -91,7 +95,7 @@ class OnnxRuntime(Runtime):
         """Return why nobody quantizes that way for it."""
         if maker(technique) is not None:
             return None
-        low_bit = "its MatMulNBits multiplies weights of up to 8 bits by float32 activations only"
+        low_bit = "its MatMulNBits multiplies weights of 1 to 8 bits by float32 activations only, as of dorefa:w4"
         return low_bit if isinstance(technique, LowBit) else f"quantbench makes ONNX files as {', '.join(MAKERS)} only"
 
     def missing(self) -> str | None:

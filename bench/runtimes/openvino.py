@@ -27,7 +27,7 @@ from bench.techniques.base import Artifact, Technique
 if TYPE_CHECKING:
     import openvino
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 NEEDED: Final = {"openvino": "2025.0", "nncf": "2.15", **EXPORTER}
 PRECISIONS: Final = {"fp32": "f32", "fp16": "f32", "bf16": "bf16", "static-qint8": "f32"}
@@ -55,6 +55,7 @@ class OpenVinoExecutable:
     def __init__(self, compiled: openvino.CompiledModel, structure: Structure | None = None) -> None:
         self.compiled = compiled
         self._structure = structure or Structure()
+        self._inputs = [port.any_name for port in compiled.inputs]
         self._bound: list[object] = []
         """Arrays that requests read from."""
 
@@ -63,7 +64,7 @@ class OpenVinoExecutable:
         import torch
 
         request = self.compiled.create_infer_request()
-        results = request.infer([value.contiguous().numpy() for value in inputs])
+        results = request.infer([value.contiguous().numpy() for value in inputs.ordered(self._inputs)])
         return self._structure.restore([torch.from_numpy(results[port].copy()) for port in self.compiled.outputs])
 
     def bind(self, inputs: Inputs) -> Callable[[], object]:
@@ -71,7 +72,7 @@ class OpenVinoExecutable:
         import openvino
 
         request = self.compiled.create_infer_request()
-        for position, value in enumerate(inputs):
+        for position, value in enumerate(inputs.ordered(self._inputs)):
             array = value.contiguous().numpy()
             self._bound.append(array)
             request.set_input_tensor(position, openvino.Tensor(array, shared_memory=True))

@@ -22,10 +22,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from bench.core.errors import CheckpointError, QuantbenchError, UnsupportedError
+from bench.core.inputs import Inputs
+from bench.core.sharing import aliases
 from bench.results.bounds import Hyperparameters, Label, Name, Text, first_fault, shortened
 from bench.results.record import Record
 from bench.storage.size_limit import TooLargeError, within
 from bench.storage.state_codec import Reader, Writer, form
+from bench.techniques import weight_norm
 from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique
 from bench.techniques.torch_quantization import any_range, quiet
 
@@ -78,14 +81,14 @@ class PackedModel:
     artifact: Artifact
     origin: Origin
 
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """Return logits, ``(batch, classes)``, of float32 inputs as the model takes them, batch first."""
-        inputs = inputs.to(getattr(torch, self.artifact.input_dtype))
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the model does of float32 inputs, batch first: logits ``(batch, classes)`` of a supplied one."""
+        dtype = getattr(torch, self.artifact.input_dtype)
+        inputs = Inputs(args, kwargs).changed(lambda value: value.to(dtype) if value.is_floating_point() else value)
+        if self.origin.channels_last:
+            inputs = inputs.changed(lambda value: value.to(memory_format=torch.channels_last))
         with torch.inference_mode():
-            logits: Tensor = self.artifact.forward(
-                inputs.to(memory_format=torch.channels_last) if self.origin.channels_last else inputs
-            )
-        return logits
+            return inputs.call(self.artifact.forward)
 
 
 def load(path: Path, device: str = "cpu") -> PackedModel:
@@ -129,18 +132,19 @@ def load(path: Path, device: str = "cpu") -> PackedModel:
         raise CheckpointError(
             f"the packed file {path} is of a model that this version cannot build ({_first_line(error)}); {WAY_OUT}."
         ) from error
-    return _converted(path, origin, technique, network, (example,), place)
+    return _converted(path, origin, technique, network, Inputs((example,)), place)
 
 
-def load_user_model(path: Path, network: nn.Module, example: tuple[Tensor, ...], device: str = "cpu") -> PackedModel:
+def load_user_model(path: Path, network: nn.Module, example: object, device: str = "cpu") -> PackedModel:
     """Rebuild a variant of a user's model from its file and ``network``, the same model with any weights.
 
-    ``network`` is changed in place. ``example`` has the types and shapes of its inputs, batch first; all values that
-    the model's state dict holds come from the file. Raises ``CheckpointError`` and ``UnsupportedError`` as ``load``.
+    ``network`` is changed in place. ``example`` is what ``inputs`` gave: a tensor, a tuple, a dict or ``(args,
+    kwargs)``, batch first. All values that the model's state dict holds come from the file. Raises ``CheckpointError``
+    and ``UnsupportedError`` as ``load``.
     """
     origin = _origin(path)
     place = _device(device)
-    zeros = tuple(torch.zeros_like(value[:1], device=place) for value in example)
+    zeros = Inputs.of(example).changed(lambda value: torch.zeros_like(value, device=place))
     technique = TECHNIQUES.get(origin.technique)
     return _converted(path, origin, technique, network.eval().to(place), zeros, place)
 
@@ -162,7 +166,7 @@ def _converted(
     origin: Origin,
     technique: Technique,
     network: nn.Module,
-    example: tuple[Tensor, ...],
+    example: Inputs,
     place: torch.device,
 ) -> PackedModel:
     """Apply the technique to the network with zeros for values, then load those of the file."""
@@ -172,10 +176,11 @@ def _converted(
             f"{WAY_OUT} on this machine."
         )
     with torch.no_grad():
-        for tensor in network.state_dict().values():
+        normed = weight_norm.entries(network)  # a direction of zeros is none, and its weights would be NaN
+        for name, tensor in network.state_dict().items():
             if isinstance(tensor, Tensor):
-                tensor.zero_()
-    context = Context(place, origin.engine, frozenset(), lambda: example[0], lambda: [example])
+                tensor.fill_(1 if name in normed else 0)
+    context = Context(place, origin.engine, frozenset(), lambda: [example])
     try:
         with any_range():
             artifact = technique.convert(network, context)
@@ -196,12 +201,13 @@ def pack(module: nn.Module, path: Path, origin: Origin | None = None) -> Packed:
     Without ``origin`` the file can be unpacked into a module of the same structure, and not be loaded by itself.
     """
     writer = Writer()
-    entries = {}
+    entries: dict[str, object] = {}
     with quiet():
         state = module.state_dict()
+        same = aliases(module, state)
         for name, value in state.items():
             try:
-                entries[name] = writer.encode(value)
+                entries[name] = {"same": same[name]} if name in same else writer.encode(value)
             except TypeError as error:
                 raise CheckpointError(f"{name} cannot be packed ({error}); save it with torch.save.") from error
     manifest = {
@@ -230,7 +236,10 @@ def unpack(module: nn.Module, path: Path) -> None:
     with quiet():
         try:
             reader = Reader(tensors)
-            values = {name: reader.decode(entry) for name, entry in manifest["entries"].items()}
+            values: dict[str, object] = {}
+            for name, entry in manifest["entries"].items():
+                again = isinstance(entry, dict) and entry.keys() == {"same"}
+                values[name] = values[entry["same"]] if again else reader.decode(entry)
             reader.finish()
             versions = _Versions.validate_python(manifest["modules"])
         except Exception as error:  # torch may raise anything about scales and sizes that are none

@@ -8,6 +8,9 @@ of an entry::
     ["int8", [16, 3]]               a tensor of this type and shape: the next 48 values stored in that type
     ["int8", [], "int64"]           the same, cast to the type that it had
     {"tuple": [entry, …]}           a tuple
+    {"complex": entry}              a complex tensor, its real and imaginary parts along the last axis
+    {"packed": entry}               what torch packs of a recurrent layer, of the parts that the tuple has
+    {"same": "embed.weight"}        the values of that entry, which came before
     {"q": entry, "scale": entry, "zero": entry}                an integer tensor, quantized per tensor
     {"q": entry, "scale": entry, "zero": entry, "axis": 0}     …, per channel along this axis
 """
@@ -19,6 +22,8 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+
+from bench.storage import recurrent
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64)
@@ -64,6 +69,8 @@ def form(value: object) -> object:
         return " ".join([*scheme, name_of(value.dtype), str(list(value.shape))])
     if isinstance(value, tuple):
         return tuple(form(part) for part in value)
+    if isinstance(value, torch.ScriptObject):
+        return form(recurrent.parts(value))
     return str(value) if isinstance(value, torch.dtype) else type(value).__name__
 
 
@@ -79,6 +86,10 @@ class Writer:
             return value
         if isinstance(value, tuple):
             return {"tuple": [self.encode(part) for part in value]}
+        if isinstance(value, torch.ScriptObject):
+            return {"packed": self.encode(recurrent.parts(value))}
+        if isinstance(value, Tensor) and value.is_complex():
+            return {"complex": self.encode(torch.view_as_real(value.detach().resolve_conj().contiguous()))}
         if isinstance(value, torch.dtype) and name_of(value) in DTYPES:
             return name_of(value)
         if isinstance(value, Tensor) and value.is_quantized:
@@ -131,6 +142,10 @@ class Reader:
                 return self._take(stored, shape, original)
             case {"tuple": [*parts], **rest} if not rest:
                 return tuple(self.decode(part) for part in parts)
+            case {"complex": parts, **rest} if not rest:
+                return torch.view_as_complex(self._tensor(parts))
+            case {"packed": {"tuple": [*parts]}, **rest} if not rest:
+                return recurrent.packed([self.decode(part) for part in parts])
             case {"q": q, "scale": float(scale), "zero": int(zero), **rest} if not rest:
                 return torch._make_per_tensor_quantized_tensor(self._tensor(q), scale, zero)
             case {"q": q, "scale": scale, "zero": zero, "axis": int(axis), **rest} if not rest:

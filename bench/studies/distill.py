@@ -19,7 +19,8 @@ from bench.options.option import several
 from bench.options.signature import from_options
 from bench.options.studies import DistillOptions, TaughtBy
 from bench.results.distillation import Distillation, Route, Source, Student
-from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
+from bench.running.evaluated import EvaluatedVariant
+from bench.running.model_session import ModelSession, model_session
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.given_checkpoint import adopt
 from bench.techniques.base import TECHNIQUES

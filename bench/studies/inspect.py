@@ -9,7 +9,7 @@ from bench.core.files import require_writable, write_atomically
 from bench.options.signature import from_options
 from bench.options.studies import InspectOptions
 from bench.results.inspection import Inspection
-from bench.running.model_session import model_session
+from bench.running.studied_model import studied_model
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.low_bit import LowBit
 from bench.worker.messages import VARIANT_HOST
@@ -32,16 +32,16 @@ def inspect(options: InspectOptions) -> Inspection:
     folder = Path(options.out) if options.out is not None else None
     if folder is not None:
         require_writable(folder)
-    with model_session(options) as session:
-        training = session.training(chosen, options.seed)
-        modules = session.dataset.modules[session.selected.spec.name]
+    with studied_model(options) as model:
+        model.require_possible(chosen)
+        modules = model.modules() if options.layers else ()
         for layer in options.layers:
             if layer not in modules:
                 raise UnknownNameError("layer", layer, modules)
-        session.train_one(training)
+        weights = model.weights(chosen, options.seed)
         worker = Worker(VARIANT_HOST)
         try:
-            request = session.request(chosen, training, session.dataset.path.with_name("unused.packed"))
+            request = model.request(chosen, weights, model.folder / "unused.packed")
             inspection: Inspection = worker.call("inspect", request, list(options.layers))
         finally:
             worker.close()

@@ -15,7 +15,8 @@ from bench.options.studies import TrainOptions
 from bench.report.tables import Table
 from bench.results.record import Record
 from bench.results.row import Accuracy
-from bench.running.model_session import EvaluatedVariant, ModelSession, model_session
+from bench.running.evaluated import EvaluatedVariant
+from bench.running.model_session import ModelSession, model_session
 from bench.running.training_precision import PrecisionPolicy
 from bench.storage.checkpoint import DistillationSpec, EpochRecord, Header, TrainingSpec
 from bench.storage.given_checkpoint import adopt

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from bench.core.inputs import Inputs
+
 
 @dataclass(frozen=True)
 class Context:
@@ -28,20 +30,23 @@ class Context:
     """The quantized engine, already set."""
     isa: frozenset[str]
     """As in ``bench.results.machine.Machine.isa``."""
-    calibration: Callable[[], Tensor]
-    """Returns float32 inputs of training examples, batch first."""
-    batches: Callable[[], Sequence[tuple[Tensor, ...]]] | None = None
-    """Returns the same as batches of one tensor or several: a user's model may take more than one, of any type."""
+    calibration: Callable[[], Tensor | Sequence[Inputs]]
+    """Returns batches of training examples, as the float32 model takes them; of one tensor, the batch itself."""
+    as_given: bool = False
+    """Whether batches must keep their size: a user's model may be written for one."""
     own_training: bool = True
     """Whether the weights come from the training that the technique asks for; a user's model is as it is."""
     layers: frozenset[str] | None = None
     """The names of the layers that may change; ``None`` for all. Techniques that have no ``supports_layer_subset`` are
     given none."""
 
-    def calibration_batches(self, size: int) -> Iterator[tuple[Tensor, ...]]:
-        """Yield what to calibrate with, at most ``size`` examples at a time, as arguments of the model."""
-        for batch in [(self.calibration(),)] if self.batches is None else self.batches():
-            yield from zip(*(value.split(size) for value in batch), strict=True)
+    def calibration_batches(self, size: int) -> Iterator[Inputs]:
+        """Yield what to calibrate with: batches as the user gave them, or at most ``size`` examples at a time."""
+        from bench.core.inputs import Inputs
+
+        given = self.calibration()
+        for batch in map(Inputs.of, given if isinstance(given, Sequence) else [given]):
+            yield from [batch] if self.as_given else batch.split(size)
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,8 @@ class Cast(Technique):
     """The instruction sets, any of which computes in this type."""
 
     def convert(self, model: nn.Module, context: Context) -> Artifact:
-        """Cast the model."""
-        import torch
-
-        module = model.to(getattr(torch, self.dtype_name))
+        """Cast floating-point parameters and buffers; ``to(dtype)`` would drop the imaginary part of complex ones."""
+        module = {"float16": model.half, "bfloat16": model.bfloat16}[self.dtype_name]()
         notes: tuple[str, ...] = ()
         if context.device.type == "cpu" and not context.isa & self.native:
             notes = (f"this CPU has no {self.dtype_name} arithmetic: each operation converts to float32 and back",)

@@ -1,11 +1,12 @@
-"""Dynamic float16: Linear weights packed as float16 in memory, computed in float32."""
+"""Dynamic float16: weights of Linear and recurrent layers packed as float16 in memory, computed in float32."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.techniques import weight_norm
 from bench.techniques.base import Artifact, Context, Technique, quantized_engine_obstacle, technique
-from bench.techniques.torch_quantization import convert_linears, linears
+from bench.techniques.torch_quantization import convert_linears, dynamic_layers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,13 +22,13 @@ class DynamicFp16(Technique):
     name = "dynamic-fp16"
     dtype_name = "float16"
     scheme = "D"
-    summary = "float16 Linear weights in memory, computed in float32 (quantize_dynamic)"
+    summary = "float16 Linear and LSTM weights in memory, computed in float32 (quantize_dynamic)"
 
     supports_layer_subset = True
 
     def quantizable_layers(self, model: nn.Module) -> list[str]:
-        """Return the Linear layers."""
-        return linears(model)
+        """Return the Linear and recurrent layers."""
+        return dynamic_layers(model, "float16")
 
     def unsupported_reason(self, device: str, engine: str, engines: list[str]) -> str | None:
         """Require a CPU and an engine with a packed float16 Linear."""
@@ -39,7 +40,8 @@ class DynamicFp16(Technique):
         return quantized_engine_obstacle(device, engine, engines)
 
     def convert(self, model: nn.Module, context: Context) -> Artifact:
-        """Pack every Linear."""
+        """Pack every Linear, LSTM and GRU."""
+        folded = weight_norm.fold(model)
         module = convert_linears(model, "float16", context)
         note = "the weights take half the memory, but state_dict saves them as float32, so Size (MB) does not shrink"
-        return Artifact(module, module, notes=(note,))
+        return Artifact(module, module, notes=(note, *folded))

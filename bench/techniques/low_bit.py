@@ -126,7 +126,7 @@ class LowBit(Technique):
 
         network = layers.replace(network, self)
         if not layers.low_bit_layers(network):
-            raise UnsupportedError(f"{self.family} quantizes Linear and convolution layers, and this model has none")
+            raise UnsupportedError(layers.none_of(network, self.family))
         return network
 
     def convert(self, model: nn.Module, context: Context) -> Artifact:

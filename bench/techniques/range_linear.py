@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench.core.errors import RequestError, UnsupportedError
 from bench.tasks.task import Precision
-from bench.techniques import options
+from bench.techniques import options, weight_norm
 from bench.techniques.base import Artifact, Context, technique
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.codes import FULL, Encoded
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from bench.core.inputs import Inputs
     from bench.techniques.lowbit.layers import LowBitLayer
     from bench.techniques.lowbit.ranges import Scale
 
@@ -141,16 +142,17 @@ class RangeLinear(LowBit):
         """Replace layers, observe their inputs on calibration examples, fix scales and codes."""
         from bench.techniques.lowbit import layers
 
+        folded = weight_norm.fold(model)
         model = layers.replace(model, self, context.layers)
         ours = self._own(model)
         if not ours:
-            raise UnsupportedError(f"{self.family} quantizes Linear and convolution layers, and this model has none")
+            raise UnsupportedError(layers.none_of(model, self.family))
         if self.activation_bits != FULL:
             self._calibrate(model, list(context.calibration_batches(CALIBRATION_BATCH)))
         for layer in ours:
             layer.freeze()
         layers.round_rest(model, self)
-        return Artifact(model, model, notes=self.notes(), simulated=True)
+        return Artifact(model, model, notes=(*self.notes(), *folded), simulated=True)
 
     def _own(self, model: nn.Module) -> list[LowBitLayer]:
         """Return the layers of this technique: a mixture may have layers of other widths beside them."""
@@ -158,7 +160,7 @@ class RangeLinear(LowBit):
 
         return [layer for layer in low_bit_layers(model).values() if layer.technique == self]
 
-    def _calibrate(self, model: nn.Module, batches: Sequence[tuple[Tensor, ...]]) -> None:
+    def _calibrate(self, model: nn.Module, batches: Sequence[Inputs]) -> None:
         import torch
 
         from bench.techniques.lowbit.ranges import Observer, scale_of
@@ -173,7 +175,7 @@ class RangeLinear(LowBit):
                 for observer in observers.values() if showing else ():
                     observer.again()
                 for batch in batches:
-                    model(*batch)
+                    batch.call(model)
         for handle in handles:
             handle.remove()
         for layer, observer in observers.items():

@@ -6,15 +6,19 @@ Convolutions and Linears take int8 weights (per output channel where the engine'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.core.errors import UnsupportedError
 from bench.core.tracebacks import describe_exception
+from bench.techniques import weight_norm
 from bench.techniques.base import Artifact, Context, Technique, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import conversion, range_notes
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import fx, nn
+
+    from bench.core.inputs import Inputs
 
 CALIBRATION_BATCH = 128
 
@@ -31,10 +35,11 @@ class StaticQint8(Technique):
     supports_layer_subset = True
 
     def quantizable_layers(self, model: nn.Module) -> list[str]:
-        """Return the Linear and convolution layers."""
+        """Return the Linear and convolution layers, transposed ones too."""
         from torch import nn
 
-        kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+        convolutions = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+        kinds = (nn.Linear, *convolutions)
         return [name for name, module in model.named_modules() if type(module) in kinds]
 
     def unsupported_reason(self, device: str, engine: str, engines: list[str]) -> str | None:
@@ -42,37 +47,98 @@ class StaticQint8(Technique):
         return quantized_engine_obstacle(device, engine, engines)
 
     def convert(self, model: nn.Module, context: Context) -> Artifact:
-        """Trace, observe, convert."""
-        import torch
-        from torch.ao.quantization import QConfigMapping, get_default_qconfig, get_default_qconfig_mapping
-        from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
-
-        batch_norms = _count(model, "BatchNorm")
+        """Trace, observe, convert; by PT2E where FX cannot."""
         batches = list(context.calibration_batches(CALIBRATION_BATCH))
-        example = tuple(value[:1] for value in batches[0])
+        try:
+            return self._by_fx(model, batches, context)
+        except UnsupportedError as error:
+            from bench.techniques import pt2e
+
+            return pt2e.convert(model, batches, context, str(error))
+
+    def _by_fx(self, model: nn.Module, batches: Sequence[Inputs], context: Context) -> Artifact:
+        import torch
+        from torch.ao.quantization import get_default_qconfig
+        from torch.ao.quantization.quantize_fx import convert_fx
+
+        from bench.techniques import fx_repairs, transposed_norms
+
+        folded_norms = weight_norm.fold(model)
+        batch_norms = _count(model, "BatchNorm")
+        transposed_norms.fold(model)
+        classes = {name: type(part) for name, part in model.named_modules()}
         with conversion(context):
-            mapping = get_default_qconfig_mapping(context.engine)
-            if context.layers is not None:  # what lies between layers stays float32 too
-                mapping = QConfigMapping()
-                for name in sorted(context.layers):
-                    mapping.set_module_name(name, get_default_qconfig(context.engine))
-            try:
-                prepared = prepare_fx(model.eval(), mapping, example)
-            except Exception as error:  # of any kind: the model's code meets values that stand for tensors
-                raise UnsupportedError(f"FX cannot trace this model: {describe_exception(error)}") from error
+            prepared = _prepared(model, context, batches[0])
             with torch.inference_mode():
-                for batch in batches:
-                    prepared(*batch)
-            module = convert_fx(prepared)
+                foreign = _observed(prepared, batches)
+            try:
+                module = convert_fx(prepared)
+            except Exception as error:  # of any kind: FX has cases that nobody thought of
+                raise UnsupportedError(_unconverted(error, fx_repairs.computed_weights(prepared, classes))) from error
             reduce_range = get_default_qconfig(context.engine).activation().reduce_range
+        fx_repairs.keep_state(module)
         folded = batch_norms - _count(module, "BatchNorm", "BNReLU")
         notes = (
             *range_notes(context, reduce_range),
             "torch's FX keeps the float weights alive in the process, so it takes more memory than its weights",
+            *folded_norms,
         )
         if folded:
             notes += (f"{folded} BatchNorms are folded into the convolutions before them, so it has fewer parameters",)
+        if foreign:
+            notes += (f"{foreign} values that are integers or complex have no range, and what uses them stays float",)
         return Artifact(module, module, notes=notes)
+
+
+def _prepared(model: nn.Module, context: Context, example: Inputs) -> fx.GraphModule:
+    """Return the traced model with observers; raises ``UnsupportedError`` where FX cannot trace it."""
+    from torch.ao.quantization import QConfigMapping, get_default_qconfig, get_default_qconfig_mapping
+    from torch.ao.quantization.quantize_fx import prepare_fx
+
+    mapping = get_default_qconfig_mapping(context.engine)
+    if context.layers is not None:  # what lies between layers stays float32 too
+        default, by_class = get_default_qconfig(context.engine), mapping.object_type_qconfigs
+        mapping = QConfigMapping()
+        for name in sorted(context.layers):  # transposed convolutions have a configuration of their own
+            mapping.set_module_name(name, by_class.get(type(model.get_submodule(name)), default))
+    try:
+        return prepare_fx(model.eval(), mapping, example.tensors)
+    except Exception as error:  # of any kind: the model's code meets values that stand for tensors
+        raise UnsupportedError(f"FX cannot trace this model: {describe_exception(error)}") from error
+
+
+def _observed(prepared: fx.GraphModule, batches: Sequence[Inputs]) -> int:
+    """Show the batches to the observers; raises ``UnsupportedError`` where the trace is not the model's."""
+    try:
+        return _observe(prepared, batches)
+    except Exception as error:  # of any kind: optional inputs, for one, count as given while FX traces
+        raise UnsupportedError(f"FX traces another model than this: {describe_exception(error)}") from error
+
+
+def _observe(prepared: fx.GraphModule, batches: Sequence[Inputs]) -> int:
+    """Show the batches to the observers; return how many of them were removed, since they cannot observe."""
+    from bench.techniques import fx_repairs
+
+    try:
+        for batch in batches:
+            batch.call(prepared)
+    except NotImplementedError:  # torch's, of a range of integers or complex numbers
+        removed = fx_repairs.without_foreign_observers(prepared, batches[0])
+        if not removed:
+            raise
+        for batch in batches:
+            batch.call(prepared)
+        return removed
+    return 0
+
+
+def _unconverted(error: Exception, computed: Sequence[str]) -> str:
+    if computed:
+        return (
+            f"FX cannot quantize a product whose weight is computed at each call, as in {', '.join(computed)}; "
+            f"multiply by the parameter itself"
+        )
+    return f"FX cannot convert this model: {describe_exception(error)}"
 
 
 def _count(model: nn.Module, *kinds: str) -> int:

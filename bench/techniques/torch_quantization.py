@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bench.core.class_names import class_title
 from bench.core.errors import UnsupportedError
 from bench.results.isa import VNNI
 from bench.techniques import fast_path
@@ -22,6 +23,13 @@ EXPECTED_WARNINGS = (
     r"Default qconfig of oneDNN backend with reduce_range of false may have accuracy issues",
 )
 """The last comes on x86 CPUs without AVX512-VNNI alone; ``range_notes`` says it in the row, where it is read."""
+
+
+DYNAMIC = {
+    "qint8": ("Linear", "LSTM", "GRU", "LSTMCell", "GRUCell", "RNNCell"),
+    "float16": ("Linear", "LSTM", "GRU"),
+}
+"""The classes of ``torch.nn`` that ``quantize_dynamic`` converts by default."""
 
 
 @contextmanager
@@ -65,34 +73,60 @@ def any_range() -> Iterator[None]:
         HistogramObserver._non_linear_param_search = search  # type: ignore[method-assign]
 
 
-def convert_linears(model: nn.Module, dtype: str, context: Context) -> nn.Module:
-    """Return ``model`` with dynamically quantized Linear layers of ``dtype``: ``qint8`` or ``float16``."""
-    import torch
-    from torch import nn
-    from torch.ao.quantization import default_dynamic_qconfig, float16_dynamic_qconfig
+def convert_linears(model: nn.Module, dtype: str, context: Context, per_channel: bool = False) -> nn.Module:
+    """Return ``model`` with dynamically quantized layers of ``dtype``, ``qint8`` or ``float16``; weights per tensor.
 
-    if not any(isinstance(module, nn.Linear) for module in model.modules()):
-        raise UnsupportedError("dynamic quantization changes Linear layers, and this model has none")
-    chosen: object = {nn.Linear}
-    if context.layers is not None:
-        config = default_dynamic_qconfig if dtype == "qint8" else float16_dynamic_qconfig
-        treated = {id(model.get_submodule(name)) for name in context.layers}
-        # A layer that stands in several places is looked up by the name of each.
-        named = model.named_modules(remove_duplicate=False)
-        chosen = {name: config for name, module in named if id(module) in treated}
-    with conversion(context):
-        converted: nn.Module = torch.ao.quantization.quantize_dynamic(
-            model, chosen, dtype=getattr(torch, dtype), inplace=True
+    ``per_channel`` gives int8 weights a scale for each output. A layer that stands in several places is converted once.
+    """
+    import torch
+    from torch.ao import quantization
+
+    layers = dynamic_layers(model, dtype)
+    if not layers:
+        raise UnsupportedError(
+            f"dynamic quantization changes layers whose class is {', '.join(DYNAMIC[dtype])}, "
+            f"and this model has none{_lookalikes(model)}"
         )
+    config = quantization.float16_dynamic_qconfig
+    if dtype == "qint8":
+        config = quantization.per_channel_dynamic_qconfig if per_channel else quantization.default_dynamic_qconfig
+    treated = {id(model.get_submodule(name)) for name in layers if context.layers is None or name in context.layers}
+    # A layer that stands in several places is looked up by the name of each.
+    named = model.named_modules(remove_duplicate=False)
+    chosen = {name: config for name, module in named if id(module) in treated}
+    places = [
+        (parent, name, child)
+        for parent in model.modules()
+        for name, child in parent._modules.items()
+        if child is not None
+    ]
+    with conversion(context):
+        converted: nn.Module = quantization.quantize_dynamic(model, chosen, dtype=getattr(torch, dtype), inplace=True)
+    new: dict[int, nn.Module] = {}
+    for parent, name, child in places:  # torch converts it anew in each place, or in the first alone
+        if (now := parent._modules[name]) is not None and now is not child:
+            new.setdefault(id(child), now)
+    for parent, name, child in places:
+        parent._modules[name] = new.get(id(child), parent._modules[name])
     fast_path.leave(converted)
     return converted
 
 
-def linears(model: nn.Module) -> list[str]:
-    """Return the names of the Linear layers that dynamic quantization converts."""
+def dynamic_layers(model: nn.Module, dtype: str) -> list[str]:
+    """Return the names of the layers that dynamic quantization converts: those of torch's own classes alone."""
     from torch import nn
 
-    return [name for name, module in model.named_modules() if type(module) is nn.Linear]
+    kinds = {getattr(nn, name) for name in DYNAMIC[dtype]}
+    return [name for name, module in model.named_modules() if type(module) in kinds]
+
+
+def _lookalikes(model: nn.Module) -> str:
+    """Name the classes derived from those that are converted, which torch leaves alone; or nothing."""
+    from torch import nn
+
+    kinds = tuple(getattr(nn, name) for name in DYNAMIC["qint8"])
+    derived = {class_title(type(part)) for part in model.modules() if isinstance(part, kinds)}
+    return f": torch leaves classes derived from them alone, here {', '.join(sorted(derived))}" if derived else ""
 
 
 def range_notes(context: Context, reduce_range: bool) -> tuple[str, ...]:

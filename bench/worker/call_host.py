@@ -7,8 +7,8 @@ import statistics
 import torch
 from torch import nn
 
+from bench.core.inputs import Inputs
 from bench.core.report import Report
-from bench.core.tensors import Inputs
 from bench.core.variant_key import BASELINE
 from bench.measuring import tf32
 from bench.measuring.latency.timer import timers
@@ -70,4 +70,4 @@ def _artifact() -> Artifact:
 
 
 def _inputs(rows: int) -> Inputs:
-    return (torch.arange(rows * WIDTH, dtype=torch.float32).reshape(rows, WIDTH),)
+    return Inputs((torch.arange(rows * WIDTH, dtype=torch.float32).reshape(rows, WIDTH),))

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bench.core.errors import QuantbenchError, UnsupportedError
-from bench.core.tensors import Inputs, cast
+from bench.core.inputs import Inputs
 from bench.core.tracebacks import describe_exception
 from bench.core.variant_key import BASELINE
-from bench.measuring import params
+from bench.measuring import params, treated
+from bench.measuring.treated import FloatModel
+from bench.results.row import Layers, Treated
 from bench.techniques.base import TECHNIQUES, Artifact, Context
 
 
@@ -23,8 +25,8 @@ class Conversion:
 
     artifact: Artifact
     """It has answered an example once."""
-    layers: int
-    """How many weight layers the float32 model has."""
+    before: FloatModel
+    """What the float32 model was."""
     calibrated: bool
     """Whether the technique looked at inputs to calibrate with."""
 
@@ -58,35 +60,46 @@ def convert(
 
     def batches() -> list[Inputs]:
         looked_at.append(1)
-        return [tuple(value.to(target.device) for value in batch) for batch in calibration()]
+        return [batch.changed(lambda value: value.to(target.device)) for batch in calibration()]
 
-    def one_tensor() -> Tensor:
-        given = batches()
-        if any(len(batch) > 1 for batch in given):
-            raise UnsupportedError("it is calibrated with one tensor, and this model takes several")
-        return torch.cat([batch[0] for batch in given])
-
-    context = Context(target.device, target.engine, target.isa, one_tensor, batches, own_training)
+    context = Context(target.device, target.engine, target.isa, batches, not supplied, own_training)
     float32 = model()
-    layers = params.count_weight_layers(float32)
+    before = FloatModel.of(float32)
     with _explained(technique, supplied):
         artifact = TECHNIQUES.get(technique).convert(float32.to(target.device), context)
     with torch.inference_mode(), _explained(technique, supplied):
-        artifact.forward(*cast(example, target.device, getattr(torch, artifact.input_dtype)))
+        example.cast(target.device, getattr(torch, artifact.input_dtype)).call(artifact.forward)
     if not supplied and technique != BASELINE.technique:
-        _require_changed(artifact, layers)
-    return Conversion(artifact, layers, bool(looked_at))
+        _require_changed(artifact, before)
+    return Conversion(artifact, before, bool(looked_at))
 
 
-def _require_changed(artifact: Artifact, layers: int) -> None:
+def layers_of(artifact: Artifact, before: FloatModel) -> Layers:
+    """Return how many weight layers were changed."""
+    return Layers(changed=max(0, before.layers - params.count_plain_layers(artifact.module)), total=before.layers)
+
+
+def treated_by(technique: str, artifact: Artifact, before: FloatModel) -> Treated | None:
+    """Return how much was changed; ``None`` where nothing was to be: fp32, and float32 weights under autocast."""
+    if technique == BASELINE.technique or artifact.forward is not artifact.module:
+        return None
+    return treated.treated(before, artifact.module)
+
+
+def notes_on(technique: str, artifact: Artifact, before: FloatModel) -> tuple[str, ...]:
+    """Say what a technique left alone, and which ties it broke."""
+    partial = treated_by(technique, artifact, before) is not None and artifact.input_dtype == "float32"
+    left_alone = treated.left_alone_note(before, artifact.module) if partial else ()
+    return (*left_alone, *treated.broken_ties_note(before, artifact.module))
+
+
+def _require_changed(artifact: Artifact, before: FloatModel) -> None:
     """Refuse a row that would show the float32 model under another name."""
-    left = params.count_plain_layers(artifact.module)
-    if artifact.input_dtype == "float32" and artifact.forward is artifact.module and left == layers:
-        raise UnsupportedError(
-            f"it can change none of this model's {layers} Linear and convolution layers"
-            if layers
-            else "this model has no Linear and no convolution layers, and it changes nothing else"
-        )
+    if artifact.input_dtype == "float32" and artifact.forward is artifact.module:
+        if treated.treated(before, artifact.module).params:
+            return
+        what = "; ".join(treated.left_alone_note(before, artifact.module)) or "the model has no parameters"
+        raise UnsupportedError(f"it can change no layer of this model; {what}")
 
 
 @contextlib.contextmanager
@@ -105,7 +118,7 @@ def _explained(technique: str, supplied: bool) -> Iterator[None]:
 def _why_unsupported(error: Exception, technique: str, supplied: bool) -> str | None:
     """Return why an exception means that the technique cannot convert the model; ``None`` if it means a fault."""
     if isinstance(error, NotImplementedError | RuntimeError) and "not implemented for" in str(error):
-        return f"this torch cannot do it: {str(error).splitlines()[0]}"
+        return f"this torch cannot do it: {describe_exception(error)}"
     if supplied or technique == BASELINE.technique or isinstance(error, MemoryError):
         return None
     if "can't allocate memory" in str(error) or "out of memory" in str(error):

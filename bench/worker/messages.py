@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.core.variant_key import VariantKey
-from bench.results.row import Int8Operations, Layers
+from bench.results.row import Int8Operations, Layers, Treated
 from bench.storage.checkpoint import DataIdentity
 from bench.tasks.task import ModelSpec
 from bench.worker.user.model import BuiltModel
@@ -43,6 +43,8 @@ class VariantRequest:
     """The folder in which runtimes keep what takes long to build; ``None`` for one of this run alone."""
     cores: tuple[int, ...] = ()
     """The cores that the process is going to be tied to; none for one that is not timed."""
+    batch_sizes: tuple[int, ...] = ()
+    """What will be timed; empty for the largest alone."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ class VariantFacts:
     build_s: float
     """Seconds until the file was there."""
     notes: tuple[str, ...]
+    treated: Treated | None = None
+    drew_once: bool = False
+    """Whether it always answers alike, where the model draws at random at each call."""
     int8_operations: Int8Operations | None = None
     """As in ``bench.runtimes.base.Built``."""
 

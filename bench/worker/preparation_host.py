@@ -23,6 +23,7 @@ from bench.tasks.training.distillation import Distillation
 from bench.tasks.training.loop import train
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.lowbit.layers import low_bit_layers
+from bench.worker import layers
 from bench.worker.messages import DatasetSummary, QuantizableLayer
 
 
@@ -65,9 +66,7 @@ class PreparationHost:
 
     def quantizable_layers(self, spec: ModelSpec, technique: str) -> list[QuantizableLayer]:
         """Return the layers of a resolved model that a technique would change, in the model's order."""
-        model = _structure(spec)
-        modules = {name: model.get_submodule(name) for name in TECHNIQUES.get(technique).quantizable_layers(model)}
-        return [QuantizableLayer(name, type(part).__name__, count_parameters(part)) for name, part in modules.items()]
+        return layers.quantizable_layers(_structure(spec), technique)
 
     def train(self, training: TrainingSpec, dataset_path: Path, store: CheckpointStore) -> Header:
         """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``."""

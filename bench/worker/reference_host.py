@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from bench.core.inputs import Inputs
 from bench.core.report import Report
 from bench.measuring import tf32
 from bench.measuring.latency import blocks
@@ -48,7 +49,7 @@ class ReferenceHost:
 
     def warm_up(self, batch_sizes: Sequence[int], cores: Sequence[int]) -> dict[int, blocks.WarmUp]:
         """Tie the process to ``cores``, warm up at each batch size and size the block."""
-        batches = {batch_size: (self._inputs(batch_size),) for batch_size in batch_sizes}
+        batches = {batch_size: Inputs((self._inputs(batch_size),)) for batch_size in batch_sizes}
         self._timers = timers(self._executable, batches, cores)
         return {batch_size: timer.warm_up() for batch_size, timer in self._timers.items()}
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from bench.core.inputs import Inputs
 from bench.core.report import Report
-from bench.core.tensors import Inputs, digest, tensors_in
+from bench.core.tensors import digest, tensors_in
 from bench.measuring import accuracy, macs
 from bench.results.evaluation import Evaluation
 from bench.runtimes.base import Executable
@@ -52,15 +53,15 @@ class TaskWorkload(Workload):
     def inputs(self, batch_size: int) -> Inputs:
         """Return test examples."""
         index = torch.arange(batch_size) % len(self._dataset.test)
-        return (self._task.inputs(self._spec, self._dataset.test[index]),)
+        return Inputs((self._task.inputs(self._spec, self._dataset.test[index]),))
 
     def probe(self) -> Inputs:
         """Return the first test examples."""
-        return (self._task.inputs(self._spec, self._dataset.test[torch.arange(PROBE)]),)
+        return self.inputs(PROBE)
 
     def calibration(self) -> Sequence[Inputs]:
         """Return training examples."""
-        return [(self._task.calibration(self._spec, self._dataset),)]
+        return [Inputs((self._task.calibration(self._spec, self._dataset),))]
 
     def judge(self, executable: Executable, artifact: Artifact | None, cast: Cast, report: Report) -> Evaluation:
         """Answer the whole test set."""
@@ -69,19 +70,18 @@ class TaskWorkload(Workload):
             test = self._dataset.test
             for index in torch.split(torch.arange(len(test)), EVALUATION_BATCH):
                 part = test[index]
-                inputs, labels = cast((self._task.inputs(self._spec, part), part.labels))
-                yield inputs, labels
+                yield cast(Inputs((self._task.inputs(self._spec, part), part.labels))).args
                 report(int(index[-1]) + 1, len(test))
 
-        evaluation = accuracy.evaluate(lambda inputs: executable.outputs((inputs,)), batches())
+        evaluation = accuracy.evaluate(lambda inputs: executable.outputs(Inputs((inputs,))), batches())
         with torch.inference_mode():
             logits: Tensor = executable.outputs(cast(self.probe()))
         return dataclasses.replace(evaluation, outputs=logits.float().cpu().reshape(-1).numpy())
 
     def macs(self) -> int:
         """Count them on the meta device, where nothing is computed."""
-        [example] = self.inputs(1)
-        return macs.count_macs(checkpoint.untrained(self._checkpoint, "meta"), example.to("meta"))
+        example = self.inputs(1).changed(lambda value: value.to("meta"))
+        return macs.count_macs(checkpoint.untrained(self._checkpoint, "meta"), example)
 
     def origin(self) -> packed.Origin:
         """Return the network and its hyperparameters."""
@@ -102,7 +102,7 @@ class TaskWorkload(Workload):
         hasher = hashlib.sha256()
         for kind in sorted({inspect.getfile(type(part)) for part in model.modules()}):
             hasher.update(Path(kind).read_bytes())
-        weights = digest([*tensors_in(dict(model.state_dict())), *self.calibration()[0]])
+        weights = digest([*tensors_in(dict(model.state_dict())), *self.calibration()[0].tensors])
         return f"{model} {hasher.hexdigest()} {weights} {version('torch')}"
 
     def rebuild(self) -> Artifact:

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import psutil
 import torch
+from torch import nn
 
 from bench.core.errors import UserModelError
+from bench.core.inputs import Inputs
 from bench.core.report import Report
-from bench.core.tensors import Inputs
-from bench.core.units import counted
-from bench.worker.user.build import build, digest_weights, macs_of, seed_everything, try_on
-from bench.worker.user.callables import Part
+from bench.core.sharing import distinct
+from bench.core.tensors import tensors_in
+from bench.core.units import gibibytes
+from bench.worker import layers
+from bench.worker.messages import QuantizableLayer
+from bench.worker.user.build import (
+    answers_at_random,
+    build,
+    build_uncompiled,
+    digest_weights,
+    macs_of,
+    seed_everything,
+    try_on,
+)
 from bench.worker.user.examples import Examples, make_batches, make_calibration
-from bench.worker.user.model import UserFacts, UserModel
+from bench.worker.user.given import calibration_batch, on_cpu
+from bench.worker.user.model import BuiltModel, UserFacts, UserModel
 
 
 class UserHost:
@@ -32,36 +47,78 @@ class UserHost:
         for part in parts:
             if part.path == definition.model.path:
                 part.load()  # a name that is missing shows before a slow build, where no other file is imported for it
-        module = build(definition.model, seed)
+        module, compiled = build_uncompiled(definition.model, seed)
+        _require_memory(module, definition.model.words)
         weights = digest_weights(module)
         for part in parts:
             part.load()
         torch.set_num_threads(threads)  # here, for the files may set them
         seed_everything(seed)
-        batches = make_batches(definition.inputs, batch_sizes)
-        try_on(module, batches.values(), definition, definition.inputs)
+        batches = {
+            size: on_cpu(batch, definition.inputs.words)
+            for size, batch in make_batches(definition.inputs, batch_sizes).items()
+        }
+        outputs = try_on(module, batches.values(), definition, definition.inputs)
         calibration: list[Inputs] = []
-        if definition.calibrate is not None:
-            calibration = make_calibration(definition.calibrate)
-            _require_inputs_alone(calibration, next(iter(batches.values())), definition.calibrate, definition.inputs)
-            try_on(module, _one_of_each_kind(calibration), definition, definition.calibrate)
+        if (calibrate := definition.calibrate) is not None:
+            example, inputs = next(iter(batches.values())), definition.inputs
+            calibration = make_calibration(
+                calibrate, lambda batch: calibration_batch(batch, example, module, calibrate.words, inputs.words)
+            )
+            try_on(module, _one_of_each_kind(calibration), definition, calibrate)
         examples = Examples(batches, calibration)
         examples.save(path)
-        return UserFacts(path, weights, macs_of(module, examples.batch(1)), examples.describe())
+        random = answers_at_random(module, examples.batch(1))
+        return UserFacts(
+            path,
+            weights,
+            macs_of(module, examples.one()),
+            examples.describe(),
+            random=random,
+            remarks=(*_of_rows(dict(zip(batches, outputs, strict=True))), *_of_itself(random, compiled)),
+        )
+
+    def modules(self, built: BuiltModel) -> list[str]:
+        """Return the names of all that it is made of."""
+        return [name for name, _ in build(built.definition.model, built.seed).named_modules() if name]
+
+    def quantizable_layers(self, built: BuiltModel, technique: str) -> list[QuantizableLayer]:
+        """Return the layers that a technique would change, in the model's order."""
+        return layers.quantizable_layers(build(built.definition.model, built.seed), technique)
 
 
-def _require_inputs_alone(calibration: Sequence[Inputs], example: Inputs, calibrate: Part, inputs: Part) -> None:
-    for batch in calibration:
-        if len(batch) > len(example):
-            raise UserModelError(
-                f"{calibrate.words} gives batches of {counted(len(batch), 'tensor')}, and {inputs.words} of "
-                f"{counted(len(example), 'tensor')}: they are inputs alone; leave the labels out."
-            )
+def _of_rows(outputs: Mapping[int, Any]) -> tuple[str, ...]:
+    """Say so where the number of rows that come out does not follow the batch: its latencies are of the same work."""
+    firsts = {size: next(tensors_in(value)) for size, value in outputs.items()}
+    rows = {size: len(value) for size, value in firsts.items() if value.dim()}
+    if len(rows) < 2 or len(set(rows.values())) > 1:
+        return ()
+    sizes = " and ".join(map(str, rows))
+    return (f"the model returns {min(rows.values())} rows at batch {sizes} alike, so that these may be the same work",)
+
+
+def _of_itself(random: bool, compiled: bool) -> tuple[str, ...]:
+    remarks = {
+        "the model answers at random: its outputs are compared under one seed, and differ from call to call": random,
+        "the model was given compiled; all rows are of the module that was compiled, @inductor compiles it": compiled,
+    }
+    return tuple(remark for remark, holds in remarks.items() if holds)
+
+
+def _require_memory(module: nn.Module, words: str) -> None:
+    """Raise ``UserModelError`` where another process could not hold the model and what a technique makes of it."""
+    weight_bytes = sum(value.nbytes for value in distinct([*module.parameters(), *module.buffers()]))
+    free_bytes = psutil.virtual_memory().available
+    if weight_bytes > free_bytes:
+        raise UserModelError(
+            f"{words} gives {gibibytes(weight_bytes)} of weights, each variant takes about twice as much, and "
+            f"{gibibytes(free_bytes)} are free beside them; end other programs, or measure where there is more memory."
+        )
 
 
 def _one_of_each_kind(batches: Sequence[Inputs]) -> Iterable[Inputs]:
     """Return the first batch of each combination of types and shapes, the number of rows apart."""
     kinds: dict[object, Inputs] = {}
     for batch in batches:
-        kinds.setdefault(tuple((value.dtype, value.shape[1:]) for value in batch), batch)
+        kinds.setdefault(tuple((value.dtype, value.shape[1:]) for value in batch.tensors), batch)
     return kinds.values()

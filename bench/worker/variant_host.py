@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from bench.core.inputs import Inputs
+from bench.core.on_tensors import example_of
 from bench.core.report import Report
-from bench.core.tensors import Inputs, as_arrays, cast, digest, tensors_in
+from bench.core.tensors import as_arrays, digest, tensors_in
 from bench.measuring import params, scores, size, tf32
 from bench.measuring.latency import blocks
 from bench.measuring.latency.rounds import Block
@@ -24,16 +26,18 @@ from bench.measuring.params import WEIGHT_LAYERS
 from bench.measuring.scores import LayerWork
 from bench.results.evaluation import Evaluation
 from bench.results.inspection import Inspection
-from bench.results.row import Layers
 from bench.runtimes.base import RUNTIMES, Executable, Source, Stored
 from bench.runtimes.deployment import EXAMPLE, PROGRAM, described, program, save_example
 from bench.storage.graph_cache import GraphCache
 from bench.techniques.base import TECHNIQUES, Artifact
-from bench.worker.convert import Target, convert
+from bench.worker.convert import Target, convert, layers_of, notes_on, treated_by
 from bench.worker.messages import DeployedFacts, LoadedFacts, TaskModel, VariantFacts, VariantRequest
 from bench.worker.task_workload import TaskWorkload
+from bench.worker.user.build import seed_everything
 from bench.worker.user.workload import UserWorkload
 from bench.worker.workload import Workload
+
+DREW_ONCE = "the model answers at random, and this variant drew once, when it was traced: it does less work"
 
 
 class VariantHost:
@@ -58,6 +62,7 @@ class VariantHost:
         build_s = time.perf_counter() - begun
         self._set_torch()
         self._executable, self._artifact = built.executable, built.artifact
+        drew_once = self._drew_once()
         facts = VariantFacts(
             size_bytes=built.file_bytes or 0,
             deploy_bytes=built.file_bytes,
@@ -72,7 +77,12 @@ class VariantHost:
             bit_operations=None,
             scores={},
             build_s=build_s,
-            notes=(*built.notes, *self._workload.notes(built.artifact, calibrated=self._calibrated)),
+            notes=(
+                *built.notes,
+                *((DREW_ONCE,) if drew_once else ()),
+                *self._workload.notes(built.artifact, calibrated=self._calibrated),
+            ),
+            drew_once=drew_once,
         )
         return facts if self._artifact is None else self._described(facts, self._artifact)
 
@@ -109,17 +119,18 @@ class VariantHost:
         stored = Stored(
             technique, self._request.packed, self._workload.rebuild, self._request.threads, engine=self._request.engine
         )
-        deployed = self._runtime.deploy(stored, self._artifact, self._cast(self._workload.inputs(2)), folder)
+        example = example_of(self._cast(self._workload.inputs(2)))
+        deployed = self._runtime.deploy(stored, self._artifact, example, folder)
         one = self._workload.inputs(1)
         for path, inputs in ((folder / EXAMPLE, one), (probe, self._workload.probe())):
             with torch.inference_mode():
                 outputs = self._executable.outputs(self._cast(inputs))
-            save_example(path, as_arrays(inputs), as_arrays(tensors_in(outputs)))
-        (folder / PROGRAM).write_text(program(deployed, title, as_arrays(one)), encoding="utf-8")
+            save_example(path, as_arrays(inputs.tensors), as_arrays(tensors_in(outputs)))
+        (folder / PROGRAM).write_text(program(deployed, title, as_arrays(one.tensors)), encoding="utf-8")
         return DeployedFacts(
             files=deployed.files,
             packages=tuple(f"{name} {version(name)}" for name in (*deployed.packages, "numpy")),
-            inputs=described(as_arrays(one)),
+            inputs=described(as_arrays(one.tensors)),
             notes=deployed.notes,
             exact=deployed.exact,
         )
@@ -144,7 +155,7 @@ class VariantHost:
         self._set_torch()
         # Copies: those of a user's model are pages of a file, which all processes of a run would read from one place.
         batches = {
-            size: tuple(value.clone() for value in self._cast(self._workload.inputs(size))) for size in batch_sizes
+            size: self._cast(self._workload.inputs(size)).changed(lambda value: value.clone()) for size in batch_sizes
         }
         self._timers = timers(self._executable, batches, cores)
         return {size: timer.warm_up(self._first_s.get(size)) for size, timer in self._timers.items()}
@@ -158,7 +169,7 @@ class VariantHost:
             if isinstance(part, WEIGHT_LAYERS)
         }
         artifact = self._convert()
-        [inputs] = self._cast_for(artifact.input_dtype, self._workload.probe())
+        inputs = self._cast_for(artifact.input_dtype, self._workload.probe())
         return Inspection(
             layers=inspect_layers(artifact.module, before),
             described=described,
@@ -193,6 +204,8 @@ class VariantHost:
             cache=self._graphs,
             isa=self._request.isa,
             threads=self._request.threads,
+            as_given=not workload.supplied,
+            batch_sizes=self._request.batch_sizes or (self._request.largest_batch,),
         )
 
     def _graphs(self) -> GraphCache:
@@ -210,21 +223,28 @@ class VariantHost:
             supplied=self._workload.supplied,
             own_training=self._workload.own_training,
         )
-        self._float32_layers = conversion.layers
+        self._before = conversion.before
         return conversion.artifact
 
     def _described(self, facts: VariantFacts, artifact: Artifact) -> VariantFacts:
         """Add what is known of a module."""
-        module, layers, work = artifact.module, self._float32_layers, self._work(artifact)
+        module, before, work = artifact.module, self._before, self._work(artifact)
+        technique, size_bytes = self._request.key.technique, size.state_dict_bytes(artifact.module)
         return dataclasses.replace(
             facts,
-            size_bytes=size.state_dict_bytes(module),
+            size_bytes=size_bytes,
             params=params.count_parameters(module),
-            layers=Layers(changed=layers - params.count_plain_layers(module), total=layers),
+            layers=layers_of(artifact, before),
+            treated=treated_by(technique, artifact, before),
             simulated=artifact.simulated,
             bit_operations=sum(layer.macs * layer.widest_input for layer in work) / 32 if work else None,
             scores={score.rule: score.value for score in scores.every_rule(work)} if work else {},
-            notes=(*artifact.notes, *facts.notes),
+            notes=(
+                *artifact.notes,
+                *notes_on(technique, artifact, before),
+                *size.view_note(module, size_bytes),
+                *facts.notes,
+            ),
         )
 
     def _work(self, artifact: Artifact) -> list[LayerWork]:
@@ -249,12 +269,21 @@ class VariantHost:
             torch.backends.quantized.engine = self._request.engine
 
     def _fingerprint(self) -> str:
+        """Return the digest of outputs, drawn under one seed where they are random."""
+        return self._answers(seed=0)
+
+    def _answers(self, seed: int) -> str:
+        seed_everything(seed)
         with torch.inference_mode():
             outputs = self._executable.outputs(self._cast(self._workload.probe()))
         return digest(tensors_in(outputs))
+
+    def _drew_once(self) -> bool:
+        """Return whether the model draws at each call, and this variant when it was traced."""
+        return self._workload.answers_at_random and self._answers(seed=0) == self._answers(seed=1)
 
     def _cast(self, inputs: Inputs) -> Inputs:
         return self._cast_for(self._executable.input_dtype, inputs)
 
     def _cast_for(self, input_dtype: str, inputs: Inputs) -> Inputs:
-        return cast(inputs, self._target.device, getattr(torch, input_dtype))
+        return inputs.cast(self._target.device, getattr(torch, input_dtype))

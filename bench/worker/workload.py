@@ -9,8 +9,8 @@ from typing import ClassVar
 from torch import nn
 
 from bench.core.errors import UnsupportedError
+from bench.core.inputs import Inputs
 from bench.core.report import Report
-from bench.core.tensors import Inputs
 from bench.measuring.layer_work import layer_work
 from bench.measuring.scores import LayerWork
 from bench.results.evaluation import Evaluation
@@ -27,6 +27,8 @@ class Workload(ABC):
 
     supplied: ClassVar[bool]
     """Whether it is a model of a task, known to work, and not a user's."""
+    answers_at_random: bool = False
+    """Whether the model draws at random when it is called."""
     own_training: bool = False
     """Whether it was trained as the technique asks; a user's model is as it is."""
 
@@ -73,6 +75,6 @@ class Workload(ABC):
     def work(self, module: nn.Module, example: Inputs) -> list[LayerWork]:
         """Return what each layer computes; nothing for modules that no rule tells the work of, such as int8 ones."""
         try:
-            return layer_work(module, *example)
+            return layer_work(module, example)
         except UnsupportedError:
             return []

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from bench.core.tensors import Inputs
+from bench.core.inputs import Inputs
 from bench.measuring.latency import affinity, blocks, cuda, disturbance
 from bench.measuring.latency.rounds import Block
 
@@ -27,7 +27,7 @@ class Timer:
     def __init__(self, executable: Timed, inputs: Inputs, watch: disturbance.Watch) -> None:
         """``watch`` was made after the process was pinned: it reads the counters of the cores it may use then."""
         self._watch = watch
-        self._on_gpu = inputs[0].is_cuda
+        self._on_gpu = inputs.tensors[0].is_cuda
         self._call = _rotating(executable, inputs) if self._on_gpu else executable.bind(inputs)
 
     def time(self, calls: int) -> float:
@@ -62,6 +62,6 @@ def timers(executable: Timed, batches: Mapping[int, Inputs], cores: Sequence[int
 
 def _rotating(executable: Timed, inputs: Inputs) -> Callable[[], object]:
     """Return a call that takes other copies of the inputs each time: together they are beyond the cache."""
-    copies = zip(*(cuda.copies_beyond_cache(value) for value in inputs), strict=False)
-    calls = itertools.cycle([executable.bind(copied) for copied in copies])
+    copies = zip(*(cuda.copies_beyond_cache(value) for value in inputs.tensors), strict=False)
+    calls = itertools.cycle([executable.bind(inputs.with_tensors(copied)) for copied in copies])
     return lambda: next(calls)()

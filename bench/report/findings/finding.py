@@ -26,6 +26,7 @@ Kind = Literal[
     "accuracies differ less",
     "accuracy undecided",
     "answers alike",
+    "per-channel weights",
     "repeat with seeds",
     "more test examples",
     "more processes",

@@ -6,6 +6,8 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
+from bench.core.units import percent
+from bench.core.variant_key import VariantKey
 from bench.report.findings.finding import Finding
 from bench.report.findings.judged import Judged
 from bench.results.run import Run
@@ -13,16 +15,40 @@ from bench.results.verdict import UNDECIDED
 from bench.stats.multiple_tests import ACCURACY_ALPHA
 from bench.stats.proportions import mcnemar
 
+PER_TENSOR, PER_CHANNEL = "dynamic-qint8", "dynamic-qint8:per-channel"
+COLLAPSED = 0.9
+"""Less than this share of the answers as they were is a collapse."""
 LONGER = 4
 """So many times as many processes halve an interval."""
 
 
 def follow_up(run: Run, judged: Sequence[Judged]) -> Iterator[Finding]:
-    """Find the first question that the figures raise, of: accuracy, precision, batch size, the training's seed."""
-    for ask in (_accuracy, _precision, _batch_sizes, _seed):
+    """Find the first question that the figures raise, of: granularity, accuracy, precision, batch size, seed."""
+    for ask in (_granularity, _accuracy, _precision, _batch_sizes, _seed):
         if (finding := ask(run, judged)) is not None:
             yield finding
             return
+
+
+def _granularity(run: Run, judged: Sequence[Judged]) -> Finding | None:
+    """Ask whether a scale for each output helps where one for a whole tensor makes answers collapse."""
+    measured = {one.row.technique for one in judged}
+    for one in judged:
+        if one.row.key == VariantKey(PER_TENSOR) and PER_CHANNEL not in measured and (lost := _collapsed(one)):
+            return Finding("per-channel weights", (one.row,), {"lost": lost})
+    return None
+
+
+def _collapsed(one: Judged) -> str:
+    """Return what of the answers is lost, if much is."""
+    if one.alike is not None:
+        same, total = one.alike
+        return f"answers {percent(same / total)} of the examples as fp32 does" if same < COLLAPSED * total else ""
+    share, baseline = one.row.share_right, one.baseline.share_right if one.baseline else None
+    if share is not None and baseline is not None and share < COLLAPSED * baseline:
+        return f"answers {percent(share)} right, and fp32 {percent(baseline)}"
+    error = one.row.output_error
+    return f"puts out what is {percent(error)} off" if error is not None and error > 1 - COLLAPSED else ""
 
 
 def _accuracy(run: Run, judged: Sequence[Judged]) -> Finding | None:

@@ -14,7 +14,11 @@ HARDLY = 1.1
 def sizes(judged: Sequence[Judged]) -> Iterator[Finding]:
     """Find the smallest file of each model, and files that are hardly smaller than the baseline's."""
     for model in dict.fromkeys(one.model for one in judged):
-        packed = [(one, times) for one in judged if one.model == model and (times := _times_smaller(one)) is not None]
+        packed = [
+            (one, times)
+            for one in judged
+            if one.model == model and not one.row.outputs_warning and (times := _times_smaller(one)) is not None
+        ]
         if not packed:
             continue
         best, most = max(packed, key=lambda pair: pair[1])

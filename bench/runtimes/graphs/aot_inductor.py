@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.core.errors import UnsupportedError
-from bench.core.limits import MAX_BATCH_SIZE
 from bench.core.tracebacks import describe_exception
 from bench.results.row import Int8Operations
 from bench.runtimes.base import Source
@@ -20,7 +19,7 @@ from bench.runtimes.graphs.int8_operations import Operation
 if TYPE_CHECKING:
     from torch import fx, nn
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 INT8: Final = ("dynamic-qint8", "static-qint8")
 """The techniques that PT2E quantizes."""
@@ -37,16 +36,17 @@ def compile_package(source: Source, input_dtype: str, path: Path, *, saturating:
     """
     import torch
 
+    from bench.core.on_tensors import OnTensors, example_of
+
     int8 = source.technique.name in INT8
     operations: list[Operation] = []
     dtype = getattr(torch, input_dtype)
-    # Of a batch of one export would make a constant.
-    batch = tuple(value if len(value) > 1 else torch.cat([value, value]) for value in source.inputs(2))
-    inputs = tuple((value.to(dtype) if value.is_floating_point() else value).contiguous() for value in batch)
+    inputs = example_of(source.inputs(2)).cast(torch.device("cpu"), dtype)
     module = source.model() if int8 else source.convert().module
     with torch.no_grad(), _compiler(freezing=int8, see_graph=lambda graph: operations.extend(_operations(graph))):
         try:
-            program = _exported(_quantized(source, module, inputs, saturating) if int8 else module, inputs)
+            graph = _quantized(source, module, inputs, saturating) if int8 else OnTensors(module, inputs)
+            program = _exported(graph, inputs)
         except Exception as error:  # of any kind: the model's code meets values that stand for tensors
             raise UnsupportedError(f"torch.export cannot export this model: {describe_exception(error)}") from error
         torch._inductor.aoti_compile_and_package(program, package_path=str(path))
@@ -56,8 +56,9 @@ def compile_package(source: Source, input_dtype: str, path: Path, *, saturating:
 def _exported(module: nn.Module, inputs: Inputs) -> Any:
     import torch
 
-    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH_SIZE)
-    return torch.export.export(module, inputs, dynamic_shapes=tuple({0: batch} for _ in inputs))
+    from bench.core.on_tensors import dynamic_batch
+
+    return torch.export.export(module, inputs.tensors, dynamic_shapes=dynamic_batch(module, inputs))
 
 
 def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: bool) -> nn.Module:
@@ -65,17 +66,27 @@ def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: boo
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
-    from bench.runtimes.graphs.batch_norms import without_batch_norms
+    from bench.core.on_tensors import OnTensors
 
     dynamic = source.technique.name == "dynamic-qint8"
     config = x86.get_default_x86_inductor_quantization_config(is_dynamic=dynamic, reduce_range=saturating)
-    graph = _exported(without_batch_norms(model), inputs).module()
+    graph = _exported(OnTensors(_without_batch_norms(model), inputs), inputs).module()
     prepared = prepare_pt2e(graph, x86.X86InductorQuantizer().set_global(config))
     # With dynamic ranges too: without a forward pass the observers of weights have seen nothing, and nobody says so.
     for batch in [inputs] if dynamic else source.calibration_batches(CALIBRATION_BATCH):
-        prepared(*batch)
+        prepared(*batch.tensors)
     quantized: nn.Module = convert_pt2e(prepared)
     return quantized
+
+
+def _without_batch_norms(model: nn.Module) -> nn.Module:
+    """Return the model without BatchNorms where FX can trace it; otherwise torchao folds those that it finds."""
+    from bench.runtimes.graphs.batch_norms import without_batch_norms
+
+    try:
+        return without_batch_norms(model)
+    except Exception:  # of any kind: the model's code meets values that stand for tensors
+        return model
 
 
 def _operations(graph: fx.Graph) -> Iterator[Operation]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +13,7 @@ from bench.runtimes.graphs.packages import quiet, versions
 if TYPE_CHECKING:
     from torch import nn
 
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 EXPORTER: Final = {"onnx": "1.17", "onnxscript": "0.5"}
 """What ``torch.onnx.export`` needs, and the least version of each."""
@@ -31,26 +30,22 @@ def exported(source: Source) -> Path:
     return source.cache().get("float32.onnx", decided_by, lambda path: export(source.model(), source.inputs(2), path))
 
 
-def input_names(inputs: Sequence[object]) -> list[str]:
-    """Return what the inputs are called in the file."""
-    return [f"input{position}" for position in range(len(inputs))]
-
-
-def export(model: nn.Module, example: Inputs, path: Path) -> None:
-    """Write ``model`` with a dynamic batch; raises ``UnsupportedError`` if torch cannot export it."""
+def export(network: nn.Module, example: Inputs, path: Path) -> None:
+    """Write ``network`` with a dynamic batch; raises ``UnsupportedError`` if torch cannot export it."""
     import torch
 
-    # Of a batch of one the exporter would make a constant.
-    inputs = tuple(value if len(value) > 1 else torch.cat([value, value]) for value in example)
-    batch = torch.export.Dim("batch")
+    from bench.core.on_tensors import OnTensors, dynamic_batch, example_of
+
+    inputs = example_of(example)
+    model = OnTensors(network, inputs)
     try:
         with quiet(), torch.no_grad():
             program = torch.onnx.export(
                 model,
-                inputs,
+                inputs.tensors,
                 dynamo=True,
-                dynamic_shapes=tuple({0: batch} for _ in inputs),
-                input_names=input_names(inputs),
+                dynamic_shapes=dynamic_batch(model, inputs),
+                input_names=list(inputs.names),
                 verbose=False,
             )
     except Exception as error:  # of any kind: the model's code meets values that stand for tensors

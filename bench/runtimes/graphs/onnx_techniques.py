@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.runtimes.base import Source
 from bench.runtimes.graphs import matmul_nbits
-from bench.runtimes.graphs.onnx_export import export, exported, input_names
+from bench.runtimes.graphs.onnx_export import export, exported
 from bench.techniques.base import Technique
 from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit.codes import FULL
 
 if TYPE_CHECKING:
-    from bench.core.tensors import Inputs
+    from bench.core.inputs import Inputs
 
 CALIBRATION_BATCH: Final = 128
 
@@ -122,7 +122,7 @@ class _Reader:
         batch = next(self._batches, None)
         if batch is None:
             return None
-        return {name: value.numpy() for name, value in zip(input_names(batch), batch, strict=True)}
+        return {name: value.numpy() for name, value in zip(batch.names, batch.tensors, strict=True)}
 
 
 def maker_notes(technique: str, reduce_range: bool) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def _quantized(source: Source, model: Any, saturating: bool) -> Any:
     from nncf.quantization.range_estimator import RangeEstimatorParametersSet
 
     nncf.set_log_level(logging.ERROR)
-    items = [[value.numpy() for value in batch] for batch in source.calibration_batches(CALIBRATION_BATCH)]
+    items = [[value.numpy() for value in batch.tensors] for batch in source.calibration_batches(CALIBRATION_BATCH)]
     return nncf.quantize(
         model,
         nncf.Dataset(items),

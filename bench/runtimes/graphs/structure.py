@@ -18,6 +18,8 @@ class Structure:
 
     example: Any = None
     """What the model returned; ``None`` where that is not known."""
+    names: tuple[str, ...] = ()
+    """Of its inputs, in the order of the graph; none where they are given in that order."""
 
     @classmethod
     def of(cls, source: Source) -> Structure:
@@ -25,7 +27,8 @@ class Structure:
         import torch
 
         with torch.inference_mode():
-            return cls(source.model()(*source.inputs(1)))
+            inputs = source.inputs(1)
+            return cls(inputs.call(source.model()), inputs.names)
 
     def restore(self, tensors: Sequence[Tensor]) -> Any:
         """Return the tensors as the model would; without an example the only one, or a tuple."""

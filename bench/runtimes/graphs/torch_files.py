@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from bench.core.errors import UnsupportedError
+from bench.core.inputs import Inputs
 from bench.core.limits import MAX_BATCH_SIZE
-from bench.core.tensors import Inputs, tensors_in
+from bench.core.tensors import tensors_in
 from bench.core.tracebacks import describe_exception
 from bench.runtimes.deployment import Deployed, cast_to
 from bench.runtimes.graphs.packages import quiet
@@ -26,19 +27,21 @@ with torch.inference_mode():
     outputs = model(*tensors)
 return [value.float().numpy() if value.is_floating_point() else value.numpy() for value in outputs]
 """
+TracerWarning: Final[type[Warning]] = torch.jit.TracerWarning  # type: ignore[attr-defined]
 CHANNELS_LAST: Final = "tensors = [value.contiguous(memory_format=torch.channels_last) for value in tensors]"
 
 
 class _Flat(nn.Module):
     """The variant, returning its tensors one after the other: no class of the model's is needed to load it."""
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, artifact: Artifact, example: Inputs) -> None:
         super().__init__()
         self.module = artifact.module
         self._artifact = artifact
+        self._example = example
 
     def forward(self, *inputs: Any) -> Any:
-        return tuple(tensors_in(self._artifact.forward(*inputs)))
+        return tuple(tensors_in(self._example.with_tensors(inputs).call(self._artifact.forward)))
 
 
 def save(artifact: Artifact, example: Inputs, folder: Path, threads: int, engine: str) -> Deployed:
@@ -48,7 +51,7 @@ def save(artifact: Artifact, example: Inputs, folder: Path, threads: int, engine
     torch's int8 modules, and ``torch.jit`` can. Neither has the fused operators of some modules, so the last bits of
     outputs may differ.
     """
-    module = _Flat(artifact).eval()
+    module = _Flat(artifact, example).eval()
     with quiet(), torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
         try:
             name = _exported(module, example, folder)
@@ -67,23 +70,31 @@ def save(artifact: Artifact, example: Inputs, folder: Path, threads: int, engine
         f'model = torch.jit.load(HERE / "{name}")' if traced else f'model = torch.export.load(HERE / "{name}").module()'
     )
     dtype = artifact.input_dtype
-    cast = "\n".join([cast_to(dtype), CHANNELS_LAST * all(map(_channels_last, example))])
+    cast = "\n".join([cast_to(dtype), CHANNELS_LAST * all(map(_channels_last, example.tensors))])
     how = "a TorchScript file (torch.jit.trace)" if traced else "an exported program (torch.export)"
     return Deployed((name,), ("torch",), "\n".join(load), PREDICT.format(cast=cast), (f"model: {how}",), exact=False)
 
 
 def _exported(module: nn.Module, example: Inputs, folder: Path) -> str:
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH_SIZE)
-    program = torch.export.export(module, example, dynamic_shapes=(tuple({0: batch} for _ in example),))
+    shapes = tuple({} if number in example.shared else {0: batch} for number in range(len(example.tensors)))
+    program = torch.export.export(module, example.tensors, dynamic_shapes=(shapes,))
     torch.export.save(program, folder / "model.pt2")
     return "model.pt2"
 
 
 def _traced(module: nn.Module, example: Inputs, folder: Path) -> str:
-    # It warns of what depends on values, and would be as the example had it; raised, it is a reason.
-    warnings.simplefilter("error", torch.jit.TracerWarning)
+    """Write what torch does for the example; raises ``UnsupportedError`` where that depends on the example's values."""
     trace: Any = torch.jit.trace  # which is not annotated
-    torch.jit.save(trace(module, example, check_trace=False), str(folder / "model.pt"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", TracerWarning)
+        traced = trace(module, example.tensors, check_trace=False)
+    ours = str(Path(torch.__file__).parent)  # torch's own operators turn scales, which are constants, into numbers
+    for warning in caught:
+        if issubclass(warning.category, TracerWarning) and not warning.filename.startswith(ours):
+            where = f"line {warning.lineno} of {Path(warning.filename).name}"
+            raise UnsupportedError(f"what the model does depends on values of its inputs, {where}")
+    torch.jit.save(traced, str(folder / "model.pt"))
     return "model.pt"
 
 

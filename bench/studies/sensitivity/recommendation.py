@@ -2,6 +2,7 @@
 
 Examples outside the training set are needed twice: to choose a mixture, and to say what it loses, which those it was
 chosen on flatter. Training examples would not do for the first: a network is surer of them, and loses too little there.
+Of a user's model only the number of right answers is known, so that the search looks at all and nothing is held back.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench.core.variant_key import BASELINE, VariantKey
+from bench.results.row import Accuracy
 from bench.results.sensitivity import Change, LayerStudy, Recommendation, Step
-from bench.studies.sensitivity.measuring import Measured, Measuring
+from bench.studies.sensitivity.measuring import Measured, Measuring, right_in
 from bench.studies.sensitivity.search import Option, Rung, climb, ladder
 from bench.techniques import mixed
 from bench.techniques.base import TECHNIQUES, Technique
@@ -42,13 +44,15 @@ def recommend(
     name, assigned = search.smallest({search.mixture(best).name: best.layers, **search.rows()})
     final = measuring.measure([*chosen, TECHNIQUES.get(name)])
     float32, answers = search.right[BASELINE], search.right[VariantKey(name)]
+    on_search = _change(float32, answers, SEARCH)
+    assert on_search is not None  # noqa: S101 — for the type checker: it fits, so it was compared
     return Recommendation(
         max_drop=max_drop,
         technique=name,
         layers={layer: assigned.get(layer, BASELINE.technique) for layer in search.names},
         steps=search.steps,
-        search=_change(float32[SEARCH], answers[SEARCH]),
-        held_back=_change(float32[HELD_BACK], answers[HELD_BACK]),
+        search=on_search,
+        held_back=None if isinstance(float32, Accuracy) else _change(float32, answers, HELD_BACK),
         run=final.run,
     )
 
@@ -67,7 +71,8 @@ class _Search:
         self.right = dict(self.measured.right)
         self.packed_bytes = {row.key: row.packed_bytes for row in self.measured.run.rows}
         self.names = list(dict.fromkeys(study.layer for study in self.layers))
-        self.examples = len(self.right[BASELINE][SEARCH])
+        float32 = self.right[BASELINE]
+        self.examples = float32.total if isinstance(float32, Accuracy) else len(float32[SEARCH])
         self.allowed = math.floor(self.max_drop * self.examples + 1e-9)  # 0.5 % of 5,000 is 25, also in binary
 
     def options(self) -> dict[str, list[Option]]:
@@ -91,11 +96,10 @@ class _Search:
         technique = self.mixture(rung)
         key = VariantKey(technique.name)
         if key not in self.packed_bytes:
-            training, header = self.measuring.training, self.measuring.header
-            [outcome] = self.measuring.session.evaluate([(technique, training)], {training: header})
+            outcome = self.measuring.model.evaluate(technique, self.measuring.weights)
             self.packed_bytes[key] = None
-            if not isinstance(outcome, Exception) and outcome.evaluation.right is not None:
-                self.right[key] = outcome.evaluation.right
+            if not isinstance(outcome, Exception) and (right := right_in(outcome.evaluation)) is not None:
+                self.right[key] = right
                 self.packed_bytes[key] = outcome.facts.packed_bytes
         change = self._change(key)
         lost = change.lost - change.gained if change else None
@@ -138,8 +142,14 @@ class _Search:
     def _change(self, key: VariantKey) -> Change | None:
         if key not in self.right:
             return None
-        return _change(self.right[BASELINE][SEARCH], self.right[key][SEARCH])
+        return _change(self.right[BASELINE], self.right[key], SEARCH)
 
 
-def _change(float32: Right, variant: Right) -> Change:
-    return Change.of(int((float32 & ~variant).sum()), int((~float32 & variant).sum()), len(float32))
+def _change(float32: Right, variant: Right, part: slice) -> Change | None:
+    """Return the change on a part of the examples, or on all where it is not known which are right."""
+    if isinstance(float32, Accuracy) and isinstance(variant, Accuracy):
+        return Change.of_counts(float32, variant)
+    if isinstance(float32, Accuracy) or isinstance(variant, Accuracy):
+        return None
+    before, after = float32[part], variant[part]
+    return Change.of(int((before & ~after).sum()), int((~before & after).sum()), len(before))

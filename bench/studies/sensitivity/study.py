@@ -15,49 +15,55 @@ from bench.options.studies import SensitivityOptions
 from bench.results.run import Run
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
 from bench.running.execute import settings_of
-from bench.running.model_session import ModelSession, model_session
 from bench.running.plan import spec_of
+from bench.running.studied_model import StudiedModel, studied_model
 from bench.studies.sensitivity.measuring import Measuring
 from bench.studies.sensitivity.recommendation import recommend
 from bench.techniques import mixed
 from bench.techniques.base import TECHNIQUES, Technique
-from bench.worker.messages import PREPARATION_HOST, QuantizableLayer
-from bench.worker.process import Worker
+from bench.worker.messages import QuantizableLayer
 
 
 @from_options(SensitivityOptions)
 def sensitivity(options: SensitivityOptions) -> Sensitivity:
-    """Quantize each layer of ``model`` (``task/model``) alone, then all but that one; measure all beside each other.
+    """Quantize each layer of ``model`` alone, then all but that one; measure all beside each other.
+
+    The model is a supplied one (``task/model``), or your own with its ``inputs``, as for ``bench.run`` or
+    ``bench.measure``.
 
     ``technique`` is one or several that can be confined to layers. With ``max_drop_pp``, percentage points of accuracy,
     the smallest mixture of them that loses no more is searched for, and measured beside fp32 and each technique on all
     layers; see docs/sensitivity.md. The other arguments are those of ``bench.run``. Raises
     ``bench.QuantbenchError``.
     """
-    spec = spec_of(options, suite="sensitivity", models=[options.model], variants=[])
+    spec = spec_of(options, suite="sensitivity", models=[], variants=[])
     settings = settings_of(spec)
     chosen = _techniques(several(options.technique))
     max_drop_pp = options.max_drop_pp
     if max_drop_pp is not None:
         mixed.require_together(chosen)
-    with model_session(options) as session:
+    with studied_model(options, settings.batch_sizes) as model:
         if options.engine is not None:
-            machine.require_engine(options.engine, session.machine)
-        spec = spec.model_copy(update={"models": [session.selected.name]})
+            machine.require_engine(options.engine, model.machine)
+        spec = spec.model_copy(update={"models": [model.name], **model.titles})
         for technique in chosen:
-            session.require_possible(technique, settings.engine)
-        plans = [plan for technique in chosen for plan in _plans(technique, _quantizable_layers(session, technique))]
-        training = session.training(TECHNIQUES.get(BASELINE.technique), options.seed)
-        measuring = Measuring(session, spec, training, session.train_one(training))
+            model.require_possible(technique, settings.engine)
+        plans = [plan for technique in chosen for plan in _plans(technique, _quantizable_layers(model, technique))]
+        measuring = Measuring(model, spec, model.weights(TECHNIQUES.get(BASELINE.technique), options.seed))
         in_rounds = [variant for plan in plans for variant in (plan.only, plan.others) if variant]
         measured = measuring.measure([*chosen, *in_rounds])
         names = [technique.name for technique in chosen]
         layers = [plan.record(measured.run) for plan in plans]
         recommendation = None
-        if max_drop_pp is not None and BASELINE in measured.right:
+        if max_drop_pp is not None:
+            if BASELINE not in measured.right:
+                raise RequestError(
+                    f"--recommend weighs accuracies, and of {model.name} it is not known how many answers are right; "
+                    f"name an --evaluate that returns (correct, total)."
+                )
             recommendation = recommend(measuring, chosen, layers, measured, max_drop_pp / 100)
         return Sensitivity(
-            model=session.selected.name,
+            model=model.name,
             techniques=names,
             layers=_ranked(layers, names),
             run=measured.run,
@@ -75,7 +81,8 @@ class _Plan:
     others: Technique | None
 
     def record(self, run: Run) -> LayerStudy:
-        changes = {row.technique: Change.of_row(row) for row in run.rows}
+        changes = {row.technique: Change.of_row(row, run) for row in run.rows}
+        errors = {row.technique: row.output_error for row in run.rows}
         return LayerStudy(
             layer=self.layer.name,
             kind=self.layer.kind,
@@ -85,6 +92,8 @@ class _Plan:
             others=self.others.name if self.others else None,
             only_change=changes[self.only.name],
             others_change=changes[self.others.name] if self.others else None,
+            only_error=errors[self.only.name],
+            others_error=errors[self.others.name] if self.others else None,
         )
 
 
@@ -99,18 +108,12 @@ def _techniques(names: Sequence[str]) -> list[Technique]:
     return chosen
 
 
-def _quantizable_layers(session: ModelSession, technique: Technique) -> list[QuantizableLayer]:
-    """Ask a worker, which has torch imported, for the layers that a technique would change."""
-    worker = Worker(PREPARATION_HOST)
-    try:
-        layers: list[QuantizableLayer] = worker.call(
-            "quantizable_layers", session.dataset.specs[session.selected.spec.name], technique.name
-        )
-    finally:
-        worker.close()
+def _quantizable_layers(model: StudiedModel, technique: Technique) -> list[QuantizableLayer]:
+    """Return the layers that a technique would change; raises ``RequestError`` if there is none."""
+    layers = model.quantizable_layers(technique)
     if not layers:
         raise RequestError(
-            f"{technique.name} changes no layer of {session.selected.name}; "
+            f"{technique.name} changes no layer of {model.name}; "
             f"choose among {', '.join(mixed.layer_subset_techniques())}."
         )
     return layers
@@ -127,11 +130,22 @@ def _plans(technique: Technique, layers: Sequence[QuantizableLayer]) -> list[_Pl
 
 
 def _ranked(layers: Sequence[LayerStudy], techniques: Sequence[str]) -> list[LayerStudy]:
-    """Return the layers by technique, the most sensitive first; those that failed last, equals in the model's order."""
+    """Return the layers by technique, the most sensitive first; those that failed last, equals in the model's order.
+
+    By the change of the accuracy, else by the error of the outputs.
+    """
 
     def rank(study: LayerStudy) -> tuple[int, float, float]:
-        alone = study.only_change.value if study.only_change else math.inf
-        spared = study.others_change.value if study.others_change else -math.inf
-        return techniques.index(study.technique), alone, -spared
+        alone = _loss(study.only_change, study.only_error)
+        spared = _loss(study.others_change, study.others_error)
+        return (
+            techniques.index(study.technique),
+            math.inf if alone is None else -alone,
+            -math.inf if spared is None else spared,
+        )
 
     return sorted(layers, key=rank)
+
+
+def _loss(change: Change | None, error: float | None) -> float | None:
+    return error if change is None else -change.value

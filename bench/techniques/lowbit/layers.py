@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bench.core.class_names import class_title
 from bench.core.errors import UnsupportedError
 from bench.techniques import fast_path
 from bench.techniques.lowbit import bitpack
@@ -135,6 +136,16 @@ def replace(network: nn.Module, technique: Quantizer, only: Collection[str] | No
                     setattr(parent, name, nn.Identity())
     fast_path.leave(network)
     return new.get(id(network), network)
+
+
+def none_of(network: nn.Module, family: str) -> str:
+    """Say that a network has no layer to quantize, and which layers it has."""
+    kinds = sorted(
+        {class_title(type(part)) for part in network.modules() if any(True for _ in part.parameters(recurse=False))}
+    )
+    left = f"; it leaves {', '.join(kinds)} alone" if kinds else ""
+    names = " and ".join(kind.__name__ for kind in KINDS)
+    return f"{family} quantizes {names} layers, and this model has none that it may change{left}"
 
 
 def quantizable_layers(network: nn.Module, technique: Quantizer) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.core.copies import copy_of
 from bench.core.errors import UserModelError
+from bench.core.inputs import Inputs
 from bench.core.report import Report
 from bench.core.tensors import changed, tensors_in
 from bench.results.row import Accuracy
@@ -38,10 +39,10 @@ class CallableLikeTheModel(nn.Module):
         super().__init__()
         self._forward: Callable[..., Any]
         if isinstance(answered_by, Artifact):
-            copied = copy.deepcopy(answered_by)
+            copied = copy_of(answered_by, answered_by.module)
             self.module, self._forward = copied.module, copied.forward
         else:
-            self._forward = lambda *inputs: answered_by.outputs(inputs)
+            self._forward = lambda *args, **kwargs: answered_by.outputs(Inputs(args, kwargs))
         self._dtype = getattr(torch, answered_by.input_dtype)
         self._device = device
         self._report = report

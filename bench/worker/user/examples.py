@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,16 @@ import torch
 from torch import Tensor
 
 from bench.core.errors import UserModelError
-from bench.core.tensors import Inputs
+from bench.core.inputs import Inputs
 from bench.tasks.task import CALIBRATION_EXAMPLES
 from bench.worker.user.callables import Part, called
+from bench.worker.user.given import ARGUMENTS, inputs_by_size, inputs_in
 
 PROBE = 32
 """Rows whose outputs a packed file must reproduce to the bit, or as many as the largest batch has."""
+
+FORMS = "quantbench-inputs"
+"""Among the file's metadata: where its tensors stand in a call."""
 
 
 class Examples:
@@ -28,8 +34,12 @@ class Examples:
         self._calibration = calibration
 
     def batch(self, size: int) -> Inputs:
-        """Return a batch of ``size``: one that was made, or the first rows of the largest."""
-        return self._batches.get(size) or tuple(value[:size] for value in self.largest())
+        """Return a batch that was made, of ``size`` or the next size: a model may take no other."""
+        return self._batches[min((made for made in self._batches if made >= size), default=max(self._batches))]
+
+    def one(self) -> Inputs:
+        """Return a batch of one, which a model may not take."""
+        return self.batch(1).rows(slice(1))
 
     def largest(self) -> Inputs:
         """Return the largest batch that was made."""
@@ -54,51 +64,80 @@ class Examples:
         tensors = {
             f"{name} {position}": value.detach().cpu().contiguous().clone()
             for name, inputs in named.items()
-            for position, value in enumerate(inputs)
+            for position, value in enumerate(inputs.tensors)
         }
-        safetensors.torch.save_file(tensors, path)
+        forms = {name: _form(inputs) for name, inputs in named.items()}
+        safetensors.torch.save_file(tensors, path, metadata={FORMS: json.dumps(forms)})
 
     @classmethod
     def open(cls, path: Path) -> Examples:
         """Read them again."""
-        parts_by_kind: dict[str, dict[int, dict[int, Tensor]]] = {"batch": {}, "calibration": {}}
-        for key, value in safetensors.torch.load_file(path).items():
-            kind, number, position = key.split()
-            parts_by_kind[kind].setdefault(int(number), {})[int(position)] = value
-        batches, calibration = (
-            {number: tuple(parts[position] for position in sorted(parts)) for number, parts in sorted(of_kind.items())}
-            for of_kind in parts_by_kind.values()
-        )
-        return cls(batches, list(calibration.values()))
+        tensors = safetensors.torch.load_file(path)
+        with safetensors.safe_open(path, framework="pt") as file:
+            forms = json.loads(file.metadata()[FORMS])
+        batches: dict[int, Inputs] = {}
+        calibration: list[Inputs] = []
+        for name, form in forms.items():
+            values = (tensors[f"{name} {position}"] for position in itertools.count())
+            args, kwargs = (_restored(form[part], values) for part in ("args", "kwargs"))
+            inputs = Inputs(args, kwargs, frozenset(form["shared"]))
+            kind, number = name.split()
+            if kind == "batch":
+                batches[int(number)] = inputs
+            else:
+                calibration.append(inputs)
+        return cls(batches, calibration)
 
     def describe(self) -> str:
         """Return types and shapes: ``float32 [batch, 3, 32, 32]``."""
-        return ", ".join(
-            f"{str(value.dtype).removeprefix('torch.')} [{', '.join(['batch', *map(str, value.shape[1:])])}]"
-            for value in self.largest()
-        )
+        return self.largest().describe()
+
+
+def _form(inputs: Inputs) -> dict[str, Any]:
+    """Return where the tensors of a call stand, and the constants beside them, as JSON."""
+    return {"args": _stored(inputs.args), "kwargs": _stored(inputs.kwargs), "shared": sorted(inputs.shared)}
+
+
+def _stored(value: object) -> list[Any]:
+    if isinstance(value, Tensor):
+        return ["tensor"]
+    if isinstance(value, Mapping):
+        return ["dict", {key: _stored(part) for key, part in value.items()}]
+    if isinstance(value, tuple | list):
+        return ["tuple" if isinstance(value, tuple) else "list", [_stored(part) for part in value]]
+    return ["constant", value]
+
+
+def _restored(form: list[Any], tensors: Iterator[Tensor]) -> Any:
+    match form:
+        case ["tensor"]:
+            return next(tensors)
+        case ["dict", parts]:
+            return {key: _restored(part, tensors) for key, part in parts.items()}
+        case ["tuple", parts]:
+            return tuple(_restored(part, tensors) for part in parts)
+        case ["list", parts]:
+            return [_restored(part, tensors) for part in parts]
+    return form[1]
 
 
 def make_batches(part: Part, sizes: Sequence[int]) -> dict[int, Inputs]:
     """Return a batch of each size; raises ``UserModelError`` for a callable that does not return what it should."""
     given = part.load()
-    if not callable(given):
-        example = inputs_in(given, part.words)
-        return {size: repeated(example, size) for size in sizes}
-    if not _takes_size(given, part.words):
-        example = inputs_in(_call(given, part.words), part.words)
-        return {size: repeated(example, size) for size in sizes}
-    return {size: _of_size(_call(given, part.words, size), size, part.words) for size in sizes}
+    if callable(given) and _takes_size(given, part.words):
+        return inputs_by_size(lambda size: _call(given, part.words, size), sizes, part.words)
+    example = inputs_in(_call(given, part.words) if callable(given) else given, part.words)
+    return {size: example.repeated(size) for size in sizes}
 
 
-def make_calibration(part: Part) -> list[Inputs]:
+def make_calibration(part: Part, read: Callable[[object], Inputs]) -> list[Inputs]:
     """Return the batches to calibrate with, up to ``CALIBRATION_EXAMPLES`` examples; raises ``UserModelError``."""
     given = part.load()
-    return calibration_in(_call(given, part.words) if callable(given) else given, part.words)
+    return calibration_in(_call(given, part.words) if callable(given) else given, part.words, read)
 
 
-def calibration_in(batches: object, words: str) -> list[Inputs]:
-    """Return the batches of a list or a generator, up to ``CALIBRATION_EXAMPLES`` examples."""
+def calibration_in(batches: object, words: str, read: Callable[[object], Inputs]) -> list[Inputs]:
+    """Return the batches of a list or a generator, each ``read``, up to ``CALIBRATION_EXAMPLES`` examples."""
     if isinstance(batches, Tensor | Mapping | str) or not isinstance(batches, Iterable):
         kind = type(batches).__name__
         raise UserModelError(f"{words} returned a {kind}, not batches; return a list of them, or yield them.")
@@ -109,10 +148,10 @@ def calibration_in(batches: object, words: str) -> list[Inputs]:
         batch = _call(lambda: next(iterator, None), words)
         if batch is None:
             break
-        checked.append(inputs_in(batch, words))
-        rows += len(checked[-1][0])
+        checked.append(read(batch))
+        rows += checked[-1].batch_size
     if not checked:
-        raise UserModelError(f"{words} yielded no batch; yield at least one, a tensor or a tuple of tensors.")
+        raise UserModelError(f"{words} yielded no batch; yield at least one, {ARGUMENTS}.")
     return checked
 
 
@@ -148,35 +187,3 @@ def _takes_size(function: Callable[..., Any], words: str) -> bool:
             f"{words} wants {', '.join(required)}, and is given the batch size alone; give it one parameter or none."
         )
     return bool(parameters)
-
-
-def inputs_in(value: object, words: str) -> Inputs:
-    """Return the tensors that make a batch; raises ``UserModelError`` for anything else."""
-    inputs = tuple(value) if isinstance(value, tuple | list) else (value,)
-    strangers = [type(item).__name__ for item in inputs if not isinstance(item, Tensor)]
-    if strangers or not inputs:
-        what = f"a {strangers[0]}" if strangers else "nothing"
-        raise UserModelError(f"{words} gives {what} instead of a tensor or a tuple of tensors; return one of these.")
-    tensors = tuple(item for item in inputs if isinstance(item, Tensor))
-    lengths = [len(item) if item.dim() else None for item in tensors]
-    if None in lengths or len(set(lengths)) > 1 or not lengths[0]:
-        shapes = " and ".join(str(list(item.shape)) for item in tensors)
-        raise UserModelError(f"{words} gives tensors of shape {shapes}, of different batch sizes; put the batch first.")
-    return tensors
-
-
-def _of_size(value: object, size: int, words: str) -> Inputs:
-    inputs = inputs_in(value, words)
-    if len(inputs[0]) != size:
-        shown = words.replace("()", f"({size})", 1)
-        raise UserModelError(
-            f"{shown} returned a tensor of shape {list(inputs[0].shape)}, a batch of {len(inputs[0])} where {size} was "
-            f"asked for; return the batch first, of the size that is given."
-        )
-    return inputs
-
-
-def repeated(example: Inputs, size: int) -> Inputs:
-    """Return ``size`` rows: the example's, over and over where it has fewer."""
-    rows = torch.arange(size) % len(example[0])
-    return tuple(value[rows.to(value.device)] for value in example)

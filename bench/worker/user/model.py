@@ -74,6 +74,10 @@ class UserFacts:
     macs: int | None
     inputs: str
     """Types and shapes, such as ``float32 [batch, 3, 32, 32]``."""
+    random: bool = False
+    """Whether the model draws at random when it is called."""
+    remarks: tuple[str, ...] = ()
+    """What a reader must know of the model itself."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def require_supplied(name: str) -> None:
     """Raise ``RequestError`` for a user's model, where only supplied ones will do."""
     if is_own(name):
         raise RequestError(
-            f"{name} is a model of your own, which only 'bench run' takes; "
+            f"{name} is a model of your own, which this command does not take: it trains; "
             f"bring its network and data by entry points (docs/extending.md), and every command takes it."
         )
 

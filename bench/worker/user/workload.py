@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench.core.errors import UserModelError, WorkerError
+from bench.core.inputs import Inputs
 from bench.core.report import Report
-from bench.core.tensors import Inputs, tensors_in
+from bench.core.tensors import tensors_in
 from bench.core.variant_key import BASELINE, EAGER
 from bench.measuring.layer_work import layer_work
 from bench.measuring.scores import LayerWork
@@ -39,6 +40,7 @@ class UserWorkload(Workload):
         self._built = built
         self._definition = built.definition
         self._examples = Examples.open(built.facts.examples)
+        self.answers_at_random = built.facts.random
 
     def model(self) -> nn.Module:
         """Build it; raises ``UserModelError`` if that gives other weights than before."""
@@ -63,8 +65,9 @@ class UserWorkload(Workload):
 
     def judge(self, executable: Executable, artifact: Artifact | None, cast: Cast, report: Report) -> Evaluation:
         """Ask the user's function, if there is one, and keep some outputs."""
+        seed_everything(self._built.seed)  # a model that draws at random draws the same in each variant
         with torch.inference_mode():
-            outputs = list(tensors_in(executable.outputs(cast(self.probe()))))
+            outputs = [_real(value) for value in tensors_in(executable.outputs(cast(self.probe())))]
         floats = [value.float().cpu().reshape(-1) for value in outputs if value.is_floating_point()]
         kept = torch.cat(floats)[:OUTPUTS_KEPT] if floats else torch.empty(0)
         accuracy, share = None, None
@@ -105,15 +108,20 @@ class UserWorkload(Workload):
         return f"{self._definition.name} {self._built.facts.weights}"
 
     def notes(self, artifact: Artifact | None, *, calibrated: bool) -> tuple[str, ...]:
-        """Say what was calibrated on, and how an encoder runs."""
-        return notes(self._examples, artifact, calibrated=calibrated)
+        """Say what was calibrated on, how an encoder runs, and beside fp32 what is to be known of the model itself."""
+        remarks = self._built.facts.remarks if self._request.key == BASELINE else ()
+        return (*remarks, *notes(self._examples, artifact, calibrated=calibrated))
 
     def work(self, module: nn.Module, example: Inputs) -> list[LayerWork]:
         """Return nothing too for modules whose calls are not as the rules expect them."""
         try:
-            return layer_work(module, *example)
+            return layer_work(module, example.rows(slice(1)))
         except Exception:  # anything may stand in a user's module, and a score that is unknown stops nothing
             return []
+
+
+def _real(value: Tensor) -> Tensor:
+    return torch.view_as_real(value.resolve_conj()) if value.is_complex() else value
 
 
 def notes(examples: Examples, artifact: Artifact | None, *, calibrated: bool) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.core.tensors import cast, changed, digest, tensors_in
+from bench.core.tensors import changed, digest, tensors_in
 from bench.stats.relative_error import relative_error
 from bench.techniques.base import Artifact
 from bench.worker.user.evaluate import CallableLikeTheModel
@@ -48,12 +48,6 @@ def test_tensors_are_found_in_order_and_changed_where_they_are(value: Any, expec
     doubled = changed(value, lambda tensor: 2 * tensor)
     assert type(doubled) is type(value)
     assert all(torch.equal(new, 2 * old) for new, old in zip(tensors_in(doubled), expected, strict=True))
-
-
-def test_integers_are_never_cast() -> None:
-    ids, weights = cast((torch.tensor([1, 300]), torch.rand(2)), torch.device("cpu"), torch.bfloat16)
-    assert (ids.dtype, weights.dtype) == (torch.int64, torch.bfloat16)
-    assert ids.tolist() == [1, 300], "bfloat16 would make 300 of both 299 and 301"
 
 
 def test_a_digest_is_of_bytes_and_their_order() -> None:

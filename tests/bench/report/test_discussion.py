@@ -328,6 +328,17 @@ FOLLOW_UPS: tuple[Kind, ...] = (
 )
 
 
+def test_answers_that_collapse_ask_for_a_scale_for_each_output() -> None:
+    collapsed = QINT8.model_copy(update={"agreement": agreement(1_000, 9_000, 0)})
+    [follow_up] = found(run_of(FP32, collapsed), "per-channel weights")
+    assert "dynamic-qint8:per-channel" in sentence(run_of(FP32, collapsed), follow_up)
+    off = QINT8.model_copy(update={"agreement": None, "accuracy": None, "right": None, "output_error": 0.9})
+    assert found(run_of(FP32, off), "per-channel weights")
+    other = collapsed.model_copy(update={"technique": "dynamic-qint8:per-channel"})
+    assert not found(run_of(FP32, collapsed, other), "per-channel weights"), "it was measured"
+    assert not found(run_of(FP32, QINT8), "per-channel weights")
+
+
 def test_a_hint_in_accuracy_asks_for_other_trainings() -> None:
     [follow_up] = found(run_of(FP32, FP16, HINT), *FOLLOW_UPS)
     assert (follow_up.kind, techniques(follow_up)) == ("repeat with seeds", ["dynamic-qint8"])
@@ -379,6 +390,7 @@ WORDED = [
         with_speedups(STATIC_OK, 8.0, 3.0).model_copy(update={"agreement": agreement(9_700, 150, 100)}),
     ),
     run_of(FP32, *losses(*range(301, 308)), EQUALLY_FAST),
+    run_of(FP32, QINT8.model_copy(update={"agreement": agreement(1_000, 9_000, 0)})),
     run_of(FP32, EQUALLY_FAST).model_copy(update={"data": [DATA.model_copy(update={"kind": "synthetic"})]}),
 ]
 """Runs that make every kind of finding."""

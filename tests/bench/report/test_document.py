@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.report.headline import headline
+from bench.report.headline import headline, how_to_read
 from bench.report.lab import lab_table
 from bench.report.markdown import render, result_tables
+from bench.report.sizes import sizes_and_work
 from bench.results.latency import Latency, Speedup
-from bench.results.row import Row
+from bench.results.row import NOT_FP32, Int8Operations, Row, Treated
+from bench.results.run import Run
 from tests.bench.examples import DATA, FP16, FP32, QINT8, RUN, agreement, latency
 from tests.bench.notebook import shown
 
@@ -163,6 +165,10 @@ def test_each_run_has_its_chapter() -> None:
     assert render([RUN, RUN]).count("# Quantbench: quick on Example CPU 3000") == 2
 
 
+def run_of(*rows: Row) -> Run:
+    return RUN.model_copy(update={"rows": list(rows)})
+
+
 def lines_of(text: str, technique: str) -> list[str]:
     return [line for line in text.splitlines() if technique in line]
 
@@ -183,7 +189,27 @@ def test_what_was_not_measured_is_a_dash_and_never_a_zero(missing: str) -> None:
 def test_sizes_that_are_not_known_are_dashes_too(missing: str) -> None:
     rows = [FP32.model_copy(update={missing: None})]
     [line] = lines_of(chapter("Size and work", render([RUN.model_copy(update={"rows": rows})])), "| fp32 ")
-    assert line.count("–") == 1 + (missing == "packed_bytes")
+    of_fp32 = 1  # it treats nothing
+    assert line.count("–") == of_fp32 + (missing != "layers") + (missing == "packed_bytes")
+
+
+def test_the_share_of_parameters_that_were_treated_is_shown() -> None:
+    row = QINT8.model_copy(update={"treated": Treated(params=662, total=1000)})
+    [line] = lines_of(chapter("Size and work", render([run_of(FP32, row)])), "| dynamic-qint8 ")
+    assert line.endswith(" 66.2 % |")
+
+
+def test_larger_is_called_larger() -> None:
+    row = QINT8.model_copy(update={"packed_bytes": 2 * (FP32.packed_bytes or 0), "deploy_bytes": None})
+    text = render([run_of(FP32.model_copy(update={"deploy_bytes": None}), row)])
+    assert all("2.00× larger |" in line for line in lines_of(text, "| dynamic-qint8 ") if "×" in line.split("|")[4])
+
+
+def test_outputs_that_are_not_fp32s_are_said_under_the_first_table_and_are_no_smallest() -> None:
+    note = f"{NOT_FP32}: 100.00 % of those for the example inputs are NaN or infinite"
+    run = run_of(FP32, QINT8.model_copy(update={"notes": [note]}))
+    assert f"`lab1` `dynamic-qint8`: **{note}**" in chapter("Results", render([run]))
+    assert "is the smallest" not in render([run])
 
 
 def test_each_row_but_the_baseline_has_its_verdict() -> None:
@@ -220,3 +246,25 @@ def test_a_budget_and_cores_are_told_where_they_were_set() -> None:
     assert "±5.0 % of a speed-up; 20 s a model" in text
     assert "on core" not in text
     assert "on core 3" in chapter("Settings")
+
+
+def test_what_a_call_costs_stands_below_the_gains_where_runtimes_are_compared() -> None:
+    other = QINT8.model_copy(update={"runtime": "onnxruntime"})
+    costs = {"eager": 1.5e-6, "onnxruntime": 7e-6}
+    text = how_to_read(_run_of(FP32, other).model_copy(update={"call_costs": costs}))
+    assert "A call that does nothing takes 1.50 µs on eager, 7.00 µs on onnxruntime; " in text
+    assert "does nothing" not in how_to_read(_run_of(FP32, QINT8))
+
+
+def test_int8_operations_have_a_column_where_they_were_counted() -> None:
+    counts = Int8Operations(int8=3, total=5, float_products=1)
+    counted = QINT8.model_copy(update={"runtime": "onnxruntime", "int8_operations": counts})
+    with_counts, without = _run_of(FP32, counted), _run_of(FP32, QINT8)
+    table = sizes_and_work(with_counts, with_counts.data[0])
+    assert table.header[-1] == "int8 operations"
+    assert [row[-1] for row in table.rows] == ["–", "3 of 5, 1 float product"]
+    assert sizes_and_work(without, without.data[0]).header[-1] == "Layers"
+
+
+def _run_of(*rows: Row) -> Run:
+    return RUN.model_copy(update={"rows": list(rows)})

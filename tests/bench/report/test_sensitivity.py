@@ -99,6 +99,7 @@ def test_a_mixture_that_disappoints_on_unseen_examples_is_said_to() -> None:
     text = render(STUDY.model_copy(update={"recommendation": worse}))
     assert "within the allowance too" in render(STUDY)
     assert "within the allowance too" not in text
+    assert worse.held_back is not None
     assert points(worse.held_back) in text
 
 

@@ -169,7 +169,7 @@ def test_a_model_that_is_float32_alone_says_so() -> None:
 def test_a_technique_that_finds_nothing_is_no_row_of_float32_under_its_name() -> None:
     rows = measure(nn.Sequential(nn.BatchNorm1d(4)), torch.rand(2, 4), "dynamic-qint8", "static-qint8")
     assert rows["fp32"].status in MEASURED
-    assert rows["dynamic-qint8"].reason == "dynamic quantization changes Linear layers, and this model has none"
+    assert rows["dynamic-qint8"].reason.endswith("and this model has none")
     assert rows["static-qint8"].status == "unsupported"
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import torch
 
+from bench.core.inputs import Inputs
 from bench.measuring.latency.timer import Timed
 from bench.runtimes.eager import EagerExecutable
 from bench.runtimes.inductor import InductorExecutable
@@ -15,7 +16,7 @@ from bench.runtimes.onnxruntime import OnnxRuntimeExecutable
 from bench.runtimes.openvino import OpenVinoExecutable
 from bench.techniques.base import Artifact
 
-INPUTS = (torch.zeros(1, 4),)
+INPUTS = Inputs.of(torch.zeros(1, 4))
 
 
 def nothing(*_: object, **__: object) -> None:

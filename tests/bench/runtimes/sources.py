@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from bench.core.inputs import Inputs
 from bench.core.tensors import digest, tensors_in
 from bench.runtimes.base import RUNTIMES, Built, Source
 from bench.storage.graph_cache import GraphCache
@@ -55,18 +56,19 @@ def source(
     threads: int = 1,
 ) -> Source:
     """Return what a runtime builds of; graphs are kept in ``folder``."""
-    batches = [(batch,) for batch in (calibration or [rows(model, 128, seed=2)])]
-    known = f"{type(model).__name__} {digest(tensors_in(dict(model.state_dict())))} {digest(tensors_in(batches))}"
+    batches = [Inputs((batch,)) for batch in (calibration or [rows(model, 128, seed=2)])]
+    seen = digest(tensor for batch in batches for tensor in batch.tensors)
+    known = f"{type(model).__name__} {digest(tensors_in(dict(model.state_dict())))} {seen}"
 
     def convert() -> Artifact:
-        context = Context(torch.device("cpu"), "fbgemm", isa, lambda: batches[0][0], lambda: batches)
+        context = Context(torch.device("cpu"), "fbgemm", isa, lambda: batches)
         return TECHNIQUES.get(technique).convert(copy.deepcopy(model), context)
 
     return Source(
         technique=TECHNIQUES.get(technique),
         convert=convert,
         model=lambda: copy.deepcopy(model),
-        inputs=lambda number: (rows(model, number),),
+        inputs=lambda number: Inputs((rows(model, number),)),
         calibration=lambda: batches,
         origin=Origin(model="task/model", technique=technique, engine="fbgemm"),
         cache=lambda: GraphCache(folder / "graphs", known),
@@ -83,7 +85,7 @@ def build(runtime: str, made_of: Source, folder: Path) -> tuple[Built, Path]:
 
 def answers(built: Built, inputs: Tensor) -> Tensor:
     with torch.inference_mode():
-        outputs: Tensor = built.executable.outputs((inputs,))
+        outputs: Tensor = built.executable.outputs(Inputs((inputs,)))
     return outputs.float()
 
 
@@ -93,6 +95,7 @@ def relative_error(got: Tensor, reference: Tensor) -> float:
 
 FRESH = """
 import json, os, pathlib, sys, torch
+from bench.core.inputs import Inputs
 from bench.core.tensors import digest, tensors_in
 from bench.runtimes.base import RUNTIMES, Stored
 from bench.techniques.base import TECHNIQUES
@@ -101,10 +104,10 @@ torch.set_num_threads(int(threads))
 cores = [int(core) for core in cores.split(",") if core]
 stored = Stored(TECHNIQUES.get(technique), pathlib.Path(path), None, int(threads), cores)
 executable = RUNTIMES.get(runtime).load(stored)
-inputs = torch.load(inputs)
+inputs = Inputs((torch.load(inputs).to(getattr(torch, executable.input_dtype)),))
 with torch.inference_mode():
-    outputs = executable.outputs((inputs.to(getattr(torch, executable.input_dtype)),))
-    call = executable.bind((inputs.to(getattr(torch, executable.input_dtype)),))
+    outputs = executable.outputs(inputs)
+    call = executable.bind(inputs)
     call(), call()
 cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 print(json.dumps([digest(tensors_in(outputs)), sorted(sys.modules), cores]))

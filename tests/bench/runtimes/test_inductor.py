@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import UnsupportedError
+from bench.core.inputs import Inputs
 from bench.core.tensors import digest
 from bench.runtimes import inductor as ours
 from bench.runtimes.base import Built
@@ -73,7 +74,7 @@ def test_a_fresh_process_gives_the_same_outputs_to_the_bit_without_a_compiler(ma
     assert done.returncode == 0, done.stderr
     outputs, modules, _ = json.loads(done.stdout)
     with torch.inference_mode():
-        assert outputs == digest([built.executable.outputs((cast(built, inputs),))])
+        assert outputs == digest([built.executable.outputs(Inputs((cast(built, inputs),)))])
     assert not {"torch._inductor", "torch._dynamo", "torchao"} & set(modules)
 
 

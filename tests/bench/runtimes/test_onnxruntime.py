@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.core.errors import UnsupportedError
+from bench.core.inputs import Inputs
 from bench.core.tensors import digest
 from bench.runtimes import onnxruntime as ours
 from bench.runtimes.base import Built
@@ -91,7 +92,7 @@ def test_all_weights_are_in_the_one_file_that_is_counted(make: Make) -> None:
 def test_the_bound_call_computes_the_outputs(make: Make) -> None:
     built, _ = make("mlp", "fp32")
     inputs = rows(MODELS["mlp"], 4)
-    call: Any = built.executable.bind((inputs,))
+    call: Any = built.executable.bind(Inputs((inputs,)))
     assert call() is None
     [bound] = call.args[0].copy_outputs_to_cpu()
     assert torch.equal(torch.from_numpy(bound), answers(built, inputs))
@@ -205,7 +206,7 @@ def test_weights_are_multiples_of_the_distance_of_two_levels_or_of_half_of_it() 
 def test_what_would_stay_float32_is_no_int8_row(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten()).eval()
     given = dataclasses.replace(
-        source(model, "dynamic-qint8", tmp_path), inputs=lambda number: (torch.rand(number, 3, 8, 8),)
+        source(model, "dynamic-qint8", tmp_path), inputs=lambda number: Inputs.of(torch.rand(number, 3, 8, 8))
     )
     with pytest.raises(UnsupportedError, match="no operation of the optimized graph would compute with int8 numbers"):
         build("onnxruntime", given, tmp_path)
@@ -225,7 +226,7 @@ def test_outputs_stand_where_the_model_has_them(tmp_path: Path) -> None:
     model = Pair().eval()
     built, _ = build("onnxruntime", source(model, "fp32", tmp_path), tmp_path)
     inputs = rows(model, 3)
-    got = built.executable.outputs((inputs,))
+    got = built.executable.outputs(Inputs((inputs,)))
     assert list(got) == ["hidden", "more"]
     torch.testing.assert_close(got["more"][1], model(inputs)["more"][1])
 

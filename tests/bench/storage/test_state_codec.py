@@ -147,7 +147,6 @@ def test_a_rebuilt_tensor_owns_its_memory() -> None:
     [
         ("text", "str"),
         ([1], "list"),
-        (torch.zeros(2, dtype=torch.complex64), "complex64 tensor"),
         (torch.zeros(2).to_sparse(), "float32 tensor"),
         (torch.complex64, "dtype"),
     ],

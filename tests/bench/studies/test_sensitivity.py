@@ -25,7 +25,7 @@ from bench.studies.sensitivity.measuring import Measured
 from bench.studies.sensitivity.recommendation import _Search
 from bench.studies.sensitivity.search import FURTHER, Option, Rung, climb, ladder
 from bench.studies.sensitivity.study import _ranked, sensitivity
-from bench.techniques.base import TECHNIQUES
+from bench.techniques.base import TECHNIQUES, Technique
 from tests.bench.conftest import Command
 from tests.bench.examples import FP32, RUN
 from tests.bench.notebook import shown
@@ -275,6 +275,7 @@ def test_the_recommended_mixture_is_measured_beside_the_others(recommended: Sens
 def test_a_mixture_fits_on_the_half_that_was_searched_and_is_judged_on_the_other(recommended: Sensitivity) -> None:
     found = recommended.recommendation
     assert found is not None
+    assert found.held_back is not None
     assert (found.search.total, found.held_back.total) == (500, 500)
     assert found.search.value >= -0.01
     [row] = [row for row in found.run.rows if row.technique == found.technique]
@@ -294,11 +295,11 @@ def test_rows_that_were_measured_are_not_made_again(recommended: Sensitivity, mo
     """Of two layers and one technique every mixture is a row of the study; of two techniques some are not."""
     made: list[str] = []
 
-    def evaluate(self: object, variants: Sequence[Any], headers: object) -> list[Exception]:
-        made.extend(technique.name for technique, _ in variants)
-        return [RequestError("not made")]
+    def evaluate(self: object, technique: Technique, weights: object) -> Exception:
+        made.append(technique.name)
+        return RequestError("not made")
 
-    monkeypatch.setattr("bench.running.model_session.ModelSession.evaluate", evaluate)
+    monkeypatch.setattr("bench.running.studied_model.StudiedModel.evaluate", evaluate)
     found = sensitivity(MODEL, "range-linear:w2", max_drop_pp=99.0, **QUICK).recommendation
     assert found is not None
     assert (made, found.technique) == ([], "range-linear:w2a32")

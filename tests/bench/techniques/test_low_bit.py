@@ -107,7 +107,7 @@ def test_variants_that_differ_only_after_the_training_share_it(name: str, traine
 
 @pytest.mark.parametrize("name", [*TRAINED, "range-linear:w8"])
 def test_a_model_without_weight_layers_is_unsupported(name: str) -> None:
-    with pytest.raises(UnsupportedError, match="Linear and convolution layers, and this model has none"):
+    with pytest.raises(UnsupportedError, match="quantizes Linear and Conv2d layers, and this model has none"):
         low_bit(name).prepare(nn.Sequential(nn.ReLU()))
 
 

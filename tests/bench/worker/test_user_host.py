@@ -14,6 +14,7 @@ from bench.results import run_file
 from bench.worker.user.callables import FilePart
 from bench.worker.user.model import UserFacts, UserModel, user_models
 from bench.worker.user_host import UserHost
+from tests.bench import kinds
 from tests.bench.conftest import Command
 from tests.bench.examples import RUN
 
@@ -127,6 +128,33 @@ def test_what_is_known_of_a_model_that_is_taken_on(net: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
+        (
+            {"model": "a_string"},
+            "a_string() of kinds.py returned a str, not a torch.nn.Module; return the",
+        ),
+        ({"model": "lazy"}, "a model with a LazyLinear that has no weights yet; call the model once with an input"),
+        ({"model": "on_meta"}, "on_meta() of kinds.py gives a model on the meta device, where weight has no values"),
+        ({"inputs": "on_meta_too"}, "on_meta_too() of kinds.py gives tensors on the meta device"),
+        ({"model": "Differentiates"}, "kinds.py, line "),
+        (
+            {"model": "Differentiates"},
+            "put that part of it into 'with torch.inference_mode(False),",
+        ),
+    ],
+)
+def test_models_of_the_kinds_that_cannot_be_measured_are_a_sentence_with_the_way_out(
+    names: dict[str, str], sentence: str, tmp_path: Path
+) -> None:
+    copied = tmp_path / "kinds.py"
+    copied.write_text(Path(kinds.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    with pytest.raises(UserModelError) as caught:
+        take_on(copied, **({"model": "linear", "inputs": "fours"} | names))
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
         ({"model": "biuld"}, "there is no callable of net.py called 'biuld'; did you mean 'build'?"),
         ({"inputs": "inptus"}, "there is no callable of net.py called 'inptus'; did you mean 'inputs'?"),
         ({"evaluate": "percent"}, "there is no callable of net.py called 'percent'; did you mean 'percentage'?"),
@@ -151,14 +179,17 @@ def test_what_is_known_of_a_model_that_is_taken_on(net: Path) -> None:
             "what too_wide() of net.py gives, of shape [1, 5] (RuntimeError: mat1 and mat2 shapes cannot be multiplied",
         ),
         ({"inputs": "fixed"}, "fixed(1) of net.py returned a tensor of shape [32, 4], a batch of 32 where 1 was asked"),
-        ({"inputs": "text"}, "text() of net.py gives a str instead of a tensor or a tuple of tensors"),
+        ({"inputs": "text"}, "text() of net.py gives a str instead of a tensor, a tuple of tensors, a dict of them"),
         ({"inputs": "scalar"}, "scalar() of net.py gives tensors of shape [], of different batch sizes"),
         ({"inputs": "uneven"}, "uneven() of net.py gives tensors of shape [2, 4] and [3, 4], of different batch sizes"),
         ({"inputs": "greedy"}, "greedy() of net.py wants a, b, and is given the batch size alone"),
         ({"inputs": "raises"}, "raises() of net.py raised ValueError: no weights here (net.py, line 14: "),
         ({"calibrate": "no_batches"}, "no_batches() of net.py yielded no batch; yield at least one"),
         ({"calibrate": "one_tensor"}, "one_tensor() of net.py returned a Tensor, not batches; return a list of them"),
-        ({"calibrate": "dictionaries"}, "dictionaries() of net.py gives a dict instead of a tensor"),
+        (
+            {"calibrate": "dictionaries"},
+            "dictionaries() of net.py gives a dict of x, and inputs() of net.py gives input; call",
+        ),
         ({"calibrate": "a_dictionary"}, "a_dictionary() of net.py returned a dict, not batches; return a list of them"),
         (
             {"calibrate": "with_labels"},
@@ -312,9 +343,8 @@ def test_the_command_refuses_and_loses_nothing(
     assert run_file.load(out / "run.json") == RUN, "what was there is there"
 
 
-@pytest.mark.parametrize("name", ["sensitivity", "export", "train", "distill", "inspect"])
+@pytest.mark.parametrize("name", ["train", "distill"])
 def test_commands_for_supplied_models_say_so(command: Command, net: Path, name: str) -> None:
-    more = {"export": [f"--out={net.parent}/packed"], "inspect": ["--technique=dorefa:w2a2"]}
-    code, _, err = command(name, f"{net}:build", *more.get(name, []))
+    code, _, err = command(name, f"{net}:build")
     assert code == 2
-    assert f"{net}:build is a model of your own, which only 'bench run' takes; bring its" in err
+    assert f"{net}:build is a model of your own, which this command does not take" in err

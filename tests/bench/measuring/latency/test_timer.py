@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.core.inputs import Inputs
 from bench.measuring.latency import affinity, blocks, disturbance
 from bench.measuring.latency.disturbance import Reading, Watch
 from bench.measuring.latency.rounds import Block
@@ -32,7 +33,7 @@ def executable(forward: Callable[[Tensor], Tensor] = torch.relu) -> EagerExecuta
 
 
 def timer(*switches: int, forward: Callable[[Tensor], Tensor] = torch.relu) -> Timer:
-    return Timer(executable(forward), (torch.zeros(1),), cast("Watch", FakeWatch(*switches)))
+    return Timer(executable(forward), Inputs((torch.zeros(1),)), cast("Watch", FakeWatch(*switches)))
 
 
 @pytest.mark.parametrize(("switches", "causes"), [((4, 4), ()), ((4, 5), ("switch",))])
@@ -81,7 +82,7 @@ def test_a_process_is_pinned_before_anything_watches_or_calls(monkeypatch: pytes
 
     monkeypatch.setattr(affinity, "pin", pin)
     monkeypatch.setattr(disturbance, "Watch", OrderedWatch)
-    made = timers(executable(forward), {1: (torch.zeros(1),), 64: (torch.zeros(64),)}, [3])
+    made = timers(executable(forward), {1: Inputs((torch.zeros(1),)), 64: Inputs((torch.zeros(64),))}, [3])
     assert made.keys() == {1, 64}
     assert order == ["pin [3]", "watch", "watch"]
     made[64].time(1)

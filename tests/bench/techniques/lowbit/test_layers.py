@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from bench.core.inputs import Inputs
 from bench.models import MLP, PreActResNet
 from bench.storage.packed import pack, unpack
 from bench.techniques.base import TECHNIQUES, Artifact, Context
@@ -76,7 +77,7 @@ def ready(name: str, kind: str) -> tuple[nn.Module, Tensor]:
         network.train()(inputs)  # BatchNorm's statistics are of the quantized weights
     network.eval()
     if isinstance(technique, RangeLinear) and technique.activation_bits != FULL:
-        technique._calibrate(network, [(inputs,)])
+        technique._calibrate(network, [Inputs((inputs,))])
     return network, inputs
 
 
