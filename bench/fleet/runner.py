@@ -52,8 +52,7 @@ def run(options: FleetOptions) -> FleetRun:
     """
     if options.out is None:
         raise RequestError("a fleet needs a folder for its run files; give out.")
-    parts = {"inputs": options.inputs, "evaluate": options.evaluate, "calibrate": options.calibrate}
-    of_user = user_models(several(options.models), parts, options.given(SUPPLIED_ONLY))
+    of_user = user_models(several(options.models), options.parts, options.given(SUPPLIED_ONLY))
     spec = plan(options, of_user)
     folder = FleetFolder(Path(options.out))
     with folder.locked(), Bars(display(options.progress)).live() as bars:
