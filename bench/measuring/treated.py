@@ -89,10 +89,8 @@ def broken_ties_note(before: FloatModel, after: nn.Module) -> tuple[str, ...]:
             cost += (copies - 1) * before.sizes[names[0]]
     if not broken:
         return ()
-    return (
-        f"it breaks a tie: {', '.join(broken)} is one tensor in fp32 and is stored more than once here, which costs "
-        f"{cost:,} further parameters ({before.params:,} in fp32)",
-    )
+    costs = f"which costs {cost:,} further parameters ({before.params:,} in fp32)"
+    return (f"it breaks a tie: {', '.join(broken)} is one tensor in fp32 and is stored more than once here, {costs}",)
 
 
 def _left_alone(before: FloatModel, after: nn.Module) -> dict[type[nn.Module], dict[str, int]]:
