@@ -35,7 +35,8 @@ def run(
     from bench.report.fleet import status
     from bench.worker.user.model import SUITE, is_own
 
-    suite = SUITE if any(map(is_own, several(options.models))) else options.suite
+    models: list[str] = several(options.models)
+    suite = SUITE if any(map(is_own, models)) else options.suite
     folder = out or Path("runs") / f"fleet-{suite}"
     done = run_fleet.with_options(options.replaced(out=folder))
     show(status(done.fleet).markdown())

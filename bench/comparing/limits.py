@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from bench.comparing.accuracy_loss import Judgement
 from bench.core.units import megabytes, percent, seconds
 from bench.core.variant_key import BASELINE
@@ -17,30 +19,52 @@ FARTHEST_OUTPUTS = 0.5
 """As ``bench.running.output_check``: rows of before it was made have no note of theirs."""
 
 
-def unfit(row: Row, objective: Objective, batch_size: int, precision: float, verdict: Verdict) -> str | None:
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the rows of a run."""
+
+    objective: Objective
+    batch_size: int
+    precision: float
+    """To which the run was asked to know speed-ups."""
+    isa_limit: str
+    """What its libraries were told not to go beyond; empty for all that the CPU has."""
+
+
+def unfit(row: Row, question: Question, verdict: Verdict) -> str | None:
     """Return why a row is never recommended, whatever its figures; ``None`` if it may be.
 
-    ``precision`` is what the run asked for, ``verdict`` that on its latency at the batch size.
+    ``verdict`` is that on its latency at the batch size.
     """
     if not row.measured:
         return f"{row.status}: {row.reason}"
-    if row.status == "noisy":
-        vague = vague_sizes(row.speedup, precision)
-        if batch_size in vague or not vague:
-            asked = f"its speed-up at batch {batch_size} is not known to the ±{percent(precision, 2)} asked for"
-            return f"noisy: {asked if vague else row.reason}"
+    if row.status == "noisy" and (reason := _noisy(row, question)):
+        return reason
     if row.simulated:
         return "simulated: float arithmetic stands in for low precision, so its latency is not that of real kernels"
+    if question.isa_limit:
+        return f"emulated: measured with --isa {question.isa_limit}, so its latency is that of no real machine"
     if fault := row.output_fault:
         return fault
     if row.output_error is not None and row.output_error > FARTHEST_OUTPUTS:
         return f"{NOT_FP32}: they are {percent(row.output_error)} off (root mean square)"
-    if objective == "latency" and row.key != BASELINE and verdict.word == NOT_COMPARABLE:
+    if question.objective == "latency" and row.key != BASELINE and verdict.word == NOT_COMPARABLE:
         return verdict.sentence
     needed = {"size": row.file_bytes, "memory": row.peak_memory_bytes}
-    if objective in needed and needed[objective] is None:
-        return f"its {objective} is not known"
+    if question.objective in needed and needed[question.objective] is None:
+        return f"its {question.objective} is not known"
     return None
+
+
+def _noisy(row: Row, question: Question) -> str | None:
+    """Return why a noisy row cannot be used; ``None`` if the noise is at another batch size alone."""
+    vague = vague_sizes(row.speedup, question.precision)
+    if not vague:
+        return f"noisy: {row.reason}"
+    if question.batch_size not in vague:
+        return None
+    asked = percent(question.precision, 2)
+    return f"noisy: its speed-up at batch {question.batch_size} is not known to the ±{asked} asked for"
 
 
 def size(row: Row, constraints: Constraints) -> Judgement:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bench.comparing import accuracy_loss, limits
 from bench.comparing.accuracy_loss import Judgement
+from bench.comparing.limits import Question
 from bench.comparing.objective import BETTER, Aim
 from bench.core.errors import RequestError, UnknownNameError
 from bench.core.variant_key import BASELINE, VariantKey
@@ -38,9 +39,10 @@ def recommend(run: Run, constraints: Constraints, models: Sequence[str] = ()) ->
         if not any(name in (model, model.partition("/")[2]) for model in by_model):
             raise UnknownNameError("model of this run", name, list(by_model))
     chosen = [model for model in by_model if not models or model in models or model.partition("/")[2] in models]
+    question = Question(constraints.objective, batch_size, run.settings.precision, run.machine.isa_limit)
     return Recommendation(
         constraints=constraints,
-        models=[_Decision(by_model[model], constraints, batch_size, run.settings.precision).made() for model in chosen],
+        models=[_Decision(by_model[model], constraints, question).made() for model in chosen],
     )
 
 
@@ -50,8 +52,7 @@ class _Decision:
 
     rows: Sequence[Row]
     constraints: Constraints
-    batch_size: int
-    precision: float
+    question: Question
 
     def made(self) -> ModelRecommendation:
         """Sort the rows by what speaks against them, and choose among the others."""
@@ -59,9 +60,7 @@ class _Decision:
         fit: list[Row] = []
         rejected: dict[str, list[Rejection]] = {"left out": [], "missed": [], "undecided": []}
         for row in self.rows:
-            if reason := limits.unfit(
-                row, self.constraints.objective, self.batch_size, self.precision, verdicts[row.key]
-            ):
+            if reason := limits.unfit(row, self.question, verdicts[row.key]):
                 rejected["left out"].append(Rejection(variant=row.key, reason=reason))
             elif worst := self._worst(row):
                 rejection = Rejection(variant=row.key, reason=worst.reason, more_examples=worst.more_examples)
@@ -80,6 +79,11 @@ class _Decision:
             no_gain=[Rejection(variant=row.key, reason=f"it is not shown to be {self._word}") for row in no_gain],
             left_out=rejected["left out"],
         )
+
+    @property
+    def batch_size(self) -> int:
+        """Of all latencies."""
+        return self.question.batch_size
 
     @property
     def baseline(self) -> Row | None:

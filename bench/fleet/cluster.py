@@ -51,11 +51,31 @@ def _ray() -> Any:
 
 
 def _connect_or_start(ray: Any, quiet: dict[str, Any], bars: Bars) -> None:
-    try:
-        _connect(ray, AUTO, quiet)
-    except ConnectionError:
+    """Connect to the cluster that this machine is in, else start one; one that has ended may have left a trace."""
+    address = _of_this_machine()
+    if address is not None and (fault := _silence(address)):
+        if os.environ.get("RAY_ADDRESS"):
+            raise RequestError(f"RAY_ADDRESS is {address}, where nobody answers ({fault}); correct it, or unset it.")
+        address = None
+    if address is not None:
+        _connect(ray, address, quiet)
+    else:
         bars.say("no Ray cluster was found, so Ray is started here, with this machine as its only node")
         ray.init(address="local", include_dashboard=False, object_store_memory=LOCAL_STORE_BYTES, **quiet)
+
+
+def _of_this_machine() -> str | None:
+    """Return the address of the cluster that this machine is in, as ``ray.init("auto")`` finds it; ``None`` for none.
+
+    Ray itself tries an address that nobody answers for minutes, so it is asked for the address first.
+    """
+    from ray._private.services import get_ray_address_from_environment
+
+    try:
+        address: str | None = get_ray_address_from_environment(AUTO, None)
+    except ConnectionError:
+        return None
+    return address
 
 
 def _connect(ray: Any, address: str, quiet: dict[str, Any]) -> None:
@@ -64,8 +84,6 @@ def _connect(ray: Any, address: str, quiet: dict[str, Any]) -> None:
     try:
         ray.init(address=address, **own, **quiet)
     except ConnectionError:
-        if address == AUTO:
-            raise
         raise RequestError(
             f"--address {address}: the Ray there does not take this machine in; start Ray here first, with "
             f"'ray start --address={address}', and use --address auto."
@@ -80,13 +98,21 @@ def _require_answer(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise RequestError(f"--address {address!r} must be auto or HOST:PORT; for example 192.168.1.10:6379.")
+    if fault := _silence(address):
+        raise RequestError(
+            f"--address {address}: nobody answers there ({fault}); start Ray on that machine with 'ray start --head', "
+            f"or correct the address."
+        )
+
+
+def _silence(address: str) -> str:
+    """Return why nobody can be reached at ``HOST:PORT``; empty if somebody can."""
+    host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
-    except (OSError, OverflowError) as error:
-        raise RequestError(
-            f"--address {address}: nobody answers there ({getattr(error, 'strerror', None) or error}); "
-            f"start Ray on that machine with 'ray start --head', or correct the address."
-        ) from error
+    except (OSError, OverflowError, ValueError) as error:
+        return str(getattr(error, "strerror", None) or error)
+    return ""
 
 
 def _host(address: str) -> str:

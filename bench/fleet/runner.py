@@ -66,7 +66,7 @@ def run(options: FleetOptions) -> FleetRun:
             fleet = carry_out(executor, folder, fleet, shipment, options.deadline_s, bars)
         done = FleetRun(fleet, folder.runs(fleet))
         report.write(fleet, done.runs, folder.path)
-    _require_some(done)
+    require_some(fleet)
     return done
 
 
@@ -138,9 +138,9 @@ def _other(folder: FleetFolder, differing: Sequence[str]) -> RunFileError:
     )
 
 
-def _require_some(done: FleetRun) -> None:
+def require_some(fleet: Fleet) -> None:
     """Raise ``RequestError`` if no node has a single row: then its own reason is what the user must hear."""
-    if any(node.rows for node in done.fleet.nodes):
+    if any(node.rows for node in fleet.nodes):
         return
-    reasons = dict.fromkeys(f"{node.name}: {node.reason}" for node in done.fleet.nodes)
+    reasons = dict.fromkeys(f"{node.name}: {node.reason}" for node in fleet.nodes)
     raise RequestError(f"no node could measure anything ({'; '.join(list(reasons)[:3])}).")

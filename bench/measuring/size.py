@@ -32,6 +32,9 @@ def view_note(module: nn.Module, size_bytes: int) -> tuple[str, ...]:
     needed_bytes = sum(value.nbytes for value in distinct(values))
     if sum(stored.values()) <= 2 * needed_bytes:
         return ()
-    sizes = f"{megabytes(size_bytes)} MB for {megabytes(needed_bytes)} MB of values"
-    note = f"its weights are views of larger tensors, which torch.save stores whole: {sizes}; clone the weights."
-    return (f"{note} × smaller compares packed files, without the rest",)
+    return (
+        (
+            f"its weights are views of larger tensors, which torch.save stores whole: {megabytes(size_bytes)} MB for "
+            f"{megabytes(needed_bytes)} MB of values; clone the weights. × smaller compares packed files, without them"
+        ),
+    )

@@ -16,8 +16,6 @@ from bench.results.row import Treated
 
 WORTH_A_NOTE = 0.05
 """The share of parameters left alone from which a note names them."""
-EXPORTED = "graph.model."
-"""Before the names of parameters of a model that went through torch.export."""
 MOST_NAMED = 4
 """Classes in a note, the largest first."""
 OWN = frozenset((*WEIGHT_LAYERS, nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell))
@@ -89,8 +87,12 @@ def broken_ties_note(before: FloatModel, after: nn.Module) -> tuple[str, ...]:
             cost += (copies - 1) * before.sizes[names[0]]
     if not broken:
         return ()
-    costs = f"which costs {cost:,} further parameters ({before.params:,} in fp32)"
-    return (f"it breaks a tie: {', '.join(broken)} is one tensor in fp32 and is stored more than once here, {costs}",)
+    return (
+        (
+            f"it breaks a tie: {', '.join(broken)} is one tensor in fp32 and is stored more than once here, which "
+            f"costs {cost:,} further parameters ({before.params:,} in fp32)"
+        ),
+    )
 
 
 def _left_alone(before: FloatModel, after: nn.Module) -> dict[type[nn.Module], dict[str, int]]:
@@ -103,7 +105,7 @@ def _left_alone(before: FloatModel, after: nn.Module) -> dict[type[nn.Module], d
         for name, parameter in part.named_parameters(recurse=False):
             if parameter.dtype == torch.float32 and place(parameter) not in seen:
                 seen.add(place(parameter))
-                full = (f"{path}.{name}" if path else name).removeprefix(EXPORTED)
+                full = f"{path}.{name}" if path else name
                 left[before.classes.get(full, type(part))][path] += parameter.numel()
     return left
 

@@ -74,6 +74,7 @@ def make(technique: Technique, runtime: str, model: nn.Module, examples: Example
             isa=frozenset(_here().isa),
             threads=threads,
             as_given=True,
+            batch_sizes=(batch.batch_size,),
         ),
         folder / "variant",
     )

@@ -199,8 +199,8 @@ def _outliers(compared: FleetComparison, fleet: Fleet) -> list[Block]:
     by_node: dict[str, list[str]] = {}
     for outlier in compared.outliers:
         what = f"`{outlier.variant}` of `{outlier.model}` at batch {outlier.batch_size}"
-        words = f"{what}: {outlier.speedup:.2f}×, where the others of {outlier.group} are at {outlier.median:.2f}×"
-        by_node.setdefault(outlier.node, []).append(words)
+        sentence = f"{what}: {outlier.speedup:.2f}×, where the others of {outlier.group} are at {outlier.median:.2f}×"
+        by_node.setdefault(outlier.node, []).append(sentence)
     loads = {node.name: node.facts.load for node in fleet.nodes if node.facts is not None}
     items = []
     for name, words in by_node.items():

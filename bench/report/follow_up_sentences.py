@@ -68,8 +68,8 @@ def _per_channel(run: Run, finding: Finding) -> str:
     [row] = finding.rows
     other = row.model_copy(update={"technique": PER_CHANNEL})
     return (
-        f"{named(row)} {finding.figures['lost']}. Its weight tensors have one scale each, so that one large weight costs "
-        f"all others; give each output its own: {command(run, other)}."
+        f"{named(row)} {finding.figures['lost']}. Its weight tensors have one scale each, so that one large weight "
+        f"costs all others; give each output its own: {command(run, other)}."
     )
 
 

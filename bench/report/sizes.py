@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.core.units import MISSING, megabytes, percent
+from bench.core.units import MISSING, counted, megabytes, percent
 from bench.core.variant_key import BASELINE
 from bench.report.headline import smaller
 from bench.report.tables import Figure, Table
@@ -27,8 +27,8 @@ def sizes_and_work(run: Run, data: Data) -> Table:
     """Return one task's packed sizes, multiply-accumulates and memory."""
     header = ["Model", "Technique", "Packed (MB)", "× smaller", "By dtype (bytes)", "MACs", "Memory (MB)", "Treated"]
     rows = run.rows_of(data.task)
-    counted = any(row.int8_operations for row in rows)
-    header += ["int8 operations"] * counted
+    has_int8 = any(row.int8_operations for row in rows)
+    header += ["int8 operations"] * has_int8
     baselines = {row.model: row for row in rows if row.key == BASELINE}
     cells = [
         [
@@ -40,7 +40,7 @@ def sizes_and_work(run: Run, data: Data) -> Table:
             Figure(f"{row.macs:,}", row.macs) if row.macs is not None else MISSING,
             _memory(row),
             _treated(row),
-            *[_int8_operations(row)] * counted,
+            *[_int8_operations(row)] * has_int8,
         ]
         for row in rows
     ]
@@ -49,8 +49,8 @@ def sizes_and_work(run: Run, data: Data) -> Table:
 
 def how_to_read(run: Run) -> str:
     """Return what the columns of the table hold."""
-    counted = any(row.int8_operations for row in run.rows)
-    return SIZES.format(batch=max(run.settings.batch_sizes)) + INT8_OPERATIONS * counted
+    has_int8 = any(row.int8_operations for row in run.rows)
+    return SIZES.format(batch=max(run.settings.batch_sizes)) + INT8_OPERATIONS * has_int8
 
 
 def scores(run: Run, data: Data) -> Table | None:
@@ -89,7 +89,8 @@ def _memory(row: Row) -> str:
 def _int8_operations(row: Row) -> str:
     if (counts := row.int8_operations) is None:
         return MISSING
-    return Figure(f"{counts.int8} of {counts.total}, {counts.float_products} float products", counts.int8)
+    left = counted(counts.float_products, "float product")
+    return Figure(f"{counts.int8} of {counts.total}, {left}", counts.int8)
 
 
 def _operations(row: Row) -> str:

@@ -137,8 +137,16 @@ def _panel(axes: Axes, points: Sequence[Point], cost: Cost, family: dict[str, tu
         colour, marker = family[point.family]
         if point.interval:
             ends_of = [100 * end for end in point.interval]
-            look = {"color": colour, "linewidth": 1, "alpha": 0.4, "solid_capstyle": "butt"}
-            axes.plot([at, at], ends_of, zorder=1.5, gid="interval", **look)
+            axes.plot(
+                [at, at],
+                ends_of,
+                color=colour,
+                linewidth=1,
+                alpha=0.4,
+                solid_capstyle="butt",
+                zorder=1.5,
+                gid="interval",
+            )
         axes.plot(at, share, ls="", marker=marker, color=colour, mec=GREY, mew=0.6, markersize=6.5, zorder=2)
     if len(placed) <= MOST_LABELS:
         _label(axes, placed, corners)

@@ -57,6 +57,7 @@ def request_of(
         threads=settings.threads,
         largest_batch=max(settings.batch_sizes),
         graphs=cache_folder() / "graphs" if isinstance(workload, TaskModel) else None,
+        batch_sizes=tuple(settings.batch_sizes),
     )
 
 

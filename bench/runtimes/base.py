@@ -66,6 +66,8 @@ class Source:
     threads: int
     as_given: bool = False
     """Whether batches to calibrate on keep their size, as in ``bench.techniques.base.Context``."""
+    batch_sizes: tuple[int, ...] = (1,)
+    """What will be timed, for graphs that take batches of one size only."""
 
     def calibration_batches(self, size: int) -> Iterator[Inputs]:
         """Yield what to calibrate on, row after row: batches as the user gave them, or of ``size`` examples."""

@@ -95,7 +95,7 @@ class OnnxRuntime(Runtime):
         """Return why nobody quantizes that way for it."""
         if maker(technique) is not None:
             return None
-        low_bit = "its MatMulNBits multiplies weights of up to 8 bits by float32 activations only"
+        low_bit = "its MatMulNBits multiplies weights of 1 to 8 bits by float32 activations only, as of dorefa:w4"
         return low_bit if isinstance(technique, LowBit) else f"quantbench makes ONNX files as {', '.join(MAKERS)} only"
 
     def missing(self) -> str | None:

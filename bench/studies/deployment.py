@@ -103,10 +103,10 @@ def verify(folder: Path, probe: Path, *, exact: bool) -> float:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise WorkerError(f"{PROGRAM} cannot run what was exported: {last}")
-    error = float(json.loads(done.stdout.splitlines()[-1]))
-    if not error <= (0 if exact else ROUNDING):  # NaN is not either
-        raise WorkerError(f"{PROGRAM} gives other answers than the variant, {error:.2g} off (relative error)")
-    return error
+    off = float(json.loads(done.stdout.splitlines()[-1]))
+    if not off <= (0 if exact else ROUNDING):  # NaN is not either
+        raise WorkerError(f"{PROGRAM} gives other answers than the variant, {off:.2g} off (relative error)")
+    return off
 
 
 def _put(staging: Path, target: Path) -> None:

@@ -43,6 +43,8 @@ class VariantRequest:
     """The folder in which runtimes keep what takes long to build; ``None`` for one of this run alone."""
     cores: tuple[int, ...] = ()
     """The cores that the process is going to be tied to; none for one that is not timed."""
+    batch_sizes: tuple[int, ...] = ()
+    """What will be timed; empty for the largest alone."""
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,7 @@ class VariantHost:
             isa=self._request.isa,
             threads=self._request.threads,
             as_given=not workload.supplied,
+            batch_sizes=self._request.batch_sizes or (self._request.largest_batch,),
         )
 
     def _graphs(self) -> GraphCache:

@@ -27,7 +27,7 @@ def reestimate(form: TrainingForm, module: nn.Module, generator: Generator) -> N
     size = form.spec.recipe.batch_size
     order = torch.randperm(len(form.train), generator=generator, device=generator.device)
     # The last batch of an epoch may be small, and would count as much as the others.
-    whole = [index for index in order.split(size) if len(index) == min(size, len(form.train))]
+    whole = [index for index in torch.split(order, size) if len(index) == min(size, len(form.train))]
     with torch.no_grad():
         for index in whole[:BATCHES]:
             module(*form.batch(index, generator))

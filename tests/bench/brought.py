@@ -1,4 +1,4 @@
-"""Models as people bring them: from their packages, with random weights and small inputs, and what they are called with.
+"""Models as people bring them: from their packages, with random weights and small inputs, and what calls them.
 
 ``NAME()`` builds the model, ``NAME_inputs(batch_size)`` gives a batch.
 """
@@ -68,8 +68,8 @@ def vit_b_16() -> nn.Module:
     """With fewer and smaller layers than its name says."""
     from torchvision.models import VisionTransformer
 
-    model = VisionTransformer(IMAGE, patch_size=16, num_layers=4, num_heads=4, hidden_dim=192, mlp_dim=768)
-    nn.init.normal_(model.heads[0].weight, std=0.02)  # it begins with zeros
+    model: nn.Module = VisionTransformer(IMAGE, patch_size=16, num_layers=4, num_heads=4, hidden_dim=192, mlp_dim=768)
+    nn.init.normal_(model.get_parameter("heads.0.weight"), std=0.02)  # it begins with zeros
     return model
 
 

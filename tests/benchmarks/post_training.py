@@ -3,9 +3,9 @@
     python -m tests.benchmarks.post_training [--data-root DIR] [--out reports/lowbit-post-training] | --table
 
 For each pair of widths, how activations are clipped is chosen on training images: the clipping with which most of the
-last 2,000 of them are answered right. The chosen variants, and those that show what the activations' mode and
-Distiller's clipping do, are then made and evaluated by ``bench train``, which finds the checkpoint and trains nothing.
-Accuracy only: k bits are simulated, so there is no latency to measure. ``--table`` writes README.md from the file.
+last 1,000 of them are answered right. The chosen variants, and those that show what the activations' mode and
+Distiller's clipping do, then answer the test set, one after the other in one thread; what is in the file is not done
+again. Accuracy only: k bits are simulated, so there is no latency to measure. ``--table`` writes README.md alone.
 """
 
 from __future__ import annotations
@@ -13,22 +13,20 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bench.core.files import write_atomically
 from bench.core.progress import Bars, display
-from bench.core.units import kilobytes, percent
+from bench.core.units import percent
 from bench.measuring.machine import describe
 from bench.report.tables import table
 from bench.storage import checkpoint
-from bench.storage.checkpoint_store import CheckpointStore
-from bench.studies.train import TrainedModel, train
-from bench.tasks.dataset import Dataset
+from bench.tasks.dataset import Split
 from bench.tasks.source import data_folder
 from bench.tasks.task import TASKS
 from bench.techniques.base import TECHNIQUES, Context
@@ -36,13 +34,15 @@ from tests.repository import ROOT
 
 FLOAT = ROOT / "reports/resnet20"
 OUT = ROOT / "reports/lowbit-post-training"
-MODEL = "cifar10/resnet20"
-WIDTHS = ("w8a8", "w6a6", "w4a8", "w4a4")
+WIDTHS = ("w4a4", "w8a8", "w4a8", "w6a6")
 CLIPPINGS = ("none", "avg", "gauss", "laplace")
-BESIDE = ("activations=sym", "distiller-gauss", "distiller-laplace")
+BESIDE = ("activations=sym", "distiller-laplace", "distiller-gauss")
 """What is evaluated beside the chosen clipping: how things were before, and Distiller's form."""
-JUDGED = 2_000
-BATCH = 250
+JUDGED = 1_000
+BATCH = 50
+
+Converted = Callable[[str], nn.Module]
+"""Makes a variant of the committed network."""
 
 
 def main() -> None:
@@ -54,27 +54,32 @@ def main() -> None:
     options = parser.parse_args()
     path = options.out / "post_training.json"
     if not options.table:
-        root = data_folder(options.data_root)
-        judged = choose(root)
-        chosen = [max(tried, key=lambda name: tried[name]) for tried in judged.values()]
-        beside = [_named(widths, extra) for widths in WIDTHS for extra in BESIDE]
-        content = {
-            "machine": describe().model_dump(),
-            "judged_on_training_images": {"images": JUDGED, "correct": judged},
-            "variants": [json.loads(one.model_dump_json()) for one in evaluate(["fp32", *chosen, *beside], root)],
-        }
-        write_atomically(path, json.dumps(content, indent=1) + "\n")
+        content: dict[str, Any] = {"machine": describe().model_dump(), "judged": {}, "correct": {}}
+        if path.exists():
+            content |= json.loads(path.read_text(encoding="utf-8"))
+        with Bars(display(None)).live() as bars:
+            show = bars.bar("answers")
+            total = len(WIDTHS) * (len(CLIPPINGS) + len(BESIDE))
+            for done, _ in enumerate(measure(content, data_folder(options.data_root)), start=1):
+                write_atomically(path, json.dumps(content, indent=1) + "\n")
+                show(done, total)
     text = render(json.loads(path.read_text(encoding="utf-8")))
     print(text)
     write_atomically(options.out / "README.md", text + "\n")
 
 
-def _named(widths: str, extra: str) -> str:
+def named(widths: str, extra: str) -> str:
+    """Return the name of a variant with per-channel weights."""
     return TECHNIQUES.get(f"range-linear:{widths},per-channel{'' if extra == 'none' else f',{extra}'}").name
 
 
-def choose(root: Path) -> dict[str, dict[str, int]]:
-    """Return how many of the last training images each clipping answers right, by the variant's name, by widths."""
+def best(tried: dict[str, int]) -> str:
+    """Return the variant with most right answers on training images; of equals the first."""
+    return max(tried, key=lambda name: tried[name])
+
+
+def measure(content: dict[str, Any], root: Path) -> Iterator[None]:
+    """Fill in what ``content`` has not yet, and yield after each part."""
     torch.set_num_threads(1)
     [path] = FLOAT.glob("*.safetensors")
     network, header = checkpoint.load(path)
@@ -82,85 +87,77 @@ def choose(root: Path) -> dict[str, dict[str, int]]:
     spec = next(spec for spec in task.models if spec.name == header.model)
     dataset = task.load("real", root)
     calibration = task.calibration(spec, dataset)
-    names = {widths: [_named(widths, clipping) for clipping in CLIPPINGS] for widths in WIDTHS}
-    judged: dict[str, dict[str, int]] = {}
-    with Bars(display(None)).live() as bars:
-        show = bars.bar("choose the clipping")
-        for widths, candidates in names.items():
-            for name in candidates:
-                context = Context(torch.device("cpu"), "fbgemm", frozenset(), lambda: calibration)
-                model = TECHNIQUES.get(name).convert(spec.arrange(copy.deepcopy(network)), context).module
-                judged.setdefault(widths, {})[name] = _correct(model, spec, dataset)
-                show(sum(map(len, judged.values())), len(WIDTHS) * len(CLIPPINGS))
-    return judged
+
+    def converted(name: str) -> nn.Module:
+        context = Context(torch.device("cpu"), "fbgemm", frozenset(), lambda: calibration)
+        return TECHNIQUES.get(name).convert(spec.arrange(copy.deepcopy(network)), context).module
+
+    def inputs(split: Split) -> Tensor:
+        return task.inputs(spec, split)
+
+    last = dataset.train[torch.arange(len(dataset.train))[-JUDGED:]]
+    for widths in WIDTHS:
+        tried = content["judged"].setdefault(widths, {})
+        for name in (named(widths, clipping) for clipping in CLIPPINGS):
+            if name not in tried:
+                tried[name] = _correct(converted(name), last, inputs)
+                yield
+        yield from _answer(best(tried), content, converted, dataset.test, inputs)
+    for extra in BESIDE:
+        for widths in WIDTHS:
+            yield from _answer(named(widths, extra), content, converted, dataset.test, inputs)
 
 
-def _correct(model: nn.Module, spec: Any, dataset: Dataset) -> int:
-    task, last = TASKS.get("cifar10"), torch.arange(len(dataset.train))[-JUDGED:]
+def _answer(
+    name: str, content: dict[str, Any], converted: Converted, test: Split, inputs: Callable[[Split], Tensor]
+) -> Iterator[None]:
+    if name not in content["correct"]:
+        content["correct"][name] = _correct(converted(name), test, inputs)
+        yield
+
+
+def _correct(model: nn.Module, split: Split, inputs: Callable[[Split], Tensor]) -> int:
     correct = 0
     with torch.inference_mode():
-        for index in last.split(BATCH):
-            part = dataset.train[index]
-            correct += int((model(task.inputs(spec, part)).argmax(1) == part.labels).sum())
+        for index in torch.arange(len(split)).split(BATCH):
+            part = split[index]
+            correct += int((model(inputs(part)).argmax(1) == part.labels).sum())
     return correct
-
-
-def evaluate(names: list[str], root: Path) -> list[TrainedModel]:
-    """Return the accuracy of each variant on the test set; the weights are those that are committed."""
-    [path] = FLOAT.glob("*.safetensors")
-    header = checkpoint.read_header(path)
-    folder = CheckpointStore.of_user().folder
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / path.name).exists():
-        shutil.copyfile(path, folder / path.name)
-    # The checkpoint is under bfloat16 autocast, so a CPU without that must be told so, or it trains another.
-    return train(
-        MODEL,
-        names,
-        epochs=int(header.recipe["epochs"]),
-        training_precision="bfloat16" if header.precision == "bfloat16" else "float32",
-        data="real",
-        data_root=root,
-    )
 
 
 def render(content: dict[str, Any]) -> str:
     """Return the page."""
-    by_name = {one["technique"]: TrainedModel.model_validate(one) for one in content["variants"]}
-    base = _share(by_name["fp32"])
-    judged = content["judged_on_training_images"]
+    [trained] = json.loads((FLOAT / "training.json").read_text(encoding="utf-8"))
+    base, correct = trained["accuracy"]["correct"], content["correct"]
+
+    def share(name: str) -> str:
+        return percent(correct[name] / 10_000) if name in correct else "not measured"
+
     rows = []
-    for widths, tried in judged["correct"].items():
-        best = max(tried, key=lambda name: tried[name])
-        others = [_named(widths, extra) for extra in BESIDE]
-        rows.append(
-            [
-                f"`{best}`",
-                percent(_share(by_name[best])),
-                _points(_share(by_name[best]) - base),
-                kilobytes(by_name[best].packed_bytes or 0),
-                *(percent(_share(by_name[name])) for name in others),
-            ]
-        )
-    header = ["Variant", "Accuracy", "beside fp32", "Packed (kB)", *(f"`{extra}`" for extra in BESIDE)]
+    for widths in sorted(content["judged"], key=WIDTHS_SHOWN.index):
+        name = best(content["judged"][widths])
+        change = f"{(correct[name] - base) / 100:+.2f}".replace("-", "−")
+        rows.append([f"`{name}`", share(name), change, *(share(named(widths, extra)) for extra in BESIDE)])
+    header = ["Variant", "Accuracy", "points beside fp32", *(f"`{extra}`" for extra in BESIDE)]
     choice = [
-        [widths, *(f"{100 * tried[_named(widths, one)] / judged['images']:.2f} %" for one in CLIPPINGS)]
-        for widths, tried in judged["correct"].items()
+        [widths, *(f"{100 * tried[named(widths, one)] / JUDGED:.1f} %" for one in CLIPPINGS)]
+        for widths, tried in sorted(content["judged"].items(), key=lambda item: WIDTHS_SHOWN.index(item[0]))
     ]
     machine = content["machine"]
     return f"""# ResNet-20 on CIFAR-10, quantized after training
 
 {table(rows, header)}
 
-Accuracy on all 10,000 test images; fp32 has {percent(base)}, and its weights are those of
+Accuracy on all 10,000 test images; fp32 has {percent(base / 10_000)}, and its weights are those of
 [reports/resnet20](../resnet20). All layers are quantized, the first and the last included; weights are symmetric and
 per output channel, activations have one range a layer from 1,024 training images. Behind a ReLU that range is
-asymmetric: it starts at 0. The three columns on the right are the same widths with one thing changed: with activations
-symmetric around 0, where half of the levels stay unused; and with ACIQ's clipping as Distiller's code has it, which
-takes the spread behind the ReLU for that before it. k bits are simulated, so no latency was measured. One checkpoint:
-differences below half a point are within chance.
+asymmetric: it starts at 0. The three columns on the right are the same widths without the correction that they name:
+with activations symmetric around 0 and not clipped, where half of the levels stay unused; and with ACIQ's clipping as
+Distiller's code has it, which takes the spread behind the ReLU for that before it. k bits are simulated, so no latency
+was measured. One checkpoint: differences below half a point are within chance.
 
-How activations are clipped was chosen on the last {judged["images"]:,} training images, by the share of right answers:
+How activations are clipped was chosen on the last {JUDGED:,} training images, by the share of right answers (of equals
+the first):
 
 {table(choice, ["Widths", *(f"`{one}`" for one in CLIPPINGS)])}
 
@@ -168,13 +165,8 @@ Made by `python -m tests.benchmarks.post_training` on {machine["cpu"]}, torch {m
 """
 
 
-def _share(trained: TrainedModel) -> float:
-    assert trained.accuracy is not None, trained.reason
-    return trained.accuracy.correct / trained.accuracy.total
-
-
-def _points(change: float) -> str:
-    return f"{100 * change:+.2f}".replace("-", "−")
+WIDTHS_SHOWN = ("w8a8", "w6a6", "w4a8", "w4a4")
+"""The order of rows."""
 
 
 if __name__ == "__main__":

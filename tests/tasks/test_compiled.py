@@ -17,7 +17,7 @@ from tests.tasks.test_training import CPU, RECIPE, form_of, points
 
 
 def test_a_machine_without_a_compiler_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(TrainingError, match=r"needs a C\+\+ compiler .* or train without --compile"):
         train(form_of(replace(RECIPE, compiled=True), points()), "float32", 0, CPU)
 

@@ -27,6 +27,7 @@ with torch.inference_mode():
     outputs = model(*tensors)
 return [value.float().numpy() if value.is_floating_point() else value.numpy() for value in outputs]
 """
+TracerWarning: Final[type[Warning]] = torch.jit.TracerWarning  # type: ignore[attr-defined]
 CHANNELS_LAST: Final = "tensors = [value.contiguous(memory_format=torch.channels_last) for value in tensors]"
 
 
@@ -83,10 +84,17 @@ def _exported(module: nn.Module, example: Inputs, folder: Path) -> str:
 
 
 def _traced(module: nn.Module, example: Inputs, folder: Path) -> str:
-    # It warns of what depends on values, and would be as the example had it; raised, it is a reason.
-    warnings.simplefilter("error", torch.jit.TracerWarning)
+    """Write what torch does for the example; raises ``UnsupportedError`` where that depends on the example's values."""
     trace: Any = torch.jit.trace  # which is not annotated
-    torch.jit.save(trace(module, example.tensors, check_trace=False), str(folder / "model.pt"))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", TracerWarning)
+        traced = trace(module, example.tensors, check_trace=False)
+    ours = str(Path(torch.__file__).parent)  # torch's own operators turn scales, which are constants, into numbers
+    for warning in caught:
+        if issubclass(warning.category, TracerWarning) and not warning.filename.startswith(ours):
+            where = f"line {warning.lineno} of {Path(warning.filename).name}"
+            raise UnsupportedError(f"what the model does depends on values of its inputs, {where}")
+    torch.jit.save(traced, str(folder / "model.pt"))
     return "model.pt"
 
 

@@ -139,6 +139,14 @@ def test_rows_whose_figures_cannot_be_used_are_never_recommended(
     assert reason in reasons(model.left_out)["bf16"]
 
 
+def test_nothing_is_recommended_of_an_emulated_machine() -> None:
+    run = run_of(ORT)
+    emulated = run.model_copy(update={"machine": run.machine.model_copy(update={"isa_limit": "avx2"})})
+    [model] = recommend(emulated, Constraints()).models
+    assert best(model) is None
+    assert reasons(model.left_out)["fp32"].startswith("emulated: measured with --isa avx2")
+
+
 def test_noise_at_another_batch_size_does_not_matter() -> None:
     row = variant("bf16", status="noisy", reason="vague at batch 64")
     vague = variant("bf16", spread=0.5).speedup[1]

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 import bench
+from bench.core.errors import RequestError
 from bench.core.progress import Bars
 from bench.fleet.drive import Drive
 from bench.fleet.executor import Job, Node
 from bench.fleet.folder import FleetFolder
 from bench.fleet.node_task import Event
+from bench.fleet.runner import require_some
 from bench.results.fleet import Fleet, NodeRecord
 from bench.results.run import Run
 from tests.bench.examples import RUN
@@ -75,3 +79,25 @@ def test_a_node_that_ray_calls_dead_is_given_up_at_once(tmp_path: Path) -> None:
 def test_the_nodes_own_refusal_is_its_reason(tmp_path: Path) -> None:
     nodes, _, _ = drive(tmp_path, ["refuses"])
     assert nodes["refuses"].reason == "--budget 1 is too short."
+
+
+def test_a_cluster_that_can_measure_nothing_is_a_refusal_with_the_reason() -> None:
+    reason = "its Python lacks torch; install quantbench there, and start Ray with that Python"
+    nodes = [NodeRecord(name=name, state="failed", reason=reason) for name in "abcde"]
+    with pytest.raises(RequestError, match=r"no node could measure anything .a: its Python lacks torch"):
+        require_some(FLEET.model_copy(update={"nodes": nodes}))
+
+
+def test_of_many_nodes_one_bar_tells_how_many_have_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[str, int]] = []
+
+    def line(self: Bars, name: str, label: str, done: int, total: int, *, visible: bool) -> None:
+        shown.append((label, done))
+
+    monkeypatch.setattr(Bars, "line", line)
+    drive(tmp_path / "few", ["good", "falls"])
+    assert any(label.startswith("good: time mnist/lab1, since ") for label, _ in shown)
+    shown.clear()
+    drive(tmp_path / "many", [f"node{number}" for number in range(30)])
+    assert {label for label, _ in shown} == {"nodes"}
+    assert shown[-1][1] == 30

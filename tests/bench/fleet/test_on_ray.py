@@ -21,6 +21,7 @@ import pytest
 
 import bench
 from tests.bench.fleet.ray_nodes import ENVIRONMENT
+from tests.benchmarks.fleet_trainings import digests
 from tests.repository import ROOT
 
 pytest.importorskip("ray")
@@ -221,3 +222,17 @@ def test_another_request_in_the_same_folder_is_refused(
     _, err = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 2
     assert "has a fleet with other settings (batch_sizes [1], now [1, 2])" in err
+
+
+@pytest.mark.slow
+def test_trainings_over_nodes_have_the_weights_of_one_machine(folder: Path, nodes: Nodes) -> None:
+    seeds = ["--seed=1", "--seed=2", "--seed=3"]
+    training = ["train", "mnist/lab1", "--technique=fp32", *seeds, "--epochs=1", "--data=synthetic"]
+    weights = []
+    for cache, options in ((folder / "here", []), (folder / "spread", ["--fleet", nodes.address])):
+        command = [sys.executable, "-m", "bench", *training, *options]
+        done = subprocess.run(command, cwd=folder, env=environment(cache), capture_output=True, timeout=PATIENCE_S)
+        assert done.returncode == 0, done.stderr
+        weights.append(digests(cache))
+    assert len(weights[0]) == len(seeds)
+    assert weights[0] == weights[1]

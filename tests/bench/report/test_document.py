@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.report.headline import headline
+from bench.report.headline import headline, how_to_read
 from bench.report.lab import lab_table
 from bench.report.markdown import render, result_tables
+from bench.report.sizes import sizes_and_work
 from bench.results.latency import Latency, Speedup
-from bench.results.row import NOT_FP32, Row, Treated
+from bench.results.row import NOT_FP32, Int8Operations, Row, Treated
 from bench.results.run import Run
 from tests.bench.examples import DATA, FP16, FP32, QINT8, RUN, agreement, latency
 from tests.bench.notebook import shown
@@ -245,3 +246,25 @@ def test_a_budget_and_cores_are_told_where_they_were_set() -> None:
     assert "±5.0 % of a speed-up; 20 s a model" in text
     assert "on core" not in text
     assert "on core 3" in chapter("Settings")
+
+
+def test_what_a_call_costs_stands_below_the_gains_where_runtimes_are_compared() -> None:
+    other = QINT8.model_copy(update={"runtime": "onnxruntime"})
+    costs = {"eager": 1.5e-6, "onnxruntime": 7e-6}
+    text = how_to_read(_run_of(FP32, other).model_copy(update={"call_costs": costs}))
+    assert "A call that does nothing takes 1.50 µs on eager, 7.00 µs on onnxruntime; " in text
+    assert "does nothing" not in how_to_read(_run_of(FP32, QINT8))
+
+
+def test_int8_operations_have_a_column_where_they_were_counted() -> None:
+    counts = Int8Operations(int8=3, total=5, float_products=1)
+    counted = QINT8.model_copy(update={"runtime": "onnxruntime", "int8_operations": counts})
+    with_counts, without = _run_of(FP32, counted), _run_of(FP32, QINT8)
+    table = sizes_and_work(with_counts, with_counts.data[0])
+    assert table.header[-1] == "int8 operations"
+    assert [row[-1] for row in table.rows] == ["–", "3 of 5, 1 float product"]
+    assert sizes_and_work(without, without.data[0]).header[-1] == "Layers"
+
+
+def _run_of(*rows: Row) -> Run:
+    return RUN.model_copy(update={"rows": list(rows)})

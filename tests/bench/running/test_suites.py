@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 
 from bench.core.errors import RequestError, UnknownNameError
+from bench.options.run import RunOptions
+from bench.running.plan import plan
 from bench.running.suites import select_models, select_variants
+from bench.runtimes.base import RUNTIMES
 
 
 def names(suite: str = "lab", tasks: tuple[str, ...] = (), models: tuple[str, ...] = ()) -> list[str]:
@@ -75,3 +78,22 @@ def test_all_stands_for_the_runtimes_that_users_are_offered() -> None:
 def test_a_runtime_of_the_self_check_is_unknown_to_users() -> None:
     with pytest.raises(UnknownNameError, match="there is no runtime 'again'"):
         select_variants(["fp32"], ["again"])
+
+
+def test_the_suite_deploy_is_four_techniques_on_every_runtime() -> None:
+    spec = plan(RunOptions(suite="deploy"))
+    assert spec.models == names()
+    assert spec.runtimes == [runtime.name for runtime in RUNTIMES.offered()]
+    assert spec.techniques == ["fp32", "bf16", "dynamic-qint8", "static-qint8"]
+    assert len(spec.variants) == 4 * len(spec.runtimes)
+
+
+def test_what_is_asked_for_takes_the_place_of_what_a_suite_has() -> None:
+    spec = plan(RunOptions(suite="deploy", techniques="fp16", runtimes="onnxruntime", models="mnist/lab1"))
+    assert [str(key) for key in spec.variants] == ["fp32", "fp16@onnxruntime"]
+    assert plan(RunOptions()).runtimes == ["eager"]
+
+
+def test_a_suite_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="there is no suite 'deploi'; did you mean 'deploy'"):
+        plan(RunOptions(suite="deploi"))

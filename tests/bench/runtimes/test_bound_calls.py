@@ -28,7 +28,7 @@ def test_no_function_of_ours_is_called_within_a_timed_call(name: str) -> None:
 
 def test_inputs_are_laid_out_before_a_call() -> None:
     transposed = torch.zeros(4, 3).T
-    call = DO_NOTHING["inductor"]().bind(Inputs((transposed,)))
+    call = DO_NOTHING["inductor"]().bind(Inputs.of(transposed))
     assert isinstance(call, functools.partial)
     [given] = call.args[0]
     assert given.is_contiguous()

@@ -206,7 +206,7 @@ def test_weights_are_multiples_of_the_distance_of_two_levels_or_of_half_of_it() 
 def test_what_would_stay_float32_is_no_int8_row(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten()).eval()
     given = dataclasses.replace(
-        source(model, "dynamic-qint8", tmp_path), inputs=lambda number: Inputs((torch.rand(number, 3, 8, 8),))
+        source(model, "dynamic-qint8", tmp_path), inputs=lambda number: Inputs.of(torch.rand(number, 3, 8, 8))
     )
     with pytest.raises(UnsupportedError, match="no operation of the optimized graph would compute with int8 numbers"):
         build("onnxruntime", given, tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bench
 from bench.core.errors import QuantbenchError, RequestError, WorkerError
+from bench.report.command import export_command
 from bench.runtimes.base import RUNTIMES
 from bench.runtimes.deployment import save_example
 from bench.storage.packed import load_user_model
@@ -131,7 +134,7 @@ def test_answers_that_differ_are_not_exported(tmp_path: Path, monkeypatch: pytes
     ],
 )
 def test_what_cannot_be_exported_is_a_sentence(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
-    request = {"model": MODEL, "path": tmp_path / "deploy", "technique": "fp32"} | QUICK | changes
+    request: dict[str, Any] = {"model": MODEL, "path": tmp_path / "deploy", "technique": "fp32"} | QUICK | changes
     with pytest.raises(QuantbenchError, match=re.escape(message)):
         export(**request)
     assert not list(tmp_path.iterdir())
@@ -176,3 +179,25 @@ def test_the_command_says_where_the_program_is(command: Command, tmp_path: Path)
     code, shown, _ = command("export", MODEL, "--technique", "fp32", "--runtime", "onnxruntime", *OPTIONS, "--out", out)
     assert code == 0
     assert "kB for onnxruntime; predict.py runs it without quantbench" in shown
+
+
+@pytest.mark.slow
+def test_the_command_of_a_run_exports_what_was_measured(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("onnxruntime")
+    monkeypatch.chdir(tmp_path)
+    measured: dict[str, Any] = {"batch_sizes": [8], "precision": 0.9, "spread_s": 0.0, "seed": 3}
+    run = bench.run("lab", models=MODEL, techniques="static-qint8", runtimes="onnxruntime", **QUICK, **measured)
+    [row] = [row for row in run.rows if row.runtime == "onnxruntime"]
+    assert row.accuracy is not None
+    words = shlex.split(export_command(run, row))
+    code, shown, err = command(*words[1:])
+    assert code == 0, err
+    folder = Path(words[-1])
+    assert f"{(row.deploy_bytes or 0) / 1e3:,.1f} kB" in shown
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert (
+        f"accuracy {100 * row.accuracy.correct / row.accuracy.total:.2f} % on the {row.accuracy.total:,} examples"
+        in text
+    )
