@@ -33,6 +33,8 @@ class Group(Record):
     label: str
     cpu: str
     isa: list[str]
+    isa_limit: str
+    """As in ``bench.results.machine.Machine``."""
     members: list[str]
     """The nodes, the most typical first: it stands for the group where machines are compared."""
 
@@ -88,6 +90,7 @@ def groups_of(runs: Mapping[str, Run]) -> list[Group]:
                 label=letters(position),
                 cpu=machine.cpu,
                 isa=list(machine.isa),
+                isa_limit=machine.isa_limit,
                 members=_typical_first({name: _speedups(runs[name]) for name in names}),
             )
         )

@@ -5,6 +5,7 @@ What must be trained is trained here, once for all nodes.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from bench.running.suites import select_models
 from bench.running.task_models import trainings_of
 from bench.running.training_precision import PrecisionPolicy
 from bench.running.weights import load_or_train
-from bench.storage.checkpoint import Header
+from bench.storage.checkpoint import Header, weights_digest
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.worker.process import start_server
 from bench.worker.user.callables import FilePart
@@ -51,6 +52,8 @@ class Shipment:
     package: str
     """The digest of quantbench."""
     parcels: dict[str, Parcel]
+    identity: str
+    """Changes with the weights, the data and the files of users' models: with what rows of one fleet have in common."""
 
 
 def prepare(spec: RunSpec, user_models: Sequence[UserModel], options: FleetOptions, bars: Bars) -> Shipment:
@@ -60,12 +63,15 @@ def prepare(spec: RunSpec, user_models: Sequence[UserModel], options: FleetOptio
     sent = [_sent(model, cargo, out) for model in user_models]
     if user_models:
         request = RunRequest(spec=spec, training_isa=[], datasets={}, user_models=sent)
+        identities = [model.source() for model in user_models]
     else:
-        request = _with_weights(spec, options, cargo, bars)
-    return Shipment(request, cargo.add(package()), cargo.parcels)
+        request, identities = _with_weights(spec, options, cargo, bars)
+    identity = hashlib.sha256("".join(sorted(identities)).encode()).hexdigest()[:16]
+    return Shipment(request, cargo.add(package()), cargo.parcels, identity)
 
 
-def _with_weights(spec: RunSpec, options: FleetOptions, cargo: Cargo, bars: Bars) -> RunRequest:
+def _with_weights(spec: RunSpec, options: FleetOptions, cargo: Cargo, bars: Bars) -> tuple[RunRequest, list[str]]:
+    """Return the request, and what changes with its data and weights."""
     store = CheckpointStore.of_user()
     store.require_writable()
     start_server()
@@ -74,10 +80,12 @@ def _with_weights(spec: RunSpec, options: FleetOptions, cargo: Cargo, bars: Bars
     selected = select_models(spec.suite, (), spec.models)
     datasets: dict[str, str] = {}
     checkpoints: dict[str, str] = {}
+    identities: list[str] = []
     with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
         tasks = list(dict.fromkeys(entry.task for entry in selected))
         for task, dataset in load_datasets(tasks, spec.data, options.root, Path(folder), bars).items():
             datasets[task.name] = cargo.add(parcel.of_file(dataset.path))
+            identities.append(dataset.identity.fingerprint)
             of_task = [entry for entry in selected if entry.task is task]
             trainings = list(trainings_of(of_task, dataset, spec.variants, spec, policy, store).values())
             headers = load_or_train(
@@ -86,9 +94,11 @@ def _with_weights(spec: RunSpec, options: FleetOptions, cargo: Cargo, bars: Bars
             trained = [training for training, header in headers.items() if isinstance(header, Header)]
             for training in trained:  # one that failed is tried again by each node, whose rows then say why
                 checkpoints[training.file_name] = cargo.add(parcel.of_file(store.source(training)))
-    return RunRequest(
+                identities.append(weights_digest(store.source(training)))  # the file says how long it took, too
+    request = RunRequest(
         spec=spec, training_isa=list(here.isa), datasets=datasets, checkpoints=checkpoints, user_models=[]
     )
+    return request, identities
 
 
 def _sent(model: UserModel, cargo: Cargo, out: Path) -> SentModel:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,12 +30,16 @@ def connected(address: str, bars: Bars) -> Iterator[None]:
     """Be connected to the cluster at ``address`` within the block; raises ``RequestError`` where nobody answers."""
     os.environ.update(_ENVIRONMENT)
     ray = _ray()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     if address == AUTO:
         _connect_or_start(ray, quiet, bars)
     else:
         _require_answer(address)
         _connect(ray, address, quiet)
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in handlers.items():
+            signal.signal(number, handler)  # Ray sets its own
     try:
         yield
     finally:

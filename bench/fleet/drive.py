@@ -88,7 +88,9 @@ class Drive:
             if key not in alive and silent_s >= LISTEN_S:  # its last messages may be on their way
                 self._give_up(node, "the node died, was drained or is out of reach")
             elif silent_s >= self.deadline_s:
-                self._give_up(node, f"it hung: nothing was heard of it for {self.deadline_s:g} s")
+                waiting = self._records[node.name].state == "waiting"
+                what = "Ray's other work there did not end" if waiting else "it hung: nothing was heard of it"
+                self._give_up(node, f"{what} for {self.deadline_s:g} s")
 
     def _give_up(self, node: Node, reason: str) -> None:
         self.executor.stop(node.key)

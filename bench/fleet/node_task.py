@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,8 @@ REFUSED = 2
 """The exit code of a request that makes no sense."""
 UNFIT = 3
 """That of a node which must not do the job, and another may."""
+KILLED = -9
+"""Of a process that was sent SIGKILL."""
 RUNTIMES = ("onnxruntime", "openvino", "torchao")
 
 Event = dict[str, Any]
@@ -157,7 +158,7 @@ def _reason(code: int, errors: Path) -> str:
     """Return why the run did not finish; empty if it did."""
     if code == 0:
         return ""
-    if code == -signal.SIGKILL:
+    if code == KILLED:
         return "its process was killed (SIGKILL), which is how a system that runs out of memory ends one"
     said = errors.read_text(errors="replace").strip()[-TAIL:].splitlines()
     if code in (REFUSED, UNFIT) and said:

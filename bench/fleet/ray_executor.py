@@ -90,6 +90,7 @@ class RayExecutor:
         except StopIteration:
             event = {"kind": "end", "code": None, "reason": "its task ended without a word"}
         except self._ray.exceptions.RayError as error:
+            self._ray.cancel(stream, force=True)  # of a message that is lost the task still runs
             event = {"kind": "end", "code": None, "reason": reason_of(error)}
         if event["kind"] == "end":
             del self._running[stream]

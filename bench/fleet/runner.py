@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -28,7 +27,7 @@ from bench.results.fleet import Fleet
 from bench.results.run import Run
 from bench.results.run_spec import RunSpec
 from bench.running.plan import plan
-from bench.worker.user.model import UserModel, user_models
+from bench.worker.user.model import user_models
 
 MODULE = "bench.fleet.node_run"
 
@@ -60,7 +59,7 @@ def run(options: FleetOptions) -> FleetRun:
         before = _same_request(folder, spec)
         with connected(options.address, bars):
             shipment = prepare(spec, of_user, options, bars)
-            fleet = _begun(folder, spec, shipment, of_user, before)
+            fleet = _begun(folder, spec, shipment, before)
             executor = RayExecutor(shipment.parcels, shipment.package, dependencies())
             fleet = carry_out(executor, folder, fleet, shipment, options.deadline_s, bars)
         done = FleetRun(fleet, folder.runs(fleet))
@@ -106,11 +105,9 @@ def _same_request(folder: FleetFolder, spec: RunSpec) -> Fleet | None:
     return before
 
 
-def _begun(
-    folder: FleetFolder, spec: RunSpec, shipment: Shipment, of_user: Sequence[UserModel], before: Fleet | None
-) -> Fleet:
+def _begun(folder: FleetFolder, spec: RunSpec, shipment: Shipment, before: Fleet | None) -> Fleet:
     """Return the fleet to go on with; raises ``RunFileError`` if rows that are there are of other weights or data."""
-    content = _content(shipment, of_user)
+    content = shipment.identity
     if before is not None:
         if before.content != content and any(node.rows for node in before.nodes):
             raise _other(folder, ["other weights, data or files of yours"])
@@ -122,13 +119,6 @@ def _begun(
         training_isa=shipment.request.training_isa,
         content=content,
     )
-
-
-def _content(shipment: Shipment, of_user: Sequence[UserModel]) -> str:
-    """Return what changes with weights, data and the files of users' models."""
-    request = shipment.request
-    digests = [*request.datasets.values(), *request.checkpoints.values(), *(model.source() for model in of_user)]
-    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()[:16]
 
 
 def _other(folder: FleetFolder, differing: Sequence[str]) -> RunFileError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.core.units import MISSING, counted, gibibytes, percent
 from bench.report.blocks import Listing
 from bench.report.tables import Figure, Table
@@ -16,7 +18,7 @@ def hardware(machine: Machine) -> Table:
         ["", ""],
         [
             ["CPU", machine.cpu],
-            ["Instruction sets", instruction_sets(machine) or "none of those that matter here"],
+            ["Instruction sets", instruction_sets(machine.isa, machine.isa_limit) or "none of those that matter here"],
             ["Cores", cores],
             *([["CPU quota", f"{machine.cpu_quota:.3g} cores"]] if machine.cpu_quota else []),
             ["Memory", gibibytes(machine.memory_bytes) if machine.memory_bytes else "unknown"],
@@ -29,10 +31,9 @@ def hardware(machine: Machine) -> Table:
     )
 
 
-def instruction_sets(machine: Machine) -> str:
+def instruction_sets(isa: Sequence[str], limit: str) -> str:
     """Return the instruction sets that were used, and whether the CPU has more; empty for none that matter."""
-    limit = f" (limited by --isa {machine.isa_limit})" if machine.isa_limit else ""
-    return ", ".join(machine.isa) + limit
+    return ", ".join(isa) + (f" (limited by --isa {limit})" if limit else "")
 
 
 def settings(run: Run) -> Table:

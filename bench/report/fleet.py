@@ -11,9 +11,10 @@ from bench.comparing.groups import Group, Spread
 from bench.comparing.same_weights import sentence
 from bench.core.files import write_atomically
 from bench.core.units import MISSING, counted, ratio
-from bench.report import machines, markdown, page, pictures
+from bench.report import machines, markdown, page, pictures, recommendation
 from bench.report.blocks import Block, Chapter, Document, Gallery, Listing
 from bench.report.compared import pictures_of
+from bench.report.conditions import instruction_sets
 from bench.report.pictures import Picture
 from bench.report.tables import Table
 from bench.results.fleet import Fleet, NodeRecord
@@ -57,19 +58,22 @@ def write(fleet: Fleet, runs: Mapping[str, Run], folder: Path) -> None:
     shown = {name: runs[name] for name in compared.representatives}
     labels = [column.label for column in compared.comparison.columns] if compared.comparison else []
     drawn = pictures_of(dict(zip(labels, shown.values(), strict=False)), "fleet")
-    content = document(fleet, compared, drawn)
+    content = document(fleet, compared, runs, drawn)
     pictures.draw(drawn, folder)
     write_atomically(folder / REPORT_FILE, markdown.render_document(content) + "\n")
     on_page = shown if len(shown) <= MOST_RUNS_ON_PAGE else {}
     write_atomically(folder / PAGE_FILE, page.render_with(content, _lede(fleet), list(on_page.values())))
 
 
-def document(fleet: Fleet, compared: FleetComparison, drawn: Sequence[Picture] = ()) -> Document:
+def document(
+    fleet: Fleet, compared: FleetComparison, runs: Mapping[str, Run], drawn: Sequence[Picture] = ()
+) -> Document:
     """Return the report; ``drawn`` are the pictures across machines."""
     comparison = compared.comparison
     chapters = [
         Chapter("Nodes", _nodes(fleet, compared)),
         Chapter("Machines", [_machines(compared.groups)]),
+        Chapter("Recommendation", _recommended(compared, runs)),
         Chapter("Latency and speed-up", _tables(comparison) if comparison else []),
         Chapter("Across machines", [Gallery(picture.model, [picture]) for picture in drawn]),
         Chapter("What the machines agree on, and what not", _statements(comparison) if comparison else []),
@@ -137,7 +141,13 @@ def _notes(node: NodeRecord, fleet: Fleet) -> str:
 
 def _machines(groups: Sequence[Group]) -> Table:
     rows = [
-        [group.label, group.cpu, ", ".join(group.isa) or MISSING, len(group.members), _names(group.members)]
+        [
+            group.label,
+            group.cpu,
+            instruction_sets(group.isa, group.isa_limit) or MISSING,
+            len(group.members),
+            _names(group.members),
+        ]
         for group in groups
     ]
     return Table(["Kind", "CPU", "Instruction sets", "Machines", "Nodes"], rows)
@@ -203,8 +213,24 @@ def _outliers(compared: FleetComparison, fleet: Fleet) -> list[Block]:
         by_node.setdefault(outlier.node, []).append(sentence)
     loads = {node.name: node.facts.load for node in fleet.nodes if node.facts is not None}
     items = []
-    for name, words in by_node.items():
+    for name, speedups in by_node.items():
         load = loads.get(name)
         noted = f", load {load:.2f} before it began" if load is not None else ""
-        items.append((f"**{name}** ({counted(len(words), 'speed-up')}{noted})", words[:3]))
+        items.append((f"**{name}** ({counted(len(speedups), 'speed-up')}{noted})", speedups[:3]))
+    return [Listing(items)] if items else []
+
+
+def _recommended(compared: FleetComparison, runs: Mapping[str, Run]) -> list[Block]:
+    """Say for each model what to deploy on which machines, with the sentence of the first of them; of kinds if many."""
+    labels = [group.label for group in compared.groups] if compared.spreads else compared.representatives
+    by_model: dict[str, dict[str, list[tuple[str, str]]]] = {}
+    for label, name in zip(labels, compared.representatives, strict=False):
+        for model in recommendation.of_run(runs[name]):
+            choice = str(model.best.variant) if model.best else "nothing"
+            by_model.setdefault(model.model, {}).setdefault(choice, []).append((label, model.sentence))
+    items = []
+    for model_name, choices in by_model.items():
+        parts = [f"`{choice}` on {_names([label for label, _ in at])}" for choice, at in choices.items()]
+        below = [f"{at[0][0]}: {at[0][1].partition(': ')[2]}" for at in choices.values()]
+        items.append((f"`{model_name}`: {'; '.join(parts)}", below))
     return [Listing(items)] if items else []

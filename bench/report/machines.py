@@ -98,7 +98,7 @@ def _machines(columns: list[Column]) -> str:
         [
             column.label,
             column.machine.cpu,
-            instruction_sets(column.machine) or MISSING,
+            instruction_sets(column.machine.isa, column.machine.isa_limit) or MISSING,
             _device(column),
             column.settings.threads,
             column.settings.engine,

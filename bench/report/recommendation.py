@@ -52,12 +52,19 @@ def recommend(run: Run, constraints: Constraints, models: Sequence[str] = ()) ->
 
 def chapter(run: Run) -> list[str | Listing]:
     """Return what a report says; nothing of runs that have no other variant than fp32, or none that were paired."""
+    models = of_run(run)
+    if not models:
+        return []
+    how_to_read = HOW_TO_READ.format(batch=models[0].batch_size)
+    return [how_to_read, Listing([(model.sentence, details(model)) for model in models])]
+
+
+def of_run(run: Run) -> list[ModelRecommendation]:
+    """Return what is recommended where nobody gives limits, of the models that ``chapter`` has something to say of."""
     models = {row.full_model for row in run.rows if row.key != BASELINE and row.measured}
     if run.timed_by != "bench" or not models:
         return []
-    made = recommend(run, Constraints(), sorted(models))
-    how_to_read = HOW_TO_READ.format(batch=made.models[0].batch_size)
-    return [how_to_read, Listing([(model.sentence, details(model)) for model in made.models])]
+    return recommend(run, Constraints(), sorted(models)).models
 
 
 def render(recommendation: Recommendation) -> str:

@@ -56,7 +56,7 @@ class Fleet(Record):
     training_isa: list[Name] = []
     """The instruction sets of the machine that trained."""
     content: Name = ""
-    """The digest of what was sent: the weights, the data and the user's files."""
+    """Changes with the weights, the data and the user's files."""
     nodes: list[NodeRecord] = Field(default=[], max_length=100_000)
 
     def with_node(self, node: NodeRecord) -> Fleet:

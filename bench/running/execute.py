@@ -44,12 +44,12 @@ class Place:
     """Where real data are looked for, instead of the user's cache."""
     user_models: Sequence[UserModel] = ()
     """The models that the specification names, where they are a user's."""
+    retrain: bool = False
+    progress: bool | None = None
     datasets: Mapping[str, Path] = field(default_factory=dict)
     """Files of data sets, by task, that another machine has loaded; tasks that have none are loaded here."""
     training_isa: Collection[str] | None = None
     """The instruction sets that decide in which precision weights are trained; ``None`` for this machine's."""
-    retrain: bool = False
-    progress: bool | None = None
     bars: Bars | None = None
     """What shows progress, in the place of bars on the terminal."""
 

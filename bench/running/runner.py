@@ -31,5 +31,7 @@ def run(options: RunOptions) -> Run:
 def run_here(options: RunOptions, of_user: Sequence[UserModel]) -> Run:
     """Carry a request out on this machine, for models of the user's if there are any."""
     out = None if options.out is None else Path(options.out)
-    place = Place(out, options.root, of_user, retrain=options.retrain, progress=options.progress)
+    place = Place(
+        out=out, data_root=options.root, user_models=of_user, retrain=options.retrain, progress=options.progress
+    )
     return execute(plan(options, of_user), CheckpointStore.of_user(), place)

@@ -213,6 +213,12 @@ def read_header(path: Path, asked: TrainingSpec | None = None, way_out: str = WA
     return header
 
 
+def weights_digest(path: Path) -> str:
+    """Return the digest of its weights that a checkpoint names."""
+    with safetensors.safe_open(path, framework="np") as file:
+        return str((file.metadata() or {}).get(DIGEST))
+
+
 def load(path: Path) -> tuple[nn.Module, Header]:
     """Rebuild the network in eval mode from the file alone; raises ``CheckpointError``."""
     import safetensors.torch

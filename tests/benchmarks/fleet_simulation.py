@@ -99,7 +99,7 @@ def simulate(number: int, folder: Path) -> tuple[dict[str, Any], str]:
         "groups": [{"cpu": group.cpu, "machines": len(group.members)} for group in compared.groups],
         "outliers_planted": sum("outlier" in kind for kind in kinds),
         "outliers_named": len({outlier.node for outlier in compared.outliers}),
-    }, markdown.render_document(report.document(done, compared), pictures=False) + "\n"
+    }, markdown.render_document(report.document(done, compared, runs), pictures=False) + "\n"
 
 
 def kinds_of(number: int) -> list[set[str]]:

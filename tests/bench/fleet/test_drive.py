@@ -84,7 +84,7 @@ def test_the_nodes_own_refusal_is_its_reason(tmp_path: Path) -> None:
 def test_a_cluster_that_can_measure_nothing_is_a_refusal_with_the_reason() -> None:
     reason = "its Python lacks torch; install quantbench there, and start Ray with that Python"
     nodes = [NodeRecord(name=name, state="failed", reason=reason) for name in "abcde"]
-    with pytest.raises(RequestError, match=r"no node could measure anything .a: its Python lacks torch"):
+    with pytest.raises(RequestError, match=r"no node could measure anything \(a: its Python lacks torch"):
         require_some(FLEET.model_copy(update={"nodes": nodes}))
 
 
@@ -101,3 +101,12 @@ def test_of_many_nodes_one_bar_tells_how_many_have_ended(tmp_path: Path, monkeyp
     drive(tmp_path / "many", [f"node{number}" for number in range(30)])
     assert {label for label, _ in shown} == {"nodes"}
     assert shown[-1][1] == 30
+
+
+def test_a_node_whose_other_work_does_not_end_is_said_so(tmp_path: Path) -> None:
+    busy = node("busy")
+    executor = StubExecutor([busy], lambda one, job: ())
+    job = Job("module", {}, ["run.json"])
+    driver = Drive(executor, FleetFolder(tmp_path), FLEET, lambda name: job, 60.0, Bars("nothing"), executor.clock)
+    [record] = driver.run([busy]).nodes
+    assert record.reason == "Ray's other work there did not end for 60 s"

@@ -24,6 +24,7 @@ def test_it_says_what_is_missing_and_what_the_machines_say(tmp_path: Path) -> No
     assert "the node died" in text
     assert "its own quantbench 0.9.0 was not used, but the driver's 1.0.0" in text
     assert "no AVX512-VNNI on laptop" in text
+    assert "`mnist/lab1`: `fp32` on server, laptop" in text, "what to deploy on which machine"
     page = (tmp_path / "report.html").read_text()
     assert "the node died" in page
     assert "Old CPU 100" in page
