@@ -17,6 +17,7 @@ from bench.results.machine import Machine
 from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
 from bench.runtimes.deployment import Deployed, cast_to
+from bench.runtimes.graphs.answers import require_answers
 from bench.runtimes.graphs.aot_inductor import INT8, compile_package
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
@@ -126,6 +127,7 @@ class Inductor(Runtime):
 
         shutil.copytree(source.cache().get("inductor", decided_by, package), path, dirs_exist_ok=True)
         executable = InductorExecutable(path / LIBRARY, INPUT_DTYPES[name], Structure.of(source))
+        require_answers(executable, source, self.name)
         notes: tuple[str, ...] = ("compiled for this CPU: its file runs on no lesser one",)
         int8 = None
         if name in INT8:

@@ -13,6 +13,7 @@ from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
 from bench.runtimes.deployment import Deployed
 from bench.runtimes.graphs import int8_operations
+from bench.runtimes.graphs.answers import require_answers
 from bench.runtimes.graphs.int8_operations import Operation
 from bench.runtimes.graphs.onnx_export import EXPORTER
 from bench.runtimes.graphs.onnx_techniques import MAKERS, QUANTIZED, maker, maker_notes
@@ -117,6 +118,7 @@ class OnnxRuntime(Runtime):
         quantized = source.technique.name in QUANTIZED or isinstance(source.technique, LowBit)
         int8 = _int8_operations(path) if quantized else None
         executable = OnnxRuntimeExecutable(_session(path, source.threads), Structure.of(source))
+        require_answers(executable, source, self.name)
         return Built(executable, path.stat().st_size, int8_operations=int8, notes=notes)
 
     def load(self, stored: Stored) -> OnnxRuntimeExecutable:

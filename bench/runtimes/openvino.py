@@ -17,6 +17,7 @@ from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
 from bench.runtimes.deployment import Deployed
 from bench.runtimes.graphs import int8_operations
+from bench.runtimes.graphs.answers import require_answers
 from bench.runtimes.graphs.int8_operations import Operation
 from bench.runtimes.graphs.onnx_export import EXPORTER
 from bench.runtimes.graphs.openvino_graph import import_openvino, save_graph
@@ -116,6 +117,7 @@ class OpenVino(Runtime):
 
         shutil.copytree(source.cache().get("openvino", decided_by, save), path, dirs_exist_ok=True)
         executable = OpenVinoExecutable(_compiled(path, name, source.threads), Structure.of(source))
+        require_answers(executable, source, self.name)
         int8 = _int8_operations(executable.compiled) if name == "static-qint8" else None
         file_bytes = sum(file.stat().st_size for file in path.iterdir())
         return Built(executable, file_bytes, int8_operations=int8, notes=_notes(name, saturating))

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 
 from bench.core.inputs import Inputs
 from bench.core.tensors import digest, tensors_in
+from bench.models import MLP, PreActResNet
 from bench.runtimes.base import RUNTIMES, Built, Source
 from bench.storage.graph_cache import GraphCache
 from bench.storage.packed import Origin
 from bench.techniques.base import TECHNIQUES, Artifact, Context
-from models.mlp import MLP
-from models.preact_resnet import PreActResNet
 from tests.repository import ROOT
 
 VNNI = frozenset({"AVX2", "AVX512-VNNI", "AVX512-BF16"})
