@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -44,8 +44,8 @@ class Executor(Protocol):
         """Start a job on a node, when what it takes of the node is free, and nowhere else; ``name`` is the job's."""
         ...
 
-    def events(self, timeout_s: float) -> list[tuple[str, Event]]:
-        """Wait for news, so long at most, and return them with the names of their jobs.
+    def events(self, timeout_s: float) -> Iterator[tuple[str, Event]]:
+        """Wait for news, so long at most, and yield them with the names of their jobs, one by one: they may be large.
 
         A job that ends, however it does, has an event of kind ``end``; see ``bench.fleet.node_task``. One whose node
         is lost may say nothing at all.

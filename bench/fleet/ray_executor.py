@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.fleet.executor import Job, Node
@@ -67,15 +67,17 @@ class RayExecutor:
         task = self._ray.remote(_remote()).options(**options)
         self._running[task.remote(content, self._folders, self._refs)] = name
 
-    def events(self, timeout_s: float) -> list[tuple[str, Event]]:
+    def events(self, timeout_s: float) -> Iterator[tuple[str, Event]]:
         """Wait for the next message of any job; see ``Executor``."""
         if not self._running:
-            return []
+            return
         streams = list(self._running)
         ready, _ = self._ray.wait(streams, num_returns=1, timeout=timeout_s, fetch_local=False)
         if ready:  # and all others that have news by now
             ready, _ = self._ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
-        return [(self._running[stream], self._next(stream)) for stream in ready]
+        for stream in ready:
+            if (name := self._running.get(stream)) is not None:  # it may have been stopped meanwhile
+                yield name, self._next(stream)
 
     def stop(self, name: str) -> None:
         """Cancel a job by force and forget it."""

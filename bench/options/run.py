@@ -37,7 +37,9 @@ class RunOptions(UserModelOptions, MeasurementOptions, RetrainOptions):
     """Only this technique (fp32 comes along)."""
     runtimes: str | Sequence[str] = option(default=(), flag="--runtime", unset="eager; of the suite deploy all")
     """What executes the techniques, such as onnxruntime, or all (fp32 on eager comes along)."""
-    isa: Literal["avx2"] | None = option(default=None, unset="all that the CPU has", check=checks.one_of(("avx2",)))
+    isa_limit: Literal["avx2"] | None = option(
+        default=None, flag="--isa", unset="all that the CPU has", check=checks.one_of(("avx2",))
+    )
     """Measure as if the CPU had these instruction sets alone."""
     out: Path | str | None = option(default=None, flag=None)
     """Folder for run.json and report.md; by default nothing is written."""

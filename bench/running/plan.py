@@ -29,7 +29,7 @@ def plan(options: RunOptions, user_models: Sequence[UserModel] = ()) -> RunSpec:
         variants=select_variants(
             several(options.techniques) or suite.techniques, several(options.runtimes) or suite.runtimes
         ),
-        isa_limit=options.isa or "",
+        isa_limit=options.isa_limit or "",
         **titles(user_models),
     )
 

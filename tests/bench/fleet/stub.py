@@ -41,16 +41,16 @@ class StubExecutor:
         self.started.append((name, node, job))
         self._streams[name] = iter(self.script(node, job))
 
-    def events(self, timeout_s: float) -> list[tuple[str, Event]]:
-        news = []
+    def events(self, timeout_s: float) -> Iterator[tuple[str, Event]]:
+        waited_s = timeout_s
         for name, stream in list(self._streams.items()):
             event = next(stream, None)
-            if event is not None:
-                news.append((name, event))
             if event is None or event["kind"] == "end":
                 del self._streams[name]
-        self.now_s += timeout_s if not news else 0.01
-        return news
+            if event is not None:
+                waited_s = 0.01
+                yield name, event
+        self.now_s += waited_s
 
     def stop(self, name: str) -> None:
         self.stopped.append(name)

@@ -16,9 +16,10 @@ from bench.comparing.comparability import obstacles
 from bench.core.errors import RequestError
 from bench.measuring.isa_limit import AVX2, VARIABLES, limited
 from bench.report import machines, markdown
+from bench.report.command import command
 from bench.results.isa import int8_sums_saturate
 from bench.results.run import Run
-from tests.bench.examples import MACHINE, RUN
+from tests.bench.examples import MACHINE, QINT8, RUN
 from tests.repository import ROOT
 
 has_avx2 = sys.platform == "linux" and {"avx2", "fma", "f16c"} <= set(cpuinfo.get_cpu_info().get("flags", ()))
@@ -97,3 +98,8 @@ def test_a_limited_machine_is_another_machine() -> None:
     real = RUN.model_copy(update={"machine": LIMITED.model_copy(update={"isa_limit": ""})})
     [reason] = obstacles(real, RUN.model_copy(update={"machine": LIMITED}))
     assert "limit of instruction sets none and avx2" in reason
+
+
+def test_the_command_that_measures_again_has_the_limit() -> None:
+    settings = RUN.settings.model_copy(update={"isa_limit": AVX2})
+    assert "--isa avx2" in command(RUN.model_copy(update={"settings": settings}), QINT8)
