@@ -182,6 +182,7 @@ def test_what_falls_is_a_line_and_the_same_command_goes_on(
     _, err = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 1, err
     after = states(folder)
+    assert "Traceback" not in err, err
     assert {name: node["state"] for name, node in after.items()} == {
         "good": "finished",
         "other": "finished",
