@@ -107,6 +107,7 @@ def _sent(model: UserModel, cargo: Cargo, out: Path) -> SentModel:
         "inputs": model.inputs,
         "evaluate": model.evaluate,
         "calibrate": model.calibrate,
+        "train": model.train,
     }
     return SentModel(
         task=model.task,

@@ -11,7 +11,7 @@ from bench.storage.checkpoint import TrainingSpec
 from bench.worker.user.callables import FilePart
 from bench.worker.user.model import UserModel
 
-Role = Literal["model", "inputs", "evaluate", "calibrate"]
+Role = Literal["model", "inputs", "evaluate", "calibrate", "train"]
 
 
 class SentPart(Record):
@@ -40,6 +40,7 @@ class SentModel(Record):
             parts["inputs"],
             parts.get("evaluate"),
             parts.get("calibrate"),
+            parts.get("train"),
         )
 
 

@@ -16,6 +16,8 @@ from bench.results.row import Treated
 
 WORTH_A_NOTE = 0.05
 """The share of parameters left alone from which a note names them."""
+EXPORTED = "graph.model."
+"""Before the names of parameters of a model that went through torch.export."""
 MOST_NAMED = 4
 """Classes in a note, the largest first."""
 OWN = frozenset((*WEIGHT_LAYERS, nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell))
@@ -105,7 +107,7 @@ def _left_alone(before: FloatModel, after: nn.Module) -> dict[type[nn.Module], d
         for name, parameter in part.named_parameters(recurse=False):
             if parameter.dtype == torch.float32 and place(parameter) not in seen:
                 seen.add(place(parameter))
-                full = f"{path}.{name}" if path else name
+                full = (f"{path}.{name}" if path else name).removeprefix(EXPORTED)
                 left[before.classes.get(full, type(part))][path] += parameter.numel()
     return left
 

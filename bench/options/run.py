@@ -70,6 +70,8 @@ class MeasureOptions(LatencyOptions):
     """Given something that can be called like the model, returns its accuracy: a share, or (correct, total)."""
     calibrate: "Callable[[], Iterable[Example]] | Iterable[Example] | None" = option(default=None)
     """Gives batches for the static techniques; without it they see the example inputs."""
+    train: Callable[[Any], object] | None = option(default=None)
+    """Given the network of a technique that takes part in a training, trains it in place."""
     name: str | None = option(default=None)
     """What tables call the model, by default its class."""
     out: Path | str | None = option(default=None, flag=None)

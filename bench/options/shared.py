@@ -86,11 +86,13 @@ class UserModelOptions(Options):
     """For your own model: net.py:accuracy, given the model, returns a share or (correct, total)."""
     calibrate: str | Any | None = option(default=None)
     """For your own model: net.py:batches yields batches that ranges are observed on."""
+    train: str | Any | None = option(default=None)
+    """For your own model: net.py:train, given the network of a technique that takes part in a training, trains it."""
 
     @property
     def parts(self) -> dict[str, Any]:
-        """All three, by name."""
-        return {"inputs": self.inputs, "evaluate": self.evaluate, "calibrate": self.calibrate}
+        """All four, by name."""
+        return {name: getattr(self, name) for name in ("inputs", "evaluate", "calibrate", "train")}
 
 
 @option_group

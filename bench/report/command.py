@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 
 from bench.core.variant_key import EAGER
+from bench.measuring.latency.sampling import SPREAD_S
 from bench.options.group import Options
 from bench.options.option import Option, several
 from bench.options.run import SUPPLIED_ONLY, RunOptions
@@ -81,7 +82,8 @@ def _flags(options: Mapping[str, Option], asked: Mapping[str, object]) -> list[s
 def _defaults(name: str) -> tuple[object, ...]:
     """Return what is the same as leaving an option out, as settings record it."""
     default = OPTIONS[name].default
-    return (DEFAULT_ENGINE,) if name == "engine" else (default, several(default))
+    chosen = {"engine": DEFAULT_ENGINE, "spread_s": SPREAD_S}
+    return (chosen[name],) if name in chosen else (default, several(default))
 
 
 def _call(row: Row, asked: Mapping[str, object]) -> str:

@@ -39,8 +39,9 @@ class Asked(Record):
     budget_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
     """Seconds for the passes of one model; ``None`` for the least number of processes, and more where the precision
     needs them (``bench.measuring.latency.sampling``)."""
-    spread_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    """Seconds over which the passes of one model are spread at least, unless the budget is less."""
+    spread_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Seconds over which the passes of one model are spread at least, unless the budget is less; ``None`` in files of
+    before, whose runs made no pauses."""
     timeout_s: Limit
     """A variant that says nothing for so long counts as hung."""
     threads: PositiveCount

@@ -28,6 +28,7 @@ def measure(options: MeasureOptions) -> Run:
             inputs=options.example_inputs,
             evaluate=options.evaluate,
             calibrate=options.calibrate,
+            train=options.train,
             name=options.name,
         )
         request = RunOptions(

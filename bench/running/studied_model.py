@@ -144,10 +144,10 @@ class _OwnModel(StudiedModel):
         return layers
 
     def weights(self, technique: Technique, seed: int) -> Weights:
-        if technique.trained_as:
+        if technique.trained_as and self._built.definition.train is None:
             raise RequestError(
                 f"{technique.name} takes part in the training, and {self.name} is measured as it is; "
-                f"choose range-linear, which comes after it."
+                f"give --train path/to/file.py:callable, which trains a network, or choose range-linear."
             )
         return Weights(self._built)
 
@@ -182,7 +182,6 @@ def studied_model(
 
 
 def _user_model(options: SensitivityOptions | InspectOptions, folder: Path) -> UserModel | None:
-    parts = {"inputs": options.inputs, "evaluate": options.evaluate, "calibrate": options.calibrate}
     if not isinstance(options.model, str):
-        return user_model_in_memory(options.model, folder, **parts)
-    return next(iter(user_models([options.model], parts, options.given(SUPPLIED_ONLY_IN_STUDIES))), None)
+        return user_model_in_memory(options.model, folder, **options.parts)
+    return next(iter(user_models([options.model], options.parts, options.given(SUPPLIED_ONLY_IN_STUDIES))), None)

@@ -40,8 +40,9 @@ def prepare_user_models(
         )
         for number, model in enumerate(models)
     ]
-    reasons = unsupported_reasons(variants, settings, here) | _trained(variants)
+    unsupported = unsupported_reasons(variants, settings, here)
     for number, workload in enumerate(built):
+        reasons = unsupported | ({} if workload.definition.train else _trained(variants))
         under_test = [
             VariantUnderTest(
                 TECHNIQUES.get(key.technique),
@@ -58,7 +59,7 @@ def _trained(variants: Sequence[VariantKey]) -> dict[VariantKey, UnsupportedErro
     return {
         key: UnsupportedError(
             f"{key} takes part in the training, and models of your own are measured as they are; "
-            f"for a trained model choose range-linear"
+            f"give --train file.py:callable, which trains a network, or choose range-linear"
         )
         for key in variants
         if TECHNIQUES.get(key.technique).trained_as

@@ -146,6 +146,8 @@ def load_user_model(path: Path, network: nn.Module, example: object, device: str
     place = _device(device)
     zeros = Inputs.of(example).changed(lambda value: torch.zeros_like(value, device=place))
     technique = TECHNIQUES.get(origin.technique)
+    if origin.trained_as:
+        network = TECHNIQUES.get(origin.trained_as).prepare(network)
     return _converted(path, origin, technique, network.eval().to(place), zeros, place)
 
 

@@ -17,6 +17,7 @@ from bench.techniques.torch_quantization import conversion, range_notes
 
 if TYPE_CHECKING:
     from torch import fx, nn
+    from torch.ao.quantization import QConfigMapping
 
     from bench.core.inputs import Inputs
 
@@ -61,14 +62,18 @@ class StaticQint8(Technique):
         from torch.ao.quantization import get_default_qconfig
         from torch.ao.quantization.quantize_fx import convert_fx
 
-        from bench.techniques import fx_repairs, transposed_norms
+        from bench.techniques import fx_repairs, transposed_kernels, transposed_norms
 
         folded_norms = weight_norm.fold(model)
         batch_norms = _count(model, "BatchNorm")
         transposed_norms.fold(model)
         classes = {name: type(part) for name, part in model.named_modules()}
         with conversion(context):
-            prepared = _prepared(model, context, batches[0])
+            mapping = _mapping(model, context)
+            wrong = transposed_kernels.wrong_kernels(model, mapping)
+            for name in wrong:
+                mapping.set_module_name(name, None)
+            prepared = _prepared(model, mapping, batches[0])
             with torch.inference_mode():
                 foreign = _observed(prepared, batches)
             try:
@@ -85,15 +90,16 @@ class StaticQint8(Technique):
         )
         if folded:
             notes += (f"{folded} BatchNorms are folded into the convolutions before them, so it has fewer parameters",)
+        if wrong:
+            notes += (f"left in float32, for torch's int8 kernel computes them wrongly: {', '.join(wrong)}",)
         if foreign:
             notes += (f"{foreign} values that are integers or complex have no range, and what uses them stays float",)
         return Artifact(module, module, notes=notes)
 
 
-def _prepared(model: nn.Module, context: Context, example: Inputs) -> fx.GraphModule:
-    """Return the traced model with observers; raises ``UnsupportedError`` where FX cannot trace it."""
+def _mapping(model: nn.Module, context: Context) -> QConfigMapping:
+    """Return which layers are quantized, and how."""
     from torch.ao.quantization import QConfigMapping, get_default_qconfig, get_default_qconfig_mapping
-    from torch.ao.quantization.quantize_fx import prepare_fx
 
     mapping = get_default_qconfig_mapping(context.engine)
     if context.layers is not None:  # what lies between layers stays float32 too
@@ -101,6 +107,13 @@ def _prepared(model: nn.Module, context: Context, example: Inputs) -> fx.GraphMo
         mapping = QConfigMapping()
         for name in sorted(context.layers):  # transposed convolutions have a configuration of their own
             mapping.set_module_name(name, by_class.get(type(model.get_submodule(name)), default))
+    return mapping
+
+
+def _prepared(model: nn.Module, mapping: QConfigMapping, example: Inputs) -> fx.GraphModule:
+    """Return the traced model with observers; raises ``UnsupportedError`` where FX cannot trace it."""
+    from torch.ao.quantization.quantize_fx import prepare_fx
+
     try:
         return prepare_fx(model.eval(), mapping, example.tensors)
     except Exception as error:  # of any kind: the model's code meets values that stand for tensors

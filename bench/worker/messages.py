@@ -71,8 +71,8 @@ class VariantFacts:
     """Seconds until the file was there."""
     notes: tuple[str, ...]
     treated: Treated | None = None
-    drew_once: bool = False
-    """Whether it always answers alike, where the model draws at random at each call."""
+    own_draws: bool = False
+    """Whether the model answers at random, and this variant not as fp32 does under the same seed."""
     int8_operations: Int8Operations | None = None
     """As in ``bench.runtimes.base.Built``."""
 

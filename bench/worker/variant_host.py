@@ -37,6 +37,7 @@ from bench.worker.user.build import seed_everything
 from bench.worker.user.workload import UserWorkload
 from bench.worker.workload import Workload
 
+DRAWS_ITSELF = "the model answers at random, and the runtime draws by itself: no output can be compared with fp32's"
 DREW_ONCE = "the model answers at random, and this variant drew once, when it was traced: it does less work"
 
 
@@ -57,12 +58,13 @@ class VariantHost:
         """Load, convert and describe; raises ``UnsupportedError``, ``CheckpointError`` or ``UserModelError``."""
         self._open(request)
         products = self._workload.macs()
+        self._workload.train()
         begun = time.perf_counter()
         built = self._runtime.build(self._source(), request.packed)
         build_s = time.perf_counter() - begun
         self._set_torch()
         self._executable, self._artifact = built.executable, built.artifact
-        drew_once = self._drew_once()
+        draws = self._own_draws()
         facts = VariantFacts(
             size_bytes=built.file_bytes or 0,
             deploy_bytes=built.file_bytes,
@@ -79,10 +81,10 @@ class VariantHost:
             build_s=build_s,
             notes=(
                 *built.notes,
-                *((DREW_ONCE,) if drew_once else ()),
+                *draws,
                 *self._workload.notes(built.artifact, calibrated=self._calibrated),
             ),
-            drew_once=drew_once,
+            own_draws=bool(draws),
         )
         return facts if self._artifact is None else self._described(facts, self._artifact)
 
@@ -163,6 +165,7 @@ class VariantHost:
     def inspect(self, request: VariantRequest, described: Sequence[str]) -> Inspection:
         """Return what the technique made of each layer's weights, and the outputs of the ``described`` layers."""
         self._open(request)
+        self._workload.train()
         before = {
             name: part.weight.detach().clone()
             for name, part in self._model().named_modules()
@@ -189,7 +192,7 @@ class VariantHost:
         self._workload: Workload = (
             TaskWorkload(request, request.workload)
             if isinstance(request.workload, TaskModel)
-            else UserWorkload(request, request.workload)
+            else UserWorkload(request, request.workload, self._report)
         )
 
     def _source(self) -> Source:
@@ -278,9 +281,14 @@ class VariantHost:
             outputs = self._executable.outputs(self._cast(self._workload.probe()))
         return digest(tensors_in(outputs))
 
-    def _drew_once(self) -> bool:
-        """Return whether the model draws at each call, and this variant when it was traced."""
-        return self._workload.answers_at_random and self._answers(seed=0) == self._answers(seed=1)
+    def _own_draws(self) -> tuple[str, ...]:
+        """Say so where the model draws at each call, and this variant once, or from a source that no seed reaches."""
+        if not self._workload.answers_at_random:
+            return ()
+        first, again, other = (self._answers(seed) for seed in (0, 0, 1))
+        if first == other:
+            return (DREW_ONCE,)
+        return (DRAWS_ITSELF,) if first != again else ()
 
     def _cast(self, inputs: Inputs) -> Inputs:
         return self._cast_for(self._executable.input_dtype, inputs)

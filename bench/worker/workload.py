@@ -32,6 +32,9 @@ class Workload(ABC):
     own_training: bool = False
     """Whether it was trained as the technique asks; a user's model is as it is."""
 
+    def train(self) -> None:  # noqa: B027 — what is trained before is there
+        """Train what the technique starts from, if that is not there."""
+
     @abstractmethod
     def model(self) -> nn.Module:
         """Return the trained float32 model, in eval mode, as it lies in memory when it is measured, on the CPU."""

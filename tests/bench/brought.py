@@ -1,4 +1,4 @@
-"""Models as people bring them: from their packages, with random weights and small inputs, and what calls them.
+"""Models as people bring them: from their packages, with random weights, and small inputs for each.
 
 ``NAME()`` builds the model, ``NAME_inputs(batch_size)`` gives a batch.
 """

@@ -8,10 +8,12 @@ import runpy
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import bench
+from bench.results.run import Run
 from bench.results.sensitivity import Sensitivity
 from tests.bench.conftest import Command
 from tests.repository import ROOT
@@ -19,7 +21,7 @@ from tests.repository import ROOT
 PAGE = ROOT / "docs/own-models.md"
 EXAMPLE = ROOT / "docs/examples/net.py"
 FASTER = ("--batch=2", "--runs=1", "--precision=90%")
-SHORTER = {"batch_sizes": [2, 64], "runs": 1, "precision": 0.9, "progress": False}
+SHORTER: dict[str, Any] = {"batch_sizes": [2, 64], "runs": 1, "precision": 0.9, "progress": False}
 
 
 def blocks(language: str) -> list[str]:
@@ -35,13 +37,13 @@ def test_the_page_is_short_and_begins_with_the_shortest_thing_that_works() -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("program", blocks("python"), ids=["shortest", "transformers"])
 def test_a_program_of_the_page_works(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = []
+    runs: list[Run] = []
 
-    def measured(*arguments: object, **options: object) -> object:
+    def measured(*arguments: Any, **options: Any) -> Run:
         runs.append(measure(*arguments, **({"techniques": ["static-qint8"]} | options)))
         return runs[-1]
 
-    measure = functools.partial(bench.measure, **SHORTER)  # type: ignore[arg-type]
+    measure = functools.partial(bench.measure, **SHORTER)
     monkeypatch.setattr(bench, "measure", measured, raising=False)
     exec(compile(program, "a notebook", "exec"), {"__name__": "a notebook"})  # noqa: S102 — ours
     [run] = runs

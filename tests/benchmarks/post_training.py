@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.post_training [--data-root DIR] [--out reports/lowbit-post-training] | --table
 
-For each pair of widths, how activations are clipped is chosen on training images: the clipping with which most of the
-last 1,000 of them are answered right. The chosen variants, and those that show what the activations' mode and
-Distiller's clipping do, then answer the test set, one after the other in one thread; what is in the file is not done
-again. Accuracy only: k bits are simulated, so there is no latency to measure. ``--table`` writes README.md alone.
+For each pair of widths, the weights' mode and how activations are clipped are chosen on training images: those with
+which most of the last 1,000 of them are answered right. The chosen variants, and those that show what the activations'
+mode and ACIQ's correction do, then answer the test set, one after the other in one thread; what is in the file is not
+done again. Accuracy only: k bits are simulated, so there is no latency to measure. ``--table`` writes README.md alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import copy
 import json
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,14 @@ from tests.repository import ROOT
 FLOAT = ROOT / "reports/resnet20"
 OUT = ROOT / "reports/lowbit-post-training"
 WIDTHS = ("w4a4", "w8a8", "w4a8", "w6a6")
-CLIPPINGS = ("none", "avg", "gauss", "laplace")
-BESIDE = ("activations=sym", "distiller-laplace", "distiller-gauss")
-"""What is evaluated beside the chosen clipping: how things were before, and Distiller's form."""
+SHOWN = ("w8a8", "w6a6", "w4a8", "w4a4")
+"""The order of rows; the hardest is measured first."""
+CHOICES = [",".join(filter(None, parts)) for parts in product(("", "asym-unsigned"), ("", "avg", "gauss", "laplace"))]
+BEFORE = "activations=sym"
+"""What is evaluated beside the chosen variant: how things were before."""
+ACIQ_WIDTHS = "w4a4"
+ACIQ = ("laplace", "distiller-laplace", "gauss", "distiller-gauss")
+"""What is compared at these widths: the correction, and Distiller's form."""
 JUDGED = 1_000
 BATCH = 50
 
@@ -59,7 +65,7 @@ def main() -> None:
             content |= json.loads(path.read_text(encoding="utf-8"))
         with Bars(display(None)).live() as bars:
             show = bars.bar("answers")
-            total = len(WIDTHS) * (len(CLIPPINGS) + len(BESIDE))
+            total = len(WIDTHS) * (len(CHOICES) + 2) + len(ACIQ)
             for done, _ in enumerate(measure(content, data_folder(options.data_root)), start=1):
                 write_atomically(path, json.dumps(content, indent=1) + "\n")
                 show(done, total)
@@ -70,7 +76,7 @@ def main() -> None:
 
 def named(widths: str, extra: str) -> str:
     """Return the name of a variant with per-channel weights."""
-    return TECHNIQUES.get(f"range-linear:{widths},per-channel{'' if extra == 'none' else f',{extra}'}").name
+    return TECHNIQUES.get(f"range-linear:{widths},per-channel{extra and f',{extra}'}").name
 
 
 def best(tried: dict[str, int]) -> str:
@@ -98,14 +104,15 @@ def measure(content: dict[str, Any], root: Path) -> Iterator[None]:
     last = dataset.train[torch.arange(len(dataset.train))[-JUDGED:]]
     for widths in WIDTHS:
         tried = content["judged"].setdefault(widths, {})
-        for name in (named(widths, clipping) for clipping in CLIPPINGS):
+        for name in (named(widths, choice) for choice in CHOICES):
             if name not in tried:
                 tried[name] = _correct(converted(name), last, inputs)
                 yield
         yield from _answer(best(tried), content, converted, dataset.test, inputs)
-    for extra in BESIDE:
-        for widths in WIDTHS:
-            yield from _answer(named(widths, extra), content, converted, dataset.test, inputs)
+    beside = [named(widths, BEFORE) for widths in WIDTHS]
+    beside += [named(ACIQ_WIDTHS, f"asym-unsigned,{clipping}") for clipping in ACIQ]
+    for name in beside:
+        yield from _answer(name, content, converted, dataset.test, inputs)
 
 
 def _answer(
@@ -134,39 +141,41 @@ def render(content: dict[str, Any]) -> str:
         return percent(correct[name] / 10_000) if name in correct else "not measured"
 
     rows = []
-    for widths in sorted(content["judged"], key=WIDTHS_SHOWN.index):
+    for widths in SHOWN:
         name = best(content["judged"][widths])
         change = f"{(correct[name] - base) / 100:+.2f}".replace("-", "−")
-        rows.append([f"`{name}`", share(name), change, *(share(named(widths, extra)) for extra in BESIDE)])
-    header = ["Variant", "Accuracy", "points beside fp32", *(f"`{extra}`" for extra in BESIDE)]
+        rows.append([f"`{name}`", share(name), change, share(named(widths, BEFORE))])
+    header = ["Variant", "Accuracy", "points beside fp32", f"`{BEFORE}`"]
+    judged = content["judged"]
     choice = [
-        [widths, *(f"{100 * tried[named(widths, one)] / JUDGED:.1f} %" for one in CLIPPINGS)]
-        for widths, tried in sorted(content["judged"].items(), key=lambda item: WIDTHS_SHOWN.index(item[0]))
+        [f"`{one or 'none'}`", *(f"{100 * judged[widths][named(widths, one)] / JUDGED:.1f} %" for widths in SHOWN)]
+        for one in CHOICES
     ]
+    aciq = [[f"`{one}`", share(named(ACIQ_WIDTHS, f"asym-unsigned,{one}"))] for one in ACIQ]
     machine = content["machine"]
     return f"""# ResNet-20 on CIFAR-10, quantized after training
 
 {table(rows, header)}
 
 Accuracy on all 10,000 test images; fp32 has {percent(base / 10_000)}, and its weights are those of
-[reports/resnet20](../resnet20). All layers are quantized, the first and the last included; weights are symmetric and
-per output channel, activations have one range a layer from 1,024 training images. Behind a ReLU that range is
-asymmetric: it starts at 0. The three columns on the right are the same widths without the correction that they name:
-with activations symmetric around 0 and not clipped, where half of the levels stay unused; and with ACIQ's clipping as
-Distiller's code has it, which takes the spread behind the ReLU for that before it. k bits are simulated, so no latency
-was measured. One checkpoint: differences below half a point are within chance.
+[reports/resnet20](../resnet20). All layers are quantized, the first and the last included; weights are quantized per
+output channel, activations have one range a layer from 1,024 training images. Behind a ReLU that range is asymmetric:
+it starts at 0. On the right are the same widths as they were before, with activations symmetric around 0, where half of
+the levels stay unused, and weights symmetric. k bits are simulated, so no latency was measured. One checkpoint:
+differences below half a point are within chance.
 
-How activations are clipped was chosen on the last {JUDGED:,} training images, by the share of right answers (of equals
-the first):
+The mode of the weights and the clipping of activations were chosen on the last {JUDGED:,} training images, by the share
+of right answers:
 
-{table(choice, ["Widths", *(f"`{one}`" for one in CLIPPINGS)])}
+{table(choice, ["Choice", *SHOWN])}
+
+ACIQ's clipping at {ACIQ_WIDTHS} with `asym-unsigned`, on the test images; nothing was chosen by it. Distiller's form
+takes the spread behind the ReLU for that before it, and clips at 0.6 of the optimum:
+
+{table(aciq, ["Clipping", "Accuracy"])}
 
 Made by `python -m tests.benchmarks.post_training` on {machine["cpu"]}, torch {machine["torch"]}.\
 """
-
-
-WIDTHS_SHOWN = ("w8a8", "w6a6", "w4a8", "w4a4")
-"""The order of rows."""
 
 
 if __name__ == "__main__":

@@ -53,8 +53,12 @@ def test_a_training_ends_with_statistics_of_its_last_weights() -> None:
         torch.manual_seed(1)
         form.network = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2))
         networks.append(train(form, "float32", 0, CPU).network)
-    anew, usual = networks
-    hidden = anew[0](points().features["points"])
-    norms = [network[1] for network in (anew, usual)]  # type: ignore[index]
-    off = [(norm.running_mean - hidden.mean(0)).abs().max().item() for norm in norms]
+    off = []
+    for network in networks:
+        assert isinstance(network, nn.Sequential)
+        norm = network[1]
+        assert isinstance(norm, nn.BatchNorm1d)
+        assert norm.running_mean is not None
+        hidden = network[0](points().features["points"])
+        off.append((norm.running_mean - hidden.mean(0)).abs().max().item())
     assert off[0] < 1e-5 < off[1]

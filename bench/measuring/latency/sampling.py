@@ -183,9 +183,9 @@ class Sample:
         return any(len(slower) >= count and min(slower) > math.log(factor) for count, factor in HOPELESS)
 
 
-def pause_s(spread_s: float, budget_s: float | None) -> float:
+def pause_s(spread_s: float | None, budget_s: float | None) -> float:
     """Return how long after the beginning of one pass the next may begin; pauses exceed no budget."""
-    return min(spread_s, math.inf if budget_s is None else budget_s) / LEAST_PROCESSES
+    return min(spread_s or 0.0, math.inf if budget_s is None else budget_s) / LEAST_PROCESSES
 
 
 def rounds_for(block_s: float) -> int:

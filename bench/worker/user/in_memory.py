@@ -16,6 +16,7 @@ def user_model_in_memory(
     inputs: object,
     evaluate: object = None,
     calibrate: object = None,
+    train: object = None,
     name: str | None = None,
 ) -> UserModel:
     """Write all parts into ``folder``, which this user alone may read; texts name callables in files.
@@ -45,4 +46,5 @@ def user_model_in_memory(
         inputs=part(inputs, "example_inputs", "example_inputs"),
         evaluate=optional(evaluate, "evaluate"),
         calibrate=optional(calibrate, "calibrate"),
+        train=optional(train, "train"),
     )

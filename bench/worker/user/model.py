@@ -30,6 +30,8 @@ class UserModel:
     """A callable that is given something that can be called like the model, and returns its accuracy."""
     calibrate: Part | None = None
     """A callable that returns batches, or the batches themselves."""
+    train: Part | None = None
+    """A callable that is given a network and trains it in place."""
 
     @property
     def name(self) -> str:
@@ -42,7 +44,9 @@ class UserModel:
 
     def source(self) -> str:
         """Return 16 hex digits that change with the files that the parts are in, the model's too."""
-        parts = [part for part in (self.model, self.inputs, self.evaluate, self.calibrate) if part is not None]
+        parts = [
+            part for part in (self.model, self.inputs, self.evaluate, self.calibrate, self.train) if part is not None
+        ]
         return _digest(path.read_bytes() for path in dict.fromkeys(part.path for part in parts))
 
 

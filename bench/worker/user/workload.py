@@ -18,8 +18,9 @@ from bench.results.evaluation import Evaluation
 from bench.runtimes.base import Executable
 from bench.storage import packed
 from bench.techniques import fast_path
-from bench.techniques.base import Artifact
+from bench.techniques.base import TECHNIQUES, Artifact
 from bench.worker.messages import VariantRequest
+from bench.worker.user import train as training
 from bench.worker.user.build import build, digest_weights, seed_everything
 from bench.worker.user.evaluate import CallableLikeTheModel, judge
 from bench.worker.user.examples import Examples
@@ -35,14 +36,34 @@ class UserWorkload(Workload):
 
     supplied = False
 
-    def __init__(self, request: VariantRequest, built: BuiltModel) -> None:
+    def __init__(self, request: VariantRequest, built: BuiltModel, report: Report = lambda done, total: None) -> None:
         self._request = request
+        self._report = report
+        technique = TECHNIQUES.get(request.key.technique)
+        self._trained_as = technique if technique.trained_as and built.definition.train else None
+        self.own_training = self._trained_as is not None
+        self._trained = request.packed.with_name(f"{request.packed.name}.trained")
         self._built = built
         self._definition = built.definition
         self._examples = Examples.open(built.facts.examples)
         self.answers_at_random = built.facts.random
 
+    def train(self) -> None:
+        """Let the user's function train it as the technique asks; the weights go beside the variant's file."""
+        part = self._definition.train
+        if self._trained_as is None or part is None or self._trained.exists():
+            return
+        network = training.prepared(self._trained_as, self._plain())
+        seed_everything(self._built.seed)
+        training.train(part, network, self._trained, self._report)
+
     def model(self) -> nn.Module:
+        """Build it, or load what was trained for the technique."""
+        if self._trained_as is None:
+            return self._plain()
+        return training.load(training.prepared(self._trained_as, self._plain()), self._trained)
+
+    def _plain(self) -> nn.Module:
         """Build it; raises ``UserModelError`` if that gives other weights than before."""
         module = build(self._definition.model, self._built.seed)
         if digest_weights(module) != self._built.facts.weights:
@@ -96,6 +117,7 @@ class UserWorkload(Workload):
             technique=self._request.key.technique,
             engine=self._request.engine,
             built_by=self._definition.model.words,
+            trained_as=self._trained_as.trained_as if self._trained_as else "",
         )
 
     def rebuild(self) -> Artifact:

@@ -92,3 +92,14 @@ def test_an_evaluation_that_ends_the_process_is_named() -> None:
     failed = rows(run_of("linear", "fp32", evaluate="ends_the_process"))["fp32"]
     assert failed.status == "failed"
     assert failed.reason == "the process ended with code 3, while ends_the_process() of kinds.py judged it"
+
+
+@pytest.mark.slow
+def test_a_runtime_that_draws_by_itself_is_not_compared() -> None:
+    pytest.importorskip("onnxruntime")
+    run = run_of("follows_a_draw", "fp32", runtimes=["onnxruntime"])
+    [row] = [row for row in run.rows if row.runtime == "onnxruntime"]
+    assert row.status in MEASURED, row.reason
+    assert any("draws by itself" in note for note in row.notes)
+    assert row.output_error is None
+    assert not row.outputs_warning

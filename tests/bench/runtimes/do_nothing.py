@@ -11,6 +11,7 @@ import torch
 from bench.core.inputs import Inputs
 from bench.measuring.latency.timer import Timed
 from bench.runtimes.eager import EagerExecutable
+from bench.runtimes.graphs.structure import Structure
 from bench.runtimes.inductor import InductorExecutable
 from bench.runtimes.onnxruntime import OnnxRuntimeExecutable
 from bench.runtimes.openvino import OpenVinoExecutable
@@ -28,7 +29,11 @@ class Stub:
 
     run = run_with_iobinding = infer = bind_ortvalue_input = bind_output = set_input_tensor = staticmethod(nothing)
 
-    name = "x"
+    name = any_name = "x"
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [self]
 
     def get_inputs(self) -> list[Any]:
         return [self]
@@ -48,6 +53,7 @@ def eager() -> Timed:
 def inductor() -> Timed:
     executable = InductorExecutable.__new__(InductorExecutable)
     executable._run = cast(Any, nothing)
+    executable._structure = Structure()
     return executable
 
 

@@ -124,7 +124,7 @@ def test_answers_that_differ_are_not_exported(tmp_path: Path, monkeypatch: pytes
     [
         ({"runtime": "onnx"}, "there is no runtime 'onnx'"),
         ({"runtime": "openvino", "technique": "dynamic-qint8"}, "dynamic-qint8@openvino cannot be had here"),
-        ({"runtime": "onnxruntime", "technique": "dorefa:w2a2"}, "quantbench makes ONNX files as"),
+        ({"runtime": "onnxruntime", "technique": "dorefa:w2a2"}, "dorefa:w2a2@onnxruntime cannot be had here"),
         ({"runtime": "onnxruntime", "device": "cuda"}, "are for the CPU, not for cuda"),
         ({"threads": 4096}, "--threads 4096"),
         ({"engine": "none"}, "no quantized engine 'none'"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bench.core.errors import RequestError
-from bench.running import model_session
+from bench.running import execute, model_session
 from bench.studies.distill import distill
 from bench.studies.export import export
 from bench.studies.inspect import inspect
@@ -31,11 +31,19 @@ def test_a_seed_that_is_none_is_refused(name: str, seed: int) -> None:
         REQUESTS[name]("bwn", seed=seed)
 
 
-@pytest.mark.parametrize("name", ["train", "export"])
-def test_a_technique_that_cannot_work_here_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_session, "DEFAULT_ENGINE", "bogus")
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("train", "static-qint8 is not supported here: this torch has no bogus engine; choose another technique"),
+        ("export", "static-qint8 cannot be had here: this torch has no bogus engine; try --engine"),
+    ],
+)
+def test_a_technique_that_cannot_work_here_is_refused(
+    name: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (model_session, execute):
+        monkeypatch.setattr(module, "DEFAULT_ENGINE", "bogus")
     monkeypatch.setattr("bench.running.weights.PREPARATION_HOST", "tests.bench.hosts:Host")  # which cannot train
-    sentence = "static-qint8 is not supported here: this torch has no bogus engine; choose another technique"
     with pytest.raises(RequestError, match=sentence):
         REQUESTS[name]("static-qint8", seed=8)
 

@@ -82,6 +82,7 @@ def test_a_start_that_is_not_there_is_answered_with_the_option_that_names_one() 
         train(MODEL, ["bwn"], start="nowhere.safetensors", **QUICK)
 
 
+@pytest.mark.slow
 def test_statistics_taken_anew_are_part_of_the_recipe() -> None:
     [anew] = train("mnist/mlp3x1024", ["binaryconnect"], reestimate=True, **QUICK)
     [usual] = train("mnist/mlp3x1024", ["binaryconnect"], **QUICK)

@@ -94,8 +94,8 @@ def refusal(typed: str) -> str:
 def test_an_unknown_option_is_answered_with_the_known_ones(token: str) -> None:
     assert refusal(f"dorefa:{token}") == (
         f"dorefa has no option {token!r}; it takes w{{1|2|3|4|5|8|16|32}}a{{1|2|3|4|5|8|16|32}}, "
-        "inner|all|projections, float32|float16, unit|max-tanh, round|positive, relu|clip "
-        "(see 'bench list' and docs/techniques.md)."
+        "inner|all|projections, float32|float16, unit|max-tanh, ends=32|8|4|2, round|positive, relu|clip, "
+        "clip=unit|learned (see 'bench list' and docs/techniques.md)."
     )
 
 
@@ -160,6 +160,17 @@ def test_an_option_is_given_once(typed: str, message: str) -> None:
 )
 def test_an_option_that_its_widths_make_meaningless_is_refused(typed: str, message: str) -> None:
     assert refusal(typed) == message
+
+
+@pytest.mark.parametrize("token", ["clip=lerned", "clip=", "ends=6", "ends"])
+def test_a_named_word_is_one_of_those_that_are_listed(token: str) -> None:
+    assert refusal(f"dorefa:w2a2,{token}").startswith(f"dorefa has no option {token!r}; it takes ")
+
+
+def test_named_words_are_written_with_their_name() -> None:
+    assert TECHNIQUES.get("dorefa:clip=learned,w2a2,ends=8").name == "dorefa:w2a2,ends=8,clip=learned"
+    assert TECHNIQUES.get("dorefa:w2a2,clip=unit,ends=32").name == "dorefa:w2a2"
+    assert refusal("dorefa:w2a2,ends=8,ends=4") == "'ends=4' sets ends a second time; give it once."
 
 
 @pytest.mark.parametrize("option", ["positive", "clip"])
