@@ -17,6 +17,7 @@ from bench.results.fleet import Fleet, NodeFacts, NodeRecord, State
 
 LISTEN_S = 5.0
 """After so long without news the driver looks at the list of nodes: one that hangs never answers."""
+ABSENT = "the node is not in the cluster any more"
 MOST_BARS = 20
 """Of more nodes one bar tells how many have ended."""
 SAVE_EVERY_S = 1.0
@@ -45,6 +46,11 @@ class Drive:
 
     def run(self, nodes: Sequence[Node]) -> Fleet:
         """Let each of ``nodes`` do its job, and return the fleet once all have ended."""
+        names = {node.name for node in nodes}
+        for name, record in self._records.items():
+            if record.state in ("waiting", "running") and name not in names:  # of a driver that was killed
+                gone = {"state": "failed", "reason": ABSENT, "since": _now()}
+                self._records[name] = record.model_copy(update=gone)
         for node in nodes:
             self._running[node.key] = node
             self._heard[node.key] = self.clock()

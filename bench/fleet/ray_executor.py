@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -83,6 +84,10 @@ class RayExecutor:
         """Cancel a job by force and forget it."""
         for stream in [one for one, other in self._running.items() if other == name]:
             del self._running[stream]
+            self._cancel(stream)
+
+    def _cancel(self, stream: Any) -> None:
+        with contextlib.suppress(Exception):  # of a node that is gone there is nothing to cancel
             self._ray.cancel(stream, force=True)
 
     def _next(self, stream: Any) -> Event:
@@ -91,8 +96,8 @@ class RayExecutor:
             event: Event = self._ray.get(next(stream), timeout=FETCH_S)
         except StopIteration:
             event = {"kind": "end", "code": None, "reason": "its task ended without a word"}
-        except self._ray.exceptions.RayError as error:
-            self._ray.cancel(stream, force=True)  # of a message that is lost the task still runs
+        except Exception as error:  # whatever keeps a node from being heard is the end of its job, and its reason
+            self._cancel(stream)  # of a message that is lost the task still runs
             event = {"kind": "end", "code": None, "reason": reason_of(error)}
         if event["kind"] == "end":
             del self._running[stream]

@@ -110,3 +110,14 @@ def test_a_node_whose_other_work_does_not_end_is_said_so(tmp_path: Path) -> None
     driver = Drive(executor, FleetFolder(tmp_path), FLEET, lambda name: job, 60.0, Bars("nothing"), executor.clock)
     [record] = driver.run([busy]).nodes
     assert record.reason == "Ray's other work there did not end for 60 s"
+
+
+def test_a_node_that_a_killed_driver_left_running_and_that_is_gone_is_a_line(tmp_path: Path) -> None:
+    left = NodeRecord(name="gone", state="running", at="time mnist/lab1", rows=2)
+    executor = StubExecutor([node("good")], said)
+    fleet = FLEET.model_copy(update={"nodes": [left]})
+    job = Job("module", {}, ["run.json"])
+    driver = Drive(executor, FleetFolder(tmp_path), fleet, lambda name: job, 60.0, Bars("nothing"), executor.clock)
+    states = {one.name: one for one in driver.run([node("good")]).nodes}
+    assert (states["gone"].state, states["gone"].rows) == ("failed", 2)
+    assert states["gone"].reason == "the node is not in the cluster any more"
