@@ -53,7 +53,7 @@ class StaticQint8(Technique):
         try:
             return self._by_fx(model, batches, context)
         except UnsupportedError as error:
-            from bench.techniques import pt2e
+            from bench.techniques.graphs import pt2e
 
             return pt2e.convert(model, batches, context, str(error))
 
@@ -62,7 +62,7 @@ class StaticQint8(Technique):
         from torch.ao.quantization import get_default_qconfig
         from torch.ao.quantization.quantize_fx import convert_fx
 
-        from bench.techniques import fx_repairs, transposed_kernels, transposed_norms
+        from bench.techniques.graphs import fx_repairs, transposed_kernels, transposed_norms
 
         folded_norms = weight_norm.fold(model)
         batch_norms = _count(model, "BatchNorm")
@@ -130,7 +130,7 @@ def _observed(prepared: fx.GraphModule, batches: Sequence[Inputs]) -> int:
 
 def _observe(prepared: fx.GraphModule, batches: Sequence[Inputs]) -> int:
     """Show the batches to the observers; return how many of them were removed, since they cannot observe."""
-    from bench.techniques import fx_repairs
+    from bench.techniques.graphs import fx_repairs
 
     try:
         for batch in batches:

@@ -77,7 +77,7 @@ def test_integers_are_not_observed() -> None:
 
 
 def test_weights_that_are_computed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.techniques.pt2e.find_spec", lambda name: None)  # which has no such limit
+    monkeypatch.setattr("bench.techniques.graphs.pt2e.find_spec", lambda name: None)  # which has no such limit
     model = nn.Sequential(kinds.Casting(8, 8), nn.ReLU(), nn.Linear(8, 3))
     with pytest.raises(UnsupportedError, match=r"weight is computed at each call, as in 0 \(Casting of kinds\.py\)"):
         convert("static-qint8", model, torch.randn(4, 8))

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from bench.techniques import transposed_kernels
 from bench.techniques.base import TECHNIQUES, Context
+from bench.techniques.graphs import transposed_kernels
 
 
 def grown() -> nn.Module:

@@ -12,8 +12,8 @@ from bench.core.errors import UnsupportedError
 from bench.core.inputs import Inputs
 from bench.measuring.params import count_parameters
 from bench.storage.packed import Origin, load_user_model, pack
-from bench.techniques import pt2e
 from bench.techniques.base import TECHNIQUES, Artifact, Context
+from bench.techniques.graphs import pt2e
 
 torchao = pytest.importorskip("torchao")
 
