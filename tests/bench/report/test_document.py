@@ -263,7 +263,7 @@ def test_int8_operations_have_a_column_where_they_were_counted() -> None:
     table = sizes_and_work(with_counts, with_counts.data[0])
     assert table.header[-1] == "int8 operations"
     assert [row[-1] for row in table.rows] == ["–", "3 of 5, 1 float product"]
-    assert sizes_and_work(without, without.data[0]).header[-1] == "Layers"
+    assert sizes_and_work(without, without.data[0]).header[-1] == "Treated"
 
 
 def _run_of(*rows: Row) -> Run:

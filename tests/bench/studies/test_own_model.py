@@ -117,7 +117,7 @@ def test_inspect_looks_at_the_layers_of_a_users_model(command: Command, net: Pat
 def test_what_takes_part_in_a_training_is_refused(command: Command, net: Path) -> None:
     code, _, err = command("inspect", *parts(net, evaluate=""), "--technique=dorefa:w2a2")
     assert code == 2
-    assert "dorefa:w2a2 takes part in the training, and net/build is measured as it is; choose range-linear" in err
+    assert "dorefa:w2a2 takes part in the training, and net/build is measured as it is; give --train" in err
 
 
 @pytest.mark.parametrize(

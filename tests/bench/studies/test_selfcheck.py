@@ -13,6 +13,7 @@ import pytest
 
 from bench.cli import main
 from bench.core.errors import RequestError
+from bench.core.inputs import Inputs
 from bench.core.variant_key import BASELINE, VariantKey
 from bench.measuring.latency import blocks
 from bench.report.selfcheck import Answer, answers, faults, render, sentence
@@ -156,7 +157,7 @@ def test_the_planted_slow_down_is_a_share_of_what_a_call_takes(monkeypatch: pyte
     monkeypatch.setattr("bench.runtimes.known.spin", waits.append)
     calls: list[int] = []
     executable = SlowedExecutable(Artifact(None, calls.append), 0.05)  # type: ignore[arg-type]
-    call = executable.bind((1,))  # type: ignore[arg-type]
+    call = executable.bind(Inputs((1,)))
     calls.clear()
     for _ in range(3):
         call()

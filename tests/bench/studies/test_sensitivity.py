@@ -327,9 +327,11 @@ def test_the_picture_names_every_layer_and_is_the_same_each_time(recommended: Se
 
 
 def test_a_failed_layer_is_drawn_as_a_gap(recommended: Sensitivity, tmp_path: Path) -> None:
-    gaps = [each.model_copy(update={"only_change": None, "others_change": None}) for each in recommended.layers]
-    draw(recommended.model_copy(update={"layers": gaps}), tmp_path / "gaps.svg")
+    gaps = [layer.model_copy(update={"only_change": None, "others_change": None}) for layer in recommended.layers]
+    draw(recommended.model_copy(update={"layers": [*gaps[:-1], recommended.layers[-1]]}), tmp_path / "gaps.svg")
     assert "layers.2" in (tmp_path / "gaps.svg").read_text(encoding="utf-8")
+    draw(recommended.model_copy(update={"layers": gaps}), tmp_path / "nothing.svg")
+    assert not (tmp_path / "nothing.svg").exists()
 
 
 def test_the_report_needs_no_torch() -> None:
