@@ -5,6 +5,7 @@ After new runs, ``python -m tests.test_readme`` renders the reports and fills th
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import bench
+from bench.core.variant_key import BASELINE
 from bench.report import compared, page, selfcheck
 from bench.report import distillation as report_distillation
 from bench.report.formats import report
@@ -33,7 +35,7 @@ from bench.storage import checkpoint
 from tests.benchmarks import compression, published, sampling, suite_speed, training_speed, trust
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "docs/measuring.md", ROOT / "docs/results.md"]
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("measuring", "results", "runtimes"))]
 RUN_FILES = sorted((ROOT / "reports").glob("*/run.json"))
 STUDY_FILES = sorted((ROOT / "reports").glob("*/sensitivity.json"))
 PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
@@ -44,6 +46,7 @@ def expected() -> dict[str, str]:
     return {
         "own model table": result_tables(bench.load_run(ROOT / "reports/own-model/run.json")),
         "lab tables": result_tables(bench.load_run(ROOT / "reports/lab/run.json")),
+        "deploy table": deploy_table(),
         "selfcheck table": selfcheck.render(self_check()),
         "trust table": written("trust/trust.md"),
         "sampling table": written("sampling/sampling.md"),
@@ -60,6 +63,29 @@ def expected() -> dict[str, str]:
 def written(name: str) -> str:
     """Return a table that a benchmark wrote."""
     return (ROOT / "reports" / name).read_text(encoding="utf-8").strip()
+
+
+def deploy_table() -> str:
+    """Return the fastest variant of each model of the suite deploy, at each batch size."""
+    run = bench.load_run(ROOT / "reports/deploy/run.json")
+    cells = []
+    for model, size in itertools.product(run.settings.models, run.settings.batch_sizes):
+        rows = [row for row in run.rows if row.full_model == model]
+        fp32 = next(row for row in rows if row.key == BASELINE)
+        fastest = max((row for row in rows if size in row.speedup), key=lambda row: row.speedup[size].value)
+        assert fp32.accuracy is not None
+        assert fastest.accuracy is not None
+        assert fp32.file_bytes
+        assert fastest.file_bytes
+        change = (fastest.accuracy.correct - fp32.accuracy.correct) / fp32.accuracy.total
+        known = fastest.speedup[size]
+        speedup = f"{known.value:.2f}× [{known.low:.2f}, {known.high:.2f}]"
+        smaller = f"{fp32.file_bytes / fastest.file_bytes:.2f}×"
+        cells.append([model, str(size), f"`{fastest.key}`", speedup, smaller, f"{100 * change:+.2f} points"])
+    header = ["Model", "Batch", "Fastest", "Speed-up over fp32 on eager", "× smaller", "Accuracy change"]
+    machine = run.machine
+    measured = f"Measured on {machine.cpu} ({', '.join(machine.isa)}), 1 thread, {run.created}, torch {machine.torch}."
+    return f"{table(cells, header)}\n\n{measured}"
 
 
 def threads_runs() -> list[Run]:
