@@ -204,7 +204,8 @@ def test_the_models_own_fault(quantbench):
     result.stdout.fnmatch_lines(["*RuntimeError: mat1 and mat2 shapes cannot be multiplied*"])
 
 
-def test_a_runtime_executes_its_own_file(session: Session, pytester: pytest.Pytester) -> None:
+def test_a_runtime_executes_its_own_file(pytester: pytest.Pytester) -> None:
+    """In a process of its own: exporters that are forgotten and imported again do not know their own classes."""
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     code = """
@@ -215,7 +216,8 @@ def test_it(quantbench, technique, runtime):
     assert info.correct >= 17
     assert (info.layers is None) == (runtime != "eager")
 """
-    session(code, *QUICK, "--benchmark-json=out.json").assert_outcomes(passed=4)
+    pytester.makepyfile(HEAD + code)
+    pytester.runpytest_subprocess(*PLUGIN, *QUICK, "--benchmark-json=out.json").assert_outcomes(passed=4)
     run = bench.load_run(pytester.path / "out.json")
     keys = [str(row.key) for row in run.rows]
     assert keys == ["fp32", "fp32@onnxruntime", "static-qint8", "static-qint8@onnxruntime"]

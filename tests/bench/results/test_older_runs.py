@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bench.core.errors import RunFileError
+from bench.core.variant_key import BASELINE
 from bench.results import run_file
 from bench.results.run import SCHEMA_VERSION, Run
 from tests.bench.examples import RUN, latency
@@ -52,7 +53,7 @@ def require_one_definition(run: Run) -> None:
     """Check that the ratio of two latencies is the speed-up, and that it is within its interval."""
     for row in run.rows:
         for size, speedup in row.speedup.items():
-            [fp32] = [other for other in run.rows if (other.full_model, other.technique) == (row.full_model, "fp32")]
+            [fp32] = [other for other in run.rows if (other.full_model, other.key) == (row.full_model, BASELINE)]
             ratio = fp32.latency[size].estimate_s / row.latency[size].estimate_s
             assert ratio == pytest.approx(speedup.value)
             assert speedup.low <= speedup.value <= speedup.high

@@ -11,6 +11,7 @@ import torch
 from bench.core.inputs import Inputs
 from bench.measuring.latency.timer import Timed
 from bench.runtimes.eager import EagerExecutable
+from bench.runtimes.graphs.openvino_graph import import_openvino
 from bench.runtimes.graphs.structure import Structure
 from bench.runtimes.inductor import InductorExecutable
 from bench.runtimes.onnxruntime import OnnxRuntimeExecutable
@@ -62,6 +63,7 @@ def onnxruntime() -> Timed:
 
 
 def openvino() -> Timed:
+    import_openvino()  # without its telemetry, before a call is bound
     return OpenVinoExecutable(cast(Any, Stub()))
 
 

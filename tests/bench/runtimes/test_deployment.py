@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from bench.core.errors import UnsupportedError, WorkerError
 from bench.core.inputs import Inputs
 from bench.core.tensors import as_arrays, tensors_in
+from bench.models.preact_resnet import PreActResNet
 from bench.runtimes.base import RUNTIMES, Runtime, Stored
 from bench.runtimes.deployment import EXAMPLE, PROGRAM, Deployed, program, save_example
 from bench.studies.deployment import verify
 from bench.techniques.base import TECHNIQUES
-from models.preact_resnet import PreActResNet
 from tests.bench.nets import Branching
 from tests.bench.runtimes.sources import build, mlp, resnet, rows, source
 
