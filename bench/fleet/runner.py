@@ -27,6 +27,7 @@ from bench.results.fleet import Fleet
 from bench.results.run import Run
 from bench.results.run_spec import RunSpec
 from bench.running.plan import plan
+from bench.running.run_folder import LIMITS
 from bench.worker.user.model import user_models
 
 MODULE = "bench.fleet.node_run"
@@ -96,7 +97,7 @@ def _same_request(folder: FleetFolder, spec: RunSpec) -> Fleet | None:
     differing = [
         f"{name} {getattr(before.spec, name)!r}, now {getattr(spec, name)!r}"
         for name in RunSpec.model_fields
-        if name not in ("budget_s", "timeout_s") and getattr(before.spec, name) != getattr(spec, name)
+        if name not in LIMITS and getattr(before.spec, name) != getattr(spec, name)
     ]
     if before.quantbench != version("quantbench"):
         differing.append(f"quantbench {before.quantbench}, now {version('quantbench')}")

@@ -22,7 +22,7 @@ from bench.results.settings import Settings
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
 PREVIOUS_FILE = "run.previous.json"
-_LIMITS = {"budget_s", "spread_s", "timeout_s"}
+LIMITS = {"budget_s", "spread_s", "timeout_s"}
 """Settings that may change when a run is taken up again: a budget that was too short must not bind what comes after."""
 
 
@@ -62,7 +62,7 @@ class RunFolder:
         differing = [
             f"{name} {getattr(before.settings, name)!r}, now {getattr(settings, name)!r}"
             for name in Settings.model_fields
-            if name not in _LIMITS and getattr(before.settings, name) != getattr(settings, name)
+            if name not in LIMITS and getattr(before.settings, name) != getattr(settings, name)
         ]
         differing += obstacles_to_one_run(before.machine, here)
         if before.quantbench != fresh.quantbench:
