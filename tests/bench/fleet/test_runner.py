@@ -26,5 +26,5 @@ def test_limits_may_change_when_a_fleet_is_taken_up_again(changes: dict[str, Any
 
 
 def test_another_request_needs_another_folder(tmp_path: Path) -> None:
-    with pytest.raises(RunFileError, match="other settings .*threads 1, now 7.*another folder with --out"):
+    with pytest.raises(RunFileError, match=r"other settings .*threads 1, now 7.*another folder with --out"):
         _same_request(kept(tmp_path), SPEC.model_copy(update={"threads": 7}))
