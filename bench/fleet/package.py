@@ -19,8 +19,10 @@ def package() -> Parcel:
     contents = {f"bench/{path.relative_to(root).as_posix()}": path.read_bytes() for path in _sources(root)}
     installed = metadata.distribution(NAME)
     information = f"{NAME}-{installed.version}.dist-info"
-    for name in ("METADATA", "entry_points.txt"):
-        if (text := installed.read_text(name)) is not None:
+    # A checkout that was installed editable holds an egg-info folder, where METADATA is called PKG-INFO.
+    for name, *others in (("METADATA", "PKG-INFO"), ("entry_points.txt",)):
+        texts = (installed.read_text(known) for known in (name, *others))
+        if (text := next((text for text in texts if text), None)) is not None:
             contents[f"{information}/{name}"] = text.encode()
     return parcel.of_files(contents)
 
