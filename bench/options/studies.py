@@ -48,6 +48,10 @@ class ModelOptions(DeviceOptions, TrainingOptions):
     """Such as cifar10/resnet8; or net.py:build, which returns a model of your own."""
 
 
+_REPLACED = ("learning_rate", "weight_decay", "schedule", "optimizer", "batch_size")
+"""Fields of a recipe that an option of the same name replaces."""
+
+
 def _weight_decay(weight_decay: float) -> str | None:
     return None if 0 <= weight_decay < 1 else "must be 0 or more, and below 1; for example 1e-4"
 
@@ -61,7 +65,7 @@ class TrainOptions(ModelOptions, RetrainOptions, SpreadOptions):
     seeds: int | Sequence[int] = option(default=(0,), flag="--seed", check=valid_seed)
     """Of the training."""
     recipe: str | None = option(default=None, unset="the model's recipe")
-    """warm-4bit, warm-2bit or warm-1bit."""
+    """long, warm-4bit, warm-2bit or warm-1bit."""
     learning_rate: float | None = option(
         default=None, unset="the recipe's", check=within(0, math.inf, "a number above 0; for example 0.05")
     )
@@ -72,10 +76,12 @@ class TrainOptions(ModelOptions, RetrainOptions, SpreadOptions):
     """Of the learning rate."""
     optimizer: Optimizer | None = option(default=None, unset="the recipe's", check=one_of(get_args(Optimizer)))
     """With a --learning-rate."""
+    batch_size: int | None = option(default=None, unset="the recipe's", check=between(1, 65536, example=128))
+    """Examples a step."""
     reestimate: bool = option(default=False)
     """Take BatchNorm's statistics anew once the weights are final, as binary weights need."""
     compiled: bool = option(default=False, flag="--compile")
-    """Let torch's compiler make the network's code; needs a C++ compiler."""
+    """Make the step one program: by torch's compiler, which needs one for C++; on a GPU as a CUDA graph."""
     start: Path | str | None = option(default=None, unset="random weights")
     """A checkpoint of the same network and data to start from."""
     teacher_weight: float = option(default=0.0, check=between(0, 1, example=0.5))
@@ -104,7 +110,7 @@ class TrainOptions(ModelOptions, RetrainOptions, SpreadOptions):
             from bench.tasks.recipes import RECIPES
 
             changes |= RECIPES.get(self.recipe).changes()
-        given = {name: getattr(self, name) for name in ("learning_rate", "weight_decay", "schedule", "optimizer")}
+        given = {name: getattr(self, name) for name in _REPLACED}
         changes |= {name: value for name, value in given.items() if value is not None}
         return changes | {name: True for name in ("reestimate", "compiled") if getattr(self, name)}
 

@@ -60,11 +60,11 @@ class TrainedModel(Record):
 def train(options: TrainOptions) -> list[TrainedModel]:
     """Train ``model`` (``task/model``) for each technique and seed, side by side; an interrupted training continues.
 
-    ``epochs``, ``learning_rate``, ``weight_decay``, ``schedule`` and ``optimizer`` replace what the recipe says,
-    ``reestimate`` and ``compiled`` add to it; ``recipe`` names one of ``bench.tasks.recipes``, which says some of it. A
-    training starts from the weights and statistics of the checkpoint ``start``, of the same network and data, else from
-    random weights; with a ``teacher_weight`` the start teaches it, too. A failed training's
-    record holds the reason; the others continue. Raises ``bench.QuantbenchError`` for a request that makes no sense.
+    ``epochs``, ``learning_rate``, ``weight_decay``, ``schedule``, ``optimizer`` and ``batch_size`` replace what the
+    recipe says, ``reestimate`` and ``compiled`` add to it; ``recipe`` names one of ``bench.tasks.recipes``, which says
+    some of it. A training starts from the weights and statistics of the checkpoint ``start``, of the same network and
+    data, else from random weights; with a ``teacher_weight`` the start teaches it, too. A failed training's record
+    holds the reason; the others continue. Raises ``bench.QuantbenchError`` for a request that makes no sense.
     """
     names: list[str] = several(options.techniques)
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(names)]

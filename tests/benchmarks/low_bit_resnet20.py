@@ -1,12 +1,14 @@
 """ResNet-20 on CIFAR-10 at low bits, each training from the committed float checkpoint or from a wider one, in turn.
 
     python -m tests.benchmarks.low_bit_resnet20 [--data-root DIR] [--out DIR] [--only TECHNIQUE] [--epochs N]
+        [--device cuda]
     python -m tests.benchmarks.low_bit_resnet20 --table | --keep-state
 
 Days of one core at the papers' lengths, so it can be stopped at any time and goes on: a training that has its file in
 ``--out`` is not made again, and one that is unfinished goes on at its last epoch, from the cache or from a state that
 ``--keep-state`` put into ``--out``, on another machine with the same torch too. One thread a core it may use:
-``OMP_NUM_THREADS=1 taskset -c 1 nice -n 19`` in front keeps it to one. ``--table`` writes README.md from the files.
+``OMP_NUM_THREADS=1 taskset -c 1 nice -n 19`` in front keeps it to one. On a GPU several processes share it, each with
+an ``--only``, an ``--out`` and a cache of its own. ``--table`` writes README.md from the files.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,7 @@ import torch
 
 from bench.core.files import write_atomically
 from bench.core.units import MISSING, percent
+from bench.core.variant_key import BASELINE
 from bench.measuring.machine import usable_cores
 from bench.report.tables import table
 from bench.storage.checkpoint_store import CheckpointStore
@@ -61,6 +65,7 @@ class Planned:
     """The key of the training that it starts from; empty for the float network."""
     teacher_weight: float = 0.0
     """λ of the loss that compares its answers with those of the network it starts from; 0 for none."""
+    batch_size: int = 128
     label: str = ""
     """What tells it from other trainings of the same technique."""
 
@@ -77,23 +82,29 @@ class Planned:
 
 CHAIN = 0.5
 """λ of the chain of teacher assistants; τ is 1, as higher temperatures have harmed DoReFa students of others."""
+RANDOM = "random weights"
 PLAN = (
+    Planned("fp32", 200, "long", 92.13, start=RANDOM, batch_size=256, label="fp32-200"),
     Planned("pact:w4a4,alpha=3", 10, "warm-4bit", 91.3),
     Planned("dorefa:w1a32", 10, "warm-1bit", 90.54),
     Planned("pact:w2a2", 12, "warm-2bit", 89.7, start="pact:w4a4,alpha=3"),
     Planned("dorefa:w4a4", 10, "warm-4bit", 90.5),
     Planned("dorefa:w2a2", 12, "warm-2bit", 88.2, start="dorefa:w4a4"),
-    Planned("xnor:w1a1", 12, "warm-1bit", 85.23),
-    Planned("dorefa:w1a1", 12, "warm-1bit", 84.44, start="dorefa:w2a2"),
+    Planned("xnor:w1a1", 200, "warm-1bit", 85.23, batch_size=256),
+    Planned("dorefa:w1a1", 200, "warm-1bit", 84.44, start="dorefa:w2a2", batch_size=256),
+    Planned("dorefa:w1a32", 100, "warm-1bit", 90.54, batch_size=256, label="dorefa:w1a32-100"),
+    Planned("pact:w2a2", 100, "warm-2bit", 89.7, start="pact:w4a4,alpha=3", batch_size=256, label="pact:w2a2-100"),
+    Planned("bwn", 10, "warm-1bit", 90.54),
+    Planned("binaryconnect", 10, "warm-1bit", 90.54),
     # The chain of teacher assistants 32 → 2 → 1 (Mirzadeh et al. 2020): each rung starts from the one before and learns
     # from its answers. The controls have the epochs of both rungs: from the float network alone, or taught by it in one
     # step; and the chain's own starts without its teachers.
-    Planned("dorefa:w2a2", 12, "warm-2bit", 87.83, teacher_weight=CHAIN, label="chain-2bit"),
-    Planned("dorefa:w1a1", 12, "warm-1bit", 77.31, start="chain-2bit", teacher_weight=CHAIN, label="chain-1bit"),
-    Planned("dorefa:w1a1", 24, "warm-1bit", 73.88, label="float-1bit"),
-    Planned("dorefa:w1a1", 24, "warm-1bit", 77.26, teacher_weight=CHAIN, label="one-step-1bit"),
-    Planned("dorefa:w2a2", 12, "warm-2bit", 85.6, label="untaught-2bit"),
-    Planned("dorefa:w1a1", 12, "warm-1bit", 73.88, start="untaught-2bit", label="untaught-1bit"),
+    Planned("dorefa:w2a2", 16, "warm-2bit", 87.83, teacher_weight=CHAIN, label="chain-2bit"),
+    Planned("dorefa:w1a1", 16, "warm-1bit", 77.31, start="chain-2bit", teacher_weight=CHAIN, label="chain-1bit"),
+    Planned("dorefa:w1a1", 32, "warm-1bit", 73.88, label="float-1bit"),
+    Planned("dorefa:w1a1", 32, "warm-1bit", 77.26, teacher_weight=CHAIN, label="one-step-1bit"),
+    Planned("dorefa:w2a2", 16, "warm-2bit", 85.6, label="untaught-2bit"),
+    Planned("dorefa:w1a1", 16, "warm-1bit", 73.88, start="untaught-2bit", label="untaught-1bit"),
 )
 
 
@@ -104,6 +115,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=REPORTS / "lowbit-resnet20")
     parser.add_argument("--only", action="append", help="a technique or label of the plan; repeatable")
     parser.add_argument("--epochs", type=int, help="of each training, in the place of the plan's")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda, where the steps are compiled")
     parser.add_argument("--table", action="store_true", help="write README.md and train nothing")
     parser.add_argument("--keep-state", action="store_true", help="copy the unfinished state into --out")
     options = parser.parse_args()
@@ -116,19 +128,20 @@ def main() -> None:
         for planned in PLAN:
             if options.only is None or planned.key in options.only:
                 planned = replace(planned, epochs=options.epochs or planned.epochs)
-                _carry_out(planned, options.out, data_folder(options.data_root))
+                _carry_out(planned, options.out, data_folder(options.data_root), options.device)
     write_atomically(options.out / "README.md", render(options.out) + "\n")
 
 
-def _carry_out(planned: Planned, out: Path, root: Path) -> None:
+def _carry_out(planned: Planned, out: Path, root: Path, device: str) -> None:
     """Train unless it is done, evaluate its epochs, write the record, the checkpoint and the log."""
     if (out / f"{planned.name}.json").exists():
         return
     start = _start_of(planned, out)
-    if start is None:
+    if start is None and planned.start != RANDOM:
         _log(out, f"{planned.key}: left out, {planned.start} is not trained")
         return
-    _log(out, f"{planned.key}: {planned.epochs} epochs, {planned.recipe}, from {start.name}")
+    before = start.name if start else RANDOM
+    _log(out, f"{planned.key}: {planned.epochs} epochs, {planned.recipe}, from {before}, on {device}")
     for attempt in range(TRIES):
         kept = _Kept(planned, out)
         [trained] = train(
@@ -136,8 +149,11 @@ def _carry_out(planned: Planned, out: Path, root: Path) -> None:
             [planned.technique],
             epochs=planned.epochs,
             recipe=planned.recipe,
+            batch_size=planned.batch_size,
             start=start,
             teacher_weight=planned.teacher_weight,
+            compiled=device == "cuda",
+            device=device,
             data="real",
             data_root=root,
             progress=False,
@@ -149,9 +165,9 @@ def _carry_out(planned: Planned, out: Path, root: Path) -> None:
     if trained.accuracy is None:
         return
     shutil.copyfile(trained.checkpoint, out / trained.checkpoint.name)
-    content: dict[str, Any] = {"trained": json.loads(trained.model_dump_json()), "start": start.name}
+    content: dict[str, Any] = {"trained": json.loads(trained.model_dump_json()), "start": before}
     content["accuracy_by_epoch"] = {
-        str(epochs): _correct(path, planned, root) for epochs, path in sorted(kept.by_epoch().items())
+        str(epochs): _correct(path, planned, root, device) for epochs, path in sorted(kept.by_epoch().items())
     }
     write_atomically(out / f"{planned.name}.json", json.dumps(content, indent=1) + "\n")
     (out / trained.checkpoint.with_suffix(".training").name).unlink(missing_ok=True)
@@ -161,6 +177,8 @@ def _carry_out(planned: Planned, out: Path, root: Path) -> None:
 
 def _start_of(planned: Planned, out: Path) -> Path | None:
     """Return the checkpoint that a training starts from; ``None`` if it is not there yet."""
+    if planned.start == RANDOM:
+        return None
     if not planned.start:
         return next(FLOAT.glob("*.safetensors"))
     before = next(other for other in PLAN if other.key == planned.start)
@@ -172,7 +190,8 @@ def _start_of(planned: Planned, out: Path) -> Path | None:
 
 def _slug(technique: str) -> str:
     """Return how the names of a technique's checkpoints begin, by the rule of ``bench.checkpoint``."""
-    return f"{MODEL.replace('/', '-')}-{''.join(c if c.isalnum() else '-' for c in technique)}-bfloat16"
+    words = "" if technique == BASELINE.technique else "".join(c if c.isalnum() else "-" for c in technique) + "-"
+    return f"{MODEL.replace('/', '-')}-{words}bfloat16"
 
 
 def _states() -> list[Path]:
@@ -243,27 +262,28 @@ def _modified_s(state: Path) -> float:
         return 0.0
 
 
-def _correct(state: Path, planned: Planned, root: Path) -> int:
+def _correct(state: Path, planned: Planned, root: Path, device: str) -> int:
     """Return how many test images the network of a state answers right, its weights quantized as in training."""
     torch.set_num_threads(usable_cores())
     task = TASKS.get("cifar10")
     spec = next(spec for spec in task.models if spec.name == "resnet20")
     technique: Any = TECHNIQUES.get(planned.technique)
-    network = technique.prepare(spec.build())
+    network = spec.build() if planned.technique == BASELINE.technique else technique.prepare(spec.build())
     with safetensors.safe_open(state, framework="pt") as file:
         names = [name for name in file.keys() if name.startswith("module.")]  # noqa: SIM118 — not a mapping
         weights = {name.removeprefix("module."): file.get_tensor(name) for name in names}
     network.load_state_dict(weights)
-    network.eval()
-    test = _test(root)
+    network.to(device).eval()
+    test = _test(root).to(torch.device(device))
     correct = 0
     with torch.inference_mode():
-        for index in torch.arange(len(test)).split(BATCH):
+        for index in torch.arange(len(test), device=device).split(BATCH):
             part = test[index]
             correct += int((network(task.inputs(spec, part)).argmax(1) == part.labels).sum())
     return correct
 
 
+@cache
 def _test(root: Path) -> Split:
     return TASKS.get("cifar10").load("real", root).test
 
@@ -290,7 +310,7 @@ def render(out: Path) -> str:
     done = dict(_records(out))
     rows = []
     for planned in PLAN:
-        start = f"`{planned.start}`" if planned.start else "float"
+        start = {"": "float", RANDOM: RANDOM}.get(planned.start, f"`{planned.start}`")
         taught = f", taught by it (λ {planned.teacher_weight:g})" if planned.teacher_weight else ""
         label = f" ({planned.label})" if planned.label else ""
         cells: list[object] = [f"`{planned.technique}`{label}", start + taught]
