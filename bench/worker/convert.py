@@ -88,7 +88,8 @@ def treated_by(technique: str, artifact: Artifact, before: FloatModel) -> Treate
 
 def notes_on(technique: str, artifact: Artifact, before: FloatModel) -> tuple[str, ...]:
     """Say what a technique left alone, and which ties it broke."""
-    partial = treated_by(technique, artifact, before) is not None and artifact.input_dtype == "float32"
+    changed = treated_by(technique, artifact, before)
+    partial = changed is not None and changed.params > 0 and artifact.input_dtype == "float32"
     left_alone = treated.left_alone_note(before, artifact.module) if partial else ()
     return (*left_alone, *treated.broken_ties_note(before, artifact.module))
 

@@ -69,7 +69,7 @@ def vit_b_16() -> nn.Module:
     from torchvision.models import VisionTransformer
 
     model: nn.Module = VisionTransformer(IMAGE, patch_size=16, num_layers=4, num_heads=4, hidden_dim=192, mlp_dim=768)
-    nn.init.normal_(model.get_parameter("heads.0.weight"), std=0.02)  # it begins with zeros
+    nn.init.normal_(model.get_parameter("heads.head.weight"), std=0.02)  # it begins with zeros
     return model
 
 

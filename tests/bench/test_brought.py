@@ -25,6 +25,8 @@ TECHNIQUES_TRIED = ("bf16", "dynamic-qint8", "static-qint8", "range-linear:w8a8"
 FAST = ("lstm_tagger", "gcn")
 FARTHEST = 0.6
 """Random weights quantize badly; a mistake is an error of 1 and more."""
+FARTHER = {("efficientnet_lite0", "static-qint8"): 0.75}
+"""Computed in float by torch's reference of the quantized network, 0.67: its rounding, and no kernel, is the error."""
 REASONS = {("unet", "dynamic-qint8"): "this model has none"}
 
 
@@ -69,7 +71,7 @@ def test_a_technique_answers_near_fp32_and_reloads_or_says_why_not(name: str, te
     cast = batch.cast(torch.device("cpu"), getattr(torch, artifact.input_dtype))
     with torch.inference_mode():
         outputs = cast.call(artifact.forward)
-        assert 0 < error_of(outputs, batch.call(built(name))) < FARTHEST
+        assert 0 < error_of(outputs, batch.call(built(name))) < FARTHER.get((name, technique), FARTHEST)
         origin = Origin(model=f"brought/{name}", technique=technique, engine="fbgemm", built_by=f"{name}()")
         pack(artifact.module, tmp_path / "packed", origin)
         again = load_user_model(tmp_path / "packed", built(name), batch.rows(slice(1))).artifact
