@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.fleet_disturbance [--tries 20] [--out reports/fleet]
 
-Each try measures dynamic int8 beside fp32 as ``bench run`` does; tries with and without take turns. Needs a quiet
-machine for an hour. What is compared is the speed-up, which is what a fleet compares between machines, and fp32's own
+Each try measures dynamic int8 beside fp32 as ``bench run`` does, without rests between its processes; tries with and
+without take turns. Needs a quiet machine for ten minutes. What is compared is the speed-up, which is what a fleet compares between machines, and fp32's own
 latency.
 """
 
@@ -72,6 +72,7 @@ def measured() -> dict[str, float]:
         inputs=f"{selfcheck_model.__file__}:inputs",
         techniques="dynamic-qint8",
         batch_sizes=SIZE,
+        spread_s=0,
         progress=False,
     )
     rows = {row.key: row for row in run.rows}
