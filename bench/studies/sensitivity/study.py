@@ -33,7 +33,7 @@ def sensitivity(options: SensitivityOptions) -> Sensitivity:
 
     ``technique`` is one or several that can be confined to layers. With ``max_drop_pp``, percentage points of accuracy,
     the smallest mixture of them that loses no more is searched for, and measured beside fp32 and each technique on all
-    layers; see docs/sensitivity.md. The other arguments are those of ``bench.run``. Raises
+    layers; see docs/commands.md. The other arguments are those of ``bench.run``. Raises
     ``bench.QuantbenchError``.
     """
     spec = spec_of(options, suite="sensitivity", models=[], variants=[])
