@@ -9,6 +9,8 @@ from bench.options import checks
 from bench.options.group import names_of, option_group
 from bench.options.option import option
 from bench.options.shared import (
+    MEASUREMENT,
+    TRAINING,
     LatencyOptions,
     MeasurementOptions,
     RetrainOptions,
@@ -27,23 +29,29 @@ if TYPE_CHECKING:
 class RunOptions(UserModelOptions, MeasurementOptions, RetrainOptions):
     """The options of ``bench run``."""
 
-    suite: str = option(default="lab", kw_only=False)
+    suite: str = option(default="lab", kw_only=False, names="suite")
     """Which models: lab, quick or deploy."""
-    tasks: str | Sequence[str] = option(default=(), flag="--task")
-    """Only this task's models."""
-    models: str | Sequence[str] = option(default=(), flag="--model")
+    tasks: str | Sequence[str] = option(default=(), flag="--task", names="task")
+    """Only this task's models, or its first where the suite has none."""
+    models: str | Sequence[str] = option(default=(), flag="--model", names="model")
     """Only this model: lab1, or mnist/lab1; or your own: net.py:build, which returns it."""
-    techniques: str | Sequence[str] = option(default=(), flag="--technique")
+    techniques: str | Sequence[str] = option(default=(), flag="--technique", names="technique")
     """Only this technique (fp32 comes along)."""
-    runtimes: str | Sequence[str] = option(default=(), flag="--runtime", unset="eager; of the suite deploy all")
+    runtimes: str | Sequence[str] = option(
+        default=(), flag="--runtime", names="runtime", unset="eager; of the suite deploy all"
+    )
     """What executes the techniques, such as onnxruntime, or all (fp32 on eager comes along)."""
     isa_limit: Literal["avx2"] | None = option(
-        default=None, flag="--isa", unset="all that the CPU has", check=checks.one_of(("avx2",))
+        default=None,
+        flag="--isa",
+        unset="all that the CPU has",
+        panel=MEASUREMENT,
+        check=checks.one_of(("avx2",)),
     )
     """Measure as if the CPU had these instruction sets alone."""
     out: Path | str | None = option(default=None, flag=None)
     """Folder for run.json and report.md; by default nothing is written."""
-    seed: int = option(default=0, check=valid_seed)
+    seed: int = option(default=0, panel=TRAINING, check=valid_seed)
     """Of weights, batches and round order."""
 
 

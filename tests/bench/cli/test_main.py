@@ -107,10 +107,14 @@ def test_an_unknown_command_is_one_sentence(command: Command) -> None:
     assert "No such command 'rnu'. Did you mean 'run'?; see 'bench --help'." in err
 
 
-def test_no_command_is_a_request_for_help(command: Command) -> None:
-    code, out, _ = command()
-    assert code == 0
-    assert "report" in out
+def test_without_a_command_it_says_what_one_would_do_next(command: Command) -> None:
+    code, out, err = command()
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert len(lines) <= 5
+    assert [line.split()[:2] for line in lines if line.startswith("  ")] == [["bench", "run"]] * 2 + [
+        ["bench", "recommend"]
+    ]
 
 
 def test_report_renders_run_files(command: Command, tmp_path: Path) -> None:
