@@ -18,9 +18,8 @@ from bench.core.variant_key import BASELINE
 from bench.report import compared, page, selfcheck
 from bench.report import distillation as report_distillation
 from bench.report.formats import report
-from bench.report.headline import headline, how_to_read
 from bench.report.machines import render as render_comparison
-from bench.report.markdown import render, result_tables
+from bench.report.markdown import gains, render, result_tables
 from bench.report.pictures import Picture, pictures_of
 from bench.report.sensitivity import render as render_study
 from bench.report.sensitivity_picture import draw as draw_study
@@ -50,11 +49,6 @@ def expected() -> dict[str, str]:
         "published table": published.text(),
         "longer table": longer_table(),
     }
-
-
-def gains(run: Run) -> str:
-    """Return the gains and costs of each task's variants."""
-    return "\n\n".join([*(headline(run, data).markdown() for data in run.data), how_to_read(run)])
 
 
 def deploy_table() -> str:
