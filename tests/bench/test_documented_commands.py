@@ -1,4 +1,7 @@
-"""Every command of the README and of docs/ is read as the command line reads it; what costs little is run."""
+"""Every command of the README, docs/ and the example of a gate is read as the command line reads it.
+
+What costs little is run.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ from tests.bench.sessions import session
 from tests.repository import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+WORKFLOW = ROOT / ".github/workflows/gate-example.yml"
 _BLOCK = re.compile(r"^```(?:sh|bash)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 BROUGHT = {"rings/radial", "pruned", "graph"}
 """Names of the package that docs/extending.md shows; tests/test_extending.py runs its commands."""
@@ -48,6 +52,9 @@ def split(line: str) -> Iterator[list[str]]:
 def commands() -> list[tuple[str, ...]]:
     blocks = [block for page in PAGES for block in _BLOCK.findall(page.read_text(encoding="utf-8"))]
     lines = [line for block in blocks for line in block.splitlines()]
+    lines += [
+        line.strip() for line in WORKFLOW.read_text(encoding="utf-8").splitlines() if line.strip().startswith("bench ")
+    ]
     return list(dict.fromkeys(tuple(command) for line in lines for command in split(line) if command))
 
 
