@@ -13,7 +13,7 @@ import pytest
 
 import bench
 from bench.results.run import Run
-from tests.bench.pytest_plugin.test_plugin import PLUGIN
+from tests.bench.pytest_plugin.conftest import PLUGIN
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(__file__).parent / "example_package"
