@@ -82,3 +82,9 @@ def test_a_table_that_a_report_consists_of_is_linked_and_not_repeated() -> None:
     }
     shown = {own[table] for page in PAGES for table in _TABLE.findall(text_of(page)) if table in own}
     assert shown == set()
+
+
+@pytest.mark.parametrize("folder", sorted(path for path in (ROOT / "reports").iterdir()), ids=lambda path: path.name)
+def test_a_page_refers_to_every_report(folder: Path) -> None:
+    text = "".join(text_of(page) for page in [ROOT / "README.md", *PAGES])
+    assert re.search(rf"\]\((\.\./)?reports/{folder.name}[/)]", text)

@@ -19,7 +19,7 @@ SCREENS = 2 * 50
 def help_of_run(command: Command, monkeypatch: pytest.MonkeyPatch) -> str:
     """On a terminal of 100 columns."""
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setenv("TERMINAL_WIDTH", "100")
+    monkeypatch.setenv("LINES", "50")
     monkeypatch.setenv("TERM", "dumb")
     code, out, _ = command("run", "--help")
     assert code == 0
