@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench.core.variant_key import EAGER
 from bench.options import checks
-from bench.options.group import names_of, option_group
+from bench.options.group import Options, names_of, option_group
 from bench.options.option import option
 from bench.options.shared import (
     MEASUREMENT,
-    TRAINING,
     LatencyOptions,
     MeasurementOptions,
     RetrainOptions,
@@ -26,7 +25,18 @@ if TYPE_CHECKING:
 
 
 @option_group
-class RunOptions(UserModelOptions, MeasurementOptions, RetrainOptions):
+class InstructionOptions(Options):
+    """Which instruction sets are used."""
+
+    panel = MEASUREMENT
+    isa_limit: Literal["avx2"] | None = option(
+        default=None, flag="--isa", unset="all that the CPU has", check=checks.one_of(("avx2",))
+    )
+    """Measure as if the CPU had these instruction sets alone."""
+
+
+@option_group
+class RunOptions(UserModelOptions, MeasurementOptions, InstructionOptions, RetrainOptions):
     """The options of ``bench run``."""
 
     suite: str = option(default="lab", kw_only=False, names="suite")
@@ -41,17 +51,9 @@ class RunOptions(UserModelOptions, MeasurementOptions, RetrainOptions):
         default=(), flag="--runtime", names="runtime", unset="eager; of the suite deploy all"
     )
     """What executes the techniques, such as onnxruntime, or all (fp32 on eager comes along)."""
-    isa_limit: Literal["avx2"] | None = option(
-        default=None,
-        flag="--isa",
-        unset="all that the CPU has",
-        panel=MEASUREMENT,
-        check=checks.one_of(("avx2",)),
-    )
-    """Measure as if the CPU had these instruction sets alone."""
     out: Path | str | None = option(default=None, flag=None)
     """Folder for run.json and report.md; by default nothing is written."""
-    seed: int = option(default=0, panel=TRAINING, check=valid_seed)
+    seed: int = option(default=0, check=valid_seed)
     """Of weights, batches and round order."""
 
 

@@ -38,7 +38,7 @@ def test_the_help_of_run_begins_with_what_most_need(help_of_run: str) -> None:
     first, *others = re.split(r"^╭─.*$", help_of_run, flags=re.MULTILINE)[1:]
     most_needed = {"--suite", "--task", "--model", "--technique", "--runtime", "--out", "--batch", "--precision"}
     assert most_needed <= set(re.findall(r"^│ (--[\w-]+)", first, re.MULTILINE))
-    for flags, group in zip(({"--inputs"}, {"--budget", "--isa"}, {"--epochs", "--seed"}), others, strict=True):
+    for flags, group in zip(({"--inputs"}, {"--budget", "--isa"}, {"--epochs", "--data"}), others, strict=True):
         assert flags <= set(re.findall(r"^│ (--[\w-]+)", group, re.MULTILINE))
 
 
