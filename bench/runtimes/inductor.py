@@ -16,7 +16,7 @@ from bench.results.isa import int8_sums_saturate
 from bench.results.machine import Machine
 from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
-from bench.runtimes.deployment import Deployed, cast_to
+from bench.runtimes.deployment import Deployed, arrays_of, tensors_of
 from bench.runtimes.graphs.answers import require_answers
 from bench.runtimes.graphs.aot_inductor import INT8, compile_package
 from bench.runtimes.graphs.packages import missing, quiet, versions
@@ -40,15 +40,8 @@ OPERATIONS: Final = "operations.json"
 CPU_INFO: Final = Path("/proc/cpuinfo")
 LOAD: Final = """
 import torch
-import torch._inductor
 torch.set_num_threads({threads})
-run = torch._inductor.aoti_load_package(str(HERE / "model.pt2")).loader.boxed_run
-"""
-PREDICT: Final = """
-tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in inputs]
-{cast}
-outputs = run(tensors)
-return [value.float().numpy() if value.is_floating_point() else value.numpy() for value in outputs]
+run = torch._inductor.aoti_load_package(str(Path(__file__).with_name("model.pt2"))).loader.boxed_run
 """
 
 
@@ -144,8 +137,8 @@ class Inductor(Runtime):
     def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
         """Copy the package."""
         shutil.copyfile(stored.path / PACKAGE, folder / PACKAGE)
-        dtype = INPUT_DTYPES[stored.technique.name]
-        predict = PREDICT.format(cast=cast_to(dtype))
+        tensors = tensors_of(example, INPUT_DTYPES[stored.technique.name], ".contiguous()")
+        predict = f"{tensors}\n{arrays_of('run(tensors)')}"
         return Deployed((PACKAGE,), ("torch",), LOAD.format(threads=stored.threads), predict)
 
 

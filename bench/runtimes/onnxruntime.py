@@ -45,7 +45,7 @@ LOAD: Final = """
 import onnxruntime
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = {threads}
-session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), options, providers=["CPUExecutionProvider"])
+session = onnxruntime.InferenceSession(Path(__file__).with_name("model.onnx"), options, ["CPUExecutionProvider"])
 """
 PREDICT: Final = """
 return session.run(None, {value.name: array for value, array in zip(session.get_inputs(), inputs)})

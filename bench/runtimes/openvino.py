@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import pprint
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -40,7 +39,7 @@ PRODUCTS: Final = ("Convolution", "FullyConnected", "MatMul")
 LOAD: Final = """
 import openvino
 settings = {settings}
-compiled = openvino.Core().compile_model(HERE / "model.xml", "CPU", settings)
+compiled = openvino.Core().compile_model(Path(__file__).with_name("model.xml"), "CPU", settings)
 """
 PREDICT: Final = """
 results = compiled([np.ascontiguousarray(array) for array in inputs])
@@ -136,7 +135,7 @@ class OpenVino(Runtime):
         names = tuple(sorted(file.name for file in stored.path.iterdir()))
         for name in names:
             shutil.copyfile(stored.path / name, folder / name)
-        settings = pprint.pformat(_settings(stored.technique.name, stored.threads), sort_dicts=False)
+        settings = _written(_settings(stored.technique.name, stored.threads))
         return Deployed(names, ("openvino",), LOAD.format(settings=settings), PREDICT)
 
 
@@ -161,6 +160,12 @@ def _settings(technique: str, threads: int) -> dict[str, str | int]:
         "INFERENCE_PRECISION_HINT": PRECISIONS[technique],
         "ENABLE_CPU_PINNING": False,  # it would move the calling thread to cores of its own choice
     }
+
+
+def _written(settings: Mapping[str, str | int]) -> str:
+    """Return settings as Python has them, in two lines."""
+    entries = [f"{name!r}: {value!r}".replace("'", '"') for name, value in settings.items()]
+    return f"{{{', '.join(entries[:3])},\n            {', '.join(entries[3:])}}}"
 
 
 def _notes(technique: str, saturating: bool) -> tuple[str, ...]:
