@@ -18,6 +18,7 @@ import pytest
 import bench
 from bench.core.errors import QuantbenchError, RequestError, WorkerError
 from bench.report.command import export_command
+from bench.running import one_variant
 from bench.runtimes.base import RUNTIMES
 from bench.runtimes.deployment import save_example
 from bench.storage.packed import load_user_model
@@ -145,6 +146,20 @@ def test_what_cannot_be_exported_is_a_sentence(changes: dict[str, Any], message:
 
 
 OWN: dict[str, Any] = {"model": f"{NETS}:large", "inputs": f"{NETS}:fours", "progress": False}
+
+
+@pytest.mark.parametrize("request_of", [{"model": MODEL} | QUICK, OWN], ids=["a task's", "one's own"])
+def test_a_technique_that_the_runtime_lacks_is_refused_before_data_are_loaded(
+    request_of: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def touched(*_: object, **__: object) -> None:
+        raise AssertionError("the data source was touched")
+
+    for name in ("load_datasets", "prepare_user_models", "prepare_task_models"):
+        monkeypatch.setattr(one_variant, name, touched)
+    with pytest.raises(RequestError, match=r"/l\w+ as dynamic-qint8@openvino cannot be had here: OpenVINO quantizes"):
+        export(**request_of, path=tmp_path / "deploy", technique="dynamic-qint8", runtime="openvino")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_model_of_ones_own_is_exported_to_a_runtime(tmp_path: Path) -> None:
