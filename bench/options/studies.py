@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bench.core.errors import RequestError
 from bench.core.limits import MAX_BATCH_SIZE, MAX_BATCH_SIZES
-from bench.core.variant_key import BASELINE
+from bench.core.variant_key import BASELINE, EAGER
 from bench.options import checks
 from bench.options.checks import between, one_of, up_to, within
 from bench.options.group import Options, option_group
@@ -173,6 +173,8 @@ class SensitivityOptions(ModelOptions, UserModelOptions, MeasurementOptions):
         default="dynamic-qint8", kw_only=False, names="technique", check_all=checks.not_empty
     )
     """What is done to a layer, such as range-linear:w4."""
+    runtime: str = option(default=EAGER)
+    """What executes the variants, such as onnxruntime."""
     max_drop_pp: float | None = option(
         default=None,
         flag="--max-drop",

@@ -52,7 +52,7 @@ class Mixed(Technique):
     @property
     def dtype_name(self) -> str:  # type: ignore[override]
         """Those of its techniques."""
-        return " + ".join(dict.fromkeys(part.dtype_name for part in self._techniques() if part.name != FLOAT))
+        return " + ".join(dict.fromkeys(part.dtype_name for part in self.changing))
 
     @property
     def grammar(self) -> str:
@@ -64,6 +64,11 @@ class Mixed(Technique):
     def named_layers(self) -> tuple[str, ...]:
         """The layers that are named."""
         return tuple(layer for layer, _ in self.layers)
+
+    @property
+    def changing(self) -> list[Technique]:
+        """The techniques of layers that do not stay float32."""
+        return [part for part in self._techniques() if part.name != FLOAT]
 
     def with_options(self, text: str) -> Mixed:
         """Return the technique of an assignment; raises ``RequestError``, or ``UnknownNameError`` for a technique."""
@@ -92,10 +97,14 @@ class Mixed(Technique):
         notes = dict.fromkeys(note for variant in variants for note in variant.notes)
         return Artifact(model, model, notes=tuple(notes), simulated=any(variant.simulated for variant in variants))
 
+    def changed_layers(self, model: nn.Module) -> frozenset[str]:
+        """Return the names of the layers of a float32 model that change; raises ``UnsupportedError`` as ``convert``."""
+        return frozenset(layer for layers in self._groups(model).values() for layer in layers)
+
     def _groups(self, model: nn.Module) -> dict[Technique, list[str]]:
         """Return the names of the layers that each technique is to change."""
         modules = dict(model.named_modules())
-        can = {part: part.quantizable_layers(model) for part in self._techniques() if part.name != FLOAT}
+        can = {part: part.quantizable_layers(model) for part in self.changing}
         groups: dict[Technique, list[str]] = {}
         for layer, part in self.layers:
             if layer not in modules:

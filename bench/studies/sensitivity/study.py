@@ -18,6 +18,7 @@ from bench.running.execute import settings_of
 from bench.running.plan import spec_of
 from bench.running.studied_model import StudiedModel, studied_model
 from bench.studies.sensitivity.measuring import Measuring
+from bench.studies.sensitivity.possible import require_possible, runtime_of, techniques_of
 from bench.studies.sensitivity.recommendation import recommend
 from bench.techniques import mixed
 from bench.techniques.base import TECHNIQUES, Technique
@@ -33,23 +34,23 @@ def sensitivity(options: SensitivityOptions) -> Sensitivity:
 
     ``technique`` is one or several that can be confined to layers. With ``max_drop_pp``, percentage points of accuracy,
     the smallest mixture of them that loses no more is searched for, and measured beside fp32 and each technique on all
-    layers; see docs/commands.md. The other arguments are those of ``bench.run``. Raises
-    ``bench.QuantbenchError``.
+    layers; see docs/commands.md. On another ``runtime`` than eager its own quantizer leaves layers out. The other
+    arguments are those of ``bench.run``. Raises ``bench.QuantbenchError``.
     """
     spec = spec_of(options, suite="sensitivity", models=[], variants=[])
     settings = settings_of(spec)
-    chosen = _techniques(several(options.technique))
+    chosen = techniques_of(several(options.technique))
     max_drop_pp = options.max_drop_pp
-    if max_drop_pp is not None:
-        mixed.require_together(chosen)
+    runtime = runtime_of(options.runtime, chosen, together=max_drop_pp is not None)
     with studied_model(options, settings.batch_sizes) as model:
         if options.engine is not None:
             machine.require_engine(options.engine, model.machine)
         spec = spec.model_copy(update={"models": [model.name], **model.titles})
         for technique in chosen:
-            model.require_possible(technique, settings.engine)
+            require_possible(runtime, technique, model, settings.engine)
         plans = [plan for technique in chosen for plan in _plans(technique, _quantizable_layers(model, technique))]
-        measuring = Measuring(model, spec, model.weights(TECHNIQUES.get(BASELINE.technique), options.seed))
+        weights = model.weights(TECHNIQUES.get(BASELINE.technique), options.seed)
+        measuring = Measuring(model, spec, weights, runtime.name)
         in_rounds = [variant for plan in plans for variant in (plan.only, plan.others) if variant]
         measured = measuring.measure([*chosen, *in_rounds])
         names = [technique.name for technique in chosen]
@@ -64,6 +65,7 @@ def sensitivity(options: SensitivityOptions) -> Sensitivity:
             recommendation = recommend(measuring, chosen, layers, measured, max_drop_pp / 100)
         return Sensitivity(
             model=model.name,
+            runtime=runtime.name,
             techniques=names,
             layers=_ranked(layers, names),
             run=measured.run,
@@ -95,17 +97,6 @@ class _Plan:
             only_error=errors[self.only.name],
             others_error=errors[self.others.name] if self.others else None,
         )
-
-
-def _techniques(names: Sequence[str]) -> list[Technique]:
-    chosen = list(dict.fromkeys(TECHNIQUES.get(name) for name in names))
-    for technique in chosen:
-        if technique.name == BASELINE.technique:
-            raise RequestError(
-                f"{BASELINE} changes no layer; choose among {', '.join(mixed.layer_subset_techniques())}."
-            )
-        mixed.require_confinable(technique)
-    return chosen
 
 
 def _quantizable_layers(model: StudiedModel, technique: Technique) -> list[QuantizableLayer]:

@@ -129,7 +129,7 @@ def test_rows_that_were_measured_are_not_made_again(recommended: Sensitivity, mo
     """Of two layers and one technique every mixture is a row of the study; of two techniques some are not."""
     made: list[str] = []
 
-    def evaluate(self: object, technique: Technique, weights: object) -> Exception:
+    def evaluate(self: object, technique: Technique, *rest: object) -> Exception:
         made.append(technique.name)
         return RequestError("not made")
 
