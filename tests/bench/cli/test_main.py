@@ -176,7 +176,7 @@ def test_what_is_asked_for_outweighs_the_name(command: Command, tmp_path: Path) 
     ("arguments", "sentence"),
     [
         (["--html", "--format", "csv"], "--html and --format csv cannot be combined; leave one out."),
-        (["--format", "pdf"], "Invalid value for '--format'"),
+        (["--format", "docx"], "Invalid value for '--format'"),
         (["--out", "run.json"], "--out run.json is the run file itself; name another file."),
         (["--html", "--out", "run.json/page.html"], "cannot be written"),
     ],
