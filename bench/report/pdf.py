@@ -56,7 +56,7 @@ def write(page: str, out: Path, printer: str) -> None:
 
 def _print(printer: str, folder: Path) -> str:
     """Let the browser print; return what went wrong if it did not."""
-    # Chromium refuses its sandbox to root. The page is ours: its policy allows it no script but our own, and no request.
+    # Chromium refuses its sandbox to root. The page is ours: its policy allows no script but our own, and no request.
     unconfined = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     profile, out = f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={folder / 'page.pdf'}"
     log = folder / "log"
