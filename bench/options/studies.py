@@ -176,6 +176,8 @@ class SensitivityOptions(ModelOptions, UserModelOptions, MeasurementOptions):
         check=_allowance,
     )
     """Accuracy that a recommended mixture may lose, in percentage points."""
+    by: Literal["layer", "block", "stage"] = option(default="layer", check=one_of(("layer", "block", "stage")))
+    """What is quantized alone: a layer, a block of several, or a stage of blocks."""
 
 
 @option_group

@@ -48,13 +48,14 @@ def render(study: Sensitivity, picture: str | None = PICTURE_FILE) -> str:
             f"> **Synthetic data.** The figures are measured on a generated stand-in for {data.title}. "
             f"Their accuracies say nothing about the real set."
         )
-    parts += [where(study.run, data), HOW_TO_READ_OWN if data.kind == "own" else HOW_TO_READ]
+    how_to_read = HOW_TO_READ_OWN if data.kind == "own" else HOW_TO_READ
+    parts += [where(study.run, data), how_to_read.replace("Layers are ranked", f"{study.by.capitalize()}s are ranked")]
     if picture and study.has_changes:
-        parts.append(f"![Accuracy lost by layer of {study.model}]({picture})")
+        parts.append(f"![Accuracy lost by {study.by} of {study.model}]({picture})")
     for technique in study.techniques:
         parts += _technique(study, technique)
     if study.recommendation is not None:
-        parts += _recommendation(study.recommendation)
+        parts += _recommendation(study.recommendation, study.by.capitalize())
     parts += _notes(study)
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -62,26 +63,26 @@ def render(study: Sensitivity, picture: str | None = PICTURE_FILE) -> str:
 def _technique(study: Sensitivity, technique: str) -> list[str]:
     layers = study.of(technique)
     references = {BASELINE.technique: "none", technique: "all"}
-    spared = {study.others: study.layer for study in layers if study.others is not None}
+    spared = {part.others: part.layer for part in layers if part.others is not None}
     parts = [
         f"## `{technique}`",
-        "### Only this layer",
-        _rows(study.run, references | {study.only: study.layer for study in layers}, layers),
+        f"### Only this {study.by}",
+        _rows(study, references | {part.only: part.layer for part in layers}, layers),
     ]
     if spared:
-        parts += ["### All but this layer", _rows(study.run, references | spared, layers)]
-    if _simulated(study.run, [study.only for study in layers]):
+        parts += [f"### All but this {study.by}", _rows(study, references | spared, layers)]
+    if _simulated(study.run, [part.only for part in layers]):
         parts.append(SIMULATED)
     return parts
 
 
-def _rows(run: Run, labels: dict[str, str], layers: Sequence[LayerStudy]) -> str:
+def _rows(study: Sensitivity, labels: dict[str, str], layers: Sequence[LayerStudy]) -> str:
     """Return a table of the rows that ``labels`` name, in its order."""
-    weights = {study.layer: f"{study.weights:,}" for study in layers}
-    header, cells = _cells(run, list(labels))
+    weights = {part.layer: f"{part.weights:,}" for part in layers}
+    header, cells = _cells(study.run, list(labels))
     return table(
         [[label, weights.get(label, ""), *row] for label, row in zip(labels.values(), cells, strict=True)],
-        ["Layer", "Weights", *header],
+        [study.by.capitalize(), "Weights", *header],
     )
 
 
@@ -159,7 +160,7 @@ def _signed(share: float) -> str:
     return "0.00" if text in ("+0.00", "−0.00") else text
 
 
-def _recommendation(recommendation: Recommendation) -> list[str]:
+def _recommendation(recommendation: Recommendation, part: str) -> list[str]:
     header, cells = _cells(recommendation.run, [row.technique for row in recommendation.run.rows])
     rows = [
         [f"`{row.technique}`" + (" **recommended**" if row.technique == recommendation.technique else ""), *cell]
@@ -178,7 +179,7 @@ def _recommendation(recommendation: Recommendation) -> list[str]:
     return [
         f"## Recommended within {100 * recommendation.max_drop:g} pp",
         _sentence(recommendation),
-        table([[layer, f"`{name}`"] for layer, name in recommendation.layers.items()], ["Layer", "Technique"]),
+        table([[layer, f"`{name}`"] for layer, name in recommendation.layers.items()], [part, "Technique"]),
         table(rows, ["Technique", *header]),
         "What the search measured, in this order:" if steps else "",
         table(steps, ["Technique", "Packed (kB)", "Predicted (pp)", "Change (pp)", "Fits"]),
