@@ -30,7 +30,7 @@ INSTEAD = "open the page of --html in a browser and print that"
 
 def browser() -> str:
     """Return what prints; raises ``RequestError`` where there is none."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if path is None:
         raise RequestError(
             f"--pdf must have Chromium or Chrome to print with, and the path has none of {', '.join(BROWSERS)}; "

@@ -16,7 +16,7 @@ from bench.results import run_file
 from tests.bench.conftest import Command
 from tests.bench.examples import RUN
 
-INSTALLED = any(map(shutil.which, pdf.BROWSERS))
+INSTALLED = any(shutil.which(name) for name in pdf.BROWSERS)
 
 
 @pytest.fixture
