@@ -46,9 +46,9 @@ def test_a_quantized_network_goes_into_a_loop_of_ones_own() -> None:
     names: dict[str, Any] = {}
     exec(compile(program, "a program of the page", "exec"), names)  # noqa: S102 — ours
     low_bit = [module for module in names["network"].modules() if isinstance(module, LowBitLayer)]
-    assert len(low_bit) == len(names["after_step"]) == 6  # two of each of three blocks
-    for hook in names["after_step"]:
-        hook()
+    assert len(low_bit) == 6  # two of each of three blocks
+    for layer in low_bit:
+        layer.after_step()
 
 
 def test_a_checkpoint_of_quantbench_is_loaded_with_its_hyperparameters() -> None:
