@@ -199,18 +199,6 @@ def test_the_most_sensitive_is_first_and_of_equals_the_one_worth_most_to_spare()
 # A study, the whole way on synthetic digits
 
 
-def test_a_mixture_of_stages_names_their_modules() -> None:
-    run = RUN.model_copy(update={"rows": [FP32.model_copy(update={"packed_bytes": 100})]})
-    first = layer("blocks.0 to blocks.1", "w4", 0, 0).model_copy(update={"modules": ["blocks.0", "blocks.1"]})
-    answers = {VariantKey("fp32"): np.ones(10, dtype=bool)}
-    search = _Search(cast(Any, None), [first, layer("fc", "w4", 0, 0)], Measured(run, answers), max_drop=0.1)
-    mixed = search.mixture(Rung(0, 30, {"blocks.0 to blocks.1": "range-linear:w4"}))
-    assert mixed.name == "mixed:*=range-linear:w4a32+fc=fp32"
-    mixed = search.mixture(Rung(0, 30, {"blocks.0 to blocks.1": "range-linear:w4", "fc": "range-linear:w2"}))
-    assert mixed.name == "mixed:*=range-linear:w4a32+fc=range-linear:w2a32"
-    assert search.mixture(Rung(0, 30, {"fc": "range-linear:w2"})).name == "mixed:fc=range-linear:w2a32"
-
-
 def study(shared_cache: Path, **changes: Any) -> Sensitivity:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QUANTBENCH_CACHE", str(shared_cache))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any, cast
 
 import pytest
 import torch
@@ -10,11 +11,18 @@ from torch import nn
 
 import bench
 from bench.core.errors import RequestError
+from bench.core.variant_key import VariantKey
 from bench.models import MLP, PreActResNet
 from bench.report.sensitivity import render
+from bench.results.row import Accuracy
+from bench.results.sensitivity import LayerStudy
+from bench.studies.sensitivity.measuring import Measured
 from bench.studies.sensitivity.parts import By, Part, parts_of
+from bench.studies.sensitivity.recommendation import _Search
+from bench.studies.sensitivity.search import Rung
 from bench.worker.layers import quantizable_layers
 from bench.worker.messages import QuantizableLayer
+from tests.bench.examples import FP32, RUN
 
 
 def layers(*names: str, width: int = 8) -> list[QuantizableLayer]:
@@ -134,3 +142,37 @@ def test_each_block_is_quantized_alone_and_spared_alone_and_mixed() -> None:
     assert study.recommendation is not None
     assert set(study.recommendation.layers) == {"blocks.0", "blocks.1", "head"}
     assert "### Only this block" in render(study)
+
+
+def study(name: str, *modules: str) -> LayerStudy:
+    return LayerStudy(
+        layer=name,
+        modules=list(modules),
+        kind="Conv2d",
+        weights=10,
+        technique="range-linear:w4a32",
+        only="alone",
+        others="spared",
+        only_change=None,
+        others_change=None,
+    )
+
+
+def test_a_recommended_mixture_names_the_modules_of_a_stage() -> None:
+    run = RUN.model_copy(update={"rows": [FP32]})
+    studies = [study("blocks.0 to blocks.1", "blocks.0", "blocks.1"), study("conv"), study("fc")]
+    answers = {VariantKey("fp32"): Accuracy(correct=9, total=10)}
+    search = _Search(cast(Any, None), studies, Measured(run, answers), max_drop=0.1)
+
+    def named(**techniques: str) -> str:
+        return search.mixture(Rung(0, 30, {studies[int(key[-1])].layer: name for key, name in techniques.items()})).name
+
+    assert named(part0="range-linear:w4") == (
+        "mixed:*=range-linear:w4a32+conv=fp32+fc=fp32"  # the blocks are most of what is named
+    )
+    assert named(part0="range-linear:w4", part2="range-linear:w2") == (
+        "mixed:*=range-linear:w4a32+conv=fp32+fc=range-linear:w2a32"
+    )
+    assert named(part2="range-linear:w2") == "mixed:fc=range-linear:w2a32"
+    every = dict.fromkeys(("part0", "part1", "part2"), "range-linear:w4")
+    assert named(**every) == "range-linear:w4a32"
