@@ -149,7 +149,7 @@ class InspectOptions(ModelOptions, UserModelOptions, SeedOptions):
     technique: str = option(kw_only=False)
     """A low-bit one, such as dorefa:w2a2."""
     layers: Sequence[str] = option(default=(), kw_only=False, flag="--layer")
-    """Describe this layer's values and outputs."""
+    """Describe this layer's values, outputs and quantized inputs."""
     out: Path | str | None = option(default=None)
     """Folder for inspection.md and weights.svg."""
 
