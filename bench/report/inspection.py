@@ -15,7 +15,7 @@ FEW = 16
 
 
 def render(inspection: Inspection) -> str:
-    """Return tables of layers, outputs, quantized inputs and scores, and a sentence on each layer that was asked for."""
+    """Return tables of layers, outputs, quantized inputs and scores, and a sentence on each layer asked for."""
     scores = [[rule, f"{score:.4f}"] for rule, score in inspection.scores.items()]
     parts = [
         _layers(inspection.layers),
