@@ -61,28 +61,28 @@ def _on_a_line(finding: Finding) -> str:
         return ""
     (call_s, example_s), (own_call_s, own_example_s) = finding.figures["lines"]
     text = (
-        f" A line through both splits a call's time: {BASELINE} takes {seconds(call_s)} and {seconds(example_s)} an "
-        f"example, it takes {seconds(own_call_s)} and {seconds(own_example_s)} an example. So an example costs it "
-        f"{own_example_s / example_s:.2f}× as much, and what a call costs whatever its batch {own_call_s / call_s:.2f}×"
+        f" A line through both splits a call's time: {BASELINE} takes {seconds(call_s)}, and {seconds(example_s)} for "
+        f"each example; it takes {seconds(own_call_s)} and {seconds(own_example_s)}. An example costs "
+        f"{own_example_s / example_s:.2g} times as much then, and a call by itself {own_call_s / call_s:.2g} times"
     )
     if own_call_s > call_s and own_example_s < example_s:
         even = (own_call_s - call_s) / (example_s - own_example_s)
-        return f"{text}; on this line the two are even at a batch of {even:.1f}."
+        return f"{text}; the two are even at a batch of {even:.1f}."
     return f"{text}."
 
 
 def _size_axis(_: Run, finding: Finding) -> str:
     figures, [row] = finding.figures, finding.rows
     layers, left = row.layers, row.bytes_by_dtype.get("float32", 0)
-    kept = f", {megabytes(left)} MB of whose {_file(row)} MB are float32" if left else ""
-    why = f": it changed {layers.changed} of {layers.total} layers" if layers else ""
+    kept = f"; {megabytes(left)} MB of its {_file(row)} MB are float32" if left else ""
+    changed = f", and it changed {layers.changed} of {layers.total} layers" if layers else ""
     others = ""
     if figures["others"]:
         least, most = min(figures["others"]), max(figures["others"])
         others = f" The other models come to {least:.2f}× to {most:.2f}×."
     return (
         f"{_axis(finding, 'size')} A quarter of the bits promises a file {PROMISED:g}× smaller. {named(row)} comes to "
-        f"{figures['times']:.2f}×{kept}{why}.{others}"
+        f"{figures['times']:.2f}×{kept}{changed}.{others}"
     )
 
 

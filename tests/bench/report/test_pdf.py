@@ -74,7 +74,7 @@ def test_a_pdf_is_no_text_for_a_terminal(run: Path) -> None:
     [
         ("echo 'a warning' >&2; echo 'no usable sandbox' >&2; exit 1", "no usable sandbox"),
         ("exit 0", "it said nothing"),
-        ("exec /bin/sleep 60", r"not finished after 0\.2 s"),
+        ("exec /bin/sleep 60", r"it had not finished after 0\.2 s"),
     ],
     ids=["fails", "prints nothing", "hangs"],
 )

@@ -51,13 +51,13 @@ def test_three_models_of_a_task_are_in_one_picture_too() -> None:
     assert {"Packed size (MB)", "Latency at batch 1", "Latency at batch 64"} <= set(texts)
     assert [texts.count(name) for name in ("resnet8", "resnet14", "resnet20")] == [6, 6, 6]  # 2 variants, 3 panels
     assert (texts.count("fp32"), texts.count("dynamic-qint8")) == (1, 1), "the legend names variants"
-    assert "Over the models of a task" in render([run])
+    assert "The picture of a task has all its models" in render([run])
     assert pictures_of(run, number=2)[-1].name == "models-mnist-2.svg"
 
 
 def test_two_models_of_a_task_or_models_without_accuracy_are_not() -> None:
     assert not [each for each in pictures_of(over_models("resnet8", "resnet14")) if each.name.startswith("models")]
-    assert "Over the models of a task" not in render([over_models("resnet8", "resnet14")])
+    assert "The picture of a task has all its models" not in render([over_models("resnet8", "resnet14")])
     failed = [STATIC.model_copy(update={"model": name}) for name in ("a", "b", "c")]
     assert pictures_of(run_of(*failed)) == []
 
