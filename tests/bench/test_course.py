@@ -77,7 +77,7 @@ def test_a_file_of_another_networks_weights_is_no_reason_to_delete_it(tmp_path: 
 
 
 def test_ones_own_checkpoint_is_reloaded_without_running_what_is_in_it(tmp_path: Path) -> None:
-    file = shutil.copy(EXAMPLES / "checkpoint.py", tmp_path)
+    file = str(shutil.copy(EXAMPLES / "checkpoint.py", tmp_path))
     saved = runpy.run_path(file, run_name="__main__")["net"].eval()
     example = runpy.run_path(file)
     reloaded = example["build"]().eval()

@@ -73,7 +73,7 @@ def _stages(layers: Sequence[QuantizableLayer]) -> Mapping[str, tuple[str, ...]]
     """Return the modules of each layer's stage, or the layer itself."""
     names = [layer.name for layer in layers]
     outputs = {layer.name: layer.outputs for layer in layers}
-    stages = {name: (name,) for name in names}
+    stages: dict[str, tuple[str, ...]] = {name: (name,) for name in names}
     for outermost in dict.fromkeys(around[0] for name in names if (around := _around(name, names))):
         inside = [name for name in names if _in_any(name, (outermost,))]
         depth = outermost.count(".") + 2
