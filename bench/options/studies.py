@@ -152,7 +152,7 @@ class InspectOptions(ModelOptions, UserModelOptions, SeedOptions):
     technique: str = option(kw_only=False, names="technique")
     """A low-bit one, such as dorefa:w2a2."""
     layers: Sequence[str] = option(default=(), kw_only=False, flag="--layer")
-    """Describe this layer's values and outputs."""
+    """Describe this layer's values, outputs and quantized inputs."""
     out: Path | str | None = option(default=None)
     """Folder for inspection.md and weights.svg."""
 
@@ -183,6 +183,8 @@ class SensitivityOptions(ModelOptions, UserModelOptions, MeasurementOptions):
         check=_allowance,
     )
     """Accuracy that a recommended mixture may lose, in percentage points."""
+    by: Literal["layer", "block", "stage"] = option(default="layer", check=one_of(("layer", "block", "stage")))
+    """What is quantized alone: a layer, a block of several, or a stage of blocks."""
 
 
 @option_group

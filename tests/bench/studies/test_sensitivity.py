@@ -238,6 +238,7 @@ def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
         (f"{MODEL} --recommend --max-drop nanpp", "--max-drop nanpp must be 0pp or more"),
         (f"{MODEL} --max-drop 1pp", "--max-drop is for --recommend; give that too, or leave it out."),
         (f"{MODEL} --batch 0", "--batch 0 must be between 1 and"),
+        (f"{MODEL} --by channel", "'channel' is not one of 'layer', 'block', 'stage'"),
         (f"{MODEL} --device cuda --technique dynamic-qint8", "--device cpu"),
         (
             f"{MODEL} --technique static-qint8 --technique dynamic-qint8 --recommend",
