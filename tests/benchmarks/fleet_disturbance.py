@@ -3,8 +3,8 @@
     python -m tests.benchmarks.fleet_disturbance [--tries 20] [--out reports/fleet]
 
 Each try measures dynamic int8 beside fp32 as ``bench run`` does, without rests between its processes; tries with and
-without take turns. Needs a quiet machine for ten minutes. What is compared is the speed-up, which is what a fleet compares between machines, and fp32's own
-latency.
+without take turns. Needs a quiet machine for ten minutes. What is compared is the speed-up, which is what a fleet
+compares between machines, and fp32's own latency.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Six trainings one after the other on one core, and over two one-core Ray nodes on this machine.
+"""Six trainings one after the other on one core, by two commands on a core each, and over two one-core Ray nodes.
 
     python -m tests.benchmarks.fleet_trainings [--out reports/fleet]
 
-Needs two free cores. Both ways train the same checkpoints, which must have the same weights to the bit.
+Needs two free cores. All ways train the same checkpoints, which must have the same weights to the bit. The two commands
+know nothing of Ray: they show what a second core of this machine gives at most.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tests.bench.fleet.ray_nodes import ENVIRONMENT
 from tests.repository import ROOT
 
 SEEDS = range(6)
-TRAINING = ["train", "mnist/lab1", "--data", "synthetic", *(f"--seed={seed}" for seed in SEEDS)]
+TRAINING = ["train", "mnist/lab1", "--data", "synthetic"]
 
 
 def main() -> None:
@@ -33,9 +34,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "fleet")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        one, two = Path(folder, "one"), Path(folder, "two")
-        arguments = [*TRAINING, f"--epochs={options.epochs}"]
-        alone_s = timed(["taskset", "-c", "0", *command(arguments)], one)
+        one, halves, two = Path(folder, "one"), Path(folder, "halves"), Path(folder, "two")
+        training = [*TRAINING, f"--epochs={options.epochs}"]
+        arguments = [*training, *seeds(SEEDS)]
+        alone_s = timed([[*on_core(0), *command(arguments)]], one)
+        side_by_side = [[*on_core(core), *command([*training, *seeds(SEEDS[core::2])])] for core in (0, 1)]
+        halves_s = timed(side_by_side, halves)
         with subprocess.Popen(
             [sys.executable, "-m", "tests.bench.fleet.ray_nodes", "first", "second"],
             cwd=ROOT,
@@ -48,10 +52,17 @@ def main() -> None:
             assert nodes.stdin is not None
             assert nodes.stdout is not None
             address = nodes.stdout.readline().strip()
-            spread_s = timed(command([*arguments, "--fleet", address]), two)
+            spread_s = timed([command([*arguments, "--fleet", address])], two)
             nodes.stdin.close()
-        same = digests(one) == digests(two)
-    figures = {"one_core_s": alone_s, "two_nodes_s": spread_s, "ratio": spread_s / alone_s, "same_weights": same}
+        same = digests(one) == digests(halves) == digests(two)
+    figures = {
+        "one_core_s": alone_s,
+        "two_commands_s": halves_s,
+        "two_nodes_s": spread_s,
+        "ratio_of_two_commands": halves_s / alone_s,
+        "ratio": spread_s / alone_s,
+        "same_weights": same,
+    }
     print(json.dumps(figures, indent=1))
     write_atomically(options.out / "trainings.json", json.dumps(figures, indent=1) + "\n")
 
@@ -61,11 +72,24 @@ def command(arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", "bench", *arguments]
 
 
-def timed(arguments: list[str], cache: Path) -> float:
-    """Return the seconds that a command takes; raises ``CalledProcessError`` if it fails."""
+def on_core(core: int) -> list[str]:
+    """Return what keeps a command on one core."""
+    return ["taskset", "-c", str(core)]
+
+
+def seeds(chosen: range) -> list[str]:
+    """Return the options that ask for trainings of these seeds."""
+    return [f"--seed={seed}" for seed in chosen]
+
+
+def timed(commands: list[list[str]], cache: Path) -> float:
+    """Return the seconds that commands take side by side; raises ``CalledProcessError`` if one fails."""
     start = time.perf_counter()
     environment = os.environ | ENVIRONMENT | {"QUANTBENCH_CACHE": str(cache)}
-    subprocess.run(arguments, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    processes = [subprocess.Popen(one, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) for one in commands]
+    for process, arguments in zip(processes, commands, strict=True):
+        if code := process.wait():
+            raise subprocess.CalledProcessError(code, arguments)
     return round(time.perf_counter() - start, 2)
 
 
