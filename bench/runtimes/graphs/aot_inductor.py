@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 INT8: Final = ("dynamic-qint8", "static-qint8")
 """The techniques that PT2E quantizes."""
 CALIBRATION_BATCH: Final = 128
-PRODUCTS: Final = ("mm", "addmm", "bmm", "baddbmm", "convolution", "_convolution", "_linear", "mkl_linear")
-"""How the names of functions start that multiply float matrices."""
+PRODUCTS: Final = ("mm", "addmm", "bmm", "baddbmm", "convolution", "_convolution", "_linear", "mkl_linear", "fn")
+"""How the names of functions start that multiply float matrices; ``fn`` is one that was fused with what follows it."""
 
 
 def compile_package(source: Source, input_dtype: str, path: Path, *, saturating: bool) -> Int8Operations | None:

@@ -37,6 +37,7 @@ def onnx(shared_cache: Path) -> Sensitivity:
         return sensitivity(MODEL, "static-qint8", runtime="onnxruntime", max_drop_pp=20.0, **QUICK, **SYNTHETIC)
 
 
+@pytest.mark.slow
 def test_each_layer_alone_is_a_row_of_the_runtime_beside_fp32_on_both(onnx: Sensitivity) -> None:
     first, last = "mixed:layers.0=static-qint8", "mixed:layers.2=static-qint8"
     names = ["fp32", "static-qint8", first, last]
@@ -49,6 +50,7 @@ def test_each_layer_alone_is_a_row_of_the_runtime_beside_fp32_on_both(onnx: Sens
     assert [None if counts is None else counts.float_products for counts in int8] == [None, None, 0, 1, 1]
 
 
+@pytest.mark.slow
 def test_every_row_is_measured_and_held_against_fp32_on_eager(onnx: Sensitivity) -> None:
     rows = {row.technique: row for row in onnx.run.rows if row.runtime == "onnxruntime"}
     for row in rows.values():
@@ -62,6 +64,7 @@ def test_every_row_is_measured_and_held_against_fp32_on_eager(onnx: Sensitivity)
     assert max(sizes[1:3]) < sizes[3]
 
 
+@pytest.mark.slow
 def test_the_recommended_mixture_is_the_runtimes_too(onnx: Sensitivity) -> None:
     found = onnx.recommendation
     assert found is not None
@@ -71,6 +74,7 @@ def test_the_recommended_mixture_is_the_runtimes_too(onnx: Sensitivity) -> None:
     assert all(step.packed_bytes for step in found.steps)
 
 
+@pytest.mark.slow
 def test_the_file_and_the_page_say_the_runtime(onnx: Sensitivity) -> None:
     assert onnx.runtime == "onnxruntime"
     assert Sensitivity.model_validate_json(onnx.model_dump_json()) == onnx
@@ -84,19 +88,12 @@ def test_the_file_and_the_page_say_the_runtime(onnx: Sensitivity) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("--runtime onnx", "there is no runtime 'onnx'; did you mean 'onnxruntime'?"),
+        ("--runtime onnx", "there is no runtime 'onnx'; choose from eager, executorch"),
         (
-            "--runtime openvino --technique dynamic-qint8",
-            "dynamic-qint8 cannot be confined to layers on openvino: OpenVINO quantizes activations as they come for",
+            "--runtime openvino --technique static-qint8",
+            "static-qint8 cannot be confined to layers on openvino: OpenVINO 2026.4 computes some graphs",
         ),
-        (
-            "--runtime openvino --technique dynamic-qint8",
-            "compressed language models only; choose --runtime eager, inductor, onnxruntime.",
-        ),
-        (
-            "--runtime executorch --technique static-qint8",
-            "; choose --runtime eager, inductor, onnxruntime, openvino.",
-        ),
+        ("--runtime executorch --technique static-qint8", "; choose --runtime eager, inductor, onnxruntime."),
         ("--runtime onnxruntime --technique range-linear:w4a4", "; choose --runtime eager."),
         (
             "--runtime onnxruntime --technique dynamic-qint8 --technique range-linear:w4 --recommend",
@@ -131,11 +128,11 @@ def always_right(model: Any) -> tuple[int, int]:
 
 @pytest.mark.slow
 def test_a_model_of_ones_own_is_studied_on_a_runtime_whose_file_is_a_folder() -> None:
-    require("openvino")
+    require("inductor")
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(16, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 3))
     parts: dict[str, Any] = {"inputs": torch.rand(4, 16), "evaluate": always_right}
-    study = bench.sensitivity(model, "static-qint8", runtime="openvino", max_drop_pp=1.0, **parts, **QUICK)
+    study = bench.sensitivity(model, "static-qint8", runtime="inductor", max_drop_pp=1.0, **parts, **QUICK)
     assert {row.status for row in study.run.rows} <= {"ok", "noisy"}
     assert len(study.run.rows) == 3 + 2 * 3
     errors = [layer.only_error for layer in study.layers]
