@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.core.units import ratio
-from bench.core.variant_key import BASELINE, EAGER
+from bench.core.variant_key import BASELINE
 from bench.report.command import command, sensitivity_command
 from bench.report.findings.axes import PROMISED
 from bench.report.findings.finding import Finding
 from bench.report.names import named, points
 from bench.report.speed_sentences import cause_in_words
 from bench.results.run import Run
-
-OTHER_RUNTIME = "onnxruntime"
-"""What an experiment names to someone who measured eager."""
 
 
 def _fast(_: Run, finding: Finding) -> str:
@@ -71,12 +68,14 @@ def _in_the_cache(run: Run, finding: Finding) -> str:
 
 def _elsewhere(run: Run, finding: Finding) -> str:
     [row] = finding.rows
-    technique = finding.figures["of"]
-    runtime = OTHER_RUNTIME if row.runtime == EAGER else EAGER
+    technique, runtime = finding.figures["of"], finding.figures["runtime"]
     again = command(run, row.model_copy(update={"technique": technique, "runtime": runtime}))
     if technique == BASELINE.technique:
         question = f"is {BASELINE} slower on {row.runtime} than it need be?"
         then = f"If {BASELINE} gains there, too, so much of the speed-up is the runtime's and not that of 8 bits."
+    elif not finding.figures["slow"]:
+        question = f"is there more to gain of at most {PROMISED:g}×?"
+        then = f"What it gains there beyond this is lost in the way in which {row.runtime} computes it."
     else:
         question = f"is `{technique}` slow, or the way in which {row.runtime} computes it?"
         then = "If it is slower than fp32 there, too, quantizing costs more than it saves, whoever computes."

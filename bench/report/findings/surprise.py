@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.core.variant_key import BASELINE
+from bench.core.variant_key import BASELINE, EAGER
 from bench.report.findings.axes import PROMISED, error_factor
 from bench.report.findings.batch_sizes import reads_weights
 from bench.report.findings.finding import Finding
@@ -17,6 +17,9 @@ from bench.report.findings.judged import Judged
 from bench.report.findings.slower import causes
 from bench.results.run import Run
 from bench.results.verdict import UNDECIDED
+
+RUNTIMES = (EAGER, "onnxruntime", "inductor")
+"""Those that have dynamic and static int8, for a second opinion."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ def surprise(run: Run, judged: Sequence[Judged], group: Sequence[Judged]) -> Ite
     elif timed := [(one, size) for one in group for size in one.speed]:
         least, at = min(timed, key=lambda pair: pair[0].speedup(pair[1]).value)
         yield Finding("nothing surprising", (least.row,), {"batch": at, "speedup": least.speedup(at)})
+        yield _elsewhere(run, least, least.row.technique)
 
 
 def _speeds(run: Run, group: Sequence[Judged]) -> Iterator[_Surprise]:
@@ -57,24 +61,33 @@ def _speeds(run: Run, group: Sequence[Judged]) -> Iterator[_Surprise]:
                     "causes": why,
                     "baseline_s": one.baseline_s(size),
                 }
-                experiment = batches_between(one) or Finding("another runtime", (one.row,), {"of": one.row.technique})
+                experiment = batches_between(one) or _elsewhere(run, one, one.row.technique, slow=True)
                 explained = bool(set(why) - {"small model"})
                 yield _Surprise(1 / value, explained, Finding("surprisingly slow", (one.row,), figures), experiment)
             elif one.faster(size) and one.speedup(size).low > PROMISED and not tiles:
-                yield _fast(one, size)
+                yield _fast(run, one, size)
 
 
-def _fast(one: Judged, size: int) -> _Surprise:
+def _fast(run: Run, one: Judged, size: int) -> _Surprise:
     """Ask whether fp32 waits for its weights, if a call is mostly the reading of them, else whether it is slow here."""
     call_s = (one.baseline_s(size), one.row.latency[size].estimate_s if size in one.row.latency else None)
     figures: dict[str, object] = {"batch": size, "speedup": one.speedup(size)}
-    experiment = Finding("another runtime", (one.row,), {"of": BASELINE.technique})
+    experiment = _elsewhere(run, one, BASELINE.technique)
     if size == min(one.speed) and reads_weights(one) and None not in call_s:
         figures["call_s"] = call_s
         experiment = Finding("weights in the cache", (one.row,), {"batches": powers_between(size, max(64, *one.speed))})
     rows = (one.row, *((one.baseline,) if one.baseline else ()))
     factor = one.speedup(size).value / PROMISED
     return _Surprise(factor, False, Finding("surprisingly fast", rows, figures), experiment)
+
+
+def _elsewhere(run: Run, one: Judged, technique: str, slow: bool = False) -> Finding:
+    """Ask for a technique on another runtime, or, where the run has those, for the layers."""
+    measured = {row.runtime for row in run.rows if row.full_model == one.model and row.technique == technique}
+    others = [runtime for runtime in RUNTIMES if runtime not in measured]
+    if not others:
+        return Finding("which layers", (one.row,))
+    return Finding("another runtime", (one.row,), {"of": technique, "runtime": others[0], "slow": slow})
 
 
 def _answers(judged: Sequence[Judged], group: Sequence[Judged]) -> Iterator[_Surprise]:

@@ -90,14 +90,14 @@ def test_a_file_far_from_a_quarter_says_how_many_layers_were_changed() -> None:
 
 def test_accuracies_of_a_stand_in_are_no_axis_and_no_surprise() -> None:
     run = run_of(FP32, WORSE).model_copy(update={"data": [DATA.model_copy(update={"kind": "synthetic"})]})
-    assert kinds(run) == ["batch axis", "size axis", "nothing surprising"]
+    assert kinds(run) == ["batch axis", "size axis", "nothing surprising", "another runtime"]
 
 
 # The surprise and its experiment
 
 
 def test_what_holds_what_it_promises_surprises_nobody() -> None:
-    assert kinds(run_of(FP32, AS_PROMISED))[2:] == ["nothing surprising"]
+    assert kinds(run_of(FP32, AS_PROMISED))[2:] == ["nothing surprising", "another runtime"]
 
 
 def test_a_slow_down_asks_where_it_ends() -> None:
@@ -111,6 +111,15 @@ def test_a_slow_down_without_an_end_asks_for_another_runtime() -> None:
     *_, slow, experiment = after(run, STATIC)
     assert (slow.kind, slow.figures["batch"]) == ("surprisingly slow", 64)
     assert "--technique static-qint8 --runtime onnxruntime" in sentence(run, experiment)
+
+
+def test_what_the_run_has_measured_is_not_asked_for() -> None:
+    slow = with_speedups(STATIC_OK, 0.9, 0.8)
+    elsewhere = [slow.model_copy(update={"runtime": runtime}) for runtime in ("onnxruntime", "inductor")]
+    *_, experiment = after(run_of(FP32, slow, elsewhere[0]), STATIC)
+    assert (experiment.kind, experiment.figures["runtime"]) == ("another runtime", "inductor")
+    *_, experiment = after(run_of(FP32, slow, *elsewhere), STATIC)
+    assert experiment.kind == "which layers"
 
 
 def test_more_than_four_times_as_fast_asks_for_the_cache_where_a_call_reads_the_weights() -> None:
@@ -129,7 +138,9 @@ def test_more_than_four_times_as_fast_asks_for_another_fp32_where_it_does_not() 
     assert (fast.kind, fast.figures["batch"]) == ("surprisingly fast", 64)
     assert "--technique fp32 --runtime onnxruntime" in sentence(run, experiment)
     tiles = run.model_copy(update={"machine": MACHINE.model_copy(update={"isa": ["AVX2", "AMX-INT8"]})})
-    assert kinds(tiles)[2:] == ["nothing surprising"], "AMX multiplies int8 more than four times as fast"
+    assert kinds(tiles)[2:] == ["nothing surprising", "another runtime"], (
+        "AMX multiplies int8 more than four times as fast"
+    )
 
 
 def test_another_accuracy_asks_which_layers_make_it() -> None:
