@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bench.core.errors import RequestError
 from bench.core.limits import MAX_BATCH_SIZE, MAX_BATCH_SIZES
-from bench.core.variant_key import BASELINE
+from bench.core.variant_key import BASELINE, EAGER
 from bench.options import checks
 from bench.options.checks import between, one_of, up_to, within
 from bench.options.group import Options, option_group
@@ -152,7 +152,7 @@ class InspectOptions(ModelOptions, UserModelOptions, SeedOptions):
     technique: str = option(kw_only=False, names="technique")
     """A low-bit one, such as dorefa:w2a2."""
     layers: Sequence[str] = option(default=(), kw_only=False, flag="--layer")
-    """Describe this layer's values and outputs."""
+    """Describe this layer's values, outputs and quantized inputs."""
     out: Path | str | None = option(default=None)
     """Folder for inspection.md and weights.svg."""
 
@@ -173,6 +173,8 @@ class SensitivityOptions(ModelOptions, UserModelOptions, MeasurementOptions):
         default="dynamic-qint8", kw_only=False, names="technique", check_all=checks.not_empty
     )
     """What is done to a layer, such as range-linear:w4."""
+    runtime: str = option(default=EAGER)
+    """What executes the variants, such as onnxruntime."""
     max_drop_pp: float | None = option(
         default=None,
         flag="--max-drop",
@@ -181,6 +183,8 @@ class SensitivityOptions(ModelOptions, UserModelOptions, MeasurementOptions):
         check=_allowance,
     )
     """Accuracy that a recommended mixture may lose, in percentage points."""
+    by: Literal["layer", "block", "stage"] = option(default="layer", check=one_of(("layer", "block", "stage")))
+    """What is quantized alone: a layer, a block of several, or a stage of blocks."""
 
 
 @option_group

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.core.units import MISSING, counted, kilobytes, megabytes, percent, ratio, seconds
-from bench.core.variant_key import BASELINE
+from bench.core.variant_key import BASELINE, EAGER, VariantKey
 from bench.report.lab import where
 from bench.report.noise import noise_line
 from bench.report.tables import table
@@ -22,18 +22,25 @@ HOW_TO_READ = (
     "Change: accuracy − fp32's on the same examples, in percentage points, with its 95 % score interval (Tango 1998). "
     "p: McNemar's test of as many losses as gains. Verdict: blank where no difference was detected, "
     f"{MISSING} for fp32; verdicts control the family-wise error rate of the study at {100 * ACCURACY_ALPHA:g} % "
-    "(Holm). Speed-up: over fp32 in the same rounds, with its 95 % interval. Packed: the compact file that reloads to "
-    "the same logits, verified. Layers are ranked by sensitivity: first the one that loses most when it alone is "
-    "quantized; of equals, the one that gains most when it alone is spared."
+    "(Holm). Speed-up: over fp32 in the same rounds, with its 95 % interval."
 )
 HOW_TO_READ_OWN = (
     "Change: accuracy − fp32's, in percentage points, with the 95 % interval of independent shares (Newcombe 1998): "
     "it is not known which examples were answered right; so there are no verdicts. Output error: root mean square off "
     "fp32's outputs on the example inputs, relative to them. Speed-up: over fp32 in the same rounds, with its 95 % "
-    "interval. Packed: the compact file that reloads to the same outputs, verified. Layers are ranked by sensitivity: "
-    "first the one that costs most when it alone is quantized; of equals, the one that gains most when it alone is "
-    "spared."
+    "interval."
 )
+PACKED = "Packed: the compact file that reloads to the same {outputs}, verified."
+ON_RUNTIME = (
+    "Changes and speed-ups are relative to fp32 on eager; {runtime} executes all other variants. Its own quantizer "
+    "confines the technique to layers, and what lies between them stays float32. File: what {runtime} loads, verified."
+)
+RANKED = (
+    "Layers are ranked by sensitivity: first the one that {loses} most when it alone is quantized; of equals, the one "
+    "that gains most when it alone is spared."
+)
+PACKED_HEADER = ("Packed (kB)", "Size (MB)")
+FILE_HEADER = ("File (kB)",)
 SIMULATED = (
     "Latency is left out: float32 kernels simulate low precision here, so it says nothing about low-precision kernels."
 )
@@ -42,71 +49,92 @@ SIMULATED = (
 def render(study: Sensitivity, picture: str | None = PICTURE_FILE) -> str:
     """Return the study as one document; ``picture`` is the file it shows, if any."""
     [data] = study.run.data
-    parts = [f"# Sensitivity of {study.model} on {study.run.machine.cpu}"]
+    runtime = "" if study.runtime == EAGER else f"{study.runtime}, "
+    parts = [f"# Sensitivity of {study.model} on {runtime}{study.run.machine.cpu}"]
     if data.kind == "synthetic":
         parts.append(
             f"> **Synthetic data.** The figures are measured on a generated stand-in for {data.title}. "
             f"Their accuracies say nothing about the real set."
         )
-    parts += [where(study.run, data), HOW_TO_READ_OWN if data.kind == "own" else HOW_TO_READ]
+    how_to_read = _how_to_read(study, own=data.kind == "own")
+    parts += [where(study.run, data), how_to_read.replace("Layers are ranked", f"{study.by.capitalize()}s are ranked")]
     if picture and study.has_changes:
-        parts.append(f"![Accuracy lost by layer of {study.model}]({picture})")
+        parts.append(f"![Accuracy lost by {study.by} of {study.model}]({picture})")
     for technique in study.techniques:
         parts += _technique(study, technique)
     if study.recommendation is not None:
-        parts += _recommendation(study.recommendation)
+        parts += _recommendation(study, study.recommendation)
     parts += _notes(study)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _how_to_read(study: Sensitivity, own: bool) -> str:
+    packed = PACKED.format(outputs="outputs" if own else "logits")
+    file = packed if study.runtime == EAGER else ON_RUNTIME.format(runtime=study.runtime)
+    return " ".join([HOW_TO_READ_OWN if own else HOW_TO_READ, file, RANKED.format(loses="costs" if own else "loses")])
+
+
 def _technique(study: Sensitivity, technique: str) -> list[str]:
-    layers = study.of(technique)
-    references = {BASELINE.technique: "none", technique: "all"}
-    spared = {study.others: study.layer for study in layers if study.others is not None}
+    layers, key = study.of(technique), study.key
+    references = {BASELINE: "none"}
+    if study.runtime != EAGER:
+        references = {BASELINE: "none, on eager", key(BASELINE.technique): "none"}
+    references[key(technique)] = "all"
+    spared = {key(part.others): part.layer for part in layers if part.others is not None}
     parts = [
         f"## `{technique}`",
-        "### Only this layer",
-        _rows(study.run, references | {study.only: study.layer for study in layers}, layers),
+        f"### Only this {study.by}",
+        _rows(study, references | {key(part.only): part.layer for part in layers}, layers),
     ]
     if spared:
-        parts += ["### All but this layer", _rows(study.run, references | spared, layers)]
-    if _simulated(study.run, [study.only for study in layers]):
+        parts += [f"### All but this {study.by}", _rows(study, references | spared, layers)]
+    if _simulated(study.run, [key(part.only) for part in layers]):
         parts.append(SIMULATED)
     return parts
 
 
-def _rows(run: Run, labels: dict[str, str], layers: Sequence[LayerStudy]) -> str:
+def _rows(study: Sensitivity, labels: dict[VariantKey, str], layers: Sequence[LayerStudy]) -> str:
     """Return a table of the rows that ``labels`` name, in its order."""
-    weights = {study.layer: f"{study.weights:,}" for study in layers}
-    header, cells = _cells(run, list(labels))
+    weights = {part.layer: f"{part.weights:,}" for part in layers}
+    header, cells = _cells(study.run, list(labels))
     return table(
         [[label, weights.get(label, ""), *row] for label, row in zip(labels.values(), cells, strict=True)],
-        ["Layer", "Weights", *header],
+        [study.by.capitalize(), "Weights", *header],
     )
 
 
-def _cells(run: Run, techniques: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+def _cells(run: Run, keys: Sequence[VariantKey]) -> tuple[list[str], list[list[str]]]:
     """Return the columns that all tables share, and the cells of some rows; latencies unless they are simulated."""
-    by_name = {row.technique: row for row in run.rows}
-    words = {row.technique: verdict.word for row, verdict in zip(run.rows, accuracy_verdicts(run.rows), strict=True)}
-    sizes = [] if _simulated(run, techniques) else run.settings.batch_sizes
-    header = ["Accuracy", "Change (pp)", *_comparison_header(run), "Packed (kB)", "Size (MB)"]
+    rows = {row.key: row for row in run.rows}
+    words = {row.key: verdict.word for row, verdict in zip(run.rows, accuracy_verdicts(run.rows), strict=True)}
+    sizes = [] if _simulated(run, keys) else run.settings.batch_sizes
+    packed = all(key.runtime == EAGER for key in rows)
+    header = ["Accuracy", "Change (pp)", *_comparison_header(run), *(PACKED_HEADER if packed else FILE_HEADER)]
     header += [text for size in sizes for text in (f"Latency B{size}", f"Speed-up B{size}")]
     cells = []
-    for name in techniques:
-        row = by_name[name]
+    for key in keys:
+        row = rows[key]
         change = Change.of_row(row, run)
         cells.append(
             [
                 _accuracy(row),
                 points(change) if change else MISSING,
-                *_comparison(run, row, change, words[name]),
-                kilobytes(row.packed_bytes) if row.packed_bytes is not None else MISSING,
-                megabytes(row.size_bytes) if row.size_bytes is not None else MISSING,
+                *_comparison(run, row, change, words[key]),
+                *_sizes(row, packed),
                 *(text for size in sizes for text in _latency(row, size)),
             ]
         )
     return header, cells
+
+
+def _sizes(row: Row, packed: bool) -> list[str]:
+    """Return those of eager's packed file and of the model in memory, or that of the file that a runtime loads."""
+    if not packed:
+        return [MISSING if row.file_bytes is None else kilobytes(row.file_bytes)]
+    return [
+        MISSING if row.packed_bytes is None else kilobytes(row.packed_bytes),
+        MISSING if row.size_bytes is None else megabytes(row.size_bytes),
+    ]
 
 
 def _accuracy(row: Row) -> str:
@@ -143,9 +171,9 @@ def _latency(row: Row, size: int) -> list[str]:
     return [seconds(row.latency[size].estimate_s, digits=4), "1" if row.key == BASELINE else speedup]
 
 
-def _simulated(run: Run, techniques: Sequence[str]) -> bool:
-    """Return whether all that is measured of some techniques but fp32 is simulated."""
-    rows = [row for row in run.rows if row.technique in techniques and row.key != BASELINE]
+def _simulated(run: Run, keys: Sequence[VariantKey]) -> bool:
+    """Return whether all that is measured of some variants but fp32 is simulated."""
+    rows = [row for row in run.rows if row.key in keys and row.technique != BASELINE.technique]
     return bool(rows) and all(row.simulated for row in rows if row.latency)
 
 
@@ -159,10 +187,12 @@ def _signed(share: float) -> str:
     return "0.00" if text in ("+0.00", "−0.00") else text
 
 
-def _recommendation(recommendation: Recommendation) -> list[str]:
-    header, cells = _cells(recommendation.run, [row.technique for row in recommendation.run.rows])
+def _recommendation(study: Sensitivity, recommendation: Recommendation) -> list[str]:
+    header, cells = _cells(recommendation.run, [row.key for row in recommendation.run.rows])
+    best = study.key(recommendation.technique)
+    file, *_ = PACKED_HEADER if study.runtime == EAGER else FILE_HEADER
     rows = [
-        [f"`{row.technique}`" + (" **recommended**" if row.technique == recommendation.technique else ""), *cell]
+        [f"`{row.key}`" + (" **recommended**" if row.key == best else ""), *cell]
         for row, cell in zip(recommendation.run.rows, cells, strict=True)
     ]
     steps = [
@@ -178,10 +208,13 @@ def _recommendation(recommendation: Recommendation) -> list[str]:
     return [
         f"## Recommended within {100 * recommendation.max_drop:g} pp",
         _sentence(recommendation),
-        table([[layer, f"`{name}`"] for layer, name in recommendation.layers.items()], ["Layer", "Technique"]),
+        table(
+            [[layer, f"`{name}`"] for layer, name in recommendation.layers.items()],
+            [study.by.capitalize(), "Technique"],
+        ),
         table(rows, ["Technique", *header]),
         "What the search measured, in this order:" if steps else "",
-        table(steps, ["Technique", "Packed (kB)", "Predicted (pp)", "Change (pp)", "Fits"]),
+        table(steps, ["Technique", file, "Predicted (pp)", "Change (pp)", "Fits"]),
     ]
 
 

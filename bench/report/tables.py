@@ -11,7 +11,22 @@ from tabulate import tabulate
 from bench.core.units import MISSING
 
 TEXT = {
-    *("", "Model", "Question", "Tried", "Found", "Bound", "Reached", "Recipe", "Layer", "CPU", "Device", "Verdict"),
+    *(
+        "",
+        "Model",
+        "Question",
+        "Tried",
+        "Found",
+        "Bound",
+        "Reached",
+        "Recipe",
+        "Layer",
+        "Block",
+        "Stage",
+        "CPU",
+        "Device",
+        "Verdict",
+    ),
     *("By dtype (bytes)", "Accuracy change"),
 }
 """Columns that are read from the left though a cell may begin as a number does, or all miss."""

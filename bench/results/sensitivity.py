@@ -4,6 +4,7 @@
 |---|---|---|
 | 1 | 0.4.0 | first |
 | 2 | 1.0.0 | a user's own model: changes of accuracies that are not paired, errors of outputs, nothing held back |
+| 3 | 1.0.0 | the runtime that executed the variants |
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from typing import Final, Literal
 
 from pydantic import Field, model_validator
 
-from bench.core.variant_key import BASELINE
+from bench.core.variant_key import BASELINE, EAGER, VariantKey
 from bench.results import bounds
-from bench.results.bounds import Bytes, Count, Magnitude, Name, Names, PositiveCount, Share, shortened
+from bench.results.bounds import Bytes, Count, Label, Magnitude, Name, Names, PositiveCount, Share, shortened
 from bench.results.record import Record
 from bench.results.row import Accuracy, Row
 from bench.results.run import MOST, Run
 from bench.stats.proportions import difference, mcnemar, paired_difference, wilson
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 
 class Change(Record):
@@ -98,11 +99,14 @@ class Change(Record):
 
 
 class LayerStudy(Record):
-    """One layer under one technique."""
+    """One layer, block or stage under one technique."""
 
     layer: Name
+    """Its name; of a stage without a module of its own, the first and the last of its blocks."""
+    modules: Names = Field(default_factory=list)
+    """What stands for it in a mixture, if not its name."""
     kind: Name
-    """The module's class."""
+    """The class of its layers, or their classes."""
     weights: Count
     """Its weights and biases."""
     technique: Name
@@ -127,6 +131,7 @@ class Step(Record):
     change: Change | None
     """On the examples of the search; ``None`` where it could not be made."""
     packed_bytes: Bytes | None
+    """Of its file: ours, packed, or the runtime's."""
     fits: bool
     """Whether its change is within the allowance."""
 
@@ -153,15 +158,20 @@ class Recommendation(Record):
 class Sensitivity(Record):
     """The layers of one model, ranked, under one technique or several."""
 
-    schema_version: Literal[1, 2] = SCHEMA_VERSION
+    schema_version: Literal[1, 2, 3] = SCHEMA_VERSION
     model: Name
     """As ``task/model``."""
+    runtime: Label = EAGER
+    """What executed the variants; fp32 on eager is among the rows whatever it is."""
     techniques: Names
     layers: list[LayerStudy] = Field(default_factory=list, max_length=MOST)
     """By technique; within one, the most sensitive first: by the loss with it alone, then by what sparing it saves."""
     run: Run
-    """fp32, each technique on all layers, and the rows that ``layers`` name, in the same rounds."""
+    """fp32 on eager and on the runtime, each technique on all layers, and the rows that ``layers`` name, in the same
+    rounds."""
     recommendation: Recommendation | None = None
+    by: Literal["layer", "block", "stage"] = "layer"
+    """What of the model is quantized alone and spared alone."""
 
     @model_validator(mode="after")
     def _complete(self) -> Sensitivity:
@@ -169,10 +179,14 @@ class Sensitivity(Record):
             raise ValueError(f"run.data: {len(self.run.data)} data sets, where a study has one")
         named = [BASELINE.technique, *self.techniques]
         named += [name for layer in self.layers for name in (layer.only, layer.others) if name is not None]
-        rows = {row.technique for row in self.run.rows}
-        if missing := [name for name in named if name not in rows]:
-            raise ValueError(f"run.rows: no {shortened(missing[0])}, which the study names")
+        rows = {row.key for row in self.run.rows}
+        if missing := [key for key in (BASELINE, *map(self.key, named)) if key not in rows]:
+            raise ValueError(f"run.rows: no {shortened(str(missing[0]))}, which the study names")
         return self
+
+    def key(self, technique: str) -> VariantKey:
+        """Return what tells a technique's row from the others."""
+        return VariantKey(technique, self.runtime)
 
     @property
     def has_changes(self) -> bool:

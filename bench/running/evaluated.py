@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.results.evaluation import Evaluation
@@ -39,8 +41,16 @@ def evaluate_variants(requests: Sequence[VariantRequest | Exception]) -> list[Ev
         for worker in workers.values():
             worker.close()
         for request in possible.values():
-            request.packed.unlink(missing_ok=True)
+            _discard(request.packed)
     return [evaluated[position] for position in range(len(requests))]
+
+
+def _discard(path: Path) -> None:
+    """Remove the file of a variant; that of a runtime may be a folder."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _call_all(

@@ -16,13 +16,14 @@ from bench.options.run import SUPPLIED_ONLY, RunOptions
 from bench.options.studies import ExportOptions
 from bench.results.machine import Machine
 from bench.results.run_spec import RunSpec
+from bench.results.settings import Settings
 from bench.running import this_machine
 from bench.running.datasets import load_datasets
 from bench.running.execute import settings_of
 from bench.running.plan import plan
 from bench.running.prepared import PreparedModel
 from bench.running.suites import check_layers, select_models
-from bench.running.task_models import prepare_task_models
+from bench.running.task_models import prepare_task_models, unsupported_reasons
 from bench.running.user_models import prepare_user_models
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.techniques.base import TECHNIQUES
@@ -68,7 +69,10 @@ def one_variant(options: ExportOptions, key: VariantKey) -> Iterator[OneVariant]
         machine.require_device(spec.device, here)
         if spec.engine is not None:
             machine.require_engine(spec.engine, here)
-        prepared = _prepared(spec, of_user, options.root, store, here, folder, bars)
+        settings = settings_of(spec)
+        if impossible := unsupported_reasons([key], settings, here):  # before data are loaded and weights trained
+            raise RequestError(f"{spec.models[0]} as {key} cannot be had here: {impossible[key]}.")
+        prepared = _prepared(spec, settings, of_user, options.root, store, here, folder, bars)
         [variant] = prepared.variants
         if isinstance(variant.unsupported_reason, UnsupportedError):
             raise RequestError(f"{prepared.name} as {key} cannot be had here: {variant.unsupported_reason}.")
@@ -79,6 +83,7 @@ def one_variant(options: ExportOptions, key: VariantKey) -> Iterator[OneVariant]
 
 def _prepared(
     spec: RunSpec,
+    settings: Settings,
     of_user: Sequence[UserModel],
     data_root: Path | None,
     store: CheckpointStore,
@@ -86,7 +91,6 @@ def _prepared(
     folder: Path,
     bars: Bars,
 ) -> PreparedModel:
-    settings = settings_of(spec)
     if of_user:
         return next(prepare_user_models(of_user, spec.variants, settings, here, folder, bars))
     selected = select_models(spec.suite, (), spec.models)

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.core.errors import RequestError
 from bench.core.progress import Bars, display
-from bench.core.variant_key import VariantKey
+from bench.core.variant_key import EAGER, VariantKey
 from bench.measuring import machine
 from bench.options.run import SUPPLIED_ONLY_IN_STUDIES
 from bench.options.shared import DEFAULT_ENGINE
@@ -27,6 +27,7 @@ from bench.running.provenance import data_of, training_of
 from bench.running.training_precision import PrecisionPolicy, preferred_precision
 from bench.running.user_models import build_user_model, data_of_user
 from bench.storage.checkpoint import TrainingSpec
+from bench.tasks.source import cache_folder
 from bench.techniques.base import Technique
 from bench.worker.messages import PREPARATION_HOST, QuantizableLayer, TaskModel, VariantRequest
 from bench.worker.process import Worker, start_server
@@ -78,10 +79,10 @@ class StudiedModel(ABC):
         """Raise ``RequestError`` if the technique cannot work on this device, or with the ``engine`` chosen."""
         require_technique(technique, self.device, self.machine, engine)
 
-    def request(self, technique: Technique, weights: Weights, packed: Path) -> VariantRequest:
+    def request(self, technique: Technique, weights: Weights, packed: Path, runtime: str = EAGER) -> VariantRequest:
         """Return the request for a variant that is not timed."""
         return VariantRequest(
-            key=VariantKey(technique.name),
+            key=VariantKey(technique.name, runtime),
             workload=weights.workload,
             packed=packed,
             device=self.device,
@@ -89,12 +90,13 @@ class StudiedModel(ABC):
             isa=frozenset(self.machine.isa),
             threads=1,
             largest_batch=1,
+            graphs=cache_folder() / "graphs" if isinstance(weights.workload, TaskModel) else None,
         )
 
-    def evaluate(self, technique: Technique, weights: Weights) -> EvaluatedVariant | Exception:
+    def evaluate(self, technique: Technique, weights: Weights, runtime: str = EAGER) -> EvaluatedVariant | Exception:
         """Make a variant and let it answer the test set, or what the user's function asks."""
         packed = self.folder / "evaluated.packed"
-        [outcome] = evaluate_variants([self.request(technique, weights, packed)])
+        [outcome] = evaluate_variants([self.request(technique, weights, packed, runtime)])
         return outcome
 
 

@@ -16,12 +16,14 @@ from bench.results.isa import int8_sums_saturate
 from bench.results.machine import Machine
 from bench.results.row import Int8Operations
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
-from bench.runtimes.deployment import Deployed, cast_to
+from bench.runtimes.deployment import Deployed, arrays_of, tensors_of
 from bench.runtimes.graphs.answers import require_answers
 from bench.runtimes.graphs.aot_inductor import INT8, compile_package
+from bench.runtimes.graphs.layer_subset import lacks_mixture, whole
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
 from bench.techniques.base import Artifact, Technique
+from bench.techniques.mixed import Mixed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,15 +42,8 @@ OPERATIONS: Final = "operations.json"
 CPU_INFO: Final = Path("/proc/cpuinfo")
 LOAD: Final = """
 import torch
-import torch._inductor
 torch.set_num_threads({threads})
-run = torch._inductor.aoti_load_package(str(HERE / "model.pt2")).loader.boxed_run
-"""
-PREDICT: Final = """
-tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in inputs]
-{cast}
-outputs = run(tensors)
-return [value.float().numpy() if value.is_floating_point() else value.numpy() for value in outputs]
+run = torch._inductor.aoti_load_package(str(Path(__file__).with_name("model.pt2"))).loader.boxed_run
 """
 
 
@@ -84,6 +79,8 @@ class Inductor(Runtime):
 
     def lacks(self, technique: Technique) -> str | None:
         """Return why it is not compiled."""
+        if isinstance(technique, Mixed):
+            return lacks_mixture(technique, self.lacks)
         if technique.name in INPUT_DTYPES:
             return None
         return f"quantbench compiles {', '.join(INPUT_DTYPES)} only"
@@ -98,7 +95,7 @@ class Inductor(Runtime):
     def unsupported_reason(self, technique: Technique, machine: Machine, device: str, engine: str) -> str | None:
         """Require, for int8, torchao and a CPU that its quantizer is for."""
         reason = super().unsupported_reason(technique, machine, device, engine)
-        if reason is not None or technique.name not in INT8:
+        if reason is not None or whole(technique).name not in INT8:
             return reason
         if "AVX2" not in machine.isa:
             return "torchao's quantizer for Inductor is for x86 CPUs with AVX2; choose another runtime"
@@ -106,10 +103,10 @@ class Inductor(Runtime):
 
     def build(self, source: Source, path: Path) -> Built:
         """Export, quantize, compile, and load what came of it."""
-        name, saturating = source.technique.name, int8_sums_saturate(source.isa)
+        name, saturating = whole(source.technique).name, int8_sums_saturate(source.isa)
         # Code is for the very CPU (-march=native) and for so many threads.
         decided_by: tuple[str, ...] = (
-            name,
+            source.technique.name,
             f"torch {version('torch')}",
             _cpu(),
             f"{source.threads} threads",
@@ -139,13 +136,13 @@ class Inductor(Runtime):
 
     def load(self, stored: Stored) -> InductorExecutable:
         """Load the library, without a compiler and without what exports."""
-        return InductorExecutable(stored.path / LIBRARY, INPUT_DTYPES[stored.technique.name])
+        return InductorExecutable(stored.path / LIBRARY, INPUT_DTYPES[whole(stored.technique).name])
 
     def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
         """Copy the package."""
         shutil.copyfile(stored.path / PACKAGE, folder / PACKAGE)
-        dtype = INPUT_DTYPES[stored.technique.name]
-        predict = PREDICT.format(cast=cast_to(dtype))
+        tensors = tensors_of(example, INPUT_DTYPES[whole(stored.technique).name], ".contiguous()")
+        predict = f"{tensors}\n{arrays_of('run(tensors)')}"
         return Deployed((PACKAGE,), ("torch",), LOAD.format(threads=stored.threads), predict)
 
 

@@ -15,12 +15,14 @@ from bench.runtimes.deployment import Deployed
 from bench.runtimes.graphs import int8_operations
 from bench.runtimes.graphs.answers import require_answers
 from bench.runtimes.graphs.int8_operations import Operation
+from bench.runtimes.graphs.layer_subset import lacks_mixture, whole
 from bench.runtimes.graphs.onnx_export import EXPORTER
 from bench.runtimes.graphs.onnx_techniques import MAKERS, QUANTIZED, maker, maker_notes
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
 from bench.techniques.base import Artifact, Technique
 from bench.techniques.low_bit import LowBit
+from bench.techniques.mixed import Mixed
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -45,7 +47,7 @@ LOAD: Final = """
 import onnxruntime
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = {threads}
-session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), options, providers=["CPUExecutionProvider"])
+session = onnxruntime.InferenceSession(Path(__file__).with_name("model.onnx"), options, ["CPUExecutionProvider"])
 """
 PREDICT: Final = """
 return session.run(None, {value.name: array for value, array in zip(session.get_inputs(), inputs)})
@@ -94,6 +96,8 @@ class OnnxRuntime(Runtime):
 
     def lacks(self, technique: Technique) -> str | None:
         """Return why nobody quantizes that way for it."""
+        if isinstance(technique, Mixed):
+            return lacks_mixture(technique, self.lacks)
         if maker(technique) is not None:
             return None
         low_bit = "its MatMulNBits multiplies weights of 1 to 8 bits by float32 activations only, as of dorefa:w4"
@@ -105,7 +109,8 @@ class OnnxRuntime(Runtime):
 
     def build(self, source: Source, path: Path) -> Built:
         """Export, quantize, and load what came of it."""
-        make, reduce_range = maker(source.technique), int8_sums_saturate(source.isa)
+        technique, reduce_range = whole(source.technique), int8_sums_saturate(source.isa)
+        make = maker(technique)
         assert make is not None  # noqa: S101 — ``lacks`` was asked
         decided_by = (source.technique.name, f"reduce_range {reduce_range}", *versions(NEEDED))
 
@@ -114,8 +119,8 @@ class OnnxRuntime(Runtime):
                 make(source, target, reduce_range)
 
         shutil.copyfile(source.cache().get("model.onnx", decided_by, quantize), path)
-        notes = maker_notes(source.technique.name, reduce_range)
-        quantized = source.technique.name in QUANTIZED or isinstance(source.technique, LowBit)
+        notes = maker_notes(technique.name, reduce_range)
+        quantized = technique.name in QUANTIZED or isinstance(technique, LowBit)
         int8 = _int8_operations(path) if quantized else None
         executable = OnnxRuntimeExecutable(_session(path, source.threads), Structure.of(source))
         require_answers(executable, source, self.name)

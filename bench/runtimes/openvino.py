@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import pprint
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -19,11 +18,13 @@ from bench.runtimes.deployment import Deployed
 from bench.runtimes.graphs import int8_operations
 from bench.runtimes.graphs.answers import require_answers
 from bench.runtimes.graphs.int8_operations import Operation
+from bench.runtimes.graphs.layer_subset import lacks_mixture, whole
 from bench.runtimes.graphs.onnx_export import EXPORTER
 from bench.runtimes.graphs.openvino_graph import import_openvino, save_graph
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
 from bench.techniques.base import Artifact, Technique
+from bench.techniques.mixed import Mixed
 
 if TYPE_CHECKING:
     import openvino
@@ -40,7 +41,7 @@ PRODUCTS: Final = ("Convolution", "FullyConnected", "MatMul")
 LOAD: Final = """
 import openvino
 settings = {settings}
-compiled = openvino.Core().compile_model(HERE / "model.xml", "CPU", settings)
+compiled = openvino.Core().compile_model(Path(__file__).with_name("model.xml"), "CPU", settings)
 """
 PREDICT: Final = """
 results = compiled([np.ascontiguousarray(array) for array in inputs])
@@ -88,6 +89,8 @@ class OpenVino(Runtime):
 
     def lacks(self, technique: Technique) -> str | None:
         """Return why there is no such graph."""
+        if isinstance(technique, Mixed):
+            return lacks_mixture(technique, self.lacks)
         if technique.name in PRECISIONS:
             return None
         if technique.name == "dynamic-qint8":
@@ -107,8 +110,8 @@ class OpenVino(Runtime):
 
     def build(self, source: Source, path: Path) -> Built:
         """Convert, quantize, and compile what came of it."""
-        name, saturating = source.technique.name, int8_sums_saturate(source.isa)
-        decided_by = (name, f"overflow_fix {saturating}", *versions(NEEDED))
+        name, saturating = whole(source.technique).name, int8_sums_saturate(source.isa)
+        decided_by = (source.technique.name, f"overflow_fix {saturating}", *versions(NEEDED))
 
         def save(folder: Path) -> None:
             folder.mkdir()
@@ -129,14 +132,14 @@ class OpenVino(Runtime):
         """
         if stored.cores:
             affinity.pin(stored.cores)
-        return OpenVinoExecutable(_compiled(stored.path, stored.technique.name, stored.threads))
+        return OpenVinoExecutable(_compiled(stored.path, whole(stored.technique).name, stored.threads))
 
     def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
         """Copy the graph and its weights."""
         names = tuple(sorted(file.name for file in stored.path.iterdir()))
         for name in names:
             shutil.copyfile(stored.path / name, folder / name)
-        settings = pprint.pformat(_settings(stored.technique.name, stored.threads), sort_dicts=False)
+        settings = _written(_settings(whole(stored.technique).name, stored.threads))
         return Deployed(names, ("openvino",), LOAD.format(settings=settings), PREDICT)
 
 
@@ -161,6 +164,12 @@ def _settings(technique: str, threads: int) -> dict[str, str | int]:
         "INFERENCE_PRECISION_HINT": PRECISIONS[technique],
         "ENABLE_CPU_PINNING": False,  # it would move the calling thread to cores of its own choice
     }
+
+
+def _written(settings: Mapping[str, str | int]) -> str:
+    """Return settings as Python has them, in two lines."""
+    entries = [f"{name!r}: {value!r}".replace("'", '"') for name, value in settings.items()]
+    return f"{{{', '.join(entries[:3])},\n            {', '.join(entries[3:])}}}"
 
 
 def _notes(technique: str, saturating: bool) -> tuple[str, ...]:

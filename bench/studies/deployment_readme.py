@@ -56,9 +56,11 @@ def render(export: Export, folder: Path) -> str:
 
 ```sh
 pip install {install}
-python {PROGRAM}               # answers {EXAMPLE} and compares with the answers when it was exported
-python {PROGRAM} INPUTS.npy    # answers your own
+python {PROGRAM}               # answers {EXAMPLE}
+python {PROGRAM} INPUTS.npy    # answers your own; of several inputs an .npz with input0, input1, …
 ```
+
+Beside its inputs `{EXAMPLE}` has the answers to them when it was exported, `output0` and so on: compare them elsewhere.
 
 {notes}
 """

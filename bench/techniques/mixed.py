@@ -1,6 +1,7 @@
 """A technique for each layer: ``mixed:layers.0=range-linear:w4a8+layers.2=dynamic-qint8``.
 
-Layers that are not named stay float32; ``*`` stands for them. The techniques follow one another in the order of their
+The name of a module that holds layers, such as ``blocks.1``, stands for those without a name of their own. Layers that
+are not named stay float32; ``*`` stands for them. The techniques follow one another in the order of their
 names: one that calibrates observes its layers with those before it in place.
 """
 
@@ -52,7 +53,7 @@ class Mixed(Technique):
     @property
     def dtype_name(self) -> str:  # type: ignore[override]
         """Those of its techniques."""
-        return " + ".join(dict.fromkeys(part.dtype_name for part in self._techniques() if part.name != FLOAT))
+        return " + ".join(dict.fromkeys(part.dtype_name for part in self.changing))
 
     @property
     def grammar(self) -> str:
@@ -64,6 +65,11 @@ class Mixed(Technique):
     def named_layers(self) -> tuple[str, ...]:
         """The layers that are named."""
         return tuple(layer for layer, _ in self.layers)
+
+    @property
+    def changing(self) -> list[Technique]:
+        """The techniques of layers that do not stay float32."""
+        return [part for part in self._techniques() if part.name != FLOAT]
 
     def with_options(self, text: str) -> Mixed:
         """Return the technique of an assignment; raises ``RequestError``, or ``UnknownNameError`` for a technique."""
@@ -92,10 +98,14 @@ class Mixed(Technique):
         notes = dict.fromkeys(note for variant in variants for note in variant.notes)
         return Artifact(model, model, notes=tuple(notes), simulated=any(variant.simulated for variant in variants))
 
+    def changed_layers(self, model: nn.Module) -> frozenset[str]:
+        """Return the names of the layers of a float32 model that change; raises ``UnsupportedError`` as ``convert``."""
+        return frozenset(layer for layers in self._groups(model).values() for layer in layers)
+
     def _groups(self, model: nn.Module) -> dict[Technique, list[str]]:
         """Return the names of the layers that each technique is to change."""
         modules = dict(model.named_modules())
-        can = {part: part.quantizable_layers(model) for part in self._techniques() if part.name != FLOAT}
+        can = {part: part.quantizable_layers(model) for part in self.changing}
         groups: dict[Technique, list[str]] = {}
         for layer, part in self.layers:
             if layer not in modules:
@@ -103,19 +113,25 @@ class Mixed(Technique):
                 raise UnsupportedError(str(UnknownNameError("layer", layer, known)))
             if part.name == FLOAT:
                 continue
-            if layer not in can[part]:
+            inside = [one for one in can[part] if self._name_for(one) == layer]
+            if not inside:
                 raise UnsupportedError(
                     f"{part.name} cannot change {layer}, a {type(modules[layer]).__name__}; "
                     f"of this model it changes {', '.join(can[part]) or 'nothing'}"
                 )
-            groups.setdefault(part, []).append(layer)
+            groups.setdefault(part, []).extend(inside)
         if self.rest is not None:
-            others = [layer for layer in can[self.rest] if layer not in self.named_layers]
+            others = [layer for layer in can[self.rest] if self._name_for(layer) is None]
             if others:
                 groups.setdefault(self.rest, []).extend(others)
         if not groups:
             raise UnsupportedError(f"{self.name} changes no layer of this model")
         return groups
+
+    def _name_for(self, layer: str) -> str | None:
+        """Return the name that stands for a layer: its own, or that of the innermost module around it."""
+        around = [name for name in self.named_layers if f"{layer}.".startswith(f"{name}.")]
+        return max(around, key=len, default=None)
 
     def _techniques(self) -> list[Technique]:
         every = [technique for _, technique in self.layers] + ([self.rest] if self.rest else [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,8 @@ from bench.tasks.task import TASKS
 from tests.bench.runtimes.do_nothing import DO_NOTHING, INPUTS
 
 CALLS = 10_000
+TURNS = 100
+"""Of the runtimes, each with one block."""
 
 
 @pytest.mark.parametrize("calls", [1, CALLS])
@@ -33,6 +36,27 @@ def test_a_call_of_a_runtime_that_does_nothing(benchmark: Callable[..., float], 
     The runtime itself is a stub: what its own call costs is measured in every run (``Run.call_costs``).
     """
     assert benchmark(time_calls, DO_NOTHING[runtime]().bind(INPUTS), CALLS) < 1.0
+
+
+def test_no_runtimes_call_reads_more_than_eagers_within_one_run(benchmark: Any) -> None:
+    """Blocks of all take turns, so that what slows the machine slows all of them; ``--benchmark-json`` has the figures.
+
+    The difference is that of the median block, and so is the ratio; the runtimes themselves are stubs.
+    """
+    if benchmark.disabled:
+        pytest.skip("timed with --benchmark-enable")
+    calls = {name: make().bind(INPUTS) for name, make in DO_NOTHING.items()}
+    blocks: dict[str, list[float]] = {name: [] for name in calls}
+    rng = random.Random(0)
+    for _ in range(TURNS):
+        for name in rng.sample(list(calls), len(calls)):
+            blocks[name].append(time_calls(calls[name], CALLS) / CALLS)
+    medians = {name: statistics.median(seconds) for name, seconds in blocks.items()}
+    for name, seconds in medians.items():
+        over = f"{1e9 * (seconds - medians['eager']):+.0f} ns, {seconds / medians['eager']:.2f} times eager's"
+        benchmark.extra_info[name] = f"{1e9 * seconds:.0f} ns a call, {over}"
+    benchmark(time_calls, calls["eager"], CALLS)
+    assert max(medians.values()) - medians["eager"] <= 50e-9, benchmark.extra_info
 
 
 def test_the_rounds_of_a_pass_over_seven_variants(benchmark: Callable[..., Any]) -> None:

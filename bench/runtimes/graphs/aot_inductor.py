@@ -15,6 +15,7 @@ from bench.results.row import Int8Operations
 from bench.runtimes.base import Source
 from bench.runtimes.graphs import int8_operations
 from bench.runtimes.graphs.int8_operations import Operation
+from bench.runtimes.graphs.layer_subset import layers_of, whole
 
 if TYPE_CHECKING:
     from torch import fx, nn
@@ -38,7 +39,7 @@ def compile_package(source: Source, input_dtype: str, path: Path, *, saturating:
 
     from bench.core.on_tensors import OnTensors, example_of
 
-    int8 = source.technique.name in INT8
+    int8 = whole(source.technique).name in INT8
     operations: list[Operation] = []
     dtype = getattr(torch, input_dtype)
     inputs = example_of(source.inputs(2)).cast(torch.device("cpu"), dtype)
@@ -68,15 +69,25 @@ def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: boo
 
     from bench.core.on_tensors import OnTensors
 
-    dynamic = source.technique.name == "dynamic-qint8"
+    dynamic = whole(source.technique).name == "dynamic-qint8"
     config = x86.get_default_x86_inductor_quantization_config(is_dynamic=dynamic, reduce_range=saturating)
+    quantizer = _confined(x86.X86InductorQuantizer(), config, layers_of(source))
     graph = _exported(OnTensors(_without_batch_norms(model), inputs), inputs).module()
-    prepared = prepare_pt2e(graph, x86.X86InductorQuantizer().set_global(config))
+    prepared = prepare_pt2e(graph, quantizer)
     # With dynamic ranges too: without a forward pass the observers of weights have seen nothing, and nobody says so.
     for batch in [inputs] if dynamic else source.calibration_batches(CALIBRATION_BATCH):
         prepared(*batch.tensors)
     quantized: nn.Module = convert_pt2e(prepared)
     return quantized
+
+
+def _confined(quantizer: Any, config: Any, layers: frozenset[str] | None) -> Any:
+    """Let a quantizer change all layers, or those named alone: what lies between them stays float then."""
+    if layers is None:
+        return quantizer.set_global(config)
+    for name in sorted(layers):
+        quantizer.set_module_name_qconfig(f"model.{name}", config)  # ``OnTensors`` holds the model so
+    return quantizer
 
 
 def _without_batch_norms(model: nn.Module) -> nn.Module:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.runtimes.base import Source
 from bench.runtimes.graphs import matmul_nbits
+from bench.runtimes.graphs.layer_products import layer_products, nodes_to_quantize
 from bench.runtimes.graphs.onnx_export import export, exported
 from bench.techniques.base import Technique
 from bench.techniques.low_bit import LowBit
@@ -34,22 +35,25 @@ def _fp16(source: Source, target: Path, reduce_range: bool) -> None:
 def _dynamic_qint8(source: Source, target: Path, reduce_range: bool) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    model = _preprocessed(source, target)
     # Not Conv: its ConvInteger is many times slower than the float convolution (microsoft/onnxruntime#12854).
     quantize_dynamic(
-        _preprocessed(source, target),
+        model,
         target,
         weight_type=QuantType.QInt8,
         reduce_range=reduce_range,
         op_types_to_quantize=["MatMul", "Gemm"],
+        nodes_to_quantize=_nodes(source, model, dynamic=True),
     )
 
 
 def _static_qint8(source: Source, target: Path, reduce_range: bool) -> None:
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
+    model = _preprocessed(source, target)
     # Unsigned activations, because a ReLU cannot be a part of a signed quantizer and would leave its layer float.
     quantize_static(
-        _preprocessed(source, target),
+        model,
         target,
         _Reader(source.calibration_batches(CALIBRATION_BATCH)),
         quant_format=QuantFormat.QDQ,
@@ -57,8 +61,21 @@ def _static_qint8(source: Source, target: Path, reduce_range: bool) -> None:
         reduce_range=reduce_range,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
+        nodes_to_quantize=_nodes(source, model, dynamic=False),
         calibrate_method=CalibrationMethod.MinMax,
     )
+
+
+def _nodes(source: Source, model: Path, *, dynamic: bool) -> list[str] | None:
+    """Return the names of the nodes of the layers that the technique is confined to; ``None`` for all nodes."""
+    import onnx
+
+    products = layer_products(source)
+    if products is None:
+        return None
+    names, belonging = nodes_to_quantize(onnx.load(model).graph, products)
+    # The dynamic quantizer puts a MatMul of this name and an Add in the place of a Gemm.
+    return [*names, *(f"{name}_MatMul" for name in names)] if dynamic else [*names, *belonging]
 
 
 def _weight_only(bits: int) -> Callable[[Source, Path, bool], None]:

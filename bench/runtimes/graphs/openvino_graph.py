@@ -9,9 +9,15 @@ from typing import Any, Final
 
 from bench.core.errors import UnsupportedError
 from bench.runtimes.base import Source
+from bench.runtimes.graphs.layer_products import layer_products
+from bench.runtimes.graphs.layer_subset import whole
 from bench.runtimes.graphs.onnx_export import exported
 
 CALIBRATION_BATCH: Final = 32
+PRODUCTS: Final = ("Convolution", "ConvolutionBackpropData", "MatMul")
+"""How the types of products end; with ``Group`` before them they are of groups."""
+WITHOUT_BIAS: Final = "/WithoutBiases"
+"""How the name ends of a product whose bias became an operation of its own."""
 
 
 def import_openvino() -> Any:
@@ -28,7 +34,7 @@ def import_openvino() -> Any:
 
 def save_graph(source: Source, path: Path, *, saturating: bool) -> None:
     """Write the technique's ``.xml``, and its ``.bin`` beside it; ``saturating`` says whether int8 sums do here."""
-    technique = source.technique.name
+    technique = whole(source.technique).name
     ov = import_openvino()
     # Not Core.read_model: it leaves BatchNorms unfused, and NNCF would put quantizers between them and convolutions.
     model = ov.convert_model(exported(source))
@@ -48,9 +54,30 @@ def _quantized(source: Source, model: Any, saturating: bool) -> Any:
         model,
         nncf.Dataset(items),
         subset_size=len(items),
+        ignored_scope=nncf.IgnoredScope(names=_left_alone(source, model), validate=False),
         advanced_parameters=nncf.AdvancedQuantizationParameters(
             overflow_fix=nncf.OverflowFix.ENABLE if saturating else nncf.OverflowFix.DISABLE,
             # The default is the mean of the samples' ranges, which cuts off what is beyond.
             activations_range_estimator_params=RangeEstimatorParametersSet.MINMAX,
         ),
     )
+
+
+def _left_alone(source: Source, model: Any) -> list[str]:
+    """Return the names of all operations but the products of the layers that the technique is confined to."""
+    products = layer_products(source)
+    if products is None:
+        return []
+    chosen = {
+        operation.get_friendly_name()
+        for operation in model.get_ops()
+        if operation.get_type_name().endswith(PRODUCTS) and products.holds(*_names(operation))
+    }
+    products.require_all(chosen)
+    return [name for operation in model.get_ops() if (name := operation.get_friendly_name()) not in chosen]
+
+
+def _names(product: Any) -> tuple[str, str]:
+    """Return the names that a product and its weight had in the exported graph."""
+    weight = product.input_value(1).get_node().get_friendly_name()
+    return product.get_friendly_name().removesuffix(WITHOUT_BIAS), weight

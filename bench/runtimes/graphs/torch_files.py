@@ -16,19 +16,12 @@ from bench.core.inputs import Inputs
 from bench.core.limits import MAX_BATCH_SIZE
 from bench.core.tensors import tensors_in
 from bench.core.tracebacks import describe_exception
-from bench.runtimes.deployment import Deployed, cast_to
+from bench.runtimes.deployment import Deployed, arrays_of, tensors_of
 from bench.runtimes.graphs.packages import quiet
 from bench.techniques.base import Artifact
 
-PREDICT: Final = """
-tensors = [torch.from_numpy(array) for array in inputs]
-{cast}
-with torch.inference_mode():
-    outputs = model(*tensors)
-return [value.float().numpy() if value.is_floating_point() else value.numpy() for value in outputs]
-"""
 TracerWarning: Final[type[Warning]] = torch.jit.TracerWarning  # type: ignore[attr-defined]
-CHANNELS_LAST: Final = "tensors = [value.contiguous(memory_format=torch.channels_last) for value in tensors]"
+CHANNELS_LAST: Final = ".contiguous(memory_format=torch.channels_last)"
 
 
 class _Flat(nn.Module):
@@ -51,7 +44,8 @@ def save(artifact: Artifact, example: Inputs, folder: Path, threads: int, engine
     torch's int8 modules, and ``torch.jit`` can. Neither has the fused operators of some modules, so the last bits of
     outputs may differ.
     """
-    module = _Flat(artifact, example).eval()
+    # Where nothing asks for gradients a program need not say that it wants none.
+    module = _Flat(artifact, example).eval().requires_grad_(False)
     with quiet(), torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
         try:
             name = _exported(module, example, folder)
@@ -65,14 +59,14 @@ def save(artifact: Artifact, example: Inputs, folder: Path, threads: int, engine
                 ) from error
     traced = name.endswith(".pt")
     load = ["import torch", f"torch.set_num_threads({threads})"]
-    load += [f'torch.backends.quantized.engine = "{engine}"'] if traced else []
-    load.append(
-        f'model = torch.jit.load(HERE / "{name}")' if traced else f'model = torch.export.load(HERE / "{name}").module()'
-    )
-    dtype = artifact.input_dtype
-    cast = "\n".join([cast_to(dtype), CHANNELS_LAST * all(map(_channels_last, example.tensors))])
+    if traced and artifact.input_dtype == "float32":  # int8 layers take no other
+        load.append(f'torch.backends.quantized.engine = "{engine}"')
+    file = f'Path(__file__).with_name("{name}")'
+    load.append(f"model = torch.jit.load({file})" if traced else f"model = torch.export.load({file}).module()")
+    layout = CHANNELS_LAST if all(map(_channels_last, example.tensors)) else ""
+    predict = f"{tensors_of(example, artifact.input_dtype, layout)}\n{arrays_of('model(*tensors)')}"
     how = "a TorchScript file (torch.jit.trace)" if traced else "an exported program (torch.export)"
-    return Deployed((name,), ("torch",), "\n".join(load), PREDICT.format(cast=cast), (f"model: {how}",), exact=False)
+    return Deployed((name,), ("torch",), "\n".join(load), predict, (f"model: {how}",), exact=False)
 
 
 def _exported(module: nn.Module, example: Inputs, folder: Path) -> str:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from bench.core.variant_key import BASELINE, VariantKey
+from bench.core.variant_key import BASELINE, EAGER, VariantKey
 from bench.measuring import machine
 from bench.results.evaluation import Evaluation
 from bench.results.row import Accuracy
 from bench.results.run import Run
 from bench.results.run_spec import RunSpec
+from bench.running.evaluated import EvaluatedVariant
 from bench.running.execute import settings_of
 from bench.running.latency import ModelLatency, sample_latencies
 from bench.running.parallel import Parallel
@@ -37,6 +38,12 @@ class Measured:
 
     run: Run
     right: Mapping[VariantKey, Right]
+    runtime: str = EAGER
+    """What executed all of them; fp32 on eager is there too."""
+
+    def key(self, technique: str) -> VariantKey:
+        """Return what tells a technique's variant from the others."""
+        return VariantKey(technique, self.runtime)
 
 
 @dataclass(frozen=True)
@@ -47,10 +54,17 @@ class Measuring:
     spec: RunSpec
     weights: Weights
     """That all of them start from."""
+    runtime: str = EAGER
+    """What executes them."""
+
+    def evaluate(self, technique: Technique) -> EvaluatedVariant | Exception:
+        """Make a variant and let it answer the test set; it is not timed."""
+        return self.model.evaluate(technique, self.weights, self.runtime)
 
     def measure(self, techniques: Sequence[Technique]) -> Measured:
-        """Return the rows of fp32 and ``techniques``, all in the same rounds."""
-        keys = list(dict.fromkeys([BASELINE, *(VariantKey(technique.name) for technique in techniques)]))
+        """Return the rows of fp32 on eager, and of fp32 and ``techniques`` on the runtime, all in the same rounds."""
+        names = [BASELINE.technique, *(technique.name for technique in techniques)]
+        keys = list(dict.fromkeys([BASELINE, *(VariantKey(name, self.runtime) for name in names)]))
         model, settings = self.model, settings_of(self.spec.with_variants(keys))
         variants = []
         for position, key in enumerate(keys):
@@ -73,7 +87,8 @@ class Measuring:
             rows=[variant.row() for variant in variants],
         )
         answered = {variant.key: right_in(variant.evaluation) for variant in variants if variant.evaluation is not None}
-        return Measured(run, {key: right for key, right in answered.items() if right is not None})
+        known = {key: right for key, right in answered.items() if right is not None}
+        return Measured(run, known, self.runtime)
 
 
 def right_in(evaluation: Evaluation) -> Right | None:

@@ -43,7 +43,7 @@ def recommend(
     best = climb(ladder(search.options()), search.allowed, search.lost)
     name, assigned = search.smallest({search.mixture(best).name: best.layers, **search.rows()})
     final = measuring.measure([*chosen, TECHNIQUES.get(name)])
-    float32, answers = search.right[BASELINE], search.right[VariantKey(name)]
+    float32, answers = search.right[BASELINE], search.right[measured.key(name)]
     on_search = _change(float32, answers, SEARCH)
     assert on_search is not None  # noqa: S101 — for the type checker: it fits, so it was compared
     return Recommendation(
@@ -69,8 +69,9 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.right = dict(self.measured.right)
-        self.packed_bytes = {row.key: row.packed_bytes for row in self.measured.run.rows}
+        self.file_bytes = {row.key: row.file_bytes for row in self.measured.run.rows}
         self.names = list(dict.fromkeys(study.layer for study in self.layers))
+        self.modules = {study.layer: study.modules or [study.layer] for study in self.layers}
         float32 = self.right[BASELINE]
         self.examples = float32.total if isinstance(float32, Accuracy) else len(float32[SEARCH])
         self.allowed = math.floor(self.max_drop * self.examples + 1e-9)  # 0.5 % of 5,000 is 25, also in binary
@@ -78,10 +79,10 @@ class _Search:
     def options(self) -> dict[str, list[Option]]:
         """Return what each technique does to each layer alone; gains are chance and count as no loss."""
         options: dict[str, list[Option]] = {}
-        whole = self.packed_bytes[BASELINE]
+        whole = self.file_bytes[self.measured.key(BASELINE.technique)]
         for study in self.layers:
-            only = VariantKey(study.only)
-            change, size = self._change(only), self.packed_bytes[only]
+            only = self.measured.key(study.only)
+            change, size = self._change(only), self.file_bytes[only]
             if change is not None and size is not None and whole is not None:
                 option = Option(study.technique, max(0, change.lost - change.gained), whole - size)
                 options.setdefault(study.layer, []).append(option)
@@ -89,25 +90,28 @@ class _Search:
 
     def mixture(self, rung: Rung) -> Technique:
         """Return a rung's technique."""
-        return mixed.short({layer: TECHNIQUES.get(name) for layer, name in rung.layers.items()}, self.names)
+        assigned = {
+            module: TECHNIQUES.get(name) for layer, name in rung.layers.items() for module in self.modules[layer]
+        }
+        return mixed.short(assigned, [module for layer in self.names for module in self.modules[layer]])
 
     def lost(self, rung: Rung) -> int | None:
         """Return how many examples a mixture loses, net; ``None`` if it cannot be made."""
         technique = self.mixture(rung)
-        key = VariantKey(technique.name)
-        if key not in self.packed_bytes:
-            outcome = self.measuring.model.evaluate(technique, self.measuring.weights)
-            self.packed_bytes[key] = None
+        key = self.measured.key(technique.name)
+        if key not in self.file_bytes:
+            outcome = self.measuring.evaluate(technique)
+            self.file_bytes[key] = None
             if not isinstance(outcome, Exception) and (right := right_in(outcome.evaluation)) is not None:
                 self.right[key] = right
-                self.packed_bytes[key] = outcome.facts.packed_bytes
+                self.file_bytes[key] = outcome.facts.deploy_bytes
         change = self._change(key)
         lost = change.lost - change.gained if change else None
         step = Step(
             technique=technique.name,
             predicted=-rung.lost / self.examples,
             change=change,
-            packed_bytes=self.packed_bytes[key],
+            packed_bytes=self.file_bytes[key],
             fits=lost is not None and lost <= self.allowed,
         )
         self.steps.append(step)
@@ -131,8 +135,8 @@ class _Search:
         """
 
         def size(name: str) -> float:
-            key = VariantKey(name)
-            change, packed = self._change(key), self.packed_bytes[key]
+            key = self.measured.key(name)
+            change, packed = self._change(key), self.file_bytes[key]
             fits = change is not None and change.lost - change.gained <= self.allowed
             return packed if fits and packed is not None else math.inf
 

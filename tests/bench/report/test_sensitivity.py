@@ -87,6 +87,15 @@ def test_simulated_latencies_are_left_out() -> None:
     assert "Speed-up B" not in text
 
 
+def test_blocks_are_called_so() -> None:
+    text = render(STUDY.model_copy(update={"by": "block"}))
+    assert "### Only this block" in text
+    assert "### All but this block" in text
+    assert "Blocks are ranked" in text
+    assert text.count("| Block ") == 3, "two tables of the technique and one of the recommendation"
+    assert "layer]" not in text
+
+
 def test_nothing_within_the_allowance_is_said() -> None:
     none = STUDY.recommendation.model_copy(update={"technique": "fp32", "steps": []}) if STUDY.recommendation else None
     text = render(STUDY.model_copy(update={"recommendation": none}))
@@ -111,3 +120,31 @@ def test_a_change_is_written_in_percentage_points() -> None:
 def test_a_notebook_shows_no_picture() -> None:
     assert "![" in render(STUDY)
     assert "![" not in render(STUDY, picture=None)
+
+
+def test_a_study_on_a_runtime_has_fp32_on_both_and_the_files_of_the_runtime() -> None:
+    changes = {"runtime": "onnxruntime", "packed_bytes": None, "deploy_bytes": 412_345}
+    float32 = FP32.model_copy(update=changes | {"deploy_bytes": 1_633_200, "agreement": agreement(10_000, 0, 0)})
+    rows = [one.model_copy(update=changes) for one in (WHOLE, ONLY_FIRST, ONLY_LAST)]
+    study = STUDY.model_copy(update={"runtime": "onnxruntime", "run": run_of(float32, *rows), "recommendation": None})
+    assert Sensitivity.model_validate(study.model_dump()) == study
+    text = render(study)
+    assert text.startswith("# Sensitivity of mnist/lab1 on onnxruntime, Example CPU 3000\n")
+    lines = section(text, "### Only this layer")
+    assert [line.strip("|").split("|")[0].strip() for line in lines] == [
+        "none, on eager",
+        "none",
+        "all",
+        "layers.0",
+        "layers.2",
+    ]
+    assert ["1,628.6" in line for line in lines] == [True, False, False, False, False]
+    assert ["412.3" in line for line in lines] == [False, False, True, True, True]
+    assert "Packed" not in text
+    assert "onnxruntime executes all other variants" in text
+
+
+def test_a_study_of_before_there_were_runtimes_is_of_eager() -> None:
+    content = STUDY.model_dump() | {"schema_version": 2}
+    del content["runtime"]
+    assert Sensitivity.model_validate(content).runtime == "eager"

@@ -15,8 +15,9 @@ from bench.core.tensors import as_arrays, tensors_in
 from bench.models.preact_resnet import PreActResNet
 from bench.runtimes.base import RUNTIMES, Runtime, Stored
 from bench.runtimes.deployment import EXAMPLE, PROGRAM, Deployed, program, save_example
+from bench.runtimes.graphs import torch_files
 from bench.studies.deployment import verify
-from bench.techniques.base import TECHNIQUES
+from bench.techniques.base import TECHNIQUES, Artifact
 from tests.bench.nets import Branching
 from tests.bench.runtimes.sources import build, mlp, resnet, rows, source
 
@@ -41,6 +42,21 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+KINDS: dict[str, tuple[Tensor, ...]] = {
+    "rows": (torch.zeros(2, 64),),
+    "images": (torch.zeros(2, 3, 8, 8).contiguous(memory_format=torch.channels_last),),
+    "ids": (torch.zeros(2, 6, dtype=torch.int64),),
+    "ids and weights": (torch.zeros(2, 6, dtype=torch.int64), torch.zeros(2, 6)),
+}
+
+
+def require_short(text: str) -> None:
+    """Require twenty lines, as wide as a screen, that Python can read."""
+    compile(text, PROGRAM, "exec")
+    assert len(text.splitlines()) <= 20
+    assert max(map(len, text.splitlines())) <= 120
+
+
 def arranged(value: Tensor) -> Tensor:
     return value.contiguous(memory_format=torch.channels_last) if value.dim() == 4 else value
 
@@ -60,7 +76,9 @@ def deployed(runtime: str, technique: str, model: nn.Module, folder: Path) -> De
         with torch.inference_mode():
             outputs = built.executable.outputs(Inputs.of(inputs[0].to(dtype)))
         save_example(place, as_arrays(inputs), as_arrays(tensors_in(outputs)))
-    (target / PROGRAM).write_text(program(written, "it", as_arrays(inputs)), encoding="utf-8")
+    text = program(written, "it", as_arrays(inputs))
+    require_short(text)
+    (target / PROGRAM).write_text(text, encoding="utf-8")
     verify(target, folder / "probe.npz", exact=True)
     return written
 
@@ -97,6 +115,48 @@ def test_so_it_is_with_every_technique_and_runtime(runtime: str, technique: str,
     if reason := RUNTIMES.get(runtime).missing():
         pytest.skip(reason)
     deployed(runtime, technique, MODELS[model](), tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("runtime", "technique", "files"),
+    [
+        ("onnxruntime", "static-qint8", ()),
+        ("openvino", "bf16", ("model.xml", "model.bin")),
+        ("inductor", "static-qint8", ("model.pt2",)),
+        ("inductor", "bf16", ("model.pt2",)),
+    ],
+)
+def test_a_program_has_twenty_lines_whatever_it_takes(
+    runtime: str, technique: str, files: tuple[str, ...], kind: str, tmp_path: Path
+) -> None:
+    stored, target = tmp_path / "stored", tmp_path / "deploy"
+    target.mkdir()
+    if files:
+        stored.mkdir()
+    for path in [stored / name for name in files] or [stored]:
+        path.touch()
+    variant = Stored(TECHNIQUES.get(technique), stored, mlp, threads=16)  # type: ignore[arg-type]
+    written = RUNTIMES.get(runtime).deploy(variant, None, Inputs.of(KINDS[kind]), target)
+    require_short(program(written, f"cifar100/resnet20 as {technique} on {runtime}", as_arrays(KINDS[kind])))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("traced", [False, True])
+def test_so_has_one_that_torch_alone_runs(
+    traced: bool, dtype: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exported(*_: object) -> str:
+        if traced:
+            raise RuntimeError("torch.export cannot")
+        return "model.pt2"
+
+    monkeypatch.setattr(torch_files, "_exported", exported)
+    monkeypatch.setattr(torch_files, "_traced", lambda *_: "model.pt")
+    example = Inputs.of(KINDS[kind]).cast(torch.device("cpu"), getattr(torch, dtype))
+    written = torch_files.save(Artifact(mlp(), mlp(), dtype), example, tmp_path, threads=16, engine="fbgemm")
+    require_short(program(written, "cifar100/resnet20 as static-qint8 on eager", as_arrays(KINDS[kind])))
 
 
 @pytest.mark.parametrize(("factor", "exact"), [("1.001", False), ("1.000001", True), ("np.nan", False)])

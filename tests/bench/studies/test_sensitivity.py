@@ -129,7 +129,7 @@ def test_rows_that_were_measured_are_not_made_again(recommended: Sensitivity, mo
     """Of two layers and one technique every mixture is a row of the study; of two techniques some are not."""
     made: list[str] = []
 
-    def evaluate(self: object, technique: Technique, weights: object) -> Exception:
+    def evaluate(self: object, technique: Technique, *rest: object) -> Exception:
         made.append(technique.name)
         return RequestError("not made")
 
@@ -238,6 +238,7 @@ def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
         (f"{MODEL} --recommend --max-drop nanpp", "--max-drop nanpp must be 0pp or more"),
         (f"{MODEL} --max-drop 1pp", "--max-drop is for --recommend; give that too, or leave it out."),
         (f"{MODEL} --batch 0", "--batch 0 must be between 1 and"),
+        (f"{MODEL} --by channel", "'channel' is not one of 'layer', 'block', 'stage'"),
         (f"{MODEL} --device cuda --technique dynamic-qint8", "--device cpu"),
         (
             f"{MODEL} --technique static-qint8 --technique dynamic-qint8 --recommend",
