@@ -173,7 +173,7 @@ class SensitivityOptions(ModelOptions, UserModelOptions, MeasurementOptions):
         default="dynamic-qint8", kw_only=False, names="technique", check_all=checks.not_empty
     )
     """What is done to a layer, such as range-linear:w4."""
-    runtime: str = option(default=EAGER)
+    runtime: str = option(default=EAGER, names="runtime")
     """What executes the variants, such as onnxruntime."""
     max_drop_pp: float | None = option(
         default=None,
