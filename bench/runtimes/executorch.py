@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -108,8 +109,10 @@ class ExecuTorch(Runtime):
 
 def _methods(folder: Path, threads: int) -> dict[int, Method]:
     """Return the programs of a folder; raises ``UnsupportedError`` if they would not have so many threads."""
-    from executorch.extension.pybindings import portable_lib
-    from executorch.runtime import Runtime as Interpreter
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This API is experimental")  # its release notes say which of it changes
+        from executorch.extension.pybindings import portable_lib
+        from executorch.runtime import Runtime as Interpreter
 
     portable_lib._unsafe_reset_threadpool(threads)
     count = getattr(portable_lib, "_threadpool_get_thread_count", None)
