@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench.results.run import Run
     from bench.running.measure import measure
     from bench.running.runner import run
+    from bench.storage.checkpoint import Trained
     from bench.storage.packed import PackedModel
     from bench.studies.distill import distill
     from bench.studies.export import export
@@ -35,6 +36,7 @@ __all__ = [
     "export",
     "fleet",
     "inspect",
+    "load_checkpoint",
     "load_packed",
     "load_run",
     "measure",
@@ -70,6 +72,19 @@ _NOTEBOOK = {
     ("bench.comparing.comparison", "Comparison"): lambda comparison: _render("machines", comparison),
 }
 """How a notebook shows what these functions return; the results themselves know nothing of reports."""
+
+
+def load_checkpoint(path: str | Path) -> Trained:
+    """Rebuild a network that quantbench trained, with its hyperparameters, from its ``.safetensors`` alone.
+
+    Returns (network, training): ``training.hyperparameters`` built the network, ``training.recipe`` trained it. Raises
+    ``bench.QuantbenchError`` for a file that is no such one.
+    """
+    from pathlib import Path
+
+    from bench.storage.checkpoint import load
+
+    return load(Path(path), way_out="name another")
 
 
 def load_packed(path: str | Path, device: str = "cpu") -> PackedModel:

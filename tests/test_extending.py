@@ -1,4 +1,4 @@
-"""docs/extending.md is a package that is installed and run here; docs/pytest.md a test that passes."""
+"""docs/extending.md is a package that is installed and run here; docs/own-models.md has a test that passes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 import bench
 from bench.results.run import Run
-from tests.bench.pytest_plugin.test_plugin import PLUGIN
+from tests.bench.pytest_plugin.conftest import PLUGIN
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(__file__).parent / "example_package"
@@ -26,9 +26,13 @@ def blocks(page: str) -> dict[str, str]:
     return dict(re.findall(r"^`([\w./]+)`\n\n```\w+\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
 
 
-def test_the_page_shows_the_whole_package() -> None:
+def test_the_page_shows_or_links_the_whole_package() -> None:
     files = {path.relative_to(PACKAGE).as_posix(): path.read_text(encoding="utf-8") for path in FILES}
-    assert blocks("extending.md") == files
+    shown = blocks("extending.md")
+    text = (ROOT / "docs/extending.md").read_text(encoding="utf-8")
+    linked = set(re.findall(r"\]\(\.\./tests/example_package/([\w/.]+)\)", text))
+    assert shown == {name: content for name, content in files.items() if name not in linked}
+    assert linked <= set(files)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +124,7 @@ def test_a_network_that_nobody_brings_is_unknown() -> None:
 @pytest.mark.slow
 def test_the_example_for_pytest_passes(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    ((name, code),) = blocks("pytest.md").items()
+    ((name, code),) = blocks("own-models.md").items()
     pytester.path.joinpath(name).write_text(code, encoding="utf-8")
     quick = ("--benchmark-max-time=0.01", "--benchmark-json=mine.json")
     pytester.runpytest_subprocess(*PLUGIN, name, *quick).assert_outcomes(passed=6)

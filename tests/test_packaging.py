@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.metadata import Metadata
 
 import bench
 from tests.repository import ROOT
@@ -75,6 +76,16 @@ def test_the_wheel_has_one_top_level_package_with_every_file_of_it(wheel: Path) 
         Path("bench", path.relative_to(ROOT)) for name in LINKED for path in (ROOT / name).rglob("*") if path.is_file()
     }
     assert inside == {path for path in every if path.suffix != ".pyc"}
+
+
+def test_an_index_would_take_the_metadata(wheel: Path) -> None:
+    """What ``twine check`` asks, a description of a type that can be rendered, and that all other fields are valid."""
+    [content] = [content for name, content in contents(wheel).items() if name.endswith(".dist-info/METADATA")]
+    metadata = Metadata.from_email(content, validate=True)
+    assert metadata.description_content_type == "text/markdown"
+    assert metadata.description == (ROOT / "README.md").read_text(encoding="utf-8")
+    assert metadata.license_expression == "Apache-2.0"
+    assert metadata.author
 
 
 def test_the_sdist_builds_the_same_wheel(source: Path, wheel: Path, folder: Path) -> None:

@@ -19,11 +19,10 @@ from bench.report import compared, page, selfcheck
 from bench.report import distillation as report_distillation
 from bench.report.formats import report
 from bench.report.machines import render as render_comparison
-from bench.report.markdown import render, result_tables
+from bench.report.markdown import gains, render, result_tables
 from bench.report.pictures import Picture, pictures_of
 from bench.report.sensitivity import render as render_study
 from bench.report.sensitivity_picture import draw as draw_study
-from bench.report.sizes import sizes_and_work
 from bench.report.tables import table
 from bench.results.distillation import Distillation
 from bench.results.row import Accuracy
@@ -35,7 +34,7 @@ from bench.storage import checkpoint
 from tests.benchmarks import compression, published, sampling, suite_speed, training_speed, trust
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("measuring", "results", "runtimes"))]
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("results", "runtimes"))]
 RUN_FILES = sorted((ROOT / "reports").glob("*/run.json"))
 STUDY_FILES = sorted((ROOT / "reports").glob("*/sensitivity.json"))
 PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
@@ -45,24 +44,11 @@ def expected() -> dict[str, str]:
     """Return what stands between the pages' marks, by their name."""
     return {
         "own model table": result_tables(bench.load_run(ROOT / "reports/own-model/run.json")),
-        "lab tables": result_tables(bench.load_run(ROOT / "reports/lab/run.json")),
+        "lab tables": gains(bench.load_run(ROOT / "reports/lab/run.json")),
         "deploy table": deploy_table(),
-        "selfcheck table": selfcheck.render(self_check()),
-        "trust table": written("trust/trust.md"),
-        "sampling table": written("sampling/sampling.md"),
-        "speed table": written("speed/speed.md"),
-        "lowbit table": lowbit_table(),
         "published table": published.text(),
-        "compression table": written("compression/compression.md"),
-        "training speed table": written("training-speed/training_speed.md"),
-        "distillation table": written("distillation/distillation.md"),
         "longer table": longer_table(),
     }
-
-
-def written(name: str) -> str:
-    """Return a table that a benchmark wrote."""
-    return (ROOT / "reports" / name).read_text(encoding="utf-8").strip()
 
 
 def deploy_table() -> str:
@@ -97,13 +83,6 @@ def threads_pictures() -> list[Picture]:
     """Return the pictures of their comparison."""
     runs = threads_runs()
     return compared.pictures_of(compared.labelled(bench.compare(*runs), runs), "threads")
-
-
-def lowbit_table() -> str:
-    """Return accuracy against size over the low-bit family."""
-    run = bench.load_run(ROOT / "reports/lowbit/run.json")
-    [data] = run.data
-    return f"{result_tables(run)}\n\n{sizes_and_work(run, data).markdown()}"
 
 
 def longer_table() -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 
+from bench.cli.completion import NAMES
 from bench.core.errors import RequestError
 from bench.options.option import Option, several
 
@@ -58,7 +59,8 @@ def _one_of(option: Option, argument: Any, by_name: Any) -> Any:
 
 def _alternative(option: Option, name: str) -> inspect.Parameter:
     """Return the option that may stand for an argument."""
-    info: Any = typer.Option(option.also, help=f"The same as {option.flag}.")
+    complete = NAMES.get(option.names)
+    info: Any = typer.Option(option.also, help=f"The same as {option.flag}.", autocompletion=complete)
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -93,7 +95,8 @@ def _parameter(option: Option) -> inspect.Parameter:
     text = f"{option.help.removesuffix('.')}; repeatable." if repeatable else option.help
     text += f"  \\[default: {option.unset}]" * bool(option.unset)
     flag = str(option.flag)
-    info: Any = typer.Option(flag, help=text) if flag.startswith("--") else typer.Argument(metavar=flag, help=text)
+    shown: Any = {"help": text, "rich_help_panel": option.panel or None, "autocompletion": NAMES.get(option.names)}
+    info = typer.Option(flag, **shown) if flag.startswith("--") else typer.Argument(metavar=flag, **shown)
     return inspect.Parameter(
         option.name,
         inspect.Parameter.KEYWORD_ONLY,

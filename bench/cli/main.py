@@ -35,6 +35,14 @@ from bench.cli import (
 from bench.cli.output import show
 from bench.core.errors import QuantbenchError, WorkerError
 
+NEXT = """\
+Quantbench measures what a smaller PyTorch model gains on this machine, and what it costs. To begin:
+  bench run --suite quick                                  a first look: two networks, four techniques
+  bench run --model net.py:build --inputs net.py:inputs    your own network, which net.py has
+  bench recommend runs/quick                               what to deploy, once there is a run
+'bench --help' lists all commands, 'bench list' suites, models, techniques and runtimes."""
+"""What one would do next."""
+
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 """click's; newer releases of typer bring their own click and export of its errors only this subclass."""
 
@@ -56,7 +64,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
 app = typer.Typer(
     name="bench",
     help="Make a PyTorch model smaller: what do you gain on this machine, and what does it cost?",
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -68,13 +75,16 @@ def _show_version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Say which version this is.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Take the options that stand before a command; without one, say what there is to do."""
+    if context.invoked_subcommand is None:
+        show(NEXT)
 
 
 for name, command in COMMANDS.items():
@@ -87,7 +97,7 @@ def main() -> NoReturn:
     for number in _STOPPING:
         signal.signal(number, _stop)
     try:
-        code = app(sys.argv[1:] or ["--help"], prog_name="bench", standalone_mode=False)
+        code = app(sys.argv[1:], prog_name="bench", standalone_mode=False)
     except QuantbenchError as error:
         code = _refuse(str(error))
     except WorkerError as error:

@@ -17,6 +17,7 @@ class FormatChoice(enum.StrEnum):
 
     markdown = "markdown"
     html = "html"
+    pdf = "pdf"
     csv = "csv"
     json = "json"
 
@@ -30,16 +31,23 @@ def command(
     ] = None,
     format_: Annotated[
         FormatChoice | None,
-        typer.Option("--format", help="markdown, html, csv or json.  \\[default: what --out ends in, else markdown]"),
+        typer.Option(
+            "--format", help="markdown, html, pdf, csv or json.  \\[default: what --out ends in, else markdown]"
+        ),
     ] = None,
     html: Annotated[bool, typer.Option("--html", help="The same as --format html.")] = False,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="The same as --format pdf: the page, printed by Chromium.")
+    ] = False,
 ) -> None:
-    """Render run files again: as markdown with pictures, or as one HTML page; or their rows as CSV or JSON."""
+    """Render run files again: as markdown with pictures, as one HTML page or a PDF; or their rows as CSV or JSON."""
     from bench.report.formats import report
 
-    if html and format_ not in (None, FormatChoice.html):
-        raise RequestError(f"--html and --format {format_.value} cannot be combined; leave one out.")
-    chosen = FormatChoice.html if html else format_
-    text = report(run_file, chosen.value if chosen else None, out)
+    shorthands = [choice for choice, given in ((FormatChoice.html, html), (FormatChoice.pdf, pdf)) if given]
+    chosen = {*shorthands, *([format_] if format_ else [])}
+    if len(chosen) > 1:
+        named = [*(f"--{choice.value}" for choice in shorthands), *([f"--format {format_.value}"] if format_ else [])]
+        raise RequestError(f"{' and '.join(named)} cannot be combined; leave one out.")
+    text = report(run_file, next(iter(chosen)).value if chosen else None, out)
     if out is None:
         show(text)

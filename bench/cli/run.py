@@ -31,8 +31,9 @@ def command(
     suite = SUITE if any(map(is_own, models)) else options.suite
     folder = out or Path("runs") / suite
     done = run.with_options(options.replaced(out=folder))
+    from bench.cli.colour import paint
     from bench.report.markdown import result_tables
 
-    show(result_tables(done))
+    show(result_tables(done, paint()))
     show(f"\n{folder / 'report.md'} has the whole report, {folder / 'run.json'} every sample.")
     raise typer.Exit(exit_code(done))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -44,9 +45,14 @@ class FleetFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @contextmanager
+    @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other drivers out within the block; raises ``RequestError`` if one is at work."""
+        """Keep other drivers out within the block; raises ``RequestError`` if one is at work.
+
+        Where no fleet came of it, as when nobody answers at the address, neither lock nor folder stays.
+        """
+        above = (self.path, *self.path.parents)
+        made = [path for path in above if not os.path.exists(path)]  # noqa: PTH110 - Path.exists raises where it may not look
         files.require_writable(self.path)
         lock = FileLock(self.path / _LOCK)
         try:
@@ -58,7 +64,16 @@ class FleetFolder:
         try:
             yield
         finally:
+            if not (self.path / FLEET_FILE).exists():
+                self._leave_nothing(made)
             lock.release()
+
+    def _leave_nothing(self, made: Sequence[Path]) -> None:
+        """Remove the lock, while it is held: later it may be another driver's. Then what was made and is empty."""
+        with contextlib.suppress(OSError):  # Windows removes no open file
+            (self.path / _LOCK).unlink()
+            for folder in made:
+                folder.rmdir()
 
     def has_driver(self) -> bool:
         """Return whether a driver is at work."""

@@ -1,8 +1,8 @@
-"""What layers put out while a network is called."""
+"""What layers put out, and what they multiply, while a network is called."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from bench.core.errors import UnknownNameError
 from bench.core.inputs import Inputs
 from bench.results.inspection import OutputStatistics
+from bench.techniques.lowbit.layers import LowBitLayer
 
 
 def record_outputs(network: nn.Module, inputs: Inputs | Tensor, names: Sequence[str]) -> dict[str, list[Tensor]]:
@@ -43,8 +44,38 @@ def record_outputs(network: nn.Module, inputs: Inputs | Tensor, names: Sequence[
     return calls
 
 
+def record_activations(network: nn.Module, inputs: Inputs | Tensor, names: Sequence[str]) -> dict[str, list[Tensor]]:
+    """Return the quantized inputs of the named layers, as they are multiplied by the weights, in the same way.
+
+    Of those layers alone whose inputs a low-bit technique quantizes: no module puts these values out.
+    """
+    layers = {
+        name: layer
+        for name in names
+        if isinstance(layer := network.get_submodule(name), LowBitLayer) and layer.quantizes_inputs
+    }
+    calls: dict[str, list[Tensor]] = {name: [] for name in layers}
+
+    def recorder(name: str, operate: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def record(values: Tensor, *rest: Any, **options: Any) -> Tensor:
+            calls[name].append(values.detach().clone())
+            return operate(values, *rest, **options)
+
+        return record
+
+    for name, layer in layers.items():
+        vars(layer)["operate"] = recorder(name, layer.operate)  # of this layer alone; its class keeps the method
+    try:
+        with torch.no_grad():
+            Inputs.of(inputs).call(network)
+    finally:
+        for layer in layers.values():
+            vars(layer).pop("operate", None)
+    return {name: values for name, values in calls.items() if values}
+
+
 def output_statistics(outputs: Mapping[str, Sequence[Tensor]]) -> list[OutputStatistics]:
-    """Return what ``record_outputs`` recorded, summed up by layer."""
+    """Return what was recorded, summed up by layer."""
     statistics = []
     for name, calls in outputs.items():
         values = torch.cat([call.float().reshape(-1) for call in calls])

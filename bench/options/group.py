@@ -15,14 +15,14 @@ T = TypeVar("T", bound="Options")
 
 def _declared(group: type) -> tuple[Option, ...]:
     fields = {field.name: field for field in dataclasses.fields(group)}
-    texts: dict[str, str] = {}
+    texts: dict[str, tuple[str, str]] = {}
     for cls in group.__mro__:
         docstrings = field_docstrings(cls)
         for name in inspect.get_annotations(cls):
             if name in fields:
-                texts.setdefault(name, docstrings.get(name, ""))
+                texts.setdefault(name, (docstrings.get(name, ""), vars(cls).get("panel", "")))
     positional = [name for name, field in fields.items() if not field.kw_only]
-    return tuple(Option.of(fields[name], texts[name]) for name in dict.fromkeys([*positional, *texts]))
+    return tuple(Option.of(fields[name], *texts[name]) for name in dict.fromkeys([*positional, *texts]))
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(option,))
@@ -39,6 +39,8 @@ class Options:
 
     declared: ClassVar[tuple[Option, ...]]
     """Positional ones first, then those that the class itself declares, then those that it inherits."""
+    panel: ClassVar[str] = ""
+    """The part of a command's help that has the options which the class itself declares."""
 
     progress: bool | None = option(default=None, flag=None)
     """Show progress bars; by default on a terminal, and a line a stage elsewhere."""

@@ -23,6 +23,8 @@ def option(
     also: str = "",
     notation: Notation | None = None,
     unset: str = "",
+    panel: str | None = None,
+    names: str = "",
     check: Check | None = None,
     check_all: Check | None = None,
 ) -> Any:
@@ -30,11 +32,12 @@ def option(
 
     ``flag`` is its name on the command line, by default ``--`` and the field's name; one without dashes is an
     argument's, and ``None`` is for what the library alone has. ``also`` is an option that may stand for an argument.
-    ``notation`` is how its value is written there, and ``unset`` says in words what is done without it. ``check`` is
-    applied to its value, or to each of several, and ``check_all`` to all together.
+    ``notation`` is how its value is written there, and ``unset`` says in words what is done without it. ``panel`` is
+    its part of the help, by default its class's; ``names`` says what its values are names of, so that a shell completes
+    them. ``check`` is applied to its value, or to each of several, and ``check_all`` to all together.
     """
     metadata: dict[str, Any] = {"flag": flag, "also": also, "notation": notation, "unset": unset}
-    metadata |= {"check": check, "check_all": check_all}
+    metadata |= {"panel": panel, "names": names, "check": check, "check_all": check_all}
     return dataclasses.field(default=default, kw_only=kw_only, metadata=metadata)
 
 
@@ -53,17 +56,23 @@ class Option:
     also: str
     notation: Notation | None
     unset: str
+    panel: str
+    """Its part of the help; empty for the first, which has what most need."""
+    names: str
     check: Check | None
     check_all: Check | None
     positional: bool
 
     @classmethod
-    def of(cls, field: dataclasses.Field[Any], help_: str) -> Option:
-        """Return what a field declares; one without ``option`` is checked by nothing."""
-        absent = {"flag": "", "also": "", "notation": None, "unset": "", "check": None, "check_all": None}
+    def of(cls, field: dataclasses.Field[Any], help_: str, panel: str = "") -> Option:
+        """Return what a field of a class with that ``panel`` declares; one without ``option`` is checked by nothing."""
+        absent: dict[str, Any] = {"flag": "", "also": "", "notation": None, "unset": "", "panel": None, "names": ""}
+        absent |= {"check": None, "check_all": None}
         known: dict[str, Any] = {**absent, **field.metadata}
         if known["flag"] == "":
             known["flag"] = f"--{field.name.replace('_', '-')}"
+        if known["panel"] is None:
+            known["panel"] = panel
         return cls(field.name, field.type, field.default, help_, **known, positional=not field.kw_only)
 
     @property

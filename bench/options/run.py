@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench.core.variant_key import EAGER
 from bench.options import checks
-from bench.options.group import names_of, option_group
+from bench.options.group import Options, names_of, option_group
 from bench.options.option import option
 from bench.options.shared import (
+    MEASUREMENT,
     LatencyOptions,
     MeasurementOptions,
     RetrainOptions,
@@ -24,23 +25,32 @@ if TYPE_CHECKING:
 
 
 @option_group
-class RunOptions(UserModelOptions, MeasurementOptions, RetrainOptions):
-    """The options of ``bench run``."""
+class InstructionOptions(Options):
+    """Which instruction sets are used."""
 
-    suite: str = option(default="lab", kw_only=False)
-    """Which models: lab, quick or deploy."""
-    tasks: str | Sequence[str] = option(default=(), flag="--task")
-    """Only this task's models."""
-    models: str | Sequence[str] = option(default=(), flag="--model")
-    """Only this model: lab1, or mnist/lab1; or your own: net.py:build, which returns it."""
-    techniques: str | Sequence[str] = option(default=(), flag="--technique")
-    """Only this technique (fp32 comes along)."""
-    runtimes: str | Sequence[str] = option(default=(), flag="--runtime", unset="eager; of the suite deploy all")
-    """What executes the techniques, such as onnxruntime, or all (fp32 on eager comes along)."""
+    panel = MEASUREMENT
     isa_limit: Literal["avx2"] | None = option(
         default=None, flag="--isa", unset="all that the CPU has", check=checks.one_of(("avx2",))
     )
     """Measure as if the CPU had these instruction sets alone."""
+
+
+@option_group
+class RunOptions(UserModelOptions, MeasurementOptions, InstructionOptions, RetrainOptions):
+    """The options of ``bench run``."""
+
+    suite: str = option(default="lab", kw_only=False, names="suite")
+    """Which models: lab, quick or deploy."""
+    tasks: str | Sequence[str] = option(default=(), flag="--task", names="task")
+    """Only this task's models, or its first where the suite has none."""
+    models: str | Sequence[str] = option(default=(), flag="--model", names="model")
+    """Only this model: lab1, or mnist/lab1; or your own: net.py:build, which returns it."""
+    techniques: str | Sequence[str] = option(default=(), flag="--technique", names="technique")
+    """Only this technique (fp32 comes along)."""
+    runtimes: str | Sequence[str] = option(
+        default=(), flag="--runtime", names="runtime", unset="eager; of the suite deploy all"
+    )
+    """What executes the techniques, such as onnxruntime, or all (fp32 on eager comes along)."""
     out: Path | str | None = option(default=None, flag=None)
     """Folder for run.json and report.md; by default nothing is written."""
     seed: int = option(default=0, check=valid_seed)

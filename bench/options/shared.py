@@ -15,6 +15,8 @@ from bench.tasks.policy import DataPolicy, TrainingPrecision
 
 DEFAULT_ENGINE = "fbgemm"
 """The quantized engine that the lab asks for."""
+MEASUREMENT = "Measurement"
+TRAINING = "Trainings and data"
 LEAST_PRECISION = math.nextafter(0.001, 0)
 """A block is not read more precisely than to some 0.1 %, so no number of processes reaches less."""
 valid_seed = between(0, 2**63 - 1, example=0, limits="0 and 2⁶³ − 1")
@@ -41,6 +43,7 @@ class SeedOptions(Options):
 class DataOptions(Options):
     """Which data supplied models are trained and tested on."""
 
+    panel = TRAINING
     data: DataPolicy = option(default="auto", check=one_of(get_args(DataPolicy)))
     """auto takes real data from the data root, else downloads, else makes a synthetic stand-in."""
     data_root: Path | str | None = option(
@@ -58,6 +61,7 @@ class DataOptions(Options):
 class TrainingOptions(DataOptions):
     """How supplied models are trained; a model of the user's own has been."""
 
+    panel = TRAINING
     epochs: int | None = option(default=None, unset="the model's recipe", check=between(1, 10_000, example=5))
     """Epochs of training."""
 
@@ -70,6 +74,7 @@ class TrainingOptions(DataOptions):
 class RetrainOptions(TrainingOptions):
     """Whether checkpoints are used, and in which precision those are trained that there are none of."""
 
+    panel = TRAINING
     retrain: bool = option(default=False)
     """Train anew, checkpoints or not."""
     training_precision: TrainingPrecision = option(default="auto", check=one_of(get_args(TrainingPrecision)))
@@ -80,6 +85,7 @@ class RetrainOptions(TrainingOptions):
 class UserModelOptions(Options):
     """What belongs to a model of the user's own; in Python the callables themselves, or what they return."""
 
+    panel = "A model of your own"
     inputs: str | Any | None = option(default=None)
     """For your own model: net.py:inputs, given a batch size, returns a batch of inputs."""
     evaluate: str | Any | None = option(default=None)
@@ -107,9 +113,11 @@ class SpreadOptions(Options):
 class LatencyOptions(DeviceOptions, SeedOptions):
     """How latencies are measured. Whether the machine has the cores and the engine is found out there."""
 
+    panel = MEASUREMENT
     batch_sizes: int | Sequence[int] = option(
         default=(1, 64),
         flag="--batch",
+        panel="",
         check=between(1, MAX_BATCH_SIZE, example=64),
         check_all=checks.once_to(MAX_BATCH_SIZES),
     )
@@ -117,7 +125,10 @@ class LatencyOptions(DeviceOptions, SeedOptions):
     runs: int = option(default=5, check=at_least(1, example=5))
     """Runs behind each mean ± std."""
     precision: float = option(
-        default=0.05, notation=SHARE, check=within(LEAST_PRECISION, 1, "0.1% or more and below 100%; for example 2%")
+        default=0.05,
+        notation=SHARE,
+        panel="",
+        check=within(LEAST_PRECISION, 1, "0.1% or more and below 100%; for example 2%"),
     )
     """Measure until each speed-up is known to ± this share, 2% or 0.02, or time is over."""
     budget_s: float | None = option(
@@ -135,7 +146,7 @@ class LatencyOptions(DeviceOptions, SeedOptions):
     """Seconds of silence after which a variant counts as hung."""
     pin: str = option(default="auto")
     """Cores to tie models to while they are timed: auto, none, or numbers like 2,3."""
-    threads: int = option(default=1, check=checks.at_least(1, example=2))
+    threads: int = option(default=1, panel="", check=checks.at_least(1, example=2))
     """Threads of the model while it is measured."""
     engine: str | None = option(default=None, unset=DEFAULT_ENGINE)
     """Quantized engine of the int8 techniques."""

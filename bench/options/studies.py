@@ -44,7 +44,7 @@ TaughtBy = Literal["start", "loss", "both"]
 class ModelOptions(DeviceOptions, TrainingOptions):
     """The model of a command that takes one."""
 
-    model: str | Any = option(kw_only=False, flag="TASK/MODEL", also="--model")
+    model: str | Any = option(kw_only=False, flag="TASK/MODEL", also="--model", names="model")
     """Such as cifar10/resnet8; or net.py:build, which returns a model of your own."""
 
 
@@ -60,11 +60,14 @@ def _weight_decay(weight_decay: float) -> str | None:
 class TrainOptions(ModelOptions, RetrainOptions, SpreadOptions):
     """The options of ``bench train``."""
 
-    techniques: str | Sequence[str] = option(default=(BASELINE.technique,), kw_only=False, flag="--technique")
+    panel = "Recipe"
+    techniques: str | Sequence[str] = option(
+        default=(BASELINE.technique,), kw_only=False, flag="--technique", panel="", names="technique"
+    )
     """What takes part, such as dorefa:w2a2."""
-    seeds: int | Sequence[int] = option(default=(0,), flag="--seed", check=valid_seed)
+    seeds: int | Sequence[int] = option(default=(0,), flag="--seed", panel="", check=valid_seed)
     """Of the training."""
-    recipe: str | None = option(default=None, unset="the model's recipe")
+    recipe: str | None = option(default=None, names="recipe", unset="the model's recipe")
     """long, warm-4bit, warm-2bit or warm-1bit."""
     learning_rate: float | None = option(
         default=None, unset="the recipe's", check=within(0, math.inf, "a number above 0; for example 0.05")
@@ -119,13 +122,13 @@ class TrainOptions(ModelOptions, RetrainOptions, SpreadOptions):
 class ExportOptions(ModelOptions, UserModelOptions, SeedOptions):
     """The options of ``bench export``."""
 
-    model: str = option(kw_only=False, flag="MODEL")
+    model: str = option(kw_only=False, flag="MODEL", names="model")
     """Such as cifar10/resnet8; or your own: net.py:build, which returns it."""
     path: Path | str = option(kw_only=False, flag="--out")
     """File to write; with --runtime a folder."""
-    technique: str = option(default=BASELINE.technique, kw_only=False)
+    technique: str = option(default=BASELINE.technique, kw_only=False, names="technique")
     """Such as static-qint8, bwn or range-linear:w4,per-channel."""
-    runtime: str | None = option(default=None, unset="a packed file, for bench.load_packed")
+    runtime: str | None = option(default=None, names="runtime", unset="a packed file, for bench.load_packed")
     """Write what this runtime loads, such as onnxruntime, and a program that runs it without quantbench."""
     batch_sizes: int | Sequence[int] = option(
         default=(1, 64),
@@ -146,10 +149,10 @@ class ExportOptions(ModelOptions, UserModelOptions, SeedOptions):
 class InspectOptions(ModelOptions, UserModelOptions, SeedOptions):
     """The options of ``bench inspect``."""
 
-    technique: str = option(kw_only=False)
+    technique: str = option(kw_only=False, names="technique")
     """A low-bit one, such as dorefa:w2a2."""
     layers: Sequence[str] = option(default=(), kw_only=False, flag="--layer")
-    """Describe this layer's values and outputs."""
+    """Describe this layer's values, outputs and quantized inputs."""
     out: Path | str | None = option(default=None)
     """Folder for inspection.md and weights.svg."""
 
@@ -166,9 +169,11 @@ def _allowance(max_drop_pp: float) -> str | None:
 class SensitivityOptions(ModelOptions, UserModelOptions, MeasurementOptions):
     """The options of ``bench sensitivity``."""
 
-    technique: str | Sequence[str] = option(default="dynamic-qint8", kw_only=False, check_all=checks.not_empty)
+    technique: str | Sequence[str] = option(
+        default="dynamic-qint8", kw_only=False, names="technique", check_all=checks.not_empty
+    )
     """What is done to a layer, such as range-linear:w4."""
-    runtime: str = option(default=EAGER)
+    runtime: str = option(default=EAGER, names="runtime")
     """What executes the variants, such as onnxruntime."""
     max_drop_pp: float | None = option(
         default=None,
@@ -178,6 +183,8 @@ class SensitivityOptions(ModelOptions, UserModelOptions, MeasurementOptions):
         check=_allowance,
     )
     """Accuracy that a recommended mixture may lose, in percentage points."""
+    by: Literal["layer", "block", "stage"] = option(default="layer", check=one_of(("layer", "block", "stage")))
+    """What is quantized alone: a layer, a block of several, or a stage of blocks."""
 
 
 @option_group
@@ -186,7 +193,7 @@ class RecommendOptions(Options):
 
     run: RunOrFile = option(kw_only=False, flag="RUN.json")
     """A run.json, or the folder that has one."""
-    models: str | Sequence[str] = option(default=(), flag="--model")
+    models: str | Sequence[str] = option(default=(), flag="--model", names="model")
     """Only this model: lab1, or mnist/lab1."""
     objective: Literal["latency", "size", "memory"] = option(
         default="latency", check=one_of(("latency", "size", "memory"))

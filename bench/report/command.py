@@ -12,7 +12,7 @@ from bench.options.group import Options
 from bench.options.option import Option, several
 from bench.options.run import SUPPLIED_ONLY, RunOptions
 from bench.options.shared import DEFAULT_ENGINE
-from bench.options.studies import ExportOptions
+from bench.options.studies import ExportOptions, SensitivityOptions
 from bench.results.row import Row
 from bench.results.run import Run
 from bench.results.settings import Settings
@@ -32,6 +32,7 @@ def _recorded(group: type[Options]) -> dict[str, Option]:
 
 OPTIONS = _recorded(RunOptions)
 EXPORT_OPTIONS = _recorded(ExportOptions)
+SENSITIVITY_OPTIONS = _recorded(SensitivityOptions)
 TEXTS = ("inputs", "evaluate", "calibrate")
 """What names callables, which a call of the library hands over."""
 
@@ -63,6 +64,15 @@ def export_command(run: Run, row: Row) -> str:
     return shlex.join([*words, *flags, "--out", f"deploy/{name}"])
 
 
+def sensitivity_command(run: Run, row: Row) -> str:
+    """Return ``bench sensitivity …`` for a row's technique, in markdown; for a module that was given, that call."""
+    asked = _asked(run, SENSITIVITY_OPTIONS)
+    if run.settings.inputs and ":" not in run.settings.inputs:
+        return f"`bench.sensitivity({', '.join([row.model, repr(row.technique), *_arguments(asked)])})`"
+    words = ["bench", "sensitivity", _model(run, row), "--technique", row.technique]
+    return f"`{shlex.join([*words, *_flags(SENSITIVITY_OPTIONS, asked)])}`"
+
+
 def _asked(run: Run, options: Mapping[str, Option], **changes: object) -> dict[str, object]:
     """Return the settings that are not the defaults."""
     asked = {name: changes.get(name, getattr(run.settings, name)) for name in options}
@@ -89,9 +99,16 @@ def _defaults(name: str) -> tuple[object, ...]:
 def _call(row: Row, asked: Mapping[str, object]) -> str:
     arguments = [row.model, str(asked["inputs"]), f"techniques={[row.technique]!r}"]
     arguments += [f"runtimes={[row.runtime]!r}"] if row.runtime != EAGER else []
-    arguments += [f"{name}={asked[name]}" for name in TEXTS[1:] if name in asked]  # names, no texts
-    arguments += [f"{name}={value!r}" for name, value in asked.items() if name not in TEXTS]
+    arguments += _arguments({name: value for name, value in asked.items() if name != "inputs"})
     return f"`bench.measure({', '.join(arguments)})`"
+
+
+def _arguments(asked: Mapping[str, object]) -> list[str]:
+    """Return keyword arguments, those that are names, no texts, first."""
+    return [
+        *(f"{name}={asked[name]}" for name in TEXTS if name in asked),
+        *(f"{name}={value!r}" for name, value in asked.items() if name not in TEXTS),
+    ]
 
 
 def _model(run: Run, row: Row) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from bench.core.units import counted, megabytes, percent
 from bench.core.variant_key import BASELINE
-from bench.report import follow_up_sentences, speed_sentences
+from bench.report import axis_sentences, follow_up_sentences, speed_sentences, surprise_sentences
 from bench.report.findings import follow_up
 from bench.report.findings.accuracies import accuracies
 from bench.report.findings.batch_sizes import batch_sizes
 from bench.report.findings.dynamic_static import dynamic_or_static
 from bench.report.findings.finding import Finding
+from bench.report.findings.int8_schemes import after
 from bench.report.findings.judged import judge
 from bench.report.findings.sizes import sizes
 from bench.report.findings.slower import slower_int8, slower_otherwise
@@ -27,15 +28,18 @@ Parts = dict[str, list[Finding]]
 def findings(run: Run) -> Parts:
     """Return what the figures of a run show, by the title of its part of the discussion; no part is empty."""
     judged = judge(run)
-    parts = {
+    dynamic, static = (list(after(run, judged, scheme)) for scheme in ("D", "S"))
+    parts: dict[str, Iterable[Finding]] = {
         "Data": _synthetic(run),
+        "After dynamic quantization": dynamic,
+        "After static quantization": static,
+        "Dynamic against static int8": dynamic_or_static(judged),
         "Size": sizes(judged),
         "Where int8 is slower than fp32": slower_int8(run, judged),
         "Where other techniques are slower than fp32": slower_otherwise(run, judged),
-        "Dynamic against static int8": dynamic_or_static(judged),
         "Small and large batches": batch_sizes(judged),
         "Accuracy": accuracies(run, judged),
-        "Suggested follow-up": follow_up.follow_up(run, judged),
+        "Suggested follow-up": follow_up.follow_up(run, judged, asked=[*dynamic, *static]),
     }
     return {title: of_part for title, part in parts.items() if (of_part := list(part))}
 
@@ -132,6 +136,8 @@ _SENTENCES: dict[str, Callable[[Run, Finding], str]] = dict(
             "accuracies differ less": _differ_less,
             "answers alike": _alike,
         }.items(),
+        axis_sentences.SENTENCES.items(),
+        surprise_sentences.SENTENCES.items(),
         speed_sentences.SENTENCES.items(),
         follow_up_sentences.SENTENCES.items(),
     )

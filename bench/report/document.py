@@ -28,6 +28,10 @@ PICTURES = (
     "divided by the speed-up; the thick line spans the middle half of all rounds, the thin one the 5th to the 95th "
     "percentile. Speed-up: with its 95 % interval; right of the line is faster than fp32."
 )
+OVER_MODELS = (
+    " The picture of a task has all its models: a point is labelled by its model and has the look of its technique."
+)
+"""What is said where there is such a picture."""
 
 
 def document(run: Run, number: int = 1) -> Document:
@@ -91,7 +95,10 @@ def _galleries(run: Run, number: int) -> list[Block]:
     by_model: dict[str, list[Picture]] = {}
     for picture in pictures_of(run, number):
         by_model.setdefault(picture.model, []).append(picture)
-    return [*(Gallery(model, pictures) for model, pictures in by_model.items()), PICTURES] if by_model else []
+    if not by_model:
+        return []
+    together = any(model not in {row.full_model for row in run.rows} for model in by_model)
+    return [*(Gallery(model, pictures) for model, pictures in by_model.items()), PICTURES + OVER_MODELS * together]
 
 
 def _scores(run: Run) -> list[Table]:

@@ -49,9 +49,9 @@ def _between(run: Run, finding: Finding) -> str:
     batches, [row] = finding.figures["batches"], finding.rows
     first, last = (ratio(row.speedup[size].interval) for size in (batches[0], batches[-1]))
     return (
-        f"{named(row)} is slower at batch {batches[0]}, {first}, and faster at batch {batches[-1]}, {last}. Measure "
-        f"where it crosses 1: {command(run, row, batch_sizes=batches)}. If the likely cause holds, the time lost per "
-        f"call stays the same."
+        f"**Question:** from which batch size on does {named(row)} pay? It is slower at batch {batches[0]}, {first}, "
+        f"and faster at batch {batches[-1]}, {last}. **Experiment:** measure where it crosses 1: "
+        f"{command(run, row, batch_sizes=batches)}. If the likely cause holds, the time lost per call stays the same."
     )
 
 
@@ -68,8 +68,9 @@ def _per_channel(run: Run, finding: Finding) -> str:
     [row] = finding.rows
     other = row.model_copy(update={"technique": PER_CHANNEL})
     return (
-        f"{named(row)} {finding.figures['lost']}. Its weight tensors have one scale each, so that one large weight "
-        f"costs all others; give each output its own: {command(run, other)}."
+        f"**Question:** does a scale for each output keep the answers? {named(row)} {finding.figures['lost']}; its "
+        f"weight tensors have one scale each, so that one large weight costs all others. **Experiment:** give each "
+        f"output its own: {command(run, other)}."
     )
 
 

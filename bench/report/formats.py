@@ -10,17 +10,19 @@ from bench.core.errors import RequestError
 from bench.core.files import write_atomically
 from bench.results.run_file import load, require_other_file
 
-Format = Literal["markdown", "html", "csv", "json"]
-SUFFIXES: dict[str, Format] = {".html": "html", ".htm": "html", ".csv": "csv", ".json": "json"}
+Format = Literal["markdown", "html", "pdf", "csv", "json"]
+SUFFIXES: dict[str, Format] = {".html": "html", ".htm": "html", ".pdf": "pdf", ".csv": "csv", ".json": "json"}
 """What a file's name asks for."""
 MARKDOWN = (".md", ".markdown", ".txt", "")
 
 
 def report(paths: Sequence[Path], form: Format | None = None, out: Path | None = None) -> str:
-    """Return the report of run files, and write it to ``out``; markdown's pictures go beside it.
+    """Return the report of run files, of a PDF the page that is printed, and write it to ``out``.
+
+    Markdown's pictures go beside it.
 
     Without ``form`` the name of ``out`` decides. Raises ``RunFileError`` for what is no run file, and ``RequestError``
-    if ``out`` cannot be written or is one of the run files.
+    if ``out`` cannot be written or is one of the run files, or nothing here prints a PDF.
     """
     runs = [load(path) for path in paths]
     if out is not None:
@@ -33,6 +35,15 @@ def report(paths: Sequence[Path], form: Format | None = None, out: Path | None =
         from bench.report import page
 
         text = page.render(runs)
+    elif chosen == "pdf":
+        from bench.report import page, pdf
+
+        if out is None:
+            raise RequestError("a PDF must have a file to be written to; give --out, for example --out report.pdf.")
+        printer = pdf.browser()
+        text = page.render(runs)
+        pdf.write(text, out, printer)
+        return text
     elif chosen == "markdown":
         from bench.report import markdown, pictures
 

@@ -15,12 +15,13 @@ FEW = 16
 
 
 def render(inspection: Inspection) -> str:
-    """Return tables of layers, outputs and scores, and a sentence on the values of each layer that was asked for."""
+    """Return tables of layers, outputs, quantized inputs and scores, and a sentence on each layer asked for."""
     scores = [[rule, f"{score:.4f}"] for rule, score in inspection.scores.items()]
     parts = [
         _layers(inspection.layers),
         *(levels(layer) for layer in inspection.layers if layer.name in inspection.described),
-        _outputs(inspection.outputs),
+        _values(inspection.outputs, "Outputs of"),
+        _values(inspection.activations, "Quantized inputs of"),
         table(scores, ["Rule", "Score"]),
     ]
     return "\n\n".join(filter(None, parts))
@@ -54,8 +55,8 @@ def levels(layer: LayerInspection) -> str:
     return f"{counted}: {', '.join(values[:3])}, …, {values[-1]}."
 
 
-def _outputs(outputs: Sequence[OutputStatistics]) -> str:
-    header = ["Layer", "Shape", "Least", "Mean", "Std", "Largest", "Distinct"]
+def _values(recorded: Sequence[OutputStatistics], title: str) -> str:
+    header = [title, "Shape", "Least", "Mean", "Std", "Largest", "Distinct"]
     cells = [
         [
             f"`{layer.name}`",
@@ -63,7 +64,7 @@ def _outputs(outputs: Sequence[OutputStatistics]) -> str:
             *(f"{value:.4g}" for value in (layer.least, layer.mean, layer.std, layer.largest)),
             f"{layer.distinct:,}",
         ]
-        for layer in outputs
+        for layer in recorded
     ]
     return table(cells, header)
 

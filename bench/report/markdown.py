@@ -9,7 +9,7 @@ from bench.report.conditions import hardware
 from bench.report.document import document
 from bench.report.headline import headline, how_to_read
 from bench.report.lab import lab_table
-from bench.report.tables import Table
+from bench.report.tables import Paint, Table
 from bench.results.machine import Machine
 from bench.results.run import Run
 
@@ -24,10 +24,14 @@ def render(runs: Sequence[Run], pictures: bool = True) -> str:
     )
 
 
-def result_tables(run: Run) -> str:
+def result_tables(run: Run, paint: Paint = str) -> str:
     """Return what the terminal shows: the gains and costs of each task's variants, then the lab's tables."""
-    headlines = [headline(run, data).markdown() for data in run.data]
-    return "\n\n".join([*headlines, how_to_read(run), *(lab_table(run, data).markdown() for data in run.data)])
+    return "\n\n".join([gains(run, paint), *(lab_table(run, data).markdown() for data in run.data)])
+
+
+def gains(run: Run, paint: Paint = str) -> str:
+    """Return what each variant gains and costs, a table a task, and how to read them."""
+    return "\n\n".join([*(headline(run, data).markdown(paint) for data in run.data), how_to_read(run)])
 
 
 def hardware_table(machine: Machine) -> str:

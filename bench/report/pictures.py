@@ -1,4 +1,4 @@
-"""Which pictures a run has: of each model its trade-off, its latencies and its speed-ups.
+"""Which pictures a run has: of each model its trade-off, its latencies and its speed-ups, and of a task all its models.
 
 They are named without being drawn, because drawing imports matplotlib, which takes longer than a report.
 """
@@ -6,7 +6,7 @@ They are named without being drawn, because drawing imports matplotlib, which ta
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,8 @@ SIZE = Cost("Packed size (MB)")
 LEAST_OPERATIONS = 1 / 32
 """One multiply-accumulate of single bits; a network without weight layers has none, and no place on the axis."""
 OPERATIONS = Cost("Multiply-accumulates × bits / 32 (M)")
+LEAST_MODELS = 3
+"""So many of a task have a picture together; two are told apart in their own."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Picture:
     """A picture that can be drawn."""
 
     model: str
-    """As ``task/model``."""
+    """As ``task/model``; the task of a picture of several."""
     name: str
     """Of its file."""
     title: str
@@ -43,16 +45,19 @@ class Picture:
 
 
 def pictures_of(run: Run, number: int = 1) -> list[Picture]:
-    """Return the pictures of a run, model by model; ``number`` tells runs of one document apart."""
+    """Return the pictures of a run, model by model, then those over the models of a task.
+
+    ``number`` tells runs of one document apart.
+    """
     pictures = []
     sizes = run.settings.batch_sizes
     family = _by_runtime if len({row.runtime for row in run.rows}) > 1 else _by_technique
     order = list(dict.fromkeys(family(row) for row in run.rows))
     for model in dict.fromkeys(row.full_model for row in run.rows):
         rows = [row for row in run.rows if row.full_model == model]
-        timeable = [] if _simulated_beside_fp32(rows) else [row for row in rows if not row.simulated]
+        timeable = _timeable(rows)
         timed = [row for row in timeable if any(latency.rounds_s for latency in row.latency.values())]
-        ending = re.sub(r"[^\w.-]+", "-", model) + (f"-{number}" if number > 1 else "") + ".svg"
+        ending = _ending(model, number)
         points, costs = _points(rows, sizes if timeable else [], family)
         if points:
             title = f"{model}: accuracy against size and latency"
@@ -65,7 +70,29 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
         if any(row.speedup for row in timed):
             title = f"{model}: speed-up over fp32 with its 95 % interval"
             pictures.append(of_speedups(model, f"speed-up-{ending}", title, {"": timed}, sizes, order, family))
+    pictures += _across_models(run, number)
     return pictures
+
+
+def _across_models(run: Run, number: int) -> Iterator[Picture]:
+    """Yield of each task with several models all of them in one trade-off, labelled by model, looking as by variant."""
+    for task in dict.fromkeys(row.task for row in run.rows):
+        rows = [row for row in run.rows if row.task == task]
+        points, costs = _points(rows, run.settings.batch_sizes if _timeable(rows) else [], _by_variant, _model)
+        if len({point.label for point in points}) >= LEAST_MODELS:
+            title = f"{task}: accuracy against size and latency, over its models"
+            order = list(dict.fromkeys(_by_variant(row) for row in run.rows))
+            draw_trade_off = partial(trade_off, points, costs, title, order)
+            yield Picture(task, f"models-{_ending(task, number)}", title, draw_trade_off)
+
+
+def _ending(name: str, number: int) -> str:
+    return re.sub(r"[^\w.-]+", "-", name) + (f"-{number}" if number > 1 else "") + ".svg"
+
+
+def _timeable(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows whose latencies say something; none if fp32 would stand alone among them."""
+    return [] if _simulated_beside_fp32(rows) else [row for row in rows if not row.simulated]
 
 
 def _by_runtime(row: Row) -> str:
@@ -74,6 +101,18 @@ def _by_runtime(row: Row) -> str:
 
 def _by_technique(row: Row) -> str:
     return row.technique.partition(":")[0]
+
+
+def _by_variant(row: Row) -> str:
+    return str(row.key)
+
+
+def _model(row: Row) -> str:
+    return row.model
+
+
+def _technique(row: Row) -> str:
+    return row.technique
 
 
 def _simulated_beside_fp32(rows: Sequence[Row]) -> bool:
@@ -158,7 +197,10 @@ def _spread(row: Row, latency: Latency, family: Callable[[Row], str]) -> Span:
 
 
 def _points(
-    rows: Sequence[Row], batch_sizes: Sequence[int], family: Callable[[Row], str]
+    rows: Sequence[Row],
+    batch_sizes: Sequence[int],
+    family: Callable[[Row], str],
+    label: Callable[[Row], str] = _technique,
 ) -> tuple[list[Point], list[Cost]]:
     """Return accuracy against size and latency; against operations too, where low precision is only simulated."""
     latencies = {size: Cost(f"Latency at batch {size}", short_seconds) for size in batch_sizes}
@@ -176,5 +218,5 @@ def _points(
         if (share := row.share_right) is not None and known:
             interval = wilson(row.accuracy.correct, row.accuracy.total) if row.accuracy else None
             ends = (interval.low, interval.high) if interval else None
-            points.append(Point(row.technique, share, known, family(row), ends))
+            points.append(Point(label(row), share, known, family(row), ends))
     return points, costs

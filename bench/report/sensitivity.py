@@ -56,9 +56,10 @@ def render(study: Sensitivity, picture: str | None = PICTURE_FILE) -> str:
             f"> **Synthetic data.** The figures are measured on a generated stand-in for {data.title}. "
             f"Their accuracies say nothing about the real set."
         )
-    parts += [where(study.run, data), _how_to_read(study, own=data.kind == "own")]
+    how_to_read = _how_to_read(study, own=data.kind == "own")
+    parts += [where(study.run, data), how_to_read.replace("Layers are ranked", f"{study.by.capitalize()}s are ranked")]
     if picture and study.has_changes:
-        parts.append(f"![Accuracy lost by layer of {study.model}]({picture})")
+        parts.append(f"![Accuracy lost by {study.by} of {study.model}]({picture})")
     for technique in study.techniques:
         parts += _technique(study, technique)
     if study.recommendation is not None:
@@ -79,26 +80,26 @@ def _technique(study: Sensitivity, technique: str) -> list[str]:
     if study.runtime != EAGER:
         references = {BASELINE: "none, on eager", key(BASELINE.technique): "none"}
     references[key(technique)] = "all"
-    spared = {key(layer.others): layer.layer for layer in layers if layer.others is not None}
+    spared = {key(part.others): part.layer for part in layers if part.others is not None}
     parts = [
         f"## `{technique}`",
-        "### Only this layer",
-        _rows(study.run, references | {key(layer.only): layer.layer for layer in layers}, layers),
+        f"### Only this {study.by}",
+        _rows(study, references | {key(part.only): part.layer for part in layers}, layers),
     ]
     if spared:
-        parts += ["### All but this layer", _rows(study.run, references | spared, layers)]
-    if _simulated(study.run, [key(layer.only) for layer in layers]):
+        parts += [f"### All but this {study.by}", _rows(study, references | spared, layers)]
+    if _simulated(study.run, [key(part.only) for part in layers]):
         parts.append(SIMULATED)
     return parts
 
 
-def _rows(run: Run, labels: dict[VariantKey, str], layers: Sequence[LayerStudy]) -> str:
+def _rows(study: Sensitivity, labels: dict[VariantKey, str], layers: Sequence[LayerStudy]) -> str:
     """Return a table of the rows that ``labels`` name, in its order."""
-    weights = {study.layer: f"{study.weights:,}" for study in layers}
-    header, cells = _cells(run, list(labels))
+    weights = {part.layer: f"{part.weights:,}" for part in layers}
+    header, cells = _cells(study.run, list(labels))
     return table(
         [[label, weights.get(label, ""), *row] for label, row in zip(labels.values(), cells, strict=True)],
-        ["Layer", "Weights", *header],
+        [study.by.capitalize(), "Weights", *header],
     )
 
 
@@ -207,7 +208,10 @@ def _recommendation(study: Sensitivity, recommendation: Recommendation) -> list[
     return [
         f"## Recommended within {100 * recommendation.max_drop:g} pp",
         _sentence(recommendation),
-        table([[layer, f"`{name}`"] for layer, name in recommendation.layers.items()], ["Layer", "Technique"]),
+        table(
+            [[layer, f"`{name}`"] for layer, name in recommendation.layers.items()],
+            [study.by.capitalize(), "Technique"],
+        ),
         table(rows, ["Technique", *header]),
         "What the search measured, in this order:" if steps else "",
         table(steps, ["Technique", file, "Predicted (pp)", "Change (pp)", "Fits"]),

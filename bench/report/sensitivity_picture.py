@@ -32,17 +32,17 @@ def draw(study: Sensitivity, path: Path) -> None:
         )
         for axes, (technique, layers) in zip(grid, panels, strict=True):
             whole = next(row for row in study.run.rows if row.technique == technique)
-            _panel(axes, str(study.key(technique)), layers, Change.of_row(whole, study.run))
+            _panel(axes, str(study.key(technique)), layers, Change.of_row(whole, study.run), study.by)
         handles, names = grid[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="upper center", ncols=len(names))
-        write_atomically(path, svg(figure, f"Accuracy lost by layer of {study.model}"))
+        write_atomically(path, svg(figure, f"Accuracy lost by {study.by} of {study.model}"))
 
 
-def _panel(axes: Axes, title: str, layers: Sequence[LayerStudy], whole: Change | None) -> None:
+def _panel(axes: Axes, title: str, layers: Sequence[LayerStudy], whole: Change | None, part: str) -> None:
     """Draw two bars a layer, the most sensitive on top, each with its value and interval."""
     series: list[tuple[str, float, int, list[Change | None]]] = [
-        ("only this layer", -0.19, 0, [layer.only_change for layer in layers]),
-        ("all but this layer", 0.19, 1, [layer.others_change for layer in layers]),
+        (f"only this {part}", -0.19, 0, [layer.only_change for layer in layers]),
+        (f"all but this {part}", 0.19, 1, [layer.others_change for layer in layers]),
     ]
     for label, offset, look, changes in series:
         colour, marker = COLOURS[look], MARKERS[look]

@@ -12,6 +12,10 @@ from bench.results.row import Row
 from bench.results.run import Run
 from bench.stats.multiple_tests import LATENCY_ALPHA
 
+READING = (
+    "a call of one example uses each weight once and spends most of its time reading them, here {} MB instead of {}."
+)
+"""Why few bits help at batch 1; with the megabytes of a file and of fp32's."""
 _CAUSES = {
     "no VNNI": "this CPU has no VNNI, so an int8 product takes several instructions",
     "no float16 arithmetic": "this CPU has no float16 arithmetic, so each operation converts to float32 and back",
@@ -48,14 +52,15 @@ def _technique_slower(_: Run, finding: Finding) -> str:
 
 def _why(finding: Finding) -> str:
     figures, [row] = finding.figures, finding.rows
-    causes = [_cause(cause, row, figures["baseline_s"]) for cause in figures["causes"]]
+    causes = [cause_in_words(cause, row, figures["baseline_s"]) for cause in figures["causes"]]
     likely = f" Likely: {'; '.join(causes)}." if causes else " The figures suggest no cause."
     if figures["faster_at"] is None:
         return likely
     return f"{likely} At batch {figures['faster_at']} it is faster, {ratio(figures['faster_by'].interval)}."
 
 
-def _cause(cause: str, row: Row, baseline_s: float) -> str:
+def cause_in_words(cause: str, row: Row, baseline_s: float) -> str:
+    """Return a likely cause of a slow row, without a full stop; ``baseline_s`` is what a call of fp32 takes."""
     if cause == "layers left in float32" and row.layers is not None:
         return (
             f"dynamic quantization changed {row.layers.changed} of {row.layers.total} layers and leaves convolutions "
@@ -99,12 +104,10 @@ def _with_the_batch(_: Run, finding: Finding) -> str:
     few, many = figures["batches"]
     word = "larger" if finding.kind == "gains with the batch" else "smaller"
     most = "most on " if figures["models"] > 1 else ""
-    reading = (
-        f" Likely: a call of one example uses each weight once and spends most of its time reading them, here "
-        f"{megabytes(row.file_bytes or 0)} MB instead of {megabytes(baselines[0].file_bytes or 0)}."
-        if figures["reading"]
-        else ""
-    )
+    reading = ""
+    if figures["reading"]:
+        sizes = (megabytes(one.file_bytes or 0) for one in (row, baselines[0]))
+        reading = f" Likely: {READING.format(*sizes)}"
     return (
         f"The speed-up of `{row.key}` is {word} at batch {many} than at batch {few} on {figures['models']} of "
         f"{counted(figures['of'], 'model')}, {most}`{row.full_model}`: {ratio(row.speedup[many].interval)} and "

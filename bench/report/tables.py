@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tabulate import tabulate
@@ -11,7 +11,22 @@ from tabulate import tabulate
 from bench.core.units import MISSING
 
 TEXT = {
-    *("", "Model", "Question", "Tried", "Found", "Bound", "Reached", "Recipe", "Layer", "CPU", "Device", "Verdict"),
+    *(
+        "",
+        "Model",
+        "Question",
+        "Tried",
+        "Found",
+        "Bound",
+        "Reached",
+        "Recipe",
+        "Layer",
+        "Block",
+        "Stage",
+        "CPU",
+        "Device",
+        "Verdict",
+    ),
     *("By dtype (bytes)", "Accuracy change"),
 }
 """Columns that are read from the left though a cell may begin as a number does, or all miss."""
@@ -35,6 +50,10 @@ class Figure(str):
         return figure
 
 
+Paint = Callable[[Figure], str]
+"""Returns a figure as a terminal shows it."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table before it is rendered."""
@@ -47,9 +66,11 @@ class Table:
     remarks: Sequence[str] = ()
     """Sentences below it, in markdown."""
 
-    def markdown(self) -> str:
-        """Return title, caption, table and remarks."""
-        parts = [f"### {self.title}" if self.title else "", self.caption, table(self.rows, self.header)]
+    def markdown(self, paint: Paint = str) -> str:
+        """Return title, caption, table and remarks; ``paint`` may colour a figure by its verdict."""
+        rows = [[paint(cell) if isinstance(cell, Figure) else cell for cell in row] for row in self.rows]
+        align = read_from_left(self.rows, self.header)
+        parts = [f"### {self.title}" if self.title else "", self.caption, _aligned(rows, self.header, align)]
         parts.append("\n".join(f"- {remark}" for remark in self.remarks))
         return "\n\n".join(part for part in parts if part)
 
@@ -67,9 +88,13 @@ def read_from_left(rows: Sequence[Sequence[object]], header: Sequence[str]) -> l
 
 def table(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
     """Return a table in markdown; empty for no rows."""
+    return _aligned(rows, header, read_from_left(rows, header))
+
+
+def _aligned(rows: Sequence[Sequence[object]], header: Sequence[str], from_left: Sequence[bool]) -> str:
     if not rows:
         return ""
-    align = ["left" if text else "right" for text in read_from_left(rows, header)]
+    align = ["left" if text else "right" for text in from_left]
     cells = [[_cell(cell) for cell in row] for row in rows]
     return tabulate(cells, header, tablefmt="pipe", colalign=align, disable_numparse=True)
 

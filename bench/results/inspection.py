@@ -39,7 +39,7 @@ class LayerInspection:
 
 @dataclass(frozen=True)
 class OutputStatistics:
-    """What one layer put out for some test examples."""
+    """What one layer put out for some test examples, or was given."""
 
     name: str
     shape: Sequence[int]
@@ -63,3 +63,5 @@ class Inspection:
     """Of the same layers."""
     scores: Mapping[str, float]
     """By rule."""
+    activations: Sequence[OutputStatistics] = ()
+    """The inputs of those among them that quantize theirs, as they are multiplied by the weights."""

@@ -99,11 +99,14 @@ class Change(Record):
 
 
 class LayerStudy(Record):
-    """One layer under one technique."""
+    """One layer, block or stage under one technique."""
 
     layer: Name
+    """Its name; of a stage without a module of its own, the first and the last of its blocks."""
+    modules: Names = Field(default_factory=list)
+    """What stands for it in a mixture, if not its name."""
     kind: Name
-    """The module's class."""
+    """The class of its layers, or their classes."""
     weights: Count
     """Its weights and biases."""
     technique: Name
@@ -167,6 +170,8 @@ class Sensitivity(Record):
     """fp32 on eager and on the runtime, each technique on all layers, and the rows that ``layers`` name, in the same
     rounds."""
     recommendation: Recommendation | None = None
+    by: Literal["layer", "block", "stage"] = "layer"
+    """What of the model is quantized alone and spared alone."""
 
     @model_validator(mode="after")
     def _complete(self) -> Sensitivity:

@@ -219,29 +219,38 @@ def weights_digest(path: Path) -> str:
         return str((file.metadata() or {}).get(DIGEST))
 
 
-def load(path: Path) -> tuple[nn.Module, Header]:
-    """Rebuild the network in eval mode from the file alone; raises ``CheckpointError``."""
+class Trained(NamedTuple):
+    """What a checkpoint holds."""
+
+    network: nn.Module
+    """In eval mode."""
+    training: Header
+    """Its hyperparameters, its recipe, and what came of it."""
+
+
+def load(path: Path, way_out: str = WAY_OUT) -> Trained:
+    """Rebuild the network from the file alone; raises ``CheckpointError``."""
     import safetensors.torch
 
-    header = read_header(path)
+    header = read_header(path, way_out=way_out)
     try:
-        network = _build(path, header).to_empty(device="cpu")
+        network = _build(path, header, way_out).to_empty(device="cpu")
         tensors = safetensors.torch.load_file(path)
         with safetensors.safe_open(path, framework="np") as file:
             expected = file.metadata().get(DIGEST)
         if digest(tensors) != expected:
             raise CheckpointError(
                 f"the checkpoint {path} is truncated or damaged (its weights do not have the checksum it names); "
-                f"{WAY_OUT}."
+                f"{way_out}."
             )
         network.load_state_dict(tensors)
     except CheckpointError:
         raise
     except Exception as error:  # torch may raise anything about tensors that are another network's
         raise CheckpointError(
-            f"the checkpoint {path} does not fit the network it names ({_line(error)}); {WAY_OUT}."
+            f"the checkpoint {path} does not fit the network it names ({_line(error)}); {way_out}."
         ) from error
-    return network.eval(), header
+    return Trained(network.eval(), header)
 
 
 def untrained(path: Path, device: Literal["cpu", "meta"]) -> nn.Module:
@@ -255,7 +264,7 @@ def untrained(path: Path, device: Literal["cpu", "meta"]) -> nn.Module:
     return network.eval()
 
 
-def _build(path: Path, header: Header) -> nn.Module:
+def _build(path: Path, header: Header, way_out: str = WAY_OUT) -> nn.Module:
     """Build the network on the meta device; raises ``CheckpointError`` where that cannot be done."""
     from bench import models
     from bench.storage.size_limit import TooLargeError, within
@@ -269,11 +278,11 @@ def _build(path: Path, header: Header) -> nn.Module:
     except TooLargeError as error:
         raise CheckpointError(
             f"the checkpoint {path} names a network of more values than {path.stat().st_size:,} bytes can hold; "
-            f"{WAY_OUT}."
+            f"{way_out}."
         ) from error
     except Exception as error:  # a constructor that is given nonsense may raise anything
         raise CheckpointError(
-            f"the checkpoint {path} is of a network that this version cannot build ({_line(error)}); {WAY_OUT}."
+            f"the checkpoint {path} is of a network that this version cannot build ({_line(error)}); {way_out}."
         ) from error
 
 

@@ -13,7 +13,10 @@ from bench.techniques.lowbit.codes import FULL, Encoded
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from bench.techniques.lowbit.binary_connect import BC
     from bench.techniques.lowbit.layers import LowBitLayer
+
+__all__ = ["BC", "BinaryConnect"]
 
 LEARNING_RATE_SCALE = "learning_rate_scale"
 """The attribute of a parameter that the training loop multiplies its learning rate by."""
@@ -86,3 +89,12 @@ class BinaryConnect(LowBit):
             model,
             notes=("stochastic BinaryConnect runs with the real weights it was trained with: not a 1-bit model",),
         )
+
+
+def __getattr__(name: str) -> object:
+    """Give ``BC`` to a course's own training loop; it is imported when it is asked for, as it needs torch."""
+    if name == "BC":
+        from bench.techniques.lowbit.binary_connect import BC
+
+        return BC
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,7 @@
 """A technique for each layer: ``mixed:layers.0=range-linear:w4a8+layers.2=dynamic-qint8``.
 
-Layers that are not named stay float32; ``*`` stands for them. The techniques follow one another in the order of their
+The name of a module that holds layers, such as ``blocks.1``, stands for those without a name of their own. Layers that
+are not named stay float32; ``*`` stands for them. The techniques follow one another in the order of their
 names: one that calibrates observes its layers with those before it in place.
 """
 
@@ -112,19 +113,25 @@ class Mixed(Technique):
                 raise UnsupportedError(str(UnknownNameError("layer", layer, known)))
             if part.name == FLOAT:
                 continue
-            if layer not in can[part]:
+            inside = [one for one in can[part] if self._name_for(one) == layer]
+            if not inside:
                 raise UnsupportedError(
                     f"{part.name} cannot change {layer}, a {type(modules[layer]).__name__}; "
                     f"of this model it changes {', '.join(can[part]) or 'nothing'}"
                 )
-            groups.setdefault(part, []).append(layer)
+            groups.setdefault(part, []).extend(inside)
         if self.rest is not None:
-            others = [layer for layer in can[self.rest] if layer not in self.named_layers]
+            others = [layer for layer in can[self.rest] if self._name_for(layer) is None]
             if others:
                 groups.setdefault(self.rest, []).extend(others)
         if not groups:
             raise UnsupportedError(f"{self.name} changes no layer of this model")
         return groups
+
+    def _name_for(self, layer: str) -> str | None:
+        """Return the name that stands for a layer: its own, or that of the innermost module around it."""
+        around = [name for name in self.named_layers if f"{layer}.".startswith(f"{name}.")]
+        return max(around, key=len, default=None)
 
     def _techniques(self) -> list[Technique]:
         every = [technique for _, technique in self.layers] + ([self.rest] if self.rest else [])

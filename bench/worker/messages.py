@@ -134,6 +134,8 @@ class QuantizableLayer:
     """The module's class, such as ``Linear``."""
     weights: int
     """Its weights and biases."""
+    outputs: int
+    """Its output channels or features."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from bench.measuring import params, scores, size, tf32
 from bench.measuring.latency import blocks
 from bench.measuring.latency.rounds import Block
 from bench.measuring.latency.timer import Timer, timers
-from bench.measuring.layer_outputs import output_statistics, record_outputs
+from bench.measuring.layer_outputs import output_statistics, record_activations, record_outputs
 from bench.measuring.layer_weights import inspect_layers
 from bench.measuring.memory import MemoryProbe
 from bench.measuring.params import WEIGHT_LAYERS
@@ -177,6 +177,7 @@ class VariantHost:
             layers=inspect_layers(artifact.module, before),
             described=described,
             outputs=output_statistics(record_outputs(artifact.module, inputs, described)),
+            activations=output_statistics(record_activations(artifact.module, inputs, described)),
             scores={score.rule: score.value for score in scores.every_rule(self._work(artifact))},
         )
 

@@ -26,9 +26,16 @@ def modules_after_command(*arguments: str) -> set[str]:
     return modules_after(code + "try: main()\nexcept SystemExit: pass")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["list"], ["run", "--suite", "nonsense"]])
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["run", "--help"], ["list"], ["run", "--suite", "nonsense"]])
 def test_the_command_answers_without_torch(arguments: list[str]) -> None:
     assert "torch" not in modules_after_command(*arguments)
+
+
+@pytest.mark.parametrize("words", ["bench run --technique d", "bench run --model m", "bench run --runtime o"])
+def test_a_shell_completes_names_without_torch(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    for name, value in {"_BENCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "3"}.items():
+        monkeypatch.setenv(name, value)
+    assert "torch" not in modules_after_command()
 
 
 SLOW = {"torch", "matplotlib", "scipy.stats", "scipy.optimize"}

@@ -28,14 +28,15 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def test_the_page_is_short_and_begins_with_the_shortest_thing_that_works() -> None:
-    lines = PAGE.read_text(encoding="utf-8").splitlines()
-    assert len(lines) <= 120
-    assert "bench.measure(" in "\n".join(lines[:12])
+def test_the_page_begins_with_the_shortest_thing_that_works() -> None:
+    text, _, in_pytest = PAGE.read_text(encoding="utf-8").partition("\n## In pytest\n")
+    assert in_pytest
+    assert len(text.splitlines()) <= 120
+    assert "bench.measure(" in "\n".join(text.splitlines()[:12])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", blocks("python"), ids=["shortest", "transformers"])
+@pytest.mark.parametrize("program", blocks("python")[:2], ids=["shortest", "transformers"])
 def test_a_program_of_the_page_works(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[Run] = []
 

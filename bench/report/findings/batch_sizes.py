@@ -28,13 +28,13 @@ def batch_sizes(judged: Sequence[Judged]) -> Iterator[Finding]:
     for variant in dict.fromkeys(one.row.key for one in judged):
         of_variant = [one for one in several if one.row.key == variant]
         moved = [one for one in of_variant if adjusted[id(one)] <= LATENCY_ALPHA]
-        up = sorted((one for one in moved if _growth(one) > 1), key=_growth, reverse=True)
-        down = sorted((one for one in moved if _growth(one) < 1), key=_growth)
+        up = sorted((one for one in moved if growth(one) > 1), key=growth, reverse=True)
+        down = sorted((one for one in moved if growth(one) < 1), key=growth)
         grown += up
         if up:
             yield _moved("gains with the batch", up, len(of_variant), reading=False)
         if down:
-            yield _moved("loses with the batch", down, len(of_variant), reading=_reading(down[0]))
+            yield _moved("loses with the batch", down, len(of_variant), reading=reads_weights(down[0]))
     yield from _shared(grown)
 
 
@@ -45,7 +45,7 @@ def _moved(kind: Kind, group: Sequence[Judged], models: int, reading: bool) -> F
     return Finding(kind, rows, {"models": len(group), "of": models, "batches": batches, "reading": reading})
 
 
-def _reading(one: Judged) -> bool:
+def reads_weights(one: Judged) -> bool:
     """Say whether small weights likely help at batch 1, because a call of one example is mostly the reading of them."""
     row, baseline, size = one.row, one.baseline, min(one.speed)
     if size > 1 or not one.faster(size) or baseline is None or not (baseline.macs and baseline.params):
@@ -53,6 +53,12 @@ def _reading(one: Judged) -> bool:
     packed, whole = row.file_bytes or 0, baseline.file_bytes or 0
     once = abs(baseline.macs / baseline.params - 1) < ONCE
     return once and whole >= READ_BYTES and 0 < packed < whole / WORTH_READING
+
+
+def moves(one: Judged) -> bool:
+    """Say whether a speed-up is another at the largest batch than at the smallest, beyond chance."""
+    p_value = _p_of_growth(one)
+    return p_value is not None and p_value <= LATENCY_ALPHA
 
 
 def _p_of_growth(one: Judged) -> float | None:
@@ -64,7 +70,8 @@ def _p_of_growth(one: Judged) -> float | None:
     return change(few, many).p_value if few and many else None
 
 
-def _growth(one: Judged) -> float:
+def growth(one: Judged) -> float:
+    """Return by which factor the speed-up grows from the smallest to the largest batch."""
     return one.speedup(max(one.speed)).value / one.speedup(min(one.speed)).value
 
 
@@ -72,7 +79,7 @@ def _shared(grown: Sequence[Judged]) -> Iterator[Finding]:
     """Show, on the row where it is plainest, how what a call costs by itself is shared by a batch."""
     known = [one for one in grown if one.baseline is not None and one.row.latency.keys() >= one.speed.keys()]
     if known:
-        most = max(known, key=_growth)
+        most = max(known, key=growth)
         batches = (min(most.speed), max(most.speed))
         seconds = [most.row.latency[size].estimate_s / size for size in batches]
         yield Finding("overhead shared", (most.row,), {"batches": batches, "example_s": seconds})

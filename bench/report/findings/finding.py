@@ -9,6 +9,17 @@ from typing import Any, Literal
 from bench.results.row import Row
 
 Kind = Literal[
+    "model axis",
+    "batch axis",
+    "size axis",
+    "accuracy axis",
+    "surprisingly fast",
+    "surprisingly slow",
+    "surprising accuracy",
+    "nothing surprising",
+    "weights in the cache",
+    "another runtime",
+    "which layers",
     "synthetic data",
     "smallest",
     "hardly smaller",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from bench.core.units import percent
 from bench.core.variant_key import VariantKey
@@ -22,20 +22,27 @@ LONGER = 4
 """So many times as many processes halve an interval."""
 
 
-def follow_up(run: Run, judged: Sequence[Judged]) -> Iterator[Finding]:
-    """Find the first question that the figures raise, of: granularity, accuracy, precision, batch size, seed."""
+def follow_up(run: Run, judged: Sequence[Judged], asked: Sequence[Finding] = ()) -> Iterator[Finding]:
+    """Find the first question that the figures raise, of: granularity, accuracy, precision, batch size, seed.
+
+    Those that were ``asked`` before are passed over.
+    """
     for ask in (_granularity, _accuracy, _precision, _batch_sizes, _seed):
-        if (finding := ask(run, judged)) is not None:
+        if (finding := ask(run, judged)) is not None and finding not in asked:
             yield finding
             return
 
 
-def _granularity(run: Run, judged: Sequence[Judged]) -> Finding | None:
+def _granularity(_: Run, judged: Sequence[Judged]) -> Finding | None:
     """Ask whether a scale for each output helps where one for a whole tensor makes answers collapse."""
     measured = {one.row.technique for one in judged}
-    for one in judged:
-        if one.row.key == VariantKey(PER_TENSOR) and PER_CHANNEL not in measured and (lost := _collapsed(one)):
-            return Finding("per-channel weights", (one.row,), {"lost": lost})
+    return next((asked for one in judged if (asked := per_channel(one, measured)) is not None), None)
+
+
+def per_channel(one: Judged, measured: Collection[str]) -> Finding | None:
+    """Ask that of one row, unless the run ``measured`` it."""
+    if one.row.key == VariantKey(PER_TENSOR) and PER_CHANNEL not in measured and (lost := _collapsed(one)):
+        return Finding("per-channel weights", (one.row,), {"lost": lost})
     return None
 
 
@@ -85,15 +92,22 @@ def _precision(run: Run, judged: Sequence[Judged]) -> Finding | None:
 
 
 def _batch_sizes(_: Run, judged: Sequence[Judged]) -> Finding | None:
+    """Ask at which batch size int8 begins to pay, of the first row of which that is a question."""
+    return next((asked for one in judged if (asked := batches_between(one)) is not None), None)
+
+
+def batches_between(one: Judged) -> Finding | None:
     """Ask at which batch size int8 begins to pay, where it is slower at a small one and faster at a large one."""
-    for one in judged:
-        slow = [size for size in one.speed if one.int8 and one.slower(size)]
-        fast = [size for size in one.speed if one.faster(size)]
-        if slow and fast and max(slow) < min(fast):
-            first, last = max(slow), min(fast)
-            between = [size for power in range(1, 20) if first < (size := first * 2**power) < last]
-            return Finding("batch sizes between", (one.row,), {"batches": [first, *between, last]})
+    slow = [size for size in one.speed if one.int8 and one.slower(size)]
+    fast = [size for size in one.speed if one.faster(size)]
+    if slow and fast and max(slow) < min(fast):
+        return Finding("batch sizes between", (one.row,), {"batches": powers_between(max(slow), min(fast))})
     return None
+
+
+def powers_between(first: int, last: int) -> list[int]:
+    """Return two batch sizes, and between them the first one's double, its double, and so on."""
+    return [first, *(size for power in range(1, 20) if first < (size := first * 2**power) < last), last]
 
 
 def _seed(run: Run, judged: Sequence[Judged]) -> Finding | None:

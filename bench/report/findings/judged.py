@@ -50,6 +50,20 @@ class Judged:
             return None
         return self.row.agreement.same, self.row.accuracy.total
 
+    @property
+    def errors(self) -> tuple[int, int] | None:
+        """Return how many answers are wrong of the baseline's and of its own, to as many examples."""
+        mine, theirs = self.row.accuracy, self.baseline.accuracy if self.baseline else None
+        if mine is None or theirs is None or mine.total != theirs.total:
+            return None
+        return theirs.total - theirs.correct, mine.total - mine.correct
+
+    def baseline_s(self, size: int) -> float | None:
+        """Return the seconds of the baseline's call; ``None`` where it was not timed."""
+        if self.baseline is None or size not in self.baseline.latency:
+            return None
+        return self.baseline.latency[size].estimate_s
+
     def slower(self, size: int) -> bool:
         """Return whether the verdict at a batch size is that it is slower."""
         return self.speed[size].word == SLOWER

@@ -17,7 +17,7 @@ def sizes(judged: Sequence[Judged]) -> Iterator[Finding]:
         packed = [
             (one, times)
             for one in judged
-            if one.model == model and not one.row.outputs_warning and (times := _times_smaller(one)) is not None
+            if one.model == model and not one.row.outputs_warning and (times := times_smaller(one)) is not None
         ]
         if not packed:
             continue
@@ -29,7 +29,8 @@ def sizes(judged: Sequence[Judged]) -> Iterator[Finding]:
                 yield Finding("hardly smaller", (one.row,), {"times": times})
 
 
-def _times_smaller(one: Judged) -> float | None:
+def times_smaller(one: Judged) -> float | None:
+    """Return how many times smaller its file is than the baseline's; ``None`` where either is not known."""
     if one.baseline is None or not one.baseline.file_bytes or not one.row.file_bytes:
         return None
     return one.baseline.file_bytes / one.row.file_bytes

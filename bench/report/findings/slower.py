@@ -46,14 +46,21 @@ def _how(run: Run, one: Judged, size: int) -> dict[str, object]:
     return {
         "batch": size,
         "speedup": one.speedup(size),
-        "causes": list(_causes(run, one)) + _small(one, size),
-        "baseline_s": _call_s(one, size),
+        "causes": causes(run, one, size),
+        "baseline_s": one.baseline_s(size),
         "faster_at": larger,
         "faster_by": one.speedup(larger) if larger else None,
     }
 
 
-def _causes(run: Run, one: Judged) -> Iterator[Cause]:
+def causes(run: Run, one: Judged, size: int) -> list[Cause]:
+    """Return why a row is likely slower at a batch size."""
+    call_s = one.baseline_s(size)
+    small: list[Cause] = ["small model"] if call_s is not None and call_s < SMALL_CALL_S else []
+    return [*_plain_causes(run, one), *small]
+
+
+def _plain_causes(run: Run, one: Judged) -> Iterator[Cause]:
     """Yield what speaks for itself in the row or the machine."""
     row, isa = one.row, run.machine.isa
     if row.scheme == "D" and row.layers is not None and row.layers.changed < row.layers.total:
@@ -68,14 +75,3 @@ def _causes(run: Run, one: Judged) -> Iterator[Cause]:
             yield "no bfloat16 arithmetic"
     if row.scheme == "AMP":
         yield "weights cast"
-
-
-def _small(one: Judged, size: int) -> list[Cause]:
-    call_s = _call_s(one, size)
-    return ["small model"] if call_s is not None and call_s < SMALL_CALL_S else []
-
-
-def _call_s(one: Judged, size: int) -> float | None:
-    if one.baseline is None or size not in one.baseline.latency:
-        return None
-    return one.baseline.latency[size].estimate_s

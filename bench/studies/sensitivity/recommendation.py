@@ -71,6 +71,7 @@ class _Search:
         self.right = dict(self.measured.right)
         self.file_bytes = {row.key: row.file_bytes for row in self.measured.run.rows}
         self.names = list(dict.fromkeys(study.layer for study in self.layers))
+        self.modules = {study.layer: study.modules or [study.layer] for study in self.layers}
         float32 = self.right[BASELINE]
         self.examples = float32.total if isinstance(float32, Accuracy) else len(float32[SEARCH])
         self.allowed = math.floor(self.max_drop * self.examples + 1e-9)  # 0.5 % of 5,000 is 25, also in binary
@@ -89,7 +90,10 @@ class _Search:
 
     def mixture(self, rung: Rung) -> Technique:
         """Return a rung's technique."""
-        return mixed.short({layer: TECHNIQUES.get(name) for layer, name in rung.layers.items()}, self.names)
+        assigned = {
+            module: TECHNIQUES.get(name) for layer, name in rung.layers.items() for module in self.modules[layer]
+        }
+        return mixed.short(assigned, [module for layer in self.names for module in self.modules[layer]])
 
     def lost(self, rung: Rung) -> int | None:
         """Return how many examples a mixture loses, net; ``None`` if it cannot be made."""

@@ -1,4 +1,4 @@
-"""``bench sensitivity``: each layer quantized alone, each spared alone, and the smallest mixture within a loss."""
+"""``bench sensitivity``: each layer or block quantized alone, each spared alone, and the smallest mixture in a loss."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bench.running.execute import settings_of
 from bench.running.plan import spec_of
 from bench.running.studied_model import StudiedModel, studied_model
 from bench.studies.sensitivity.measuring import Measuring
+from bench.studies.sensitivity.parts import By, Part, parts_of
 from bench.studies.sensitivity.possible import require_possible, runtime_of, techniques_of
 from bench.studies.sensitivity.recommendation import recommend
 from bench.techniques import mixed
@@ -29,12 +30,14 @@ from bench.worker.messages import QuantizableLayer
 def sensitivity(options: SensitivityOptions) -> Sensitivity:
     """Quantize each layer of ``model`` alone, then all but that one; measure all beside each other.
 
+    With ``by`` a block or a stage, of several layers, in the place of a layer.
+
     The model is a supplied one (``task/model``), or your own with its ``inputs``, as for ``bench.run`` or
     ``bench.measure``.
 
     ``technique`` is one or several that can be confined to layers. With ``max_drop_pp``, percentage points of accuracy,
     the smallest mixture of them that loses no more is searched for, and measured beside fp32 and each technique on all
-    layers; see docs/sensitivity.md. On another ``runtime`` than eager its own quantizer leaves layers out. The other
+    layers; see docs/commands.md. On another ``runtime`` than eager its own quantizer leaves layers out. The other
     arguments are those of ``bench.run``. Raises ``bench.QuantbenchError``.
     """
     spec = spec_of(options, suite="sensitivity", models=[], variants=[])
@@ -48,7 +51,7 @@ def sensitivity(options: SensitivityOptions) -> Sensitivity:
         spec = spec.model_copy(update={"models": [model.name], **model.titles})
         for technique in chosen:
             require_possible(runtime, technique, model, settings.engine)
-        plans = [plan for technique in chosen for plan in _plans(technique, _quantizable_layers(model, technique))]
+        plans = _plans(model, chosen, options.by)
         weights = model.weights(TECHNIQUES.get(BASELINE.technique), options.seed)
         measuring = Measuring(model, spec, weights, runtime.name)
         in_rounds = [variant for plan in plans for variant in (plan.only, plan.others) if variant]
@@ -69,15 +72,16 @@ def sensitivity(options: SensitivityOptions) -> Sensitivity:
             techniques=names,
             layers=_ranked(layers, names),
             run=measured.run,
+            by=options.by,
             recommendation=recommendation,
         )
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """The two variants that tell one layer from the others."""
+    """The two variants that tell one part of the model from the others."""
 
-    layer: QuantizableLayer
+    part: Part
     technique: Technique
     only: Technique
     others: Technique | None
@@ -86,9 +90,10 @@ class _Plan:
         changes = {row.technique: Change.of_row(row, run) for row in run.rows}
         errors = {row.technique: row.output_error for row in run.rows}
         return LayerStudy(
-            layer=self.layer.name,
-            kind=self.layer.kind,
-            weights=self.layer.weights,
+            layer=self.part.name,
+            modules=[] if self.part.modules == (self.part.name,) else list(self.part.modules),
+            kind=self.part.kind,
+            weights=self.part.weights,
             technique=self.technique.name,
             only=self.only.name,
             others=self.others.name if self.others else None,
@@ -110,13 +115,21 @@ def _quantizable_layers(model: StudiedModel, technique: Technique) -> list[Quant
     return layers
 
 
-def _plans(technique: Technique, layers: Sequence[QuantizableLayer]) -> list[_Plan]:
-    names = [layer.name for layer in layers]
+def _plans(model: StudiedModel, chosen: Sequence[Technique], by: By) -> list[_Plan]:
+    layers = {technique: _quantizable_layers(model, technique) for technique in chosen}
+    every = {layer.name: layer for of_technique in layers.values() for layer in of_technique}
+    order = {name: position for position, name in enumerate(model.modules())}
+    # Of all techniques together, so that a part is the same under each.
+    parts = parts_of(sorted(every.values(), key=lambda layer: order.get(layer.name, len(order))), by, model.name)
     plans = []
-    for layer in layers:
-        others = {name: technique for name in names if name != layer.name}
-        only = mixed.short({layer.name: technique}, names)
-        plans.append(_Plan(layer, technique, only, mixed.short(others, names) if others else None))
+    for technique in chosen:
+        names = {layer.name for layer in layers[technique]}
+        changed = [own for part in parts if (own := part.among(names)) is not None]
+        modules = [module for part in changed for module in part.modules]
+        for part in changed:
+            others = {module: technique for module in modules if module not in part.modules}
+            only = mixed.short(dict.fromkeys(part.modules, technique), modules)
+            plans.append(_Plan(part, technique, only, mixed.short(others, modules) if others else None))
     return plans
 
 

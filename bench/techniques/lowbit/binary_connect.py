@@ -10,7 +10,7 @@ Courbariaux, Bengio and David 2015, algorithm 1. A training step is::
     optimizer.step()
     bc.clip()
 
-``bench.techniques.binaryconnect`` is the same as a technique.
+``bench.techniques.binaryconnect`` gives it, too, and is the same as a technique; a training is in docs/examples.
 """
 
 from __future__ import annotations

@@ -57,8 +57,27 @@ def test_an_address_that_nobody_answers_is_named(
         raise ConnectionRefusedError(111, "Connection refused")
 
     monkeypatch.setattr(socket, "create_connection", refuse)
-    said = refused(command, "run", "--address", "127.0.0.1:6379", "--out", str(tmp_path))
+    said = refused(command, "run", "--address", "127.0.0.1:6379", "--out", str(tmp_path / "runs/fleet"))
     assert "--address 127.0.0.1:6379: nobody answers there (Connection refused); start Ray on that machine" in said
+    assert not list(tmp_path.iterdir()), "neither folder nor lock"
+
+
+def test_a_folder_that_was_there_stays_without_a_lock(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setattr(cluster, "_silence", lambda address: "Connection refused")
+    (tmp_path / "notes").write_text("precious")
+    refused(command, "run", "--address", "127.0.0.1:6379", "--out", str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
+
+
+def test_a_lock_stays_with_its_fleet(tmp_path: Path) -> None:
+    folder = FleetFolder(tmp_path / "fleet")
+    with folder.locked():
+        folder.save(FLEET)
+    assert folder.fleet() is not None
+    assert not folder.has_driver()
 
 
 def test_a_request_is_checked_before_a_cluster_is_looked_for(command: Command, tmp_path: Path) -> None:

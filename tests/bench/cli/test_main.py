@@ -107,10 +107,14 @@ def test_an_unknown_command_is_one_sentence(command: Command) -> None:
     assert "No such command 'rnu'. Did you mean 'run'?; see 'bench --help'." in err
 
 
-def test_no_command_is_a_request_for_help(command: Command) -> None:
-    code, out, _ = command()
-    assert code == 0
-    assert "report" in out
+def test_without_a_command_it_says_what_one_would_do_next(command: Command) -> None:
+    code, out, err = command()
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert len(lines) <= 5
+    assert [line.split()[:2] for line in lines if line.startswith("  ")] == [["bench", "run"]] * 2 + [
+        ["bench", "recommend"]
+    ]
 
 
 def test_report_renders_run_files(command: Command, tmp_path: Path) -> None:
@@ -176,7 +180,7 @@ def test_what_is_asked_for_outweighs_the_name(command: Command, tmp_path: Path) 
     ("arguments", "sentence"),
     [
         (["--html", "--format", "csv"], "--html and --format csv cannot be combined; leave one out."),
-        (["--format", "pdf"], "Invalid value for '--format'"),
+        (["--format", "docx"], "Invalid value for '--format'"),
         (["--out", "run.json"], "--out run.json is the run file itself; name another file."),
         (["--html", "--out", "run.json/page.html"], "cannot be written"),
     ],
@@ -334,10 +338,10 @@ def test_a_form_that_cannot_be_had_is_one_sentence(
 ) -> None:
     saved(tmp_path, run=RUN, later=LATER)
     monkeypatch.chdir(tmp_path)
-    code, out, err = command(*arguments, "--out", "page.pdf")
+    code, out, err = command(*arguments, "--out", "page.docx")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "--out page.pdf" in err
-    assert not Path("page.pdf").exists()
+    assert "--out page.docx" in err
+    assert not Path("page.docx").exists()
 
 
 def test_list_names_what_there_is(command: Command) -> None:

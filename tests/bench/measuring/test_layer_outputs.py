@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from bench.core.errors import UnknownNameError
-from bench.measuring.layer_outputs import output_statistics, record_outputs
+from bench.measuring.layer_outputs import output_statistics, record_activations, record_outputs
 from tests.bench.measuring.test_layer_weights import prepared
 
 
@@ -30,6 +30,25 @@ def test_each_call_is_recorded() -> None:
     [twice] = record_outputs(nn.Sequential(layer, layer), torch.rand(2, 4), ["0"]).values()
     assert len(twice) == 2
     assert not torch.equal(*twice)
+
+
+@pytest.mark.parametrize(
+    ("technique", "levels"),
+    [("dorefa:w2a2", 4), ("pact:w4a3,alpha=1", 8), ("wrpn:w2a4", 16), ("xnor", 2), ("xnor:no-k", 2)],
+)
+def test_activations_are_recorded_as_they_are_multiplied(technique: str, levels: int) -> None:
+    network, inputs = prepared(technique), torch.rand(64, 40)
+    before = network(inputs)
+    calls = record_activations(network, inputs, ["layers.0", "layers.2", "layers.4"])
+    assert calls.keys() == {"layers.2", "layers.4"}, "the inputs of the first layer are the data"
+    for [values] in calls.values():
+        assert 1 < values.unique().numel() <= levels
+    assert torch.equal(network(inputs), before), "the network is as it was"
+
+
+def test_a_layer_with_inputs_of_full_precision_has_none() -> None:
+    assert record_activations(prepared("bwn"), torch.rand(2, 40), ["layers.2"]) == {}
+    assert record_activations(nn.Sequential(nn.Linear(4, 4)), torch.rand(2, 4), ["0"]) == {}
 
 
 def test_a_name_that_no_layer_has_is_answered_with_a_suggestion() -> None:

@@ -2,81 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
-import sys
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
 import torch
-import torch._dynamo
 
-import bench.pytest_plugin.fixture
-import bench.pytest_plugin.plugin  # what a session inside this one imports is forgotten, and torch cannot come twice
-import bench.worker.preload
-from bench.measuring import machine
+import bench.pytest_plugin.plugin
 from bench.options.shared import DEFAULT_ENGINE
+from tests.bench.pytest_plugin.conftest import HEAD, PLUGIN, QUICK, Session
 from tests.bench.test_import_cost import modules_after
 from tests.repository import ROOT
-
-PLUGIN = () if entry_points(group="pytest11", name="quantbench") else ("-p", "bench.pytest_plugin.plugin")
-QUICK = ("--benchmark-max-time=0.005", "--benchmark-min-rounds=2")
-HEAD = """
-import pytest
-import torch
-from torch import nn
-
-
-def build():
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 4))
-
-
-INPUTS = torch.linspace(-1, 1, 20 * 32).reshape(20, 32)
-LABELS = build()(INPUTS).argmax(1)
-
-
-def right(predict):
-    return int((predict(INPUTS).argmax(1) == LABELS).sum()), len(LABELS)
-
-"""
-EXAMPLE = (
-    HEAD
-    + """
-@pytest.mark.parametrize("technique", ["fp32", "dynamic-qint8"])
-def test_my_model(quantbench, technique):
-    quantbench(build(), INPUTS, technique=technique, evaluate=right, name="mine")
-"""
-)
-
-Session = Callable[..., pytest.RunResult]
-
-
-@pytest.fixture
-def session(pytester: pytest.Pytester) -> Session:
-    """Run a file of tests; return the outcome."""
-
-    def run(code: str, *arguments: str) -> pytest.RunResult:
-        pytester.makepyfile(HEAD + code if "def build" not in code else code)
-        return pytester.runpytest_inprocess(*PLUGIN, *arguments)
-
-    return run
-
-
-@pytest.fixture
-def noted(session: Session, pytester: pytest.Pytester) -> Callable[[str], dict[str, Any]]:
-    """Run a test and return what its benchmark has for extra_info."""
-
-    def run(code: str) -> dict[str, Any]:
-        session(code, *QUICK, "--benchmark-json=out.json").assert_outcomes(passed=1)
-        content = json.loads((pytester.path / "out.json").read_text())
-        info: dict[str, Any] = content["benchmarks"][0]["extra_info"]
-        return info
-
-    return run
 
 
 def test_extra_info_carries_what_is_known_of_a_variant(noted: Callable[[str], dict[str, Any]]) -> None:
@@ -363,75 +301,6 @@ def test_without_pytest_benchmark_other_tests_run_and_the_fixture_says_what_is_m
     result = session(code, "-p", "no:benchmark")
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["*the fixture quantbench needs pytest-benchmark; pip install pytest-benchmark.*"])
-
-
-def test_only_benchmarks_includes_ours(session: Session) -> None:
-    code = "def test_it(quantbench):\n    quantbench(build(), INPUTS)\n\ndef test_other():\n    pass\n"
-    session(code, "--benchmark-only", *QUICK).assert_outcomes(passed=1, skipped=1)
-
-
-@pytest.mark.parametrize(
-    ("mark", "option", "least_s"),
-    [
-        ("", "", 1e-3),
-        ("@pytest.mark.benchmark(min_time=2e-3)", "", 2e-3),
-        ("@pytest.mark.benchmark(min_rounds=3)", "", 1e-3),
-        ("", "--benchmark-min-time=0.003", 3e-3),
-    ],
-)
-def test_a_round_is_long_beside_the_clock_unless_told_otherwise(
-    session: Session, pytester: pytest.Pytester, mark: str, option: str, least_s: float
-) -> None:
-    code = f"{mark}\ndef test_it(quantbench):\n    quantbench(build(), INPUTS)\n"
-    session(code, *QUICK, *filter(None, [option]), "--benchmark-json=out.json").assert_outcomes(passed=1)
-    options = json.loads((pytester.path / "out.json").read_text())["benchmarks"][0]["options"]
-    assert options["min_time"] == pytest.approx(least_s)
-    assert options["min_rounds"] == (3 if "min_rounds" in mark else 2)
-
-
-def test_the_machine_part_has_the_fingerprint(session: Session, pytester: pytest.Pytester) -> None:
-    session(EXAMPLE, *QUICK, "--benchmark-json=out.json").assert_outcomes(passed=2)
-    content = json.loads((pytester.path / "out.json").read_text())
-    assert content["machine_info"]["quantbench"] == machine.describe().model_dump()
-
-
-def test_other_peoples_benchmarks_are_left_alone(session: Session, pytester: pytest.Pytester) -> None:
-    session("def test_it(benchmark):\n    benchmark(len, [])\n", *QUICK, "--benchmark-json=out.json")
-    content = json.loads((pytester.path / "out.json").read_text())
-    assert "quantbench" not in content["machine_info"]
-    assert content["benchmarks"][0]["options"]["min_time"] == pytest.approx(5e-6)
-    assert content["benchmarks"][0]["extra_info"] == {}
-
-
-@pytest.mark.slow
-def test_saved_runs_are_compared_in_tables_in_histograms_and_by_a_gate(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What pytest-benchmark does with its files, it does with these."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    pytester.makepyfile(EXAMPLE)
-    # In a process of its own: what other tests set in this one, such as torch's engine, is part of the fingerprint.
-    pytester.runpytest_subprocess(*PLUGIN, *QUICK, "--benchmark-save=before").assert_outcomes(passed=2)
-
-    same = pytester.runpytest_subprocess(
-        *PLUGIN, *QUICK, "--benchmark-compare", "--benchmark-compare-fail=min:100000%", "--benchmark-histogram=picture"
-    )
-    same.assert_outcomes(passed=2)
-    same.stdout.fnmatch_lines(["*test_my_model?fp32? (NOW)*"])
-    assert "machine_info is different" not in same.stdout.str() + same.stderr.str()
-    assert (pytester.path / "picture.svg").read_text().startswith("<?xml")
-
-    (saved,) = pytester.path.glob(".benchmarks/*/*.json")
-    content = json.loads(saved.read_text())
-    content["benchmarks"][1]["stats"]["min"] /= 1000
-    saved.write_text(json.dumps(content))
-    failed = pytester.runpytest_subprocess(*PLUGIN, *QUICK, "--benchmark-compare", "--benchmark-compare-fail=min:100%")
-    assert failed.ret != 0
-    failed.stderr.fnmatch_lines(["*Performance has regressed*", "*test_my_model?dynamic-qint8?*"])
-
-    table = pytester.run(sys.executable, "-m", "pytest_benchmark", "compare", str(saved), "--columns=min,rounds")
-    assert table.ret == 0
-    table.stdout.fnmatch_lines(["*test_my_model?dynamic-qint8?*"])
 
 
 def test_loading_the_plug_in_imports_neither_torch_nor_anything_of_ours() -> None:

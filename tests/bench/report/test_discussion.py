@@ -319,13 +319,11 @@ def test_synthetic_data_are_named() -> None:
 
 # The follow-up
 
-FOLLOW_UPS: tuple[Kind, ...] = (
-    "repeat with seeds",
-    "more test examples",
-    "more processes",
-    "batch sizes between",
-    "another seed",
-)
+
+def suggested(run: Run) -> Finding:
+    """Return the follow-up."""
+    [follow_up] = findings(run)["Suggested follow-up"]
+    return follow_up
 
 
 def test_answers_that_collapse_ask_for_a_scale_for_each_output() -> None:
@@ -340,7 +338,7 @@ def test_answers_that_collapse_ask_for_a_scale_for_each_output() -> None:
 
 
 def test_a_hint_in_accuracy_asks_for_other_trainings() -> None:
-    [follow_up] = found(run_of(FP32, FP16, HINT), *FOLLOW_UPS)
+    follow_up = suggested(run_of(FP32, FP16, HINT))
     assert (follow_up.kind, techniques(follow_up)) == ("repeat with seeds", ["dynamic-qint8"])
     assert follow_up.figures["points"] == pytest.approx(-0.15)
     # The sign test of 6 equal signs is the first below 0.05: 2 / 2⁶ = 0.031.
@@ -348,12 +346,12 @@ def test_a_hint_in_accuracy_asks_for_other_trainings() -> None:
 
 
 def test_given_weights_have_no_other_training() -> None:
-    [follow_up] = found(run_of(FP32, FP16, HINT, inputs="net.py:inputs"), *FOLLOW_UPS)
+    follow_up = suggested(run_of(FP32, FP16, HINT, inputs="net.py:inputs"))
     assert follow_up.kind == "more test examples"
 
 
 def test_a_vague_speed_up_asks_for_more_processes() -> None:
-    [follow_up] = found(run_of(FP32, FP16, QINT8), *FOLLOW_UPS)
+    follow_up = suggested(run_of(FP32, FP16, QINT8))
     assert (follow_up.kind, techniques(follow_up), follow_up.figures["batch"]) == ("more processes", ["fp16"], 64)
     assert follow_up.figures["half_width"] == pytest.approx(0.15 / 1.04)
     # 10 rounds of 100 calls, 6 blocks repeated, a warm-up block: fp16 577 µs · 10 + 1154 µs · 6, fp32 600 µs · 10,
@@ -361,14 +359,20 @@ def test_a_vague_speed_up_asks_for_more_processes() -> None:
     assert follow_up.figures["budget_s"] == 16
 
 
-def test_a_slow_down_at_small_batches_asks_where_it_ends() -> None:
-    [follow_up] = found(run_of(FP32, QINT8), *FOLLOW_UPS)
+def test_what_the_surprise_asks_is_not_asked_again() -> None:
+    run = run_of(FP32, QINT8)
+    assert len(found(run, "batch sizes between")) == 1
+    assert suggested(run).kind == "another seed"
+
+
+def test_a_slow_down_at_small_batches_that_surprises_less_than_another_figure_asks_where_it_ends() -> None:
+    follow_up = suggested(run_of(FP32, with_speedups(QINT8, 0.96, 6.0)))
     assert follow_up.kind == "batch sizes between"
     assert follow_up.figures["batches"] == [1, 2, 4, 8, 16, 32, 64]
 
 
 def test_else_the_largest_difference_asks_for_another_seed() -> None:
-    [follow_up] = found(run_of(FP32, EQUALLY_FAST), *FOLLOW_UPS)
+    follow_up = suggested(run_of(FP32, EQUALLY_FAST))
     assert (follow_up.kind, follow_up.figures["seed"]) == ("another seed", 0)
     assert follow_up.figures["points"] == pytest.approx(-0.01)
 
@@ -391,6 +395,20 @@ WORDED = [
     ),
     run_of(FP32, *losses(*range(301, 308)), EQUALLY_FAST),
     run_of(FP32, QINT8.model_copy(update={"agreement": agreement(1_000, 9_000, 0)})),
+    run_of(FP32, with_speedups(QINT8, 1.5, 3.0)),
+    run_of(FP32, with_speedups(QINT8, 1.5, 6.0), with_speedups(STATIC_OK, 0.9, 0.8)),
+    run_of(
+        FP32,
+        with_speedups(QINT8, 1.5, 2.5).model_copy(
+            update={"accuracy": Accuracy(correct=9_400, total=10_000), "agreement": agreement(9_507, 400, 93)}
+        ),
+    ),
+    run_of(
+        FP32,
+        with_speedups(STATIC_OK, 0.9, 0.8),
+        FP32.model_copy(update={"model": "lab2", "packed_bytes": 6_000_000}),
+        with_speedups(STATIC_OK, 8.0, 3.0).model_copy(update={"model": "lab2", "packed_bytes": 1_500_000}),
+    ),
     run_of(FP32, EQUALLY_FAST).model_copy(update={"data": [DATA.model_copy(update={"kind": "synthetic"})]}),
 ]
 """Runs that make every kind of finding."""

@@ -23,6 +23,7 @@ INSPECTION = Inspection(
     layers=[layer("layers.0", [-1.0, -1 / 3, 1 / 3, 1.0]), layer("layers.2", [-1.0, 1.0], -math.inf)],
     described=["layers.0"],
     outputs=[OutputStatistics("layers.0", (4, 512), -1.25, 0.1, 0.5, 2.0, 1234)],
+    activations=[OutputStatistics("layers.0", (4, 784), 0.0, 0.1, 0.25, 1.0, 4)],
     scores={"course-2025": 0.12345, "course-profile, cifar10": 1.5},
 )
 

@@ -8,6 +8,7 @@ import pytest
 
 import bench
 from bench.core.errors import RequestError
+from bench.report.markdown import render
 from bench.report.pictures import Picture, draw, of_speedups, pictures_of
 from bench.report.trade_off import Cost, Point, trade_off
 from bench.results.row import Row
@@ -38,6 +39,27 @@ def test_each_model_has_its_three_pictures() -> None:
 
 def test_pictures_of_a_second_run_do_not_overwrite_the_first() -> None:
     assert pictures_of(RUN, number=2)[0].name == "trade-off-mnist-lab1-2.svg"
+
+
+def over_models(*names: str) -> Run:
+    return run_of(*(row.model_copy(update={"model": name}) for name in names for row in (FP32, QINT8)))
+
+
+def test_three_models_of_a_task_are_in_one_picture_too() -> None:
+    run = over_models("resnet8", "resnet14", "resnet20")
+    texts = drawn(run, "models-mnist.svg")
+    assert {"Packed size (MB)", "Latency at batch 1", "Latency at batch 64"} <= set(texts)
+    assert [texts.count(name) for name in ("resnet8", "resnet14", "resnet20")] == [6, 6, 6]  # 2 variants, 3 panels
+    assert (texts.count("fp32"), texts.count("dynamic-qint8")) == (1, 1), "the legend names variants"
+    assert "The picture of a task has all its models" in render([run])
+    assert pictures_of(run, number=2)[-1].name == "models-mnist-2.svg"
+
+
+def test_two_models_of_a_task_or_models_without_accuracy_are_not() -> None:
+    assert not [each for each in pictures_of(over_models("resnet8", "resnet14")) if each.name.startswith("models")]
+    assert "The picture of a task has all its models" not in render([over_models("resnet8", "resnet14")])
+    failed = [STATIC.model_copy(update={"model": name}) for name in ("a", "b", "c")]
+    assert pictures_of(run_of(*failed)) == []
 
 
 def test_a_models_name_leads_into_no_other_folder() -> None:

@@ -87,6 +87,15 @@ def test_simulated_latencies_are_left_out() -> None:
     assert "Speed-up B" not in text
 
 
+def test_blocks_are_called_so() -> None:
+    text = render(STUDY.model_copy(update={"by": "block"}))
+    assert "### Only this block" in text
+    assert "### All but this block" in text
+    assert "Blocks are ranked" in text
+    assert text.count("| Block ") == 3, "two tables of the technique and one of the recommendation"
+    assert "layer]" not in text
+
+
 def test_nothing_within_the_allowance_is_said() -> None:
     none = STUDY.recommendation.model_copy(update={"technique": "fp32", "steps": []}) if STUDY.recommendation else None
     text = render(STUDY.model_copy(update={"recommendation": none}))

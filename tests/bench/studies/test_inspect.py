@@ -21,6 +21,9 @@ def test_an_inspection_has_levels_outputs_and_scores(tmp_path: Path) -> None:
     assert first.values == pytest.approx([-1, -1 / 3, 1 / 3, 1])
     assert (last.name, last.weights, last.distinct, last.bits) == ("layers.2", 5120, 4, 2)
     assert [layer.name for layer in found.outputs] == ["layers.0"]
+    assert not found.activations, "the inputs of the first layer are the data"
+    [activations] = inspect(MODEL, "dorefa:w2a2", ["layers.2"], **QUICK).activations
+    assert (activations.name, activations.least, activations.largest, activations.distinct) == ("layers.2", 0.0, 1.0, 4)
     assert "course-2025" in found.scores
     assert shown(found) == report_inspection.render(found)
     assert (tmp_path / "weights.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")

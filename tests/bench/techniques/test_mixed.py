@@ -293,12 +293,34 @@ def test_a_layer_in_two_places_changes_in_both(technique: str) -> None:
     assert type(module.get_submodule("again.1")) is nn.Linear
 
 
+@needs_fbgemm
+@pytest.mark.parametrize("technique", ["static-qint8", "range-linear:w4a8"])
+def test_a_module_stands_for_the_layers_in_it(technique: str) -> None:
+    spelled = "+".join(f"blocks.1.{layer}={technique}" for layer in ("conv1", "conv2", "projection"))
+    assert torch.equal(logits(f"mixed:blocks.1={technique}", resnet), logits(f"mixed:{spelled}", resnet))
+    assert count_plain_layers(converted(f"mixed:blocks.1={technique}", resnet).module) == 7
+    assert count_plain_layers(converted(f"mixed:*={technique}+blocks.1=fp32", resnet).module) == 3
+
+
+def test_a_layers_own_name_goes_before_that_of_the_module_around_it() -> None:
+    variant = converted("mixed:blocks=range-linear:w4+blocks.1=range-linear:w3+blocks.1.conv2=range-linear:w2", resnet)
+    low_bit = {name: part for name, part in variant.module.named_modules() if isinstance(part, LowBitLayer)}
+    assert {low_bit[f"blocks.{block}.conv1"].technique.weight_bits for block in (0, 2)} == {4}
+    assert [low_bit[f"blocks.1.{layer}"].technique.weight_bits for layer in ("conv1", "conv2")] == [3, 2]
+    assert not {"conv", "fc"} & low_bit.keys()
+
+
 @pytest.mark.parametrize(
     ("technique", "example", "sentence"),
     [
         ("mixed:layers.1=range-linear", mlp, "range-linear:w8a32 cannot change layers.1, a ReLU; of this model it"),
         ("mixed:layers.9=dynamic-qint8", mlp, "there is no layer 'layers.9'; did you mean 'layers.4'?"),
         ("mixed:conv=dynamic-qint8", resnet, "dynamic-qint8 cannot change conv, a Conv2d; of this model it changes fc"),
+        (
+            "mixed:blocks.1=dynamic-qint8",
+            resnet,
+            "dynamic-qint8 cannot change blocks.1, a PreActBlock; of this model it",
+        ),
     ],
 )
 def test_a_layer_that_it_cannot_treat_is_a_row_with_the_reason(technique: str, example: Example, sentence: str) -> None:
