@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from bench.core.errors import UnsupportedError
 from bench.runtimes.base import RUNTIMES, Built, Runtime, Source, Stored
+from bench.runtimes.deployment import Deployed
 from bench.runtimes.graphs.packages import missing, quiet, versions
 from bench.runtimes.graphs.structure import Structure
 from bench.runtimes.graphs.xnnpack import INT8, save_program
-from bench.techniques.base import Technique
+from bench.techniques.base import Artifact, Technique
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 
 NEEDED: Final = {"executorch": "1.0", "torchao": "0.17"}
 TECHNIQUES_HERE: Final = ("fp32", *INT8)
+LOAD: Final = """
+import torch
+from executorch.runtime import Runtime
+model = Runtime.get().load_program(Path(__file__).with_name("model.pte")).load_method("forward")
+"""
+PREDICT: Final = """
+examples = zip(*(torch.from_numpy(array).split(1) for array in inputs))  # the program takes one at a time
+answers = [[value.numpy().copy() for value in model.execute(example)] for example in examples]
+return [np.concatenate(parts) for parts in zip(*answers)]
+"""
 
 
 class Method(Protocol):
@@ -105,6 +116,14 @@ class ExecuTorch(Runtime):
     def load(self, stored: Stored) -> ExecuTorchExecutable:
         """Load all programs."""
         return ExecuTorchExecutable(_methods(stored.path, stored.threads))
+
+    def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
+        """Copy the program for one example; it runs with as many threads as its runtime likes."""
+        program = stored.path / "1.pte"
+        if not program.exists():
+            raise UnsupportedError("its programs are for larger batches, and an exported one takes one example")
+        shutil.copyfile(program, folder / "model.pte")
+        return Deployed(("model.pte",), ("executorch", "torch"), LOAD, PREDICT, exact=False)
 
 
 def _methods(folder: Path, threads: int) -> dict[int, Method]:

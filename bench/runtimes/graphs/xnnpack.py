@@ -30,7 +30,7 @@ def save_program(source: Source, size: int, path: Path) -> None:
     with torch.no_grad():
         try:
             int8 = source.technique.name in INT8
-            graph = _quantized(source, inputs) if int8 else OnTensors(source.model(), inputs)
+            graph = _quantized(source, inputs) if int8 else OnTensors(_contiguous(source.model()), inputs)
             program = torch.export.export(graph, inputs.tensors)
         except Exception as error:  # of any kind: the model's code meets values that stand for tensors
             raise UnsupportedError(f"torch.export cannot export this model: {describe_exception(error)}") from error
@@ -52,7 +52,7 @@ def _quantized(source: Source, inputs: Inputs) -> nn.Module:
     dynamic = source.technique.name == "dynamic-qint8"
     config = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=dynamic)
     # As on Inductor: a BatchNorm would be folded into a convolution that others use too.
-    model = OnTensors(without_batch_norms(source.model()), inputs)
+    model = OnTensors(without_batch_norms(_contiguous(source.model())), inputs)
     graph = torch.export.export(model, inputs.tensors).module()
     prepared = prepare_pt2e(graph, XNNPACKQuantizer().set_global(config))
     # With dynamic ranges too: without a forward pass the observers of weights have seen nothing.
@@ -61,3 +61,10 @@ def _quantized(source: Source, inputs: Inputs) -> nn.Module:
             prepared(*batch.tensors)
     quantized: nn.Module = convert_pt2e(prepared)
     return quantized
+
+
+def _contiguous(model: nn.Module) -> nn.Module:
+    """Arrange the weights as ExecuTorch's passes expect them: they fail of channels-last ones."""
+    import torch
+
+    return model.to(memory_format=torch.contiguous_format)

@@ -109,6 +109,7 @@ def test_the_program_gives_the_variants_answers_without_quantbench(
         *(("onnxruntime", name) for name in ("fp16", "dynamic-qint8", "static-qint8")),
         *(("openvino", name) for name in ("fp16", "static-qint8")),
         *(("inductor", name) for name in ("fp32", "bf16", "static-qint8")),
+        *(("executorch", name) for name in ("fp32", "dynamic-qint8", "static-qint8")),
     ],
 )
 def test_so_it_is_with_every_technique_and_runtime(runtime: str, technique: str, model: str, tmp_path: Path) -> None:
