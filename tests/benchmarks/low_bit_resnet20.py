@@ -84,27 +84,30 @@ CHAIN = 0.5
 """λ of the chain of teacher assistants; τ is 1, as higher temperatures have harmed DoReFa students of others."""
 RANDOM = "random weights"
 PLAN = (
-    Planned("fp32", 200, "long", 92.13, start=RANDOM, batch_size=256, label="fp32-200"),
     Planned("pact:w4a4,alpha=3", 10, "warm-4bit", 91.3),
     Planned("dorefa:w1a32", 10, "warm-1bit", 90.54),
     Planned("pact:w2a2", 12, "warm-2bit", 89.7, start="pact:w4a4,alpha=3"),
     Planned("dorefa:w4a4", 10, "warm-4bit", 90.5),
     Planned("dorefa:w2a2", 12, "warm-2bit", 88.2, start="dorefa:w4a4"),
-    Planned("xnor:w1a1", 200, "warm-1bit", 85.23, batch_size=256),
-    Planned("dorefa:w1a1", 200, "warm-1bit", 84.44, start="dorefa:w2a2", batch_size=256),
-    Planned("dorefa:w1a32", 100, "warm-1bit", 90.54, batch_size=256, label="dorefa:w1a32-100"),
-    Planned("pact:w2a2", 100, "warm-2bit", 89.7, start="pact:w4a4,alpha=3", batch_size=256, label="pact:w2a2-100"),
+    Planned("xnor:w1a1", 12, "warm-1bit", 85.23),
+    Planned("dorefa:w1a1", 12, "warm-1bit", 84.44, start="dorefa:w2a2"),
     Planned("bwn", 10, "warm-1bit", 90.54),
     Planned("binaryconnect", 10, "warm-1bit", 90.54),
     # The chain of teacher assistants 32 → 2 → 1 (Mirzadeh et al. 2020): each rung starts from the one before and learns
     # from its answers. The controls have the epochs of both rungs: from the float network alone, or taught by it in one
     # step; and the chain's own starts without its teachers.
-    Planned("dorefa:w2a2", 16, "warm-2bit", 87.83, teacher_weight=CHAIN, label="chain-2bit"),
-    Planned("dorefa:w1a1", 16, "warm-1bit", 77.31, start="chain-2bit", teacher_weight=CHAIN, label="chain-1bit"),
-    Planned("dorefa:w1a1", 32, "warm-1bit", 73.88, label="float-1bit"),
-    Planned("dorefa:w1a1", 32, "warm-1bit", 77.26, teacher_weight=CHAIN, label="one-step-1bit"),
-    Planned("dorefa:w2a2", 16, "warm-2bit", 85.6, label="untaught-2bit"),
-    Planned("dorefa:w1a1", 16, "warm-1bit", 73.88, start="untaught-2bit", label="untaught-1bit"),
+    Planned("dorefa:w2a2", 12, "warm-2bit", 87.83, teacher_weight=CHAIN, label="chain-2bit"),
+    Planned("dorefa:w1a1", 12, "warm-1bit", 77.31, start="chain-2bit", teacher_weight=CHAIN, label="chain-1bit"),
+    Planned("dorefa:w1a1", 24, "warm-1bit", 73.88, label="float-1bit"),
+    Planned("dorefa:w1a1", 24, "warm-1bit", 77.26, teacher_weight=CHAIN, label="one-step-1bit"),
+    Planned("dorefa:w2a2", 12, "warm-2bit", 85.6, label="untaught-2bit"),
+    Planned("dorefa:w1a1", 12, "warm-1bit", 73.88, start="untaught-2bit", label="untaught-1bit"),
+    # As long as the papers' trainings, for a GPU.
+    Planned("fp32", 200, "long", 92.13, start=RANDOM, batch_size=256, label="fp32-200"),
+    Planned("xnor:w1a1", 200, "warm-1bit", 85.23, batch_size=256, label="xnor:w1a1-200"),
+    Planned("dorefa:w1a1", 200, "warm-1bit", 84.44, start="dorefa:w2a2", batch_size=256, label="dorefa:w1a1-200"),
+    Planned("dorefa:w1a32", 100, "warm-1bit", 90.54, batch_size=256, label="dorefa:w1a32-100"),
+    Planned("pact:w2a2", 100, "warm-2bit", 89.7, start="pact:w4a4,alpha=3", batch_size=256, label="pact:w2a2-100"),
 )
 
 

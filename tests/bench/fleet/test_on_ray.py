@@ -48,6 +48,8 @@ from importlib import metadata
 def version(name, version=metadata.version):
     if name in ("onnx", "onnxruntime"):
         raise metadata.PackageNotFoundError(name)
+    if name == "quantbench" and str(metadata.distribution(name)._path).endswith(".egg-info"):
+        return "0.9.0"  # of the checkout, which is on the path of the nodes for the sake of these tests
     return version(name)
 
 metadata.version = version
