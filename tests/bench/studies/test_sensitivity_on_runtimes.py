@@ -127,7 +127,8 @@ def always_right(model: Any) -> tuple[int, int]:
 
 
 @pytest.mark.slow
-def test_a_model_of_ones_own_is_studied_on_a_runtime_whose_file_is_a_folder() -> None:
+def test_of_a_model_of_ones_own_the_smallest_file_is_recommended() -> None:
+    """Which is fp32's here: the code that Inductor compiles outweighs so few weights."""
     require("inductor")
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(16, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 3))
@@ -138,4 +139,5 @@ def test_a_model_of_ones_own_is_studied_on_a_runtime_whose_file_is_a_folder() ->
     errors = [layer.only_error for layer in study.layers]
     assert None not in errors
     assert study.recommendation is not None
-    assert study.recommendation.technique.startswith(("mixed:*=static-qint8", "static-qint8"))
+    sizes = {row.technique: row.deploy_bytes or 0 for row in study.run.rows if row.runtime == "inductor"}
+    assert study.recommendation.technique == min(sizes, key=lambda technique: sizes[technique])
