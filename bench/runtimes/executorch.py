@@ -118,12 +118,13 @@ class ExecuTorch(Runtime):
         return ExecuTorchExecutable(_methods(stored.path, stored.threads))
 
     def deploy(self, stored: Stored, artifact: Artifact | None, example: Inputs, folder: Path) -> Deployed:
-        """Copy the program for one example; it runs with as many threads as its runtime likes."""
+        """Copy the program for one example."""
         program = stored.path / "1.pte"
         if not program.exists():
             raise UnsupportedError("its programs are for larger batches, and an exported one takes one example")
         shutil.copyfile(program, folder / "model.pte")
-        return Deployed(("model.pte",), ("executorch", "torch"), LOAD, PREDICT, exact=False)
+        notes = ("predict.py leaves the number of threads to ExecuTorch, whose function that sets it is private",)
+        return Deployed(("model.pte",), ("executorch", "torch"), LOAD, PREDICT, notes, exact=False)
 
 
 def _methods(folder: Path, threads: int) -> dict[int, Method]:

@@ -9,11 +9,9 @@ import pytest
 
 import bench
 from bench.report.discussion import discuss, findings, sentence
-from bench.report.findings.finding import Finding, Kind
+from bench.report.findings.finding import Kind
 from bench.report.findings.trainings import shared_with_amp
-from bench.results.latency import Latency
-from bench.results.machine import Machine
-from bench.results.row import Accuracy, Layers, Row
+from bench.results.row import Accuracy, Layers
 from bench.results.run import Run
 from tests.bench.examples import (
     AMP,
@@ -27,57 +25,23 @@ from tests.bench.examples import (
     TRAINING,
     agreement,
     latency,
-    speedup,
+)
+from tests.bench.report.discussed import (
+    EQUALLY_FAST,
+    HINT,
+    SLOW_CALL,
+    STATIC_OK,
+    found,
+    in_one_process,
+    losses,
+    run_of,
+    techniques,
+    with_speedups,
 )
 from tests.repository import ROOT
 
 GOLDEN = Path(__file__).with_name("golden_discussion.md")
 LAB = ROOT / "reports/lab/run.json"
-SLOW_CALL = {1: latency(2e-3), 64: latency(60e-3)}
-"""Of a model that is not small."""
-SAME = speedup(1.0, 0.01, p_value=0.9)
-STATIC_OK = QINT8.model_copy(update={"technique": "static-qint8", "scheme": "S"})
-HINT = QINT8.model_copy(update={"agreement": agreement(same=9_953, lost=31, gained=16)})
-"""p = 0.04, which is no verdict beside a second row."""
-EQUALLY_FAST = QINT8.model_copy(update={"speedup": {1: SAME, 64: SAME}, "latency": FP32.latency})
-
-
-def run_of(*rows: Row, machine: Machine = MACHINE, **settings: object) -> Run:
-    return RUN.model_copy(
-        update={"rows": list(rows), "machine": machine, "settings": RUN.settings.model_copy(update=settings)}
-    )
-
-
-def found(run: Run, *kinds: Kind) -> list[Finding]:
-    """Return the findings of some kinds."""
-    return [finding for part in findings(run).values() for finding in part if finding.kind in kinds]
-
-
-def techniques(finding: Finding) -> list[str]:
-    return [row.technique for row in finding.rows]
-
-
-def with_speedups(row: Row, one: float, sixty_four: float, margin: float = 0.02, p_value: float = 1e-9) -> Row:
-    """Return the row with speed-ups over ``FP32``, and the latencies that go with them."""
-    return row.model_copy(
-        update={
-            "speedup": {1: speedup(one, margin, p_value), 64: speedup(sixty_four, margin, p_value)},
-            "latency": {1: latency(50e-6 / one), 64: latency(600e-6 / sixty_four)},
-        }
-    )
-
-
-def in_one_process(latency: Latency, factor: float) -> Latency:
-    """Return the latency with the rounds of its first process so many times as long."""
-    first, *others = latency.rounds_s
-    return latency.model_copy(update={"rounds_s": [factor * first, *others]})
-
-
-def losses(*lost: int, gained: int = 10) -> list[Row]:
-    return [
-        QINT8.model_copy(update={"technique": f"dorefa:w{bits}", "agreement": agreement(9_000, each, gained)})
-        for bits, each in enumerate(lost, start=1)
-    ]
 
 
 # Sizes
@@ -315,66 +279,6 @@ def test_synthetic_data_are_named() -> None:
     [data] = found(run, "synthetic data")
     assert data.figures == {"title": "MNIST"}
     assert "(synthetic)" in sentence(run, found(run, "accuracy scale")[0])
-
-
-# The follow-up
-
-
-def suggested(run: Run) -> Finding:
-    """Return the follow-up."""
-    [follow_up] = findings(run)["Suggested follow-up"]
-    return follow_up
-
-
-def test_answers_that_collapse_ask_for_a_scale_for_each_output() -> None:
-    collapsed = QINT8.model_copy(update={"agreement": agreement(1_000, 9_000, 0)})
-    [follow_up] = found(run_of(FP32, collapsed), "per-channel weights")
-    assert "dynamic-qint8:per-channel" in sentence(run_of(FP32, collapsed), follow_up)
-    off = QINT8.model_copy(update={"agreement": None, "accuracy": None, "right": None, "output_error": 0.9})
-    assert found(run_of(FP32, off), "per-channel weights")
-    other = collapsed.model_copy(update={"technique": "dynamic-qint8:per-channel"})
-    assert not found(run_of(FP32, collapsed, other), "per-channel weights"), "it was measured"
-    assert not found(run_of(FP32, QINT8), "per-channel weights")
-
-
-def test_a_hint_in_accuracy_asks_for_other_trainings() -> None:
-    follow_up = suggested(run_of(FP32, FP16, HINT))
-    assert (follow_up.kind, techniques(follow_up)) == ("repeat with seeds", ["dynamic-qint8"])
-    assert follow_up.figures["points"] == pytest.approx(-0.15)
-    # The sign test of 6 equal signs is the first below 0.05: 2 / 2⁶ = 0.031.
-    assert (follow_up.figures["seeds"], follow_up.figures["sign_p"]) == (6, pytest.approx(2 / 2**6))
-
-
-def test_given_weights_have_no_other_training() -> None:
-    follow_up = suggested(run_of(FP32, FP16, HINT, inputs="net.py:inputs"))
-    assert follow_up.kind == "more test examples"
-
-
-def test_a_vague_speed_up_asks_for_more_processes() -> None:
-    follow_up = suggested(run_of(FP32, FP16, QINT8))
-    assert (follow_up.kind, techniques(follow_up), follow_up.figures["batch"]) == ("more processes", ["fp16"], 64)
-    assert follow_up.figures["half_width"] == pytest.approx(0.15 / 1.04)
-    # 10 rounds of 100 calls, 6 blocks repeated, a warm-up block: fp16 577 µs · 10 + 1154 µs · 6, fp32 600 µs · 10,
-    # four times of which are 7.9 s with the warm-up; twice that leaves room.
-    assert follow_up.figures["budget_s"] == 16
-
-
-def test_what_the_surprise_asks_is_not_asked_again() -> None:
-    run = run_of(FP32, QINT8)
-    assert len(found(run, "batch sizes between")) == 1
-    assert suggested(run).kind == "another seed"
-
-
-def test_a_slow_down_at_small_batches_that_surprises_less_than_another_figure_asks_where_it_ends() -> None:
-    follow_up = suggested(run_of(FP32, with_speedups(QINT8, 0.96, 6.0)))
-    assert follow_up.kind == "batch sizes between"
-    assert follow_up.figures["batches"] == [1, 2, 4, 8, 16, 32, 64]
-
-
-def test_else_the_largest_difference_asks_for_another_seed() -> None:
-    follow_up = suggested(run_of(FP32, EQUALLY_FAST))
-    assert (follow_up.kind, follow_up.figures["seed"]) == ("another seed", 0)
-    assert follow_up.figures["points"] == pytest.approx(-0.01)
 
 
 # All of it
