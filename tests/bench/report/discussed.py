@@ -17,7 +17,9 @@ from tests.bench.examples import (
     latency,
     speedup,
 )
+from tests.repository import ROOT
 
+LAB = ROOT / "reports/lab/run.json"
 SLOW_CALL = {1: latency(2e-3), 64: latency(60e-3)}
 """Of a model that is not small."""
 SAME = speedup(1.0, 0.01, p_value=0.9)

@@ -29,6 +29,7 @@ from tests.bench.examples import (
 from tests.bench.report.discussed import (
     EQUALLY_FAST,
     HINT,
+    LAB,
     SLOW_CALL,
     STATIC_OK,
     found,
@@ -38,10 +39,8 @@ from tests.bench.report.discussed import (
     techniques,
     with_speedups,
 )
-from tests.repository import ROOT
 
 GOLDEN = Path(__file__).with_name("golden_discussion.md")
-LAB = ROOT / "reports/lab/run.json"
 
 
 # Sizes

@@ -11,7 +11,7 @@ from bench.report.findings.finding import Finding
 from bench.results.row import Accuracy, Layers, Row
 from bench.results.run import Run
 from tests.bench.examples import DATA, FP32, MACHINE, QINT8, agreement
-from tests.bench.report.test_discussion import LAB, SLOW_CALL, STATIC_OK, run_of, techniques, with_speedups
+from tests.bench.report.discussed import LAB, SLOW_CALL, STATIC_OK, run_of, techniques, with_speedups
 
 DYNAMIC, STATIC = "After dynamic quantization", "After static quantization"
 AS_PROMISED = with_speedups(QINT8, 1.5, 3.0)
