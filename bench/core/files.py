@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Files are written whole or not at all; those of the system are read where they are there."""
 
 from __future__ import annotations
 
@@ -42,3 +42,11 @@ def require_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise RequestError(f"{folder} cannot be written ({error.strerror}); name another folder with --out.") from error
+
+
+def system_text(path: Path) -> str:
+    """Return what a file of the system says, without the space around it; empty where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

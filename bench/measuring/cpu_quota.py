@@ -7,22 +7,22 @@ control (``cpu.cfs_quota_us``, ``cpu.cfs_period_us``), which is version 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-ROOT = Path("/")
-_MOUNTS = "sys/fs/cgroup"
+from bench.core.files import system_text
+from bench.measuring.control_groups import ROOT, control_groups
+
 _WAY_OUT = "a larger one is set by 'docker run --cpus' or a pod's CPU limit"
 
 
 def cpu_quota(root: Path = ROOT) -> float | None:
     """Return how many cores' time the control groups of this process may use; ``None`` if it is not limited."""
-    return min((cores for folder in _groups(root) if (cores := _cores(folder)) is not None), default=None)
+    return min((cores for folder in control_groups("cpu", root) if (cores := _cores(folder)) is not None), default=None)
 
 
 def statistics_files(root: Path = ROOT) -> list[Path]:
     """Return the files that count how often this process's groups were throttled, of those that have a quota."""
-    return [folder / "cpu.stat" for folder in _groups(root) if _cores(folder) is not None]
+    return [folder / "cpu.stat" for folder in control_groups("cpu", root) if _cores(folder) is not None]
 
 
 def quota_remarks(quota: float | None) -> list[str]:
@@ -44,34 +44,11 @@ def too_many_threads(threads: int, quota: float) -> str:
     )
 
 
-def _groups(root: Path) -> Iterator[Path]:
-    """Yield the folders of this process's groups and of those above them, as far as they can be seen.
-
-    In a container the path may be the host's, of which nothing but its end is mounted; the folder where it is mounted
-    is among those above.
-    """
-    for line in _text(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        mounts = [root / _MOUNTS / name for name in ((controllers, "cpu") if controllers else ("unified", ""))]
-        group = PurePosixPath(path.lstrip("/"))
-        mount = next((folder for folder in mounts if folder.is_dir()), mounts[0])
-        yield from (mount / level for level in (group, *group.parents))
-
-
 def _cores(folder: Path) -> float | None:
     """Return the quota that is set in a group's folder, in cores."""
-    version_1 = [_text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us")]
+    version_1 = [system_text(folder / "cpu.cfs_quota_us"), system_text(folder / "cpu.cfs_period_us")]
     try:
-        quota_us, period_us = (int(text) for text in _text(folder / "cpu.max").split() or version_1)
+        quota_us, period_us = (int(text) for text in system_text(folder / "cpu.max").split() or version_1)
     except ValueError:  # "max" for none, or the files are not there
         return None
     return quota_us / period_us if quota_us > 0 and period_us > 0 else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return ""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from bench.core.files import system_text
+
 ROOT = Path("/")
 _CPUS = "sys/devices/system/cpu"
 _SPEEDS = ("cpu_capacity", "acpi_cppc/highest_perf", "cpufreq/cpuinfo_max_freq")
@@ -38,19 +40,12 @@ def describe(cores: Collection[int], root: Path = ROOT) -> str:
 
 def _physical_core(core: int, root: Path) -> object:
     folder = root / _CPUS / f"cpu{core}" / "topology"
-    if siblings := _text(folder / "thread_siblings_list"):
+    if siblings := system_text(folder / "thread_siblings_list"):
         return siblings  # the same text in the folders of all of them
-    package, number = _text(folder / "physical_package_id"), _text(folder / "core_id")
+    package, number = system_text(folder / "physical_package_id"), system_text(folder / "core_id")
     return (package, number) if number else core
 
 
 def _speed(core: int, root: Path) -> tuple[int, ...]:
-    texts = (_text(root / _CPUS / f"cpu{core}" / name) for name in _SPEEDS)
+    texts = (system_text(root / _CPUS / f"cpu{core}" / name) for name in _SPEEDS)
     return tuple(int(text) if text.isdecimal() else 0 for text in texts)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return ""

@@ -154,7 +154,7 @@ class _Execution:
         for variant in model.variants:
             if variant.key in before:
                 variant.take_up(before[variant.key])
-        parallel = Parallel(model.name, max(1, machine.usable_cores() // self.settings.threads), self.bars)
+        parallel = Parallel.of(model.name, model.variants, self.settings.threads, self.bars)
         make_variants(model.variants, self.settings, parallel)
         if not before:
             self.book.add(model.data, model.trainings, [variant.row() for variant in model.variants])

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bench.core.progress import Bars
+from bench.measuring import machine
+from bench.measuring.free_memory import free_memory_bytes
 from bench.running.variant_under_test import VariantUnderTest
 from bench.worker.process import Call, Worker, run_calls
+from bench.worker.user.memory import variants_at_once
+from bench.worker.user.model import BuiltModel
 
 
 class VariantCall(NamedTuple):
@@ -27,6 +31,14 @@ class Parallel:
     model: str
     at_once: int
     bars: Bars
+
+    @classmethod
+    def of(cls, model: str, variants: Sequence[VariantUnderTest], threads: int, bars: Bars) -> Parallel:
+        """Return calls for as many variants at once as have cores for their threads and, of a user's model, memory."""
+        most = max(1, machine.usable_cores() // threads)
+        workloads = [variant.request.workload for variant in variants]
+        weight_bytes = max((one.facts.weight_bytes for one in workloads if isinstance(one, BuiltModel)), default=0)
+        return cls(model, variants_at_once(most, len(variants), weight_bytes, free_memory_bytes()), bars)
 
     def call(
         self,

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from bench.core.errors import RequestError
+from bench.core.files import system_text
 from bench.core.progress import Bars, display
 from bench.core.variant_key import BASELINE, VariantKey
 from bench.measuring import machine
@@ -139,16 +140,10 @@ def _worker(host: str) -> Iterator[Worker]:
         worker.close()
 
 
-def _conditions(root: Path = Path("/")) -> Conditions:
+def _conditions() -> Conditions:
+    cpus = system_text(Path("/proc/cpuinfo"))
     return Conditions(
         load=psutil.getloadavg()[0] if hasattr(psutil, "getloadavg") else None,
-        governor=_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        virtual=None if (info := _text(root / "proc/cpuinfo")) is None else " hypervisor" in info,
+        governor=system_text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")) or None,
+        virtual=" hypervisor" in cpus if cpus else None,
     )
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError:
-        return None

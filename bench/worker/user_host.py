@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from torch import nn
 
@@ -15,7 +14,7 @@ from bench.core.inputs import Inputs
 from bench.core.report import Report
 from bench.core.sharing import distinct
 from bench.core.tensors import tensors_in
-from bench.core.units import gibibytes
+from bench.measuring.free_memory import free_memory_bytes
 from bench.worker import layers
 from bench.worker.messages import QuantizableLayer
 from bench.worker.user.build import (
@@ -29,6 +28,7 @@ from bench.worker.user.build import (
 )
 from bench.worker.user.examples import Examples, make_batches, make_calibration
 from bench.worker.user.given import calibration_batch, on_cpu
+from bench.worker.user.memory import shortage
 from bench.worker.user.model import BuiltModel, UserFacts, UserModel
 
 
@@ -48,7 +48,7 @@ class UserHost:
             if part.path == definition.model.path:
                 part.load()  # a name that is missing shows before a slow build, where no other file is imported for it
         module, compiled = build_uncompiled(definition.model, seed)
-        _require_memory(module, definition.model.words)
+        weight_bytes = _weight_bytes(module, definition.model.words)
         weights = digest_weights(module)
         for part in parts:
             part.load()
@@ -74,6 +74,7 @@ class UserHost:
             weights,
             macs_of(module, examples.one()),
             examples.describe(),
+            weight_bytes=weight_bytes,
             random=random,
             remarks=(*_of_rows(dict(zip(batches, outputs, strict=True))), *_of_itself(random, compiled)),
         )
@@ -105,15 +106,16 @@ def _of_itself(random: bool, compiled: bool) -> tuple[str, ...]:
     return tuple(remark for remark, holds in remarks.items() if holds)
 
 
-def _require_memory(module: nn.Module, words: str) -> None:
-    """Raise ``UserModelError`` where another process could not hold the model and what a technique makes of it."""
+def _weight_bytes(module: nn.Module, words: str) -> int:
+    """Return what the weights take; raises ``UserModelError`` where no process could make a variant of the model."""
     weight_bytes = sum(value.nbytes for value in distinct([*module.parameters(), *module.buffers()]))
-    free_bytes = psutil.virtual_memory().available
-    if weight_bytes > free_bytes:
+    free_bytes = free_memory_bytes() + weight_bytes  # what is held here goes with this process
+    if reason := shortage(weight_bytes, free_bytes):
         raise UserModelError(
-            f"{words} gives {gibibytes(weight_bytes)} of weights, each variant takes about twice as much, and "
-            f"{gibibytes(free_bytes)} are free beside them; end other programs, or measure where there is more memory."
+            f"{words} gives a model that is too large here: {reason}; end other programs, or measure where there "
+            f"is more memory."
         )
+    return weight_bytes
 
 
 def _one_of_each_kind(batches: Sequence[Inputs]) -> Iterable[Inputs]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from bench.core.files import system_text
 from bench.measuring import cpu_quota
 from bench.measuring.latency.affinity import cores_of_threads
 
@@ -72,12 +73,12 @@ class Watch:
         return waited
 
     def _steal_ticks(self, cores: tuple[int, ...]) -> int:
-        columns = [line.split() for line in _lines(self._stat)]
+        columns = [line.split() for line in system_text(self._stat).splitlines()]
         labels = {f"cpu{core}" for core in cores}
         return sum(int(column[8]) for column in columns if len(column) > 8 and column[0] in labels)
 
     def _throttled(self) -> int:
-        lines = [line for path in self._quota_statistics for line in _lines(path)]
+        lines = [line for path in self._quota_statistics for line in system_text(path).splitlines()]
         return sum(int(line.split()[1]) for line in lines if line.startswith("nr_throttled "))
 
 
@@ -110,15 +111,6 @@ def _switches() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return []
-
-
 def _integer(path: Path) -> int:
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 0
+    text = system_text(path)
+    return int(text) if text.isdecimal() else 0

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from bench.core.variant_key import BASELINE, EAGER, VariantKey
-from bench.measuring import machine
 from bench.results.evaluation import Evaluation
 from bench.results.row import Accuracy
 from bench.results.run import Run
@@ -73,7 +72,7 @@ class Measuring:
             request = request_of(key, self.weights.workload, packed, settings, model.machine)
             notes = model.notes(technique, self.weights, settings)
             variants.append(VariantUnderTest(technique, request, None, notes=notes))
-        parallel = Parallel(model.name, max(1, machine.usable_cores() // settings.threads), model.bars)
+        parallel = Parallel.of(model.name, variants, settings.threads, model.bars)
         make_variants(variants, settings, parallel)
         sample_latencies([ModelLatency(model.name, variants, settings, parallel)])
         run = Run(

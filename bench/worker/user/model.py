@@ -78,6 +78,8 @@ class UserFacts:
     macs: int | None
     inputs: str
     """Types and shapes, such as ``float32 [batch, 3, 32, 32]``."""
+    weight_bytes: int = 0
+    """What parameters and buffers take in memory."""
     random: bool = False
     """Whether the model draws at random when it is called."""
     remarks: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from bench.core.inputs import Inputs
 from bench.core.report import Report
 from bench.core.tensors import tensors_in
 from bench.core.variant_key import BASELINE, EAGER
+from bench.measuring.free_memory import free_memory_bytes
 from bench.measuring.layer_work import layer_work
 from bench.measuring.scores import LayerWork
 from bench.results.evaluation import Evaluation
@@ -24,6 +25,7 @@ from bench.worker.user import train as training
 from bench.worker.user.build import build, digest_weights, seed_everything
 from bench.worker.user.evaluate import CallableLikeTheModel, judge
 from bench.worker.user.examples import Examples
+from bench.worker.user.memory import shortage
 from bench.worker.user.model import BuiltModel
 from bench.worker.workload import Cast, Workload
 
@@ -65,12 +67,18 @@ class UserWorkload(Workload):
 
     def _plain(self) -> nn.Module:
         """Build it; raises ``UserModelError`` if that gives other weights than before."""
-        module = build(self._definition.model, self._built.seed)
+        module = self._build()
         if digest_weights(module) != self._built.facts.weights:
             raise UserModelError(
                 f"{self._definition.model.words} gives other weights each time it is called; load them from a file."
             )
         return module
+
+    def _build(self) -> nn.Module:
+        """Build it; raises ``WorkerError`` where memory lacks: beside variants that are there it may."""
+        if reason := shortage(self._built.facts.weight_bytes, free_memory_bytes()):
+            raise WorkerError(f"{reason} beside the other variants; measure fewer techniques and runtimes in one run")
+        return build(self._definition.model, self._built.seed)
 
     def inputs(self, batch_size: int) -> Inputs:
         """Return example inputs."""
@@ -122,8 +130,8 @@ class UserWorkload(Workload):
 
     def rebuild(self) -> Artifact:
         """Build it again, discard its weights, and load those of the file."""
-        module = build(self._definition.model, self._built.seed)
-        return packed.load_user_model(self._request.packed, module, self.inputs(1), self._request.device).artifact
+        request = self._request
+        return packed.load_user_model(request.packed, self._build(), self.inputs(1), request.device).artifact
 
     def identity(self) -> str:
         """Return its name and weights: the run's folder, in which its graphs are kept, has one model of a name."""

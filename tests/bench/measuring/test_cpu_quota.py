@@ -7,18 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.measuring.cpu_quota import cpu_quota, quota_remarks, statistics_files
-
-
-def write(root: Path, files: dict[str, str]) -> Path:
-    """Write files below ``root``."""
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{text}\n")
-    return root
-
-
-CGROUP = "sys/fs/cgroup"
+from tests.bench.measuring.system import CGROUP, write
 
 
 @pytest.mark.parametrize(
