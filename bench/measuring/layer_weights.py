@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bench.measuring.layer_work import stored_weight_bits
 from bench.results.inspection import Histogram, LayerInspection
+from bench.techniques.lowbit import learned_clip
 from bench.techniques.lowbit.layers import LowBitLayer, low_bit_layers
 
 BINS = 60
@@ -41,6 +42,7 @@ def inspect_layers(
                 fitted_sqnr_db=sqnr_db(source, after, fitted=True),
                 before=histogram_of(source, bins),
                 after=histogram_of(after, bins),
+                clip=learned_clip.level(layer),
             )
         )
     return inspections

@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from bench.core.units import MISSING
 from bench.report.tables import table
 from bench.results.inspection import Inspection, LayerInspection, OutputStatistics
 
@@ -28,6 +29,7 @@ def render(inspection: Inspection) -> str:
 
 
 def _layers(layers: Sequence[LayerInspection]) -> str:
+    learned = any(layer.clip is not None for layer in layers)
     cells = [
         [
             layer.name,
@@ -36,10 +38,13 @@ def _layers(layers: Sequence[LayerInspection]) -> str:
             layer.bits,
             _decibels(layer.sqnr_db),
             _decibels(layer.fitted_sqnr_db),
+            *[MISSING if layer.clip is None else f"{layer.clip:.4g}"] * learned,
         ]
         for layer in layers
     ]
-    return table(cells, ["Layer", "Weights", "Distinct", "Bits", "SQNR (dB)", "SQNR fitted (dB)"])
+    return table(
+        cells, ["Layer", "Weights", "Distinct", "Bits", "SQNR (dB)", "SQNR fitted (dB)", *["Learned clip α"] * learned]
+    )
 
 
 def levels(layer: LayerInspection) -> str:

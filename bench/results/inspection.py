@@ -30,6 +30,8 @@ class LayerInspection:
     """The same after the common factor that fits best, which the BatchNorm behind a layer makes up for."""
     before: Histogram
     after: Histogram
+    clip: float | None = None
+    """α, above which PACT and its kin clip the layer's inputs; ``None`` where none is learned."""
 
     @property
     def distinct(self) -> int:

@@ -29,3 +29,8 @@ def keep_positive(layer: LowBitLayer) -> None:
     """Keep α above 0 after a step."""
     if NAME in layer._parameters:
         layer.get_parameter(NAME).clamp_(min=LEAST)
+
+
+def level(layer: LowBitLayer) -> float | None:
+    """Return a layer's α; ``None`` where it learns none."""
+    return float(layer.get_parameter(NAME)) if NAME in layer._parameters else None

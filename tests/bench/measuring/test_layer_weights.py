@@ -129,3 +129,12 @@ def test_histograms_count_every_weight() -> None:
 def test_weights_that_diverged_are_refused() -> None:
     with pytest.raises(ValueError, match="not finite"):
         histogram_of(torch.tensor([1.0, math.nan]))
+
+
+@pytest.mark.parametrize(
+    ("name", "clips"),
+    [("pact:w2a2,alpha=3", [None, 3.0, 3.0]), ("dorefa:w2a2,clip=learned", [None, 2.15, 2.15]), ("bwn", [None] * 3)],
+)
+def test_the_level_that_a_layer_learns_is_found(name: str, clips: list[float | None]) -> None:
+    """Of the first layer, whose inputs are the data, none is learned."""
+    assert [layer.clip for layer in inspect_layers(prepared(name))] == pytest.approx(clips)

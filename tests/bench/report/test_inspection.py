@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -51,3 +52,12 @@ def test_nothing_found_is_nothing_said() -> None:
 
 def test_the_page_needs_no_torch() -> None:
     assert not {"torch", "numpy"} & modules_after("import bench.report.inspection")
+
+
+def test_learned_clips_have_a_column_where_there_are_any() -> None:
+    clipping = dataclasses.replace(layer("layers.2", [-1.0, 1.0]), clip=7.25)
+    header, _, *rows = render(Inspection([INSPECTION.layers[0], clipping], [], [], {})).splitlines()
+    cells = [[cell.strip() for cell in row.split("|")[1:-1]] for row in rows]
+    assert "α" in header
+    assert [row[-1] for row in cells] == ["–", "7.25"]
+    assert "α" not in render(INSPECTION)
