@@ -228,6 +228,11 @@ def _descending(chain: Sequence[int]) -> str | None:
     return None
 
 
+def _activations(bits: str) -> str | None:
+    known = bits in ("same", "full") or bits.isdecimal()
+    return None if known else "must be same, full or a number of bits; for example 8"
+
+
 @option_group
 class DistillOptions(ModelOptions, SpreadOptions):
     """The options of ``bench distill``."""
@@ -236,8 +241,8 @@ class DistillOptions(ModelOptions, SpreadOptions):
     """dorefa, pact or wrpn."""
     chain: Sequence[int] = option(default=(32, 16, 8, 4, 2, 1), notation=WIDTHS, check_all=_descending)
     """Bit widths from the first teacher to the last student."""
-    activations: Literal["same", "full"] = option(default="same", check=one_of(("same", "full")))
-    """same: as many bits as weights; full: float32."""
+    activations: str = option(default="same", check=_activations)
+    """same: as many bits as weights; full: float32; or a number of bits at every width, such as 8."""
     sources: TaughtBy | Sequence[TaughtBy] = option(
         default=get_args(TaughtBy), flag="--source", check=one_of(get_args(TaughtBy)), check_all=checks.not_empty
     )

@@ -85,8 +85,8 @@ def distill(options: DistillOptions) -> Distillation:
 
 
 def _technique(family: str, bits: int, activations: str) -> LowBit:
-    name = f"{family}:w{bits}a{bits if activations == 'same' else FULL}"
-    technique = TECHNIQUES.get(name)
+    activation_bits = {"same": bits, "full": FULL}.get(activations, activations)
+    technique = TECHNIQUES.get(f"{family}:w{bits}a{activation_bits}")
     if not isinstance(technique, LowBit) or technique.scheme != "QAT":
         raise RequestError(f"{family} cannot be trained at a width; choose dorefa, pact or wrpn.")
     return technique
@@ -107,7 +107,7 @@ def _teacher(
         return first
     before = chain[0] if way.route == "one step" else chain[rung - 1]
     training = trainings.get((before, way, seed)) or trainings[before, _Way("alone", ""), seed]
-    return f"{training.name}.safetensors"
+    return training.file_name
 
 
 def _distillation_spec(teacher: str, way: _Way, options: DistillOptions) -> DistillationSpec:

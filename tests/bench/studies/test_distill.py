@@ -71,6 +71,12 @@ def test_a_student_that_fails_leaves_the_others_as_they_are(distilled: Distillat
     assert f"- 2 bits, chain: both, seed 1: its teacher failed: {FAILED}" in lines
 
 
+def test_activations_may_have_bits_of_their_own(failing: Failing) -> None:
+    failing(lambda order: True)
+    done = distill(MODEL, **(SMALL_CHAIN | {"chain": [8, 4], "seeds": [0], "activations": "8"}), **QUICK)
+    assert {student.technique for student in done.students} == {"dorefa:w8a8", "dorefa:w4a8"}
+
+
 def test_a_width_that_fails_is_a_row_of_failures(failing: Failing) -> None:
     failing(lambda order: True)
     done = distill(MODEL, **(SMALL_CHAIN | {"chain": [32, 8, 2], "seeds": [0]}), **QUICK)
@@ -126,6 +132,8 @@ def test_what_was_distilled_is_not_trained_again(distilled: Distillation, monkey
         ({"temperature": 0.0}, "--temperature 0 must be above 0"),
         ({"seeds": []}, "--seed must be given once or more"),
         ({"sources": ["nothing"]}, "--source nothing must be start, loss or both"),
+        ({"activations": "many"}, "--activations many must be same, full or a number of bits"),
+        ({"activations": "7"}, "dorefa has no a7"),
         ({"family": "bwn"}, "bwn has no w32"),
         ({"family": "range-linear", "chain": [8, 4]}, "range-linear cannot be trained at a width"),
     ],
