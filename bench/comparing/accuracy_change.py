@@ -101,12 +101,13 @@ class AccuracyTest:
 def accuracy_change(before: Row, after: Row) -> AccuracyTest | Change | None:
     """Return what is to be judged of a row's accuracy, or the change of a fraction; ``None`` if a run has none."""
     if before.accuracy is not None and after.accuracy is not None:
-        return AccuracyTest(after.full_model, after.key, before.accuracy, after.accuracy, _unpaired(before, after))
+        return AccuracyTest(after.full_model, after.key, before.accuracy, after.accuracy, unpaired(before, after))
     was, now = before.share_right, after.share_right
     return None if was is None or now is None else _of_shares(after, was, now)
 
 
-def _unpaired(before: Row, after: Row) -> tuple[int, int] | None:
+def unpaired(before: Row, after: Row) -> tuple[int, int] | None:
+    """Return how many examples only the first has right, and only the second; ``None`` where that is not known."""
     if before.right is None or after.right is None or len(before.right) != len(after.right):
         return None
     was, now = (int.from_bytes(right, "big") for right in (before.right, after.right))

@@ -10,13 +10,10 @@ from bench.core.variant_key import BASELINE
 from bench.results.latency import log_seconds
 from bench.results.noise import vague_sizes
 from bench.results.recommendation import Constraints, Objective
-from bench.results.row import NOT_FP32, Row
+from bench.results.row import FARTHEST_OUTPUTS, NOT_FP32, Row
 from bench.results.verdict import NOT_COMPARABLE, Verdict
 from bench.stats.ranks import location
 from bench.stats.ratio import bounded_exp
-
-FARTHEST_OUTPUTS = 0.5
-"""As ``bench.running.output_check``: rows of before it was made have no note of theirs."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ def unfit(row: Row, question: Question, verdict: Verdict) -> str | None:
         return f"emulated: measured with --isa {question.isa_limit}, so its latency is that of no real machine"
     if fault := row.output_fault:
         return fault
-    if row.output_error is not None and row.output_error > FARTHEST_OUTPUTS:
+    if row.output_error is not None and row.output_error > FARTHEST_OUTPUTS:  # in files of before there was a note
         return f"{NOT_FP32}: they are {percent(row.output_error)} off (root mean square)"
     if question.objective == "latency" and row.key != BASELINE and verdict.word == NOT_COMPARABLE:
         return verdict.sentence

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bench.comparing.accuracy_change import unpaired
 from bench.core.variant_key import VariantKey
 from bench.results.isa import computes_bfloat16, int8_sums_saturate
 from bench.results.record import Record
@@ -55,23 +56,16 @@ def _compared(model: str, variant: VariantKey, rows: Mapping[str, Row], runs: Ma
         by_count.setdefault(_right(row), []).append(name)
     groups = list(by_count.values())
     best, worst = groups[0][0], groups[-1][0]
-    lost, gained = _unpaired(rows[best], rows[worst])
+    apart = unpaired(rows[best], rows[worst])
     return SameWeights(
         model=model,
         variant=variant,
         correct={f"{correct:,} of {total:,}": names for (correct, total), names in by_count.items()},
-        lost=lost,
-        gained=gained,
-        p_value=None if lost is None or gained is None else mcnemar(lost, gained),
+        lost=apart[0] if apart else None,
+        gained=apart[1] if apart else None,
+        p_value=mcnemar(*apart) if apart else None,
         could_explain=_explanations(rows[best].dtype, best, worst, runs),
     )
-
-
-def _unpaired(best: Row, worst: Row) -> tuple[int | None, int | None]:
-    if best.right is None or worst.right is None or len(best.right) != len(worst.right):
-        return None, None
-    more, fewer = (int.from_bytes(right, "big") for right in (best.right, worst.right))
-    return (more & ~fewer).bit_count(), (fewer & ~more).bit_count()
 
 
 def _explanations(dtype: str, best: str, worst: str, runs: Mapping[str, Run]) -> list[str]:

@@ -103,7 +103,7 @@ def _speed(row: Row, size: int, verdict: Verdict) -> str:
 def _remarks(run: Run, rows: Sequence[Row]) -> list[str]:
     """Return what the rows could not do and what is not sure of them, in sentences."""
     remarks = [f"`{row.model}` `{row.key}` **{row.status}**: {row.reason}" for row in rows if not row.measured]
-    remarks += [f"`{row.model}` `{row.key}`: **{row.outputs_warning}**" for row in rows if row.outputs_warning]
+    remarks += [f"`{row.model}` `{row.key}`: **{row.output_fault}**" for row in rows if row.output_fault]
     remarks += [
         f"`{row.model}` `{row.key}` lost {agreement.lost - agreement.gained:,} more answers than it gained "
         f"({p_text(agreement.p_value)}), which is not beyond doubt with this many rows"

@@ -30,6 +30,8 @@ Status = Literal["ok", "unsupported", "failed", "noisy"]
 a stated reason."""
 NOT_FP32 = "its outputs are not fp32's"
 """How the note of a row begins that computes something else."""
+FARTHEST_OUTPUTS = 0.5
+"""How far outputs may be from fp32's, root mean square, as a share of that of fp32's."""
 
 
 class Accuracy(Record):
@@ -210,11 +212,6 @@ class Row(Record):
     def file_bytes(self) -> int | None:
         """Bytes of the file that one deploys; of runs of before there were runtimes, of the packed one."""
         return self.packed_bytes if self.deploy_bytes is None else self.deploy_bytes
-
-    @property
-    def outputs_warning(self) -> str:
-        """The note that its outputs are not fp32's; empty if they are."""
-        return next((note for note in self.notes if note.startswith(NOT_FP32)), "")
 
     @property
     def measured(self) -> bool:

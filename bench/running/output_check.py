@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from bench.core.units import percent
 from bench.results.evaluation import Evaluation
-from bench.results.row import NOT_FP32
+from bench.results.row import FARTHEST_OUTPUTS, NOT_FP32
 from bench.stats.relative_error import relative_error
-
-FARTHEST = 0.5
-"""How far outputs may be from fp32's, root mean square, as a share of that of fp32's."""
 
 
 def warning(baseline: Evaluation, variant: Evaluation) -> str | None:
@@ -24,7 +21,7 @@ def warning(baseline: Evaluation, variant: Evaluation) -> str | None:
             fault = f"{percent(1 - finite)} of those for the example inputs are NaN or infinite"
         elif np.ptp(outputs) == 0 < np.ptp(baseline.outputs):
             fault = "those for the example inputs are all the same number"
-        elif error is not None and error > FARTHEST:
+        elif error is not None and error > FARTHEST_OUTPUTS:
             fault = f"those for the example inputs are {percent(error)} off (root mean square)"
     answers = variant.answers
     if fault is None and answers is not None and baseline.answers is not None and np.ptp(answers) == 0:

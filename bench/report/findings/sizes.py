@@ -17,7 +17,7 @@ def sizes(judged: Sequence[Judged]) -> Iterator[Finding]:
         packed = [
             (one, times)
             for one in judged
-            if one.model == model and not one.row.outputs_warning and (times := times_smaller(one)) is not None
+            if one.model == model and not one.row.output_fault and (times := times_smaller(one)) is not None
         ]
         if not packed:
             continue

@@ -63,7 +63,7 @@ def test_answers_at_random_are_compared_under_one_seed() -> None:
             assert row.output_error < 0.1, "two draws differ by the root of 2"
     drawn = rows(run_of("draws_when_traced", "static-qint8"))["static-qint8"]
     assert any("drew once, when it was traced" in note for note in drawn.notes)
-    assert not drawn.outputs_warning, "two draws are no error"
+    assert not drawn.output_fault, "two draws are no error"
 
 
 @pytest.mark.slow
@@ -102,4 +102,4 @@ def test_a_runtime_that_draws_by_itself_is_not_compared() -> None:
     assert row.status in MEASURED, row.reason
     assert any("draws by itself" in note for note in row.notes)
     assert row.output_error is None
-    assert not row.outputs_warning
+    assert not row.output_fault
