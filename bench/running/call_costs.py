@@ -54,9 +54,6 @@ def call_costs(rows: Sequence[Row], settings: Settings, here: Machine, folder: P
 
 
 def _in_a_process(method: str, request: CallRequest, timeout_s: float) -> float:
-    worker = Worker(CALL_HOST, timeout_s)
-    try:
+    with Worker(CALL_HOST, timeout_s) as worker:
         seconds: float = worker.call(method, request)
-    finally:
-        worker.close()
     return seconds

@@ -14,7 +14,7 @@ from bench.measuring import machine
 from bench.tasks.policy import DataPolicy
 from bench.tasks.task import Task
 from bench.worker.messages import PREPARATION_HOST, DatasetSummary
-from bench.worker.process import Call, Worker, run_calls
+from bench.worker.process import Call, Worker, close_all, run_calls
 
 
 def load_datasets(
@@ -51,8 +51,7 @@ def load_datasets(
             loaded[tasks[position]] = outcome
             show(len(loaded), len(tasks))
     finally:
-        for loader in loaders:
-            loader.close()
+        close_all(loaders)
     for task in tasks:
         if loaded[task].identity.kind == "synthetic":
             _announce_synthetic(task.title, loaded[task].description["note"])

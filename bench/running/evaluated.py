@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.results.evaluation import Evaluation
 from bench.worker.messages import VARIANT_HOST, VariantFacts, VariantRequest
-from bench.worker.process import Call, Worker, run_calls
+from bench.worker.process import Call, Worker, close_all, run_calls
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ def evaluate_variants(requests: Sequence[VariantRequest | Exception]) -> list[Ev
             answered = isinstance(outcome, Evaluation)
             evaluated[position] = EvaluatedVariant(facts[position], outcome) if answered else outcome
     finally:
-        for worker in workers.values():
-            worker.close()
+        close_all(workers.values())
         for request in possible.values():
             _discard(request.packed)
     return [evaluated[position] for position in range(len(requests))]

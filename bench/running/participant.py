@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 from bench.core.errors import QuantbenchError, WorkerError
 from bench.measuring.latency.rounds import Block
@@ -37,15 +36,12 @@ class RemoteParticipant:
 
     def time(self, calls: int) -> Block:
         """Time one block."""
-        block: Block = self._try(lambda: self._worker.call("time", self._batch_size, calls)) or FAILED
-        return block
-
-    def _try(self, step: Callable[[], Any]) -> Any:
         if self._failed:
-            return None
+            return FAILED
         try:
-            return step()
+            block: Block = self._worker.call("time", self._batch_size, calls)
         except (WorkerError, QuantbenchError) as error:
             self._failed = True
             self._fail(error)
-            return None
+            return FAILED
+        return block

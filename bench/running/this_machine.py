@@ -12,10 +12,7 @@ def describe(bars: Bars) -> Machine:
     """Describe it; the first worker is the one that waits for the import of torch."""
     show = bars.bar("import torch")
     show(0, 1)
-    asked = Worker(PREPARATION_HOST)
-    try:
-        here: Machine = asked.call("describe")
-    finally:
-        asked.close()
+    with Worker(PREPARATION_HOST) as worker:
+        here: Machine = worker.call("describe")
     show(1, 1)
     return here

@@ -79,16 +79,15 @@ def build_user_model(
     """Build it, make its inputs, which go to ``path``, and try it; raises ``UserModelError``."""
     show = bars.bar(f"build {model.name}")
     show(0, 1)
-    worker = Worker(USER_HOST, timeout_s)
     try:
-        facts: UserFacts = worker.call("take_on", model, path, batch_sizes, seed, threads)
+        with Worker(USER_HOST, timeout_s) as worker:
+            facts: UserFacts = worker.call("take_on", model, path, batch_sizes, seed, threads)
     except WorkerError as error:
         raise UserModelError(
             f"{model.model.words} cannot be built and tried on its inputs ({error}); "
             f"{'end other programs, or measure where there is more memory' if 'memory' in str(error) else 'fix it'}."
         ) from error
     finally:
-        worker.close()
         show(1, 1)
     return BuiltModel(model, facts, seed)
 

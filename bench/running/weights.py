@@ -13,7 +13,7 @@ from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.techniques.base import Technique
 from bench.worker.messages import PREPARATION_HOST, DatasetSummary
-from bench.worker.process import Call, Worker, run_calls
+from bench.worker.process import Call, Worker, close_all, run_calls
 
 
 def training_spec(
@@ -78,8 +78,7 @@ def load_or_train(
             workers[position].close()
             headers[missing[position]] = outcome
     finally:
-        for worker in workers:
-            worker.close()
+        close_all(workers)
     return headers
 
 

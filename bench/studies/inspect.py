@@ -39,12 +39,9 @@ def inspect(options: InspectOptions) -> Inspection:
             if layer not in modules:
                 raise UnknownNameError("layer", layer, modules)
         weights = model.weights(chosen, options.seed)
-        worker = Worker(VARIANT_HOST)
-        try:
-            request = model.request(chosen, weights, model.folder / "unused.packed")
+        request = model.request(chosen, weights, model.folder / "unused.packed")
+        with Worker(VARIANT_HOST) as worker:
             inspection: Inspection = worker.call("inspect", request, list(options.layers))
-        finally:
-            worker.close()
     if folder is not None:
         from bench.report.histograms import histograms  # matplotlib takes longer to import than all else
 

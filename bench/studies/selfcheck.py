@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -49,7 +48,7 @@ def self_check(options: SelfCheckOptions) -> SelfCheck:
     cores = choose_cores(options.pin, threads)
     start, conditions = time.monotonic(), _conditions()
     with Bars(display(options.progress)).live() as bars:
-        with _worker(messages.PREPARATION_HOST) as worker:
+        with Worker(messages.PREPARATION_HOST) as worker:
             here = worker.call("describe")
         if not here.quantized_engines:
             raise RequestError("this torch has no quantized engine, and the self-check compares fp32 with int8.")
@@ -60,7 +59,7 @@ def self_check(options: SelfCheckOptions) -> SelfCheck:
             models = min(TOGETHER, plan.runs - len(runs))
             runs += _known_runs(threads, options.pin, plan, models, peers=max(0, plan.peers - len(runs)))
         show(plan.runs, plan.runs)
-        with _worker(HOST) as worker:
+        with Worker(HOST) as worker:
             truths = [Truth(known_s=known, read_s=worker.call("truth", known, cores)) for known in plan.stubs_s]
             cost_s = worker.call("cost")
     return SelfCheck(
@@ -126,18 +125,9 @@ def _comparison(run: Run, row: Row, size: int) -> Comparison:
 
 
 def _peer(run: Run, threads: int, seconds: float) -> dict[int, Any]:
-    with _worker(HOST) as worker:
+    with Worker(HOST) as worker:
         sizes = run.settings.batch_sizes
         return {size: worker.call("peer", size, threads, seconds / len(sizes)) for size in sizes}
-
-
-@contextmanager
-def _worker(host: str) -> Iterator[Worker]:
-    worker = Worker(host)
-    try:
-        yield worker
-    finally:
-        worker.close()
 
 
 def _conditions() -> Conditions:

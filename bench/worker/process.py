@@ -153,6 +153,12 @@ class Worker:
         self.send(method, *args)
         return self.receive()
 
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def kill(self) -> None:
         """Let the process end, if it was started, without waiting for that."""
         if "_process" in self.__dict__ and not self._closed:
