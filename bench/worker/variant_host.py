@@ -74,7 +74,7 @@ class VariantHost:
             layers=None,
             int8_operations=built.int8_operations,
             macs=products,
-            fingerprint=self._fingerprint(),
+            fingerprint=self._answers(seed=0),
             simulated=False,
             bit_operations=None,
             scores={},
@@ -110,7 +110,7 @@ class VariantHost:
             first_answer_s = time.perf_counter() - begun
             probe.loaded()
             self._executable.outputs(self._cast(batch))
-        return LoadedFacts(self._fingerprint(), load_s, first_answer_s, probe.peak_bytes())
+        return LoadedFacts(self._answers(seed=0), load_s, first_answer_s, probe.peak_bytes())
 
     def deploy(self, folder: Path, title: str, probe: Path) -> DeployedFacts:
         """Write into ``folder`` what runs the variant, built before, without quantbench.
@@ -272,11 +272,8 @@ class VariantHost:
         if self._request.engine in torch.backends.quantized.supported_engines:
             torch.backends.quantized.engine = self._request.engine
 
-    def _fingerprint(self) -> str:
-        """Return the digest of outputs, drawn under one seed where they are random."""
-        return self._answers(seed=0)
-
     def _answers(self, seed: int) -> str:
+        """Return the digest of outputs, drawn under one seed where they are random."""
         seed_everything(seed)
         with torch.inference_mode():
             outputs = self._executable.outputs(self._cast(self._workload.probe()))
