@@ -106,16 +106,14 @@ class BuiltModel:
         return self.definition.name_in_task
 
 
-def user_models(
-    models: Sequence[str | UserModel], parts: Mapping[str, str | None], others: Sequence[str]
-) -> list[UserModel]:
+def user_models(models: Sequence[str], parts: Mapping[str, str | None], others: Sequence[str]) -> list[UserModel]:
     """Return the users' models among ``models``; none if all are supplied ones.
 
     ``parts`` are the texts of ``inputs``, ``evaluate`` and ``calibrate``; ``others`` the options, given ones, that
     make sense for supplied models alone. Raises ``RequestError`` for what does not go together.
     """
     given = [f"--{option}" for option, text in parts.items() if text is not None]
-    of_user = [model for model in models if isinstance(model, UserModel) or is_own(model)]
+    of_user = [model for model in models if is_own(model)]
     if not of_user:
         if given:
             raise RequestError(
@@ -128,7 +126,7 @@ def user_models(
         raise RequestError(f"--model {supplied} is supplied, and a run cannot mix it with your own; make two runs.")
     if others:
         raise RequestError(f"{others[0]} is for supplied models, and this one is your own; leave {others[0]} out.")
-    definitions = [model if isinstance(model, UserModel) else _parsed(model, parts) for model in dict.fromkeys(of_user)]
+    definitions = [_parsed(model, parts) for model in dict.fromkeys(of_user)]
     _refuse_namesakes(definitions)
     return definitions
 
