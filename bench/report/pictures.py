@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 from bench.core.files import write_atomically
@@ -51,7 +52,8 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
     """
     pictures = []
     sizes = run.settings.batch_sizes
-    family = _by_runtime if len({row.runtime for row in run.rows}) > 1 else _by_technique
+    several = len({row.runtime for row in run.rows}) > 1
+    family: Callable[[Row], str] = attrgetter("runtime") if several else _by_technique
     order = list(dict.fromkeys(family(row) for row in run.rows))
     for model in dict.fromkeys(row.full_model for row in run.rows):
         rows = [row for row in run.rows if row.full_model == model]
@@ -78,10 +80,11 @@ def _across_models(run: Run, number: int) -> Iterator[Picture]:
     """Yield of each task with several models all of them in one trade-off, labelled by model, looking as by variant."""
     for task in dict.fromkeys(row.task for row in run.rows):
         rows = [row for row in run.rows if row.task == task]
-        points, costs = _points(rows, run.settings.batch_sizes if _timeable(rows) else [], _by_variant, _model)
+        sizes = run.settings.batch_sizes if _timeable(rows) else []
+        points, costs = _points(rows, sizes, lambda row: str(row.key), attrgetter("model"))
         if len({point.label for point in points}) >= LEAST_MODELS:
             title = f"{task}: accuracy against size and latency, over its models"
-            order = list(dict.fromkeys(_by_variant(row) for row in run.rows))
+            order = list(dict.fromkeys(str(row.key) for row in run.rows))
             draw_trade_off = partial(trade_off, points, costs, title, order)
             yield Picture(task, f"models-{_ending(task, number)}", title, draw_trade_off)
 
@@ -95,24 +98,8 @@ def _timeable(rows: Sequence[Row]) -> list[Row]:
     return [] if _simulated_beside_fp32(rows) else [row for row in rows if not row.simulated]
 
 
-def _by_runtime(row: Row) -> str:
-    return row.runtime
-
-
 def _by_technique(row: Row) -> str:
     return row.technique.partition(":")[0]
-
-
-def _by_variant(row: Row) -> str:
-    return str(row.key)
-
-
-def _model(row: Row) -> str:
-    return row.model
-
-
-def _technique(row: Row) -> str:
-    return row.technique
 
 
 def _simulated_beside_fp32(rows: Sequence[Row]) -> bool:
@@ -200,7 +187,7 @@ def _points(
     rows: Sequence[Row],
     batch_sizes: Sequence[int],
     family: Callable[[Row], str],
-    label: Callable[[Row], str] = _technique,
+    label: Callable[[Row], str] = attrgetter("technique"),
 ) -> tuple[list[Point], list[Cost]]:
     """Return accuracy against size and latency; against operations too, where low precision is only simulated."""
     latencies = {size: Cost(f"Latency at batch {size}", short_seconds) for size in batch_sizes}

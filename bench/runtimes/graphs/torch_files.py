@@ -13,7 +13,7 @@ from torch import nn
 
 from bench.core.errors import UnsupportedError
 from bench.core.inputs import Inputs
-from bench.core.limits import MAX_BATCH_SIZE
+from bench.core.on_tensors import OnTensors, dynamic_batch
 from bench.core.tensors import tensors_in
 from bench.core.tracebacks import describe_exception
 from bench.runtimes.deployment import Deployed, arrays_of, tensors_of
@@ -24,17 +24,15 @@ TracerWarning: Final[type[Warning]] = torch.jit.TracerWarning  # type: ignore[at
 CHANNELS_LAST: Final = ".contiguous(memory_format=torch.channels_last)"
 
 
-class _Flat(nn.Module):
-    """The variant, returning its tensors one after the other: no class of the model's is needed to load it."""
+class _Flat(OnTensors):
+    """The variant: no class of the model's is needed to load it."""
 
     def __init__(self, artifact: Artifact, example: Inputs) -> None:
-        super().__init__()
-        self.module = artifact.module
+        super().__init__(artifact.module, example)
         self._artifact = artifact
-        self._example = example
 
-    def forward(self, *inputs: Any) -> Any:
-        return tuple(tensors_in(self._example.with_tensors(inputs).call(self._artifact.forward)))
+    def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(tensors_in(self._inputs.with_tensors(tensors).call(self._artifact.forward)))
 
 
 def save(artifact: Artifact, example: Inputs, folder: Path, threads: int, engine: str) -> Deployed:
@@ -70,9 +68,7 @@ def save(artifact: Artifact, example: Inputs, folder: Path, threads: int, engine
 
 
 def _exported(module: nn.Module, example: Inputs, folder: Path) -> str:
-    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH_SIZE)
-    shapes = tuple({} if number in example.shared else {0: batch} for number in range(len(example.tensors)))
-    program = torch.export.export(module, example.tensors, dynamic_shapes=(shapes,))
+    program = torch.export.export(module, example.tensors, dynamic_shapes=dynamic_batch(module, example))
     torch.export.save(program, folder / "model.pt2")
     return "model.pt2"
 
