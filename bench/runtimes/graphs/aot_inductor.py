@@ -68,10 +68,11 @@ def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: boo
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
     from bench.core.on_tensors import OnTensors
+    from bench.techniques.graphs.pt2e import confined
 
     dynamic = whole(source.technique).name == "dynamic-qint8"
     config = x86.get_default_x86_inductor_quantization_config(is_dynamic=dynamic, reduce_range=saturating)
-    quantizer = _confined(x86.X86InductorQuantizer(), config, layers_of(source))
+    quantizer = confined(x86.X86InductorQuantizer(), config, layers_of(source))
     graph = _exported(OnTensors(_without_batch_norms(model), inputs), inputs).module()
     prepared = prepare_pt2e(graph, quantizer)
     # With dynamic ranges too: without a forward pass the observers of weights have seen nothing, and nobody says so.
@@ -79,15 +80,6 @@ def _quantized(source: Source, model: nn.Module, inputs: Inputs, saturating: boo
         prepared(*batch.tensors)
     quantized: nn.Module = convert_pt2e(prepared)
     return quantized
-
-
-def _confined(quantizer: Any, config: Any, layers: frozenset[str] | None) -> Any:
-    """Let a quantizer change all layers, or those named alone: what lies between them stays float then."""
-    if layers is None:
-        return quantizer.set_global(config)
-    for name in sorted(layers):
-        quantizer.set_module_name_qconfig(f"model.{name}", config)  # ``OnTensors`` holds the model so
-    return quantizer
 
 
 def _without_batch_norms(model: nn.Module) -> nn.Module:

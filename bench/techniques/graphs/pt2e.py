@@ -64,15 +64,19 @@ def _quantized(graph: nn.Module, batches: Sequence[Inputs], context: Context) ->
     from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
     config = x86.get_default_x86_inductor_quantization_config(is_dynamic=False)
-    quantizer = x86.X86InductorQuantizer()
-    if context.layers is None:
-        quantizer.set_global(config)
-    for name in sorted(context.layers or ()):
-        quantizer.set_module_name_qconfig(f"model.{name}", config)
-    prepared = prepare_pt2e(graph, quantizer)
+    prepared = prepare_pt2e(graph, confined(x86.X86InductorQuantizer(), config, context.layers))
     for batch in batches:
         prepared(*batch.tensors)
     return _with_state(convert_pt2e(prepared))
+
+
+def confined(quantizer: Any, config: Any, layers: frozenset[str] | None) -> Any:
+    """Let a quantizer change all layers, or those named alone: what lies between them stays float then."""
+    if layers is None:
+        return quantizer.set_global(config)
+    for name in sorted(layers):
+        quantizer.set_module_name_qconfig(f"model.{name}", config)  # ``OnTensors`` holds the model so
+    return quantizer
 
 
 def _with_state(graph: fx.GraphModule) -> nn.Module:
