@@ -66,8 +66,6 @@ def train(
     """
     recipe = form.spec.recipe
     module = form.module.train()
-    on_gpu = device.type == "cuda"  # where a recorded step is as fast without the compiler, and starts at once
-    call = compile_module(module) if recipe.compiled and not on_gpu else module
     optimizer = _optimizer(recipe, _groups(recipe, module))
     after_step = [hook for part in module.modules() if (hook := getattr(part, "after_step", None)) is not None]
     steps_per_epoch = math.ceil(len(form.train) / recipe.batch_size)
@@ -76,7 +74,7 @@ def train(
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     generator = torch.Generator(device=device).manual_seed(seed)
     trainee = Trainee(module, optimizer, schedule, scaler, generator)
-    gradients = _gradients(recipe, module, call, device, precision, scaler, distillation)
+    gradients = _gradients(recipe, module, device, precision, scaler, distillation)
     history = [Epoch(*epoch) for epoch in trainee.restore(state)] if state is not None else []
     before_s = history[-1].seconds if history else 0.0
     step = len(history) * steps_per_epoch
@@ -116,13 +114,14 @@ def train(
 def _gradients(
     recipe: Recipe,
     module: nn.Module,
-    call: Callable[..., Tensor],
     device: torch.device,
     precision: Precision,
     scaler: torch.amp.GradScaler,
     distillation: Distillation | None,
 ) -> Gradients:
     """Return what takes the gradients of a mean loss, under autocast where the precision asks for it."""
+    on_gpu = device.type == "cuda"  # where a recorded step is as fast without the compiler, and starts at once
+    call = compile_module(module) if recipe.compiled and not on_gpu else module
 
     def loss(inputs: tuple[Tensor, ...], labels: Tensor) -> Tensor:
         with _autocast(device, precision):
@@ -133,7 +132,7 @@ def _gradients(
         torch.autograd.backward(scaler.scale(value))
 
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    if recipe.compiled and device.type == "cuda" and not scaler.is_enabled():
+    if recipe.compiled and on_gpu and not scaler.is_enabled():
         return RecordedGradients(loss, backward, parameters, recipe.batch_size)
     return Gradients(loss, backward, parameters)
 
