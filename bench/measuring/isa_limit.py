@@ -12,7 +12,6 @@ from bench.core.errors import RequestError
 from bench.results.machine import Machine
 
 AVX2 = "avx2"
-LIMITS = (AVX2,)
 VARIABLES = {
     AVX2: {
         "ATEN_CPU_CAPABILITY": "avx2",  # torch's own kernels

@@ -29,12 +29,12 @@ RESET_HIGH_WATER = "5"
 class Reading:
     """The memory of a process at one moment, in bytes."""
 
-    own: int
+    private: int
     """What counts: anonymous memory, or all that can be told apart."""
     mapped: int
     """What does not count and yet is in ``high_water``: pages of files and shared memory."""
     high_water: int
-    """The most that ``own`` and ``mapped`` came to together since the last reset."""
+    """The most that ``private`` and ``mapped`` came to together since the last reset."""
 
 
 class Gauge(Protocol):
@@ -66,10 +66,10 @@ class MemoryProbe:
     def peak_bytes(self) -> int:
         """Return the growth by the model and by the peak of the batch after it, in bytes; never below 0."""
         before, loaded, after = self._before, self._loaded, self._gauge.read()
-        kept = after.own - loaded.own
+        kept = after.private - loaded.private
         # An upper bound where pages of files came and went within the batch, which nothing maps and unmaps.
         peak = after.high_water - loaded.high_water - (after.mapped - loaded.mapped)
-        return max(0, loaded.own - before.own + max(kept, peak))
+        return max(0, loaded.private - before.private + max(kept, peak))
 
 
 def gauge_for(device: torch.device) -> Gauge:
@@ -125,8 +125,8 @@ class CudaGauge:
 
     def read(self) -> Reading:
         """Return the memory now."""
-        own = torch.cuda.memory_allocated(self._device)
-        return Reading(own, 0, torch.cuda.max_memory_allocated(self._device))
+        private = torch.cuda.memory_allocated(self._device)
+        return Reading(private, 0, torch.cuda.max_memory_allocated(self._device))
 
     def reset(self) -> None:
         """Let the allocator's maximum start from now."""

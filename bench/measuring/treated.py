@@ -20,7 +20,7 @@ EXPORTED = "graph.model."
 """Before the names of parameters of a model that went through torch.export."""
 MOST_NAMED = 4
 """Classes in a note, the largest first."""
-OWN = frozenset((*WEIGHT_LAYERS, nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell))
+OF_TORCH = frozenset((*WEIGHT_LAYERS, nn.LSTM, nn.GRU, nn.RNN, nn.LSTMCell, nn.GRUCell, nn.RNNCell))
 """torch's weight layers, which techniques look for by their very class."""
 
 
@@ -114,7 +114,7 @@ def _left_alone(before: FloatModel, after: nn.Module) -> dict[type[nn.Module], d
 
 def _derived(kind: type[nn.Module]) -> str:
     """Say of a class that it is no exact one of torch's, which is why it is passed over."""
-    base = next((base for base in kind.__mro__ if base in OWN), None)
+    base = next((base for base in kind.__mro__ if base in OF_TORCH), None)
     return f", derived from nn.{base.__name__}, which it leaves alone" if base is not None and base is not kind else ""
 
 

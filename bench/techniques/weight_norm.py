@@ -29,8 +29,8 @@ def fold(model: nn.Module) -> tuple[str, ...]:
         if parametrize.is_parametrized(part):
             # A copy has the very class of what it is a copy of, and what is removed from the class is gone in both.
             kind = type(part)
-            own = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
-            part.__class__ = type(kind.__name__, kind.__bases__, own)
+            attributes = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
+            part.__class__ = type(kind.__name__, kind.__bases__, attributes)
             for name in list(part.parametrizations):  # type: ignore[arg-type]
                 parametrize.remove_parametrizations(part, name)
                 folded += 1

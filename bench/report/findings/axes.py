@@ -24,8 +24,8 @@ DEVELOPED = 2
 
 def axes(run: Run, group: Sequence[Judged]) -> Iterator[Finding]:
     """Find the two axes along which the rows of one technique vary most, that of the larger factor first."""
-    found = (_models(run, group), _batches(group), _size(group), _accuracy(group))
-    ranked = sorted((axis for axis in found if axis is not None), key=lambda axis: -axis.figures["factor"])
+    findings = (_models(run, group), _batches(group), _size(group), _accuracy(group))
+    ranked = sorted((axis for axis in findings if axis is not None), key=lambda axis: -axis.figures["factor"])
     for position, axis in enumerate(ranked[:DEVELOPED]):
         yield dataclasses.replace(axis, figures={**axis.figures, "position": position})
 

@@ -40,11 +40,11 @@ class LayerProducts:
         """Return whether a product of a graph that was made of the exported one is among them."""
         return node in self.nodes or (node not in self.others and weight in self.weights)
 
-    def require_all(self, found: Collection[object]) -> None:
+    def require_all(self, products: Collection[object]) -> None:
         """Raise ``UnsupportedError`` unless there are as many as were exported: a layer would silently stay float."""
-        if len(found) != len(self.nodes):
+        if len(products) != len(self.nodes):
             raise UnsupportedError(
-                f"of the {len(self.nodes)} products of its layers {len(found)} are left in the optimized graph, "
+                f"of the {len(self.nodes)} products of its layers {len(products)} are left in the optimized graph, "
                 f"so that layers cannot be told from each other; measure the mixture on eager"
             )
 

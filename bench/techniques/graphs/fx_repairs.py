@@ -71,11 +71,11 @@ def computed_weights(prepared: fx.GraphModule, classes: Mapping[str, type[nn.Mod
 
 
 def _before(node: fx.Node) -> list[fx.Node]:
-    found, pending = [], [node]
+    nodes, pending = [], [node]
     while pending:
-        found.append(pending.pop())
-        pending += found[-1].all_input_nodes
-    return found
+        nodes.append(pending.pop())
+        pending += nodes[-1].all_input_nodes
+    return nodes
 
 
 def keep_state(model: nn.Module) -> None:

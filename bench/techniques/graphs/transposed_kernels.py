@@ -23,14 +23,14 @@ MOST = 0.2
 
 def wrong_kernels(model: nn.Module, mapping: QConfigMapping) -> list[str]:
     """Return the names of the layers whose kind the current engine computes wrongly, quantized as ``mapping`` says."""
-    found: dict[str, bool] = {}
+    wrong: dict[str, bool] = {}
     names = []
     for name, layer in model.named_modules():
         if isinstance(layer, TRANSPOSED):
             kind = repr(layer)
-            if kind not in found:
-                found[kind] = _is_wrong(layer, mapping)
-            if found[kind]:
+            if kind not in wrong:
+                wrong[kind] = _is_wrong(layer, mapping)
+            if wrong[kind]:
                 names.append(name)
     return names
 

@@ -84,7 +84,7 @@ def test_other_systems_read_the_resident_set(monkeypatch: pytest.MonkeyPatch) ->
     gauge = gauge_for(CPU)
     assert isinstance(gauge, ResidentGauge)
     reading = gauge.read()
-    assert reading.own == reading.high_water == pytest.approx(psutil.Process().memory_info().rss, rel=0.1)
+    assert reading.private == reading.high_water == pytest.approx(psutil.Process().memory_info().rss, rel=0.1)
 
 
 def test_cuda_asks_torchs_allocator(monkeypatch: pytest.MonkeyPatch) -> None:
