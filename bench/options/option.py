@@ -66,9 +66,7 @@ class Option:
     @classmethod
     def of(cls, field: dataclasses.Field[Any], help_: str, panel: str = "") -> Option:
         """Return what a field of a class with that ``panel`` declares; one without ``option`` is checked by nothing."""
-        absent: dict[str, Any] = {"flag": "", "also": "", "notation": None, "unset": "", "panel": None, "names": ""}
-        absent |= {"check": None, "check_all": None}
-        known: dict[str, Any] = {**absent, **field.metadata}
+        known: dict[str, Any] = {**option().metadata, **field.metadata}
         if known["flag"] == "":
             known["flag"] = f"--{field.name.replace('_', '-')}"
         if known["panel"] is None:
