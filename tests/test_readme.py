@@ -88,16 +88,20 @@ def threads_pictures() -> list[Picture]:
 def longer_table() -> str:
     """Return how the 1-bit network does alone, trained for as many epochs as a student and those before it."""
     folder = ROOT / "reports/distillation"
-    found = Distillation.model_validate_json((folder / "distillation.json").read_text(encoding="utf-8"))
-    of_width = [student for student in found.students if student.bits == 1 and student.accuracy is not None]
+    distillation = Distillation.model_validate_json((folder / "distillation.json").read_text(encoding="utf-8"))
+    of_width = [student for student in distillation.students if student.bits == 1 and student.accuracy is not None]
 
     def taught(route: str, source: str) -> str:
-        return accuracy_of([each.accuracy for each in of_width if (each.route, each.source) == (route, source)])
+        return accuracy_of(
+            [student.accuracy for student in of_width if (student.route, student.source) == (route, source)]
+        )
 
     def alone(epochs: int) -> str:
         trained = json.loads((folder / f"alone-{epochs}-epochs.json").read_text(encoding="utf-8"))
-        assert {(each["technique"], each["recipe"]["epochs"]) for each in trained} == {("dorefa:w1a1", epochs)}
-        return accuracy_of([Accuracy.model_validate(each["accuracy"]) for each in trained])
+        assert {(training["technique"], training["recipe"]["epochs"]) for training in trained} == {
+            ("dorefa:w1a1", epochs)
+        }
+        return accuracy_of([Accuracy.model_validate(training["accuracy"]) for training in trained])
 
     rows = [
         ["20", taught("alone", ""), "", ""],
@@ -107,9 +111,9 @@ def longer_table() -> str:
     return table(rows, ["Epochs in all", "1 bit, alone", "taught: start only", "taught: both"])
 
 
-def accuracy_of(found: Sequence[Accuracy | None]) -> str:
+def accuracy_of(accuracies: Sequence[Accuracy | None]) -> str:
     """Return mean ± std over seeds."""
-    whole = mean_std([100 * each.correct / each.total for each in found if each is not None])
+    whole = mean_std([100 * accuracy.correct / accuracy.total for accuracy in accuracies if accuracy is not None])
     return f"{whole.mean:.2f} ± {whole.std:.2f} %"
 
 
@@ -146,7 +150,7 @@ def test_the_readme_is_short() -> None:
 @pytest.mark.parametrize("path", RUN_FILES, ids=lambda path: path.parent.name)
 def test_the_pictures_of_a_committed_report_lie_beside_it(path: Path) -> None:
     shown = {picture.name for picture in pictures_of(bench.load_run(path))}
-    assert shown == {each.name for each in path.parent.glob("*.svg")}
+    assert shown == {picture.name for picture in path.parent.glob("*.svg")}
 
 
 @pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.parent.name)
@@ -203,9 +207,9 @@ def test_the_training_speed_table_is_rendered_from_its_figures() -> None:
 
 def test_the_distillation_table_is_rendered_from_its_students() -> None:
     folder = ROOT / "reports/distillation"
-    found = Distillation.model_validate_json((folder / "distillation.json").read_text(encoding="utf-8"))
-    assert (folder / "distillation.md").read_text(encoding="utf-8") == report_distillation.render(found) + "\n"
-    assert len(found.students) == len(found.seeds) * (1 + 7 * (len(found.chain) - 1))
+    distillation = Distillation.model_validate_json((folder / "distillation.json").read_text(encoding="utf-8"))
+    assert (folder / "distillation.md").read_text(encoding="utf-8") == report_distillation.render(distillation) + "\n"
+    assert len(distillation.students) == len(distillation.seeds) * (1 + 7 * (len(distillation.chain) - 1))
 
 
 @pytest.mark.parametrize("path", STUDY_FILES, ids=lambda path: path.parent.name)
@@ -221,7 +225,7 @@ def test_the_committed_comparison_is_of_the_committed_runs() -> None:
 
 def test_the_pictures_of_the_committed_comparison_lie_beside_it() -> None:
     shown = {picture.name for picture in threads_pictures()}
-    assert shown == {each.name for each in (ROOT / "reports/compare").glob("*.svg")}
+    assert shown == {picture.name for picture in (ROOT / "reports/compare").glob("*.svg")}
 
 
 def test_the_committed_checkpoint_is_the_one_of_its_training() -> None:

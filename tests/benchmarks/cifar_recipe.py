@@ -69,27 +69,27 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, default=None, help="default: $QUANTBENCH_DATA, else the user's cache")
     parser.add_argument("--out", type=Path, default=Path("reports/cifar-recipe"))
     options = parser.parse_args()
-    own = next(spec for spec in TASKS.get("cifar10").models if spec.name == options.model).recipe
+    recipe = next(spec for spec in TASKS.get("cifar10").models if spec.name == options.model).recipe
     recipes = [
-        replace(own, epochs=options.epochs, learning_rate=rate, weight_decay=decay) for rate, decay in CANDIDATES
+        replace(recipe, epochs=options.epochs, learning_rate=rate, weight_decay=decay) for rate, decay in CANDIDATES
     ]
     tried = []
     with Bars(display(None)).live() as bars:
         show = bars.bar(f"{options.model}, {options.epochs} epochs")
         show(0, len(recipes))
-        for found in try_all(options.model, recipes, data_folder(options.data_root)):
-            tried.append(found)
+        for figures in try_all(options.model, recipes, data_folder(options.data_root)):
+            tried.append(figures)
             show(len(tried), len(recipes))
-    tried.sort(key=lambda each: -each["correct"])
+    tried.sort(key=lambda figures: -figures["correct"])
     error = math.sqrt(tried[0]["correct"] * (HELD_OUT - tried[0]["correct"]) / HELD_OUT) / HELD_OUT
     rows = [
         [
-            f"{each['recipe']['learning_rate']:g}",
-            f"{each['recipe']['weight_decay']:g}",
-            percent(each["correct"] / each["total"]),
-            f"{each['seconds']:.0f}",
+            f"{figures['recipe']['learning_rate']:g}",
+            f"{figures['recipe']['weight_decay']:g}",
+            percent(figures["correct"] / figures["total"]),
+            f"{figures['seconds']:.0f}",
         ]
-        for each in tried
+        for figures in tried
     ]
     here = describe()
     caption = (

@@ -41,14 +41,14 @@ QUANTIZED = "the 3×3 convolutions but the first"
 
 def measure(epochs: int, root: Path | None) -> list[dict[str, Any]]:
     """Export every variant; return the figures of its file."""
-    found = []
+    variants = []
     with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
         for model in MODELS:
             for technique in TECHNIQUES:
                 path = Path(folder) / "packed"
                 facts = export(model, path, technique, epochs=epochs, data="real", data_root=root)
                 assert load_packed(path)(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
-                found.append(
+                variants.append(
                     {
                         "model": model,
                         "technique": technique,
@@ -58,8 +58,8 @@ def measure(epochs: int, root: Path | None) -> list[dict[str, Any]]:
                         "scores": scores(model, technique),
                     }
                 )
-                print(found[-1], flush=True)
-    return found
+                print(variants[-1], flush=True)
+    return variants
 
 
 def scores(model: str, technique: str) -> dict[str, float]:
@@ -72,21 +72,21 @@ def scores(model: str, technique: str) -> dict[str, float]:
     return {score.rule: score.value for score in every_rule(layer_work(network, torch.zeros(1, 3, 32, 32)))}
 
 
-def render(found: list[dict[str, Any]]) -> str:
+def render(variants: list[dict[str, Any]]) -> str:
     """Return the table: whole files, and what the codes alone come to."""
-    whole = {each["model"]: each for each in found if each["technique"] == "fp32"}
+    whole = {variant["model"]: variant for variant in variants if variant["technique"] == "fp32"}
     rows = []
-    for each in found:
-        base = whole[each["model"]]
-        codes = sum(size for name, size in each["bytes_by_dtype"].items() if "bit" in name or name == "uint8")
+    for variant in variants:
+        base = whole[variant["model"]]
+        codes = sum(size for name, size in variant["bytes_by_dtype"].items() if "bit" in name or name == "uint8")
         rows.append(
             [
-                each["model"],
-                each["technique"],
-                kilobytes(each["file_bytes"]),
-                f"{base['file_bytes'] / each['file_bytes']:.1f}×",
+                variant["model"],
+                variant["technique"],
+                kilobytes(variant["file_bytes"]),
+                f"{base['file_bytes'] / variant['file_bytes']:.1f}×",
                 kilobytes(codes) if codes else "–",
-                *(f"{each['scores'][rule]:.4f}" for rule in RULES),
+                *(f"{variant['scores'][rule]:.4f}" for rule in RULES),
             ]
         )
     header = ["Model", "Technique", "File (kB)", "Smaller than fp32", "Of it codes (kB)", *RULES.values()]
@@ -110,13 +110,13 @@ def main() -> None:
     parser.add_argument("--scores", action="store_true", help="count the scores anew, and measure nothing")
     options = parser.parse_args()
     if options.scores:
-        found = json.loads((options.out / "compression.json").read_text(encoding="utf-8"))
-        found = [{**each, "scores": scores(each["model"], each["technique"])} for each in found]
+        variants = json.loads((options.out / "compression.json").read_text(encoding="utf-8"))
+        variants = [{**variant, "scores": scores(variant["model"], variant["technique"])} for variant in variants]
     else:
-        found = measure(options.epochs, options.data_root)
-    text = render(found)
+        variants = measure(options.epochs, options.data_root)
+    text = render(variants)
     print(text)
-    write_atomically(options.out / "compression.json", json.dumps(found, indent=1) + "\n")
+    write_atomically(options.out / "compression.json", json.dumps(variants, indent=1) + "\n")
     write_atomically(options.out / "compression.md", text + "\n")
 
 

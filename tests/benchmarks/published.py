@@ -54,21 +54,21 @@ def render(run: Run) -> str:
         row.technique: 100 * row.accuracy.correct / row.accuracy.total for row in run.rows if row.accuracy is not None
     }
     rows = []
-    for each in PUBLISHED:
-        if each.technique not in reached:
+    for claim in PUBLISHED:
+        if claim.technique not in reached:
             continue
-        ours = reached[each.technique]
-        ours_lost = reached[BASELINE.technique] - ours if each.technique != BASELINE.technique else None
-        lost = each.float_accuracy - each.accuracy if each.float_accuracy is not None else None
+        ours = reached[claim.technique]
+        ours_lost = reached[BASELINE.technique] - ours if claim.technique != BASELINE.technique else None
+        lost = claim.float_accuracy - claim.accuracy if claim.float_accuracy is not None else None
         rows.append(
             [
-                f"`{each.technique}`",
+                f"`{claim.technique}`",
                 f"{ours:.2f} %",
                 _points(ours_lost),
-                f"{each.accuracy:.2f} %",
+                f"{claim.accuracy:.2f} %",
                 _points(lost),
-                _held(ours, ours_lost, each.accuracy, lost),
-                f"{each.network}; {each.source}",
+                _held(ours, ours_lost, claim.accuracy, lost),
+                f"{claim.network}; {claim.source}",
             ]
         )
     header = ["Technique", "Ours", "below float", "Published", "below float", "Ours is", "Published of"]

@@ -209,16 +209,16 @@ def main() -> None:
 
 def _pair(model: str, epochs: int, data_root: Path | None) -> Pair:
     """Train one model both ways, each in a fresh process."""
-    found = {}
+    trained = {}
     for name in LOOPS:
         command = [sys.executable, "-m", "tests.benchmarks.training_speed", "--model", model, "--epochs", str(epochs)]
         command += ["--only", name, *(["--data-root", str(data_root)] if data_root else [])]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        found[name] = Trained.model_validate(json.loads(done.stdout))
-        print(f"{model}, {name}: {found[name].seconds:.1f} s", file=sys.stderr, flush=True)
-    workers = 0 if found["no workers"].seconds < found["workers"].seconds else usable_cores()
-    faster = found["workers" if workers else "no workers"]
-    return Pair(model=model, epochs=epochs, ours=found["ours"], plain=faster, workers=workers)
+        trained[name] = Trained.model_validate(json.loads(done.stdout))
+        print(f"{model}, {name}: {trained[name].seconds:.1f} s", file=sys.stderr, flush=True)
+    workers = 0 if trained["no workers"].seconds < trained["workers"].seconds else usable_cores()
+    faster = trained["workers" if workers else "no workers"]
+    return Pair(model=model, epochs=epochs, ours=trained["ours"], plain=faster, workers=workers)
 
 
 def render(session: Session) -> str:

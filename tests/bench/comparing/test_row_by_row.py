@@ -23,38 +23,43 @@ from tests.bench.sessions import session
 def changes(base: Run, new: Run, quantity: str = "latency") -> dict[tuple[str, int | None], Change]:
     """Return the changes of one quantity by technique and batch size."""
     return {
-        (str(each.variant), each.batch_size): each
-        for each in judge([row_by_row.figures(base, new)], ())[0]
-        if each.quantity == quantity
+        (str(change.variant), change.batch_size): change
+        for change in judge([row_by_row.figures(base, new)], ())[0]
+        if change.quantity == quantity
     }
 
 
 def words(base: Run, new: Run, quantity: str = "latency") -> list[str]:
-    return [each.word for each in changes(base, new, quantity).values()]
+    return [change.word for change in changes(base, new, quantity).values()]
 
 
 # Latency
 
 
 def test_a_machine_that_is_slower_altogether_has_changed_nothing() -> None:
-    found = changes(session(seed=1), session(seed=2, drift=1.4))
-    assert len(found) == 6
-    assert {each.word for each in found.values()} == {"no difference detected"}
-    fp32 = found["fp32", 1]
+    compared = changes(session(seed=1), session(seed=2, drift=1.4))
+    assert len(compared) == 6
+    assert {change.word for change in compared.values()} == {"no difference detected"}
+    fp32 = compared["fp32", 1]
     assert fp32.after / fp32.before == pytest.approx(1.4, rel=0.1), "in seconds"
     assert fp32.value == pytest.approx(0, abs=0.03), "by the reference workload"
     assert " relative to the reference workload (" in fp32.sentence
 
 
 def test_one_technique_that_became_slower_is_found_on_a_faster_machine() -> None:
-    found = changes(session(seed=1), session(seed=2, drift=0.8, slower={"fp16": 1.1}))
-    assert [key for key, each in found.items() if each.word != "no difference detected"] == [("fp16", 1), ("fp16", 64)]
-    each = found["fp16", 64]
-    assert each.word == "slower"
-    assert each.low is not None
-    assert each.high is not None
-    assert each.low < 0.1 < each.high
-    assert each.sentence.startswith(f"latency at batch 64: slower, {each.figure} relative to the reference workload (")
+    compared = changes(session(seed=1), session(seed=2, drift=0.8, slower={"fp16": 1.1}))
+    assert [key for key, change in compared.items() if change.word != "no difference detected"] == [
+        ("fp16", 1),
+        ("fp16", 64),
+    ]
+    change = compared["fp16", 64]
+    assert change.word == "slower"
+    assert change.low is not None
+    assert change.high is not None
+    assert change.low < 0.1 < change.high
+    assert change.sentence.startswith(
+        f"latency at batch 64: slower, {change.figure} relative to the reference workload ("
+    )
 
 
 def timed(*relative: float, reference: float = 80e-6) -> Run:
@@ -75,66 +80,68 @@ FACTORS = tuple(1 + step / 1000 for step in (-4, -3, -1, 0, 2, 5))
 
 def test_a_change_is_the_shift_between_processes_with_an_exact_p_value() -> None:
     """Six processes in each run, all of one above all of the other: 2 of 924 orders, as few show it either way."""
-    [found] = changes(timed(*FACTORS), timed(*(1.2 * value for value in FACTORS), reference=0.1)).values()
-    assert found.word == "slower"
-    assert found.p_value == pytest.approx(2 / 924)
-    assert found.value == pytest.approx(0.2, abs=1e-3)
-    assert found.low is not None
-    assert found.high is not None
-    assert 0.19 < found.low < 0.2 < found.high < 0.21
-    assert found.least is not None
-    assert BETWEEN_SESSIONS < found.least < BETWEEN_SESSIONS + 0.01
+    [change] = changes(timed(*FACTORS), timed(*(1.2 * value for value in FACTORS), reference=0.1)).values()
+    assert change.word == "slower"
+    assert change.p_value == pytest.approx(2 / 924)
+    assert change.value == pytest.approx(0.2, abs=1e-3)
+    assert change.low is not None
+    assert change.high is not None
+    assert 0.19 < change.low < 0.2 < change.high < 0.21
+    assert change.least is not None
+    assert BETWEEN_SESSIONS < change.least < BETWEEN_SESSIONS + 0.01
 
 
 @pytest.mark.parametrize("value", [1 - BETWEEN_SESSIONS + 0.005, 1 + BETWEEN_SESSIONS - 0.005])
 def test_a_change_within_what_sessions_differ_by_is_none_however_many_processes_show_it(value: float) -> None:
     many = [factor * (1 + step / 1e5) for factor in FACTORS for step in range(8)]
-    [found] = changes(timed(*many), timed(*(value * factor for factor in many))).values()
-    assert found.word == "no difference detected"
-    assert found.low is not None
-    assert found.high is not None
-    assert found.high < 0 or found.low > 0, "the interval is of these two runs, whose sessions differ"
+    [change] = changes(timed(*many), timed(*(value * factor for factor in many))).values()
+    assert change.word == "no difference detected"
+    assert change.low is not None
+    assert change.high is not None
+    assert change.high < 0 or change.low > 0, "the interval is of these two runs, whose sessions differ"
 
 
 def test_equals_are_hardly_ever_told_apart_and_a_tenth_always_is() -> None:
     """40 pairs of sessions, 6 figures each; every second machine is slower by up to a half."""
     pairs = [(session(2 * seed), session(2 * seed + 1, drift=1 + seed % 2 * seed / 80)) for seed in range(40)]
-    alone = [each for base, new in pairs for each in changes(base, new).values()]
-    assert all(each.word == "no difference detected" for each in alone)
-    covered = sum(each.low is not None and each.high is not None and each.low <= 0 <= each.high for each in alone)
+    alone = [change for base, new in pairs for change in changes(base, new).values()]
+    assert all(change.word == "no difference detected" for change in alone)
+    covered = sum(
+        change.low is not None and change.high is not None and change.low <= 0 <= change.high for change in alone
+    )
     assert covered >= 0.9 * len(alone)
     slowed = [changes(base, session(9000 + seed, slower={"fp16": 1.1})) for seed, (base, _) in enumerate(pairs)]
-    found = [each["fp16", size] for each in slowed for size in (1, 64)]
-    assert sum(each.word == "slower" for each in found) >= 0.98 * len(found)
+    compared = [change["fp16", size] for change in slowed for size in (1, 64)]
+    assert sum(change.word == "slower" for change in compared) >= 0.98 * len(compared)
 
 
 def test_without_a_reference_workload_seconds_are_shown_and_not_compared() -> None:
     base, new = (run.model_copy(update={"references": []}) for run in (session(1), session(2, slower={"fp16": 9.0})))
-    found = changes(base, new)["fp16", 1]
-    assert (found.word, found.low, found.p_value, found.least) == ("not comparable", None, None, None)
-    assert found.value == pytest.approx(8, rel=0.1)
-    assert "in seconds, without a reference workload in both runs" in found.sentence
-    assert found.advice == NO_REFERENCE
+    change = changes(base, new)["fp16", 1]
+    assert (change.word, change.low, change.p_value, change.least) == ("not comparable", None, None, None)
+    assert change.value == pytest.approx(8, rel=0.1)
+    assert "in seconds, without a reference workload in both runs" in change.sentence
+    assert change.advice == NO_REFERENCE
     assert "**Without a reference workload**" in row_by_row.how_it_was_done(base, base)[0]
     assert changes(session(1), new)["fp16", 1].advice == NO_REFERENCE, "one run with a reference is not enough"
 
 
 @pytest.mark.parametrize(("processes", "comparable"), [(1, False), (3, False), (4, True)])
 def test_too_few_processes_cannot_be_compared(processes: int, comparable: bool) -> None:
-    found = changes(session(seed=1, processes=processes), session(seed=2, processes=processes))["fp32", 1]
-    assert (found.low is not None) == comparable
+    change = changes(session(seed=1, processes=processes), session(seed=2, processes=processes))["fp32", 1]
+    assert (change.low is not None) == comparable
     if not comparable:
-        assert (found.word, found.p_value, found.advice) == ("not comparable", None, MORE_PROCESSES)
-        assert found.sentence.endswith("too few")
+        assert (change.word, change.p_value, change.advice) == ("not comparable", None, MORE_PROCESSES)
+        assert change.sentence.endswith("too few")
 
 
 def test_a_retired_latency_says_to_leave_it_out() -> None:
     few = session(1, processes=3, slower={"fp16": 20.0})
     retired = {size: value.model_copy(update={"retired": True}) for size, value in few.rows[1].speedup.items()}
     rows = [row.model_copy(update={"speedup": retired}) if row.technique == "fp16" else row for row in few.rows]
-    found = changes(few.model_copy(update={"rows": rows}), session(2, processes=3))
-    assert (found["fp16", 1].word, found["fp16", 1].advice) == ("not comparable", RETIRED)
-    assert found["fp32", 1].advice == MORE_PROCESSES
+    compared = changes(few.model_copy(update={"rows": rows}), session(2, processes=3))
+    assert (compared["fp16", 1].word, compared["fp16", 1].advice) == ("not comparable", RETIRED)
+    assert compared["fp32", 1].advice == MORE_PROCESSES
 
 
 def test_rounds_that_were_not_kept_are_shown_and_not_compared() -> None:
@@ -148,9 +155,9 @@ def test_rounds_that_were_not_kept_are_shown_and_not_compared() -> None:
     )
     bare = run.model_copy(update={"rows": [run.rows[0].model_copy(update={"latency": {1: unkept}})]})
     for base, new in ((bare, bare), (run, bare), (bare, run)):
-        [found] = changes(base, new).values()
-        assert (found.word, found.low, found.p_value) == ("not comparable", None, None)
-    assert (found.before, found.after) == (55e-6, run.rows[0].latency[1].estimate_s)
+        [change] = changes(base, new).values()
+        assert (change.word, change.low, change.p_value) == ("not comparable", None, None)
+    assert (change.before, change.after) == (55e-6, run.rows[0].latency[1].estimate_s)
 
 
 def test_batch_sizes_that_both_have_are_compared() -> None:
@@ -276,9 +283,9 @@ def test_the_least_growth_is_less_beside_others_that_were_called() -> None:
 
 def test_a_verdict_takes_a_p_value_up_to_the_level() -> None:
     assert LATENCY_ALPHA == 0.005
-    [found] = changes(timed(*FACTORS[:5]), timed(*(2 * value for value in FACTORS[:5]))).values()
-    assert found.p_value == pytest.approx(2 / 252), "five processes show no more"
-    assert found.word == "no difference detected"
+    [change] = changes(timed(*FACTORS[:5]), timed(*(2 * value for value in FACTORS[:5]))).values()
+    assert change.p_value == pytest.approx(2 / 252), "five processes show no more"
+    assert change.word == "no difference detected"
 
 
 def test_the_least_loss_is_where_the_word_changes() -> None:
@@ -314,8 +321,8 @@ def sized(**sizes: int | None) -> Run:
     ],
 )
 def test_sizes_are_exact_and_memory_nearly(field: str, quantity: str, before: int, after: int, sentence: str) -> None:
-    [found] = changes(sized(**{field: before}), sized(**{field: after}), quantity).values()
-    assert found.sentence == sentence
+    [change] = changes(sized(**{field: before}), sized(**{field: after}), quantity).values()
+    assert change.sentence == sentence
 
 
 def test_what_was_not_measured_is_no_change() -> None:
@@ -327,7 +334,7 @@ def test_what_was_not_measured_is_no_change() -> None:
 
 def missing(base: Sequence[Row], new: Sequence[Row]) -> list[tuple[str, bool, str]]:
     runs = [RUN.model_copy(update={"rows": list(rows)}) for rows in (base, new)]
-    return [(str(each.variant), each.lost, each.sentence) for each in row_by_row.missing(*runs)]
+    return [(str(change.variant), change.lost, change.sentence) for change in row_by_row.missing(*runs)]
 
 
 def test_a_model_that_vanished_is_named() -> None:

@@ -8,20 +8,13 @@ from torch import Tensor, nn
 
 from bench.measuring.layer_weights import histogram_of, inspect_layers, sqnr_db
 from bench.models import MLP
-from bench.techniques.base import TECHNIQUES
-from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit import layers as lowbit
-
-
-def technique(name: str) -> LowBit:
-    found = TECHNIQUES.get(name)
-    assert isinstance(found, LowBit)
-    return found
+from tests.bench.low_bit import low_bit
 
 
 def prepared(name: str) -> nn.Module:
     torch.manual_seed(0)
-    return technique(name).prepare(MLP(40, [30, 20], 5)).eval()
+    return low_bit(name).prepare(MLP(40, [30, 20], 5)).eval()
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -54,8 +47,8 @@ def test_a_bit_is_worth_six_decibels() -> None:
     for bits in (4, 6, 8):
         linear = nn.Linear(500, 400)
         nn.init.uniform_(linear.weight, -1, 1, generator=torch.Generator().manual_seed(0))
-        [found] = inspect_layers(technique(f"range-linear:w{bits},asym-unsigned").prepare(nn.Sequential(linear)))
-        assert found.sqnr_db == pytest.approx(20 * math.log10(2**bits - 1), abs=0.4)
+        [layer] = inspect_layers(low_bit(f"range-linear:w{bits},asym-unsigned").prepare(nn.Sequential(linear)))
+        assert layer.sqnr_db == pytest.approx(20 * math.log10(2**bits - 1), abs=0.4)
 
 
 # Layers
@@ -73,16 +66,16 @@ def test_a_bit_is_worth_six_decibels() -> None:
 )
 def test_a_layer_has_as_many_values_as_its_bits_allow(name: str, bits: int, distinct: int) -> None:
     inspections = inspect_layers(prepared(name))
-    assert [each.name for each in inspections] == ["layers.0", "layers.2", "layers.4"]
-    assert [each.weights for each in inspections] == [1200, 600, 100]
-    assert {each.bits for each in inspections} == {bits}
+    assert [layer.name for layer in inspections] == ["layers.0", "layers.2", "layers.4"]
+    assert [layer.weights for layer in inspections] == [1200, 600, 100]
+    assert {layer.bits for layer in inspections} == {bits}
     assert inspections[0].distinct <= distinct
 
 
 def test_full_precision_changes_nothing() -> None:
-    for each in inspect_layers(prepared("dorefa:w32a8")):
-        assert (each.bits, each.sqnr_db) == (32, math.inf)
-        assert each.before == each.after
+    for layer in inspect_layers(prepared("dorefa:w32a8")):
+        assert (layer.bits, layer.sqnr_db) == (32, math.inf)
+        assert layer.before == layer.after
 
 
 def test_more_bits_are_less_noise() -> None:
@@ -99,14 +92,13 @@ def test_dorefas_range_of_its_own_is_no_noise_once_fitted() -> None:
 def test_a_frozen_network_is_held_against_what_it_was() -> None:
     network = prepared("dorefa:w2a2")
     expected, before = inspect_layers(network), weights_of(network)
-    lowbit.freeze(network, technique("dorefa:w2a2"))
-    found = inspect_layers(network, before)
-    assert found == expected
+    lowbit.freeze(network, low_bit("dorefa:w2a2"))
+    assert inspect_layers(network, before) == expected
 
 
 def test_a_frozen_network_alone_has_no_weights_from_before() -> None:
     network = prepared("bwn")
-    lowbit.freeze(network, technique("bwn"))
+    lowbit.freeze(network, low_bit("bwn"))
     with pytest.raises(ValueError, match=r"layers\.0 is frozen, and its full-precision weights are gone"):
         inspect_layers(network)
 
@@ -120,9 +112,9 @@ def test_weights_from_before_must_be_there_and_fit() -> None:
 
 
 def test_histograms_count_every_weight() -> None:
-    for each in inspect_layers(prepared("dorefa:w2a2"), bins=16):
-        for histogram in (each.before, each.after):
-            assert sum(histogram.counts) == each.weights
+    for layer in inspect_layers(prepared("dorefa:w2a2"), bins=16):
+        for histogram in (layer.before, layer.after):
+            assert sum(histogram.counts) == layer.weights
             assert len(histogram.edges) == 17
 
 

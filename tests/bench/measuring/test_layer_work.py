@@ -19,16 +19,10 @@ from bench.measuring.scores import COURSE_PROFILE, LayerWork, course_2025, cours
 from bench.models import MLP, PreActResNet
 from bench.models.preact_resnet import PreActBlock
 from bench.techniques.base import TECHNIQUES, Context
-from bench.techniques.low_bit import LowBit
 from bench.techniques.lowbit import layers as lowbit
+from tests.bench.low_bit import low_bit
 
 BITS = (32, 16, 8, 4, 2, 1)
-
-
-def technique(name: str) -> LowBit:
-    found = TECHNIQUES.get(name)
-    assert isinstance(found, LowBit)
-    return found
 
 
 def preact(depth: int, name: str = "", device: str = "meta") -> list[LayerWork]:
@@ -36,7 +30,7 @@ def preact(depth: int, name: str = "", device: str = "meta") -> list[LayerWork]:
     with torch.device(device):
         network = PreActResNet(depth, 10).eval()
         example = torch.zeros(1, 3, 32, 32)
-    return layer_work(technique(name).prepare(network) if name else network, example)
+    return layer_work(low_bit(name).prepare(network) if name else network, example)
 
 
 def small(name: str) -> nn.Module:
@@ -50,7 +44,7 @@ def small(name: str) -> nn.Module:
         nn.Flatten(),
         nn.Linear(96, 10),
     )
-    return technique(name).prepare(network).eval()
+    return low_bit(name).prepare(network).eval()
 
 
 def inner(name: str) -> LayerWork:
@@ -156,11 +150,11 @@ def test_preact_resnets_at_every_width(
 ) -> None:
     work = {bits: preact(depth, f"dorefa:w{bits}a{bits}") for bits in BITS}
     for bits in BITS:
-        assert sum(each.params for each in work[bits]) == params
-    assert sum(each.weights for each in work[1] if each.weight_bits == 1) == quantizable
-    assert f"{sum(each.macs for each in work[1] if each.weight_bits == 1) / 1e6:.2f}" == quantized_macs
-    assert f"{sum(each.macs for each in work[1] if each.weight_bits == 32) / 1e6:.2f}" == "0.71"
-    sizes = [sum(each.parameter_bits for each in work[bits]) / 8 / 1024 for bits in BITS]
+        assert sum(layer.params for layer in work[bits]) == params
+    assert sum(layer.weights for layer in work[1] if layer.weight_bits == 1) == quantizable
+    assert f"{sum(layer.macs for layer in work[1] if layer.weight_bits == 1) / 1e6:.2f}" == quantized_macs
+    assert f"{sum(layer.macs for layer in work[1] if layer.weight_bits == 32) / 1e6:.2f}" == "0.71"
+    sizes = [sum(layer.parameter_bits for layer in work[bits]) / 8 / 1024 for bits in BITS]
     assert "/".join(f"{size:.0f}" for size in sizes) == kibibytes
     assert "/".join(f"{course_2025(work[bits]).value:.4f}"[1:] for bits in BITS) == scores
 
@@ -172,10 +166,10 @@ def test_preact_resnets_at_every_width(
 def test_parameters_and_multiply_accumulates_are_those_of_the_other_counters(name: str) -> None:
     perceptron = MLP(40, [30, 20], 5, batch_norm=True)
     for plain, example in ((PreActResNet(8, 10), torch.zeros(1, 3, 32, 32)), (perceptron, torch.zeros(1, 40))):
-        network = (technique(name).prepare(plain) if name else plain).eval()
+        network = (low_bit(name).prepare(plain) if name else plain).eval()
         work = layer_work(network, example)
-        assert sum(each.params for each in work) == count_parameters(network)
-        assert sum(each.macs for each in work) == count_macs(network, example)
+        assert sum(layer.params for layer in work) == count_parameters(network)
+        assert sum(layer.macs for layer in work) == count_macs(network, example)
 
 
 def test_meta_tensors_give_the_same() -> None:
@@ -183,15 +177,15 @@ def test_meta_tensors_give_the_same() -> None:
 
 
 def test_every_block_adds_its_branches_once() -> None:
-    sums = [each for each in preact(8) if each.kind == "sum"]
-    assert [each.outputs for each in sums] == [16 * 32 * 32, 32 * 16 * 16, 64 * 8 * 8]
+    sums = [layer for layer in preact(8) if layer.kind == "sum"]
+    assert [layer.outputs for layer in sums] == [16 * 32 * 32, 32 * 16 * 16, 64 * 8 * 8]
 
 
 def test_kinds_and_sizes_of_a_small_network() -> None:
     with torch.device("meta"):
         plain = small("dorefa:w32a32")
         work = layer_work(plain, torch.zeros(1, 3, 8, 8))
-    assert [(each.kind, each.outputs, each.fan_in, each.params, each.biased) for each in work] == [
+    assert [(layer.kind, layer.outputs, layer.fan_in, layer.params, layer.biased) for layer in work] == [
         ("convolution", 256, 27, 108, False),
         ("norm", 256, 0, 8, False),
         ("relu", 256, 0, 0, False),
@@ -222,17 +216,17 @@ def test_a_layer_that_is_called_twice_works_twice_and_is_stored_once() -> None:
 
 
 def test_low_bit_layers_have_their_techniques_widths_and_others_their_tensors() -> None:
-    work = {each.name: each for each in preact(8, "dorefa:w2a4") if each.multiplies_weights}
-    low = [name for name, each in work.items() if each.weight_bits == 2]
+    work = {layer.name: layer for layer in preact(8, "dorefa:w2a4") if layer.multiplies_weights}
+    low = [name for name, layer in work.items() if layer.weight_bits == 2]
     assert low == [f"blocks.{block}.conv{which}" for block in range(3) for which in (1, 2)]
     assert all(work[name].activation_bits == 4 and work[name].integer for name in low)
-    rest = [each for name, each in work.items() if name not in low]
-    assert {(each.weight_bits, each.activation_bits, each.integer) for each in rest} == {(32, 32, False)}
+    rest = [layer for name, layer in work.items() if name not in low]
+    assert {(layer.weight_bits, layer.activation_bits, layer.integer) for layer in rest} == {(32, 32, False)}
 
 
 def test_the_inputs_of_the_network_are_not_quantized() -> None:
     with torch.device("meta"):
-        network = technique("dorefa:w2a2").prepare(MLP(40, [30], 5)).eval()
+        network = low_bit("dorefa:w2a2").prepare(MLP(40, [30], 5)).eval()
         first, _, second = layer_work(network, torch.zeros(1, 40))
     assert (first.weight_bits, first.activation_bits, first.integer) == (2, 32, False)
     assert (second.weight_bits, second.activation_bits, second.integer) == (2, 2, True)
@@ -243,24 +237,24 @@ def test_a_frozen_network_counts_as_the_prepared_one() -> None:
     for name in ("dorefa:w2a2", "bwn", "range-linear:w4,per-channel"):
         network = small(name)
         frozen = copy.deepcopy(network)
-        lowbit.freeze(frozen, technique(name))
+        lowbit.freeze(frozen, low_bit(name))
         example = torch.zeros(1, 3, 8, 8)
         assert layer_work(frozen, example) == layer_work(network, example)
 
 
 def test_what_is_not_treated_may_be_stored_in_half_precision() -> None:
     work = preact(8, "dorefa:w2a2,float16")
-    assert {each.weight_bits for each in work if each.multiplies_weights} == {2, 16}
-    assert {each.rest_bits for each in work if each.kind == "norm"} == {16}
-    assert {each.activation_bits for each in work if each.weight_bits == 16} == {32}, "it is computed in float32"
+    assert {layer.weight_bits for layer in work if layer.multiplies_weights} == {2, 16}
+    assert {layer.rest_bits for layer in work if layer.kind == "norm"} == {16}
+    assert {layer.activation_bits for layer in work if layer.weight_bits == 16} == {32}, "it is computed in float32"
 
 
 def test_half_precision_is_16_bits_of_everything() -> None:
     with torch.device("meta"):
         work = layer_work(PreActResNet(8, 10).eval().half(), torch.zeros(1, 3, 32, 32, dtype=torch.float16))
-    assert {each.activation_bits for each in work} == {16}
-    assert {each.weight_bits for each in work if each.weights} == {16}
-    assert {each.rest_bits for each in work if each.others} == {16}
+    assert {layer.activation_bits for layer in work} == {16}
+    assert {layer.weight_bits for layer in work if layer.weights} == {16}
+    assert {layer.rest_bits for layer in work if layer.others} == {16}
 
 
 def test_stochastic_binaryconnect_infers_with_real_weights() -> None:

@@ -248,24 +248,24 @@ def test_a_single_further_loss_is_named_and_gains_are_no_losses() -> None:
     assert (better.figures["word"], better.figures["count"], techniques(better)) == ("better", 1, ["pact:w8a8"])
 
 
-@pytest.mark.parametrize(("precisions", "own"), [(["float32", "bfloat16"], True), (["bfloat16"], False)])
+@pytest.mark.parametrize(("precisions", "trained"), [(["float32", "bfloat16"], True), (["bfloat16"], False)])
 def test_amp_has_a_training_of_its_own_where_fp32_was_not_trained_under_autocast(
-    precisions: list[str], own: bool
+    precisions: list[str], trained: bool
 ) -> None:
     trainings = [TRAINING.model_copy(update={"precision": precision}) for precision in precisions]
     run = RUN.model_copy(update={"trainings": trainings})
     [worse] = found(run, "accuracy differs")
-    assert (techniques(worse), worse.figures["own_training"]) == (["amp"], own)
-    assert bool(shared_with_amp(run)) != own
+    assert (techniques(worse), worse.figures["own_training"]) == (["amp"], trained)
+    assert bool(shared_with_amp(run)) != trained
 
 
 def test_what_took_part_in_a_training_has_its_own() -> None:
     [row] = losses(300)
     trainings = [TRAINING, TRAINING.model_copy(update={"technique": "dorefa:w1"})]
-    for known, own in ((trainings, True), (trainings[:1], False)):
+    for known, trained in ((trainings, True), (trainings[:1], False)):
         run = run_of(FP32, row).model_copy(update={"trainings": known})
         [worse] = found(run, "accuracy differs")
-        assert worse.figures["own_training"] == own
+        assert worse.figures["own_training"] == trained
 
 
 def test_equal_answers_are_named() -> None:

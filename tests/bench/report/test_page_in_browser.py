@@ -107,14 +107,16 @@ def table(browser: webdriver.Chrome, title: str) -> WebElement:
 
 
 def header(within: WebElement, name: str) -> WebElement:
-    [found] = [each for each in within.find_elements(By.CSS_SELECTOR, "thead th") if each.text.startswith(name)]
-    return found
+    [heading] = [
+        heading for heading in within.find_elements(By.CSS_SELECTOR, "thead th") if heading.text.startswith(name)
+    ]
+    return heading
 
 
 def column(within: WebElement, name: str) -> list[str]:
-    at = [each.text.split()[0] for each in within.find_elements(By.CSS_SELECTOR, "thead th")].index(name) + 1
+    at = [heading.text.split()[0] for heading in within.find_elements(By.CSS_SELECTOR, "thead th")].index(name) + 1
     return [
-        each.text for each in within.find_elements(By.CSS_SELECTOR, f"tbody td:nth-child({at})") if each.is_displayed()
+        cell.text for cell in within.find_elements(By.CSS_SELECTOR, f"tbody td:nth-child({at})") if cell.is_displayed()
     ]
 
 
@@ -124,7 +126,7 @@ def status(browser: webdriver.Chrome) -> str:
 
 def computed(browser: webdriver.Chrome, script: str) -> list[list[str]]:
     """Run ``script`` for each element that shows text of its own, and return what it makes of each."""
-    found: list[list[str]] = browser.execute_script(
+    texts: list[list[str]] = browser.execute_script(
         """
         const shown = [...document.querySelectorAll("body *:not(script)")].filter((each) =>
           each.checkVisibility() && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
@@ -132,7 +134,7 @@ def computed(browser: webdriver.Chrome, script: str) -> list[list[str]]:
         + script
         + "; });"
     )
-    return found
+    return texts
 
 
 def hexadecimal(rgb: str) -> str:
@@ -151,7 +153,9 @@ def test_it_asks_for_nothing_but_itself(opened: Open, url: str) -> None:
     browser.get_log("performance")
     browser.get(url)
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+    asked = [
+        message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
+    ]
     assert [address for address in asked if not address.startswith("data:")] == [url]
 
 
@@ -217,7 +221,7 @@ def test_the_filter_keeps_rows_that_have_all_its_words(opened: Open) -> None:
     assert column(table(browser, "MNIST: against fp32"), "Technique") == ["dynamic-qint8", "static-qint8"]
     assert column(table(browser, "MNIST"), "dtype") == ["qint8", "qint8"]
     every = len(browser.find_elements(By.CSS_SELECTOR, "table.data tbody tr"))
-    kept = sum(each.is_displayed() for each in browser.find_elements(By.CSS_SELECTOR, "table.data tbody tr"))
+    kept = sum(row.is_displayed() for row in browser.find_elements(By.CSS_SELECTOR, "table.data tbody tr"))
     assert status(browser) == f"{kept} of {every} rows."
     field.clear()
     field.send_keys("x", Keys.BACKSPACE)

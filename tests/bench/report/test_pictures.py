@@ -28,7 +28,7 @@ def run_of(*rows: Row) -> Run:
 
 
 def drawn(run: Run, name: str) -> list[str]:
-    [picture] = [each for each in pictures_of(run) if each.name.startswith(name)]
+    [picture] = [picture for picture in pictures_of(run) if picture.name.startswith(name)]
     return re.findall(r"<text[^>]*>([^<]*)</text>", picture.draw())
 
 
@@ -56,7 +56,9 @@ def test_three_models_of_a_task_are_in_one_picture_too() -> None:
 
 
 def test_two_models_of_a_task_or_models_without_accuracy_are_not() -> None:
-    assert not [each for each in pictures_of(over_models("resnet8", "resnet14")) if each.name.startswith("models")]
+    assert not [
+        picture for picture in pictures_of(over_models("resnet8", "resnet14")) if picture.name.startswith("models")
+    ]
     assert "The picture of a task has all its models" not in render([over_models("resnet8", "resnet14")])
     failed = [STATIC.model_copy(update={"model": name}) for name in ("a", "b", "c")]
     assert pictures_of(run_of(*failed)) == []
@@ -70,7 +72,10 @@ def test_a_models_name_leads_into_no_other_folder() -> None:
 def test_what_was_not_measured_has_no_picture() -> None:
     assert pictures_of(run_of(STATIC)) == []
     assert pictures_of(run_of()) == []
-    assert [each.name for each in pictures_of(run_of(FP32))] == ["trade-off-mnist-lab1.svg", "latency-mnist-lab1.svg"]
+    assert [picture.name for picture in pictures_of(run_of(FP32))] == [
+        "trade-off-mnist-lab1.svg",
+        "latency-mnist-lab1.svg",
+    ]
 
 
 def test_the_trade_off_has_a_panel_for_size_and_for_each_batch_size() -> None:
@@ -90,7 +95,7 @@ def test_what_is_simulated_stands_beside_sizes_and_operations_and_not_beside_lat
     assert "Multiply-accumulates × bits / 32 (M)" in texts
     assert (texts.count("fp32"), texts.count("dorefa:w2a2")) == (3, 2)  # one of fp32's is the legend's
     assert not any("Latency" in text for text in texts), "fp32 would stand there alone"
-    assert [each.name for each in pictures_of(run)] == ["trade-off-mnist-lab1.svg"]
+    assert [picture.name for picture in pictures_of(run)] == ["trade-off-mnist-lab1.svg"]
     texts = drawn(run_of(FP32, QINT8, SIMULATED), "trade-off")
     assert (texts.count("fp32"), texts.count("dorefa:w2a2")) == (4, 2)
     assert "Latency at batch 1" in texts
@@ -98,7 +103,9 @@ def test_what_is_simulated_stands_beside_sizes_and_operations_and_not_beside_lat
 
 def test_runtimes_have_a_look_each_and_accuracies_their_interval() -> None:
     other = QINT8.model_copy(update={"runtime": "onnxruntime"})
-    svg = next(each for each in pictures_of(run_of(FP32, QINT8, other)) if each.name.startswith("trade-off")).draw()
+    svg = next(
+        picture for picture in pictures_of(run_of(FP32, QINT8, other)) if picture.name.startswith("trade-off")
+    ).draw()
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
     assert (texts.count("eager"), texts.count("onnxruntime")) == (1, 1), "the legend names runtimes"
     assert texts.count("dynamic-qint8") == 6
@@ -111,7 +118,7 @@ def test_runtimes_have_a_look_each_and_accuracies_their_interval() -> None:
 
 def test_a_span_has_the_look_of_its_family() -> None:
     other = QINT8.model_copy(update={"runtime": "onnxruntime"})
-    [picture] = [each for each in pictures_of(run_of(FP32, QINT8, other)) if each.name.startswith("speed-up")]
+    [picture] = [picture for picture in pictures_of(run_of(FP32, QINT8, other)) if picture.name.startswith("speed-up")]
     assert {"#d55e00", "#56b4e9"} <= set(re.findall(r"#[0-9a-f]{6}", picture.draw().lower()))
 
 
@@ -149,7 +156,7 @@ def test_machines_can_be_held_against_each_other() -> None:
 
 def test_each_picture_is_a_file(tmp_path: Path) -> None:
     draw(pictures_of(RUN), tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(each.name for each in pictures_of(RUN))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(picture.name for picture in pictures_of(RUN))
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_the_request(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_a_file_without_rounds_can_be_had_in_every_form(tmp_path: Path, form: st
     source, out = tmp_path / "benchmarks.json", tmp_path / f"report.{form}"
     source.write_text(json.dumps(content(benchmark(kept=False), benchmark(kept=False, **QINT8))))
     text = report([source], out=out)
-    assert [each for each in shown if each not in text] == []
+    assert [line for line in shown if line not in text] == []
     pictures = sorted(path.name for path in tmp_path.glob("*.svg"))
     assert pictures == (["trade-off-own-mine.svg"] if form == "md" else []), "a spread needs rounds"
 
@@ -266,15 +266,15 @@ def test_the_command_renders_such_a_file_without_torch(tmp_path: Path) -> None:
 
 
 def damaged(**stats: object) -> dict[str, Any]:
-    each = benchmark()
-    each["stats"] |= stats
-    return each
+    result = benchmark()
+    result["stats"] |= stats
+    return result
 
 
 def without(name: str) -> dict[str, Any]:
-    each = benchmark()
-    del each["stats"][name]
-    return each
+    result = benchmark()
+    del result["stats"][name]
+    return result
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,9 @@ def test_two_shares_agree_with_a_test_of_a_contingency_table() -> None:
 
 def test_a_difference_of_shares_of_newcombes_example() -> None:
     # Newcombe 1998, table II, example (a): 56/70 - 48/80 = 0.2, by method 10 from 0.0524 to 0.3339.
-    found = difference(wilson(48, 80), wilson(56, 70))
-    assert found.value == pytest.approx(0.2)
-    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    interval = difference(wilson(48, 80), wilson(56, 70))
+    assert interval.value == pytest.approx(0.2)
+    assert (interval.low, interval.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 @pytest.mark.parametrize(("correct", "total"), [(715, 872), (9706, 10_000), (0, 10), (10, 10)])
@@ -93,8 +93,8 @@ def test_mcnemar_of_no_counts_is_refused(lost: int, gained: int) -> None:
 
 def test_tangos_interval_of_published_examples() -> None:
     # Fagerland, Lydersen and Laake 2014: 7 and 1 discordant pairs of 21; −0.517 to −0.026.
-    found = paired_difference(lost=7, gained=1, total=21)
-    assert (found.value, found.low, found.high) == pytest.approx((-0.286, -0.517, -0.026), abs=5e-4)
+    interval = paired_difference(lost=7, gained=1, total=21)
+    assert (interval.value, interval.low, interval.high) == pytest.approx((-0.286, -0.517, -0.026), abs=5e-4)
     # Agresti 1990, section 10.1: approval fell from 944 to 880 of 1,600, a difference of −0.04 with a Wald interval
     # of (−0.06, −0.02), from which the score interval cannot be far where the counts are large.
     approval = paired_difference(lost=150, gained=86, total=1600)
@@ -104,33 +104,33 @@ def test_tangos_interval_of_published_examples() -> None:
 
 def test_no_difference_among_n_examples_may_be_a_small_one() -> None:
     # Without a loss or a gain the score is n d / √(n d (1 − d)) for d > 0: it reaches z at z² / (n + z²).
-    found = paired_difference(0, 0, 10_000)
-    assert found.value == 0
-    assert found.high == -found.low == pytest.approx(Z95**2 / (10_000 + Z95**2))
+    interval = paired_difference(0, 0, 10_000)
+    assert interval.value == 0
+    assert interval.high == -interval.low == pytest.approx(Z95**2 / (10_000 + Z95**2))
 
 
 @given(counts, counts, st.integers(min_value=1, max_value=10_000))
 def test_a_difference_lies_in_its_interval_and_turns_with_the_models(lost: int, gained: int, others: int) -> None:
-    found = paired_difference(lost, gained, lost + gained + others)
-    assert -1 <= found.low <= found.value <= found.high <= 1
+    interval = paired_difference(lost, gained, lost + gained + others)
+    assert -1 <= interval.low <= interval.value <= interval.high <= 1
     other = paired_difference(gained, lost, lost + gained + others)
-    assert (other.low, other.high) == pytest.approx((-found.high, -found.low), abs=1e-12)
+    assert (other.low, other.high) == pytest.approx((-interval.high, -interval.low), abs=1e-12)
 
 
 @given(counts, counts)
 def test_the_interval_is_that_of_the_test_without_correction(lost: int, gained: int) -> None:
     """At a difference of 0 the score is McNemar's (gained − lost) / √(gained + lost)."""
     score = (gained - lost) / math.sqrt(gained + lost) if gained + lost else 0.0
-    found = paired_difference(lost, gained, 1000)
+    interval = paired_difference(lost, gained, 1000)
     if abs(abs(score) - Z95) > 1e-6:
-        assert (found.low <= 0 <= found.high) == (abs(score) < Z95)
+        assert (interval.low <= 0 <= interval.high) == (abs(score) < Z95)
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     drawn = rng.multinomial(2000, (0.010, 0.006, 0.984), size=2000)
-    found = [paired_difference(int(lost), int(gained), 2000) for lost, gained, _ in drawn]
-    covered = sum(each.low <= -0.004 <= each.high for each in found) / len(found)
+    intervals = [paired_difference(int(lost), int(gained), 2000) for lost, gained, _ in drawn]
+    covered = sum(interval.low <= -0.004 <= interval.high for interval in intervals) / len(intervals)
     assert covered == pytest.approx(CONFIDENCE, abs=0.015)
 
 

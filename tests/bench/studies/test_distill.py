@@ -37,7 +37,7 @@ WAYS = (("alone", ""), ("one step", "both"), ("chain", "both"))
 
 
 def test_a_chain_of_two_is_one_step(distilled: Distillation) -> None:
-    by_way = {(each.route, each.seed): each.accuracy for each in distilled.students if each.bits == 2}
+    by_way = {(student.route, student.seed): student.accuracy for student in distilled.students if student.bits == 2}
     assert all(by_way["one step", seed] == by_way["chain", seed] for seed in (0, 1))
 
 
@@ -57,16 +57,20 @@ def test_the_table_has_a_row_a_width_and_a_column_a_way(distilled: Distillation)
 
 def test_a_student_that_fails_leaves_the_others_as_they_are(distilled: Distillation, failing: Failing) -> None:
     failing(lambda order: order.seed == 1 and not order.technique)  # the widest of one seed
-    found = distill(MODEL, **SMALL_CHAIN, **QUICK)
-    reasons = {(each.bits, each.route, each.seed): each.reason for each in found.students if each.reason}
+    distilling = distill(MODEL, **SMALL_CHAIN, **QUICK)
+    reasons = {
+        (student.bits, student.route, student.seed): student.reason for student in distilling.students if student.reason
+    }
     assert reasons == {
         (32, "alone", 1): str(FAILED),
         (2, "one step", 1): f"its teacher failed: {FAILED}",
         (2, "chain", 1): f"its teacher failed: {FAILED}",
     }
-    right = [each for each in found.students if not each.reason]
-    assert right == [each for each in distilled.students if (each.bits, each.route, each.seed) not in reasons]
-    lines = render(found).splitlines()
+    right = [student for student in distilling.students if not student.reason]
+    assert right == [
+        student for student in distilled.students if (student.bits, student.route, student.seed) not in reasons
+    ]
+    lines = render(distilling).splitlines()
     assert [cell.strip().endswith("% (1 of 2)") for cell in lines[3].strip("|").split("|")[2:]] == [False, True, True]
     assert f"- 2 bits, chain: both, seed 1: its teacher failed: {FAILED}" in lines
 
@@ -80,16 +84,16 @@ def test_activations_may_have_bits_of_their_own(failing: Failing) -> None:
 def test_a_width_that_fails_is_a_row_of_failures(failing: Failing) -> None:
     failing(lambda order: True)
     done = distill(MODEL, **(SMALL_CHAIN | {"chain": [32, 8, 2], "seeds": [0]}), **QUICK)
-    assert {each.reason for each in done.students} == {str(FAILED), f"its teacher failed: {FAILED}"}
+    assert {student.reason for student in done.students} == {str(FAILED), f"its teacher failed: {FAILED}"}
     assert [cell.strip() for cell in render(done).splitlines()[4].strip("|").split("|")] == ["2", "–", *["failed"] * 3]
 
 
 @pytest.mark.slow
 def test_a_teacher_of_ones_own_teaches_the_widest_too(tmp_path: Path) -> None:
     [larger] = train("mnist/mlp3x1024", ["fp32"], **QUICK)
-    own = larger.checkpoint.rename(tmp_path / "larger.safetensors")
-    done = distill(MODEL, **(SMALL_CHAIN | {"seeds": [0], "sources": ["loss"]}), teacher=own, **QUICK)
-    assert [(each.bits, each.route) for each in done.students] == [
+    checkpoint = larger.checkpoint.rename(tmp_path / "larger.safetensors")
+    done = distill(MODEL, **(SMALL_CHAIN | {"seeds": [0], "sources": ["loss"]}), teacher=checkpoint, **QUICK)
+    assert [(student.bits, student.route) for student in done.students] == [
         (bits, route) for bits in (32, 2) for route in ("alone", "one step", "chain")
     ]
     assert done.teacher == "mnist/mlp3x1024"
@@ -119,7 +123,7 @@ def test_a_teacher_that_is_not_there_is_answered_with_the_option_that_names_one(
 def test_what_was_distilled_is_not_trained_again(distilled: Distillation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.running.weights.PREPARATION_HOST", "tests.bench.hosts:Host")  # which cannot train
     again = distill(MODEL, **SMALL_CHAIN, **QUICK)
-    assert [each.accuracy for each in again.students] == [each.accuracy for each in distilled.students]
+    assert [student.accuracy for student in again.students] == [student.accuracy for student in distilled.students]
 
 
 @pytest.mark.parametrize(
@@ -148,8 +152,8 @@ def test_bench_distill_writes_table_and_figures(command: Command, tmp_path: Path
     code, out, _ = command(*arguments, "--out", str(tmp_path))
     assert code == 0
     assert "one step: both" in out
-    found = Distillation.model_validate_json((tmp_path / "distillation.json").read_text(encoding="utf-8"))
-    assert render(found) == (tmp_path / "distillation.md").read_text(encoding="utf-8").rstrip("\n")
+    written = Distillation.model_validate_json((tmp_path / "distillation.json").read_text(encoding="utf-8"))
+    assert render(written) == (tmp_path / "distillation.md").read_text(encoding="utf-8").rstrip("\n")
 
 
 def test_a_student_that_fails_is_the_exit_code(command: Command, failing: Failing, tmp_path: Path) -> None:

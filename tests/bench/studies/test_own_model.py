@@ -71,17 +71,17 @@ def test_a_mixture_is_found_for_a_model_with_named_inputs_and_can_be_run(
     assert {layer.layer for layer in study.layers} == {"first", "second"}
     assert all(layer.only_error is not None and layer.only_change is not None for layer in study.layers)
     assert study.run.settings.evaluate == "net.py:accuracy"
-    found = study.recommendation
-    assert found is not None
-    assert (found.search.total, found.search.paired, found.held_back) == (200, False, None)
-    assert found.search.value >= -0.03
+    recommendation = study.recommendation
+    assert recommendation is not None
+    assert (recommendation.search.total, recommendation.search.paired, recommendation.held_back) == (200, False, None)
+    assert recommendation.search.value >= -0.03
     assert "evaluate it on examples that the search did not see" in " ".join(out.split())
-    assert found.technique != "fp32"
-    run = [f"--technique={found.technique}", *QUICK, f"--out={tmp_path}/run"]
+    assert recommendation.technique != "fp32"
+    run = [f"--technique={recommendation.technique}", *QUICK, f"--out={tmp_path}/run"]
     code, _, err = command("run", *parts(net), *run)
     assert code == 0, err
     row = bench.load_run(tmp_path / "run/run.json").rows[-1]
-    assert (row.technique, row.packed_bytes is not None) == (found.technique, True)
+    assert (row.technique, row.packed_bytes is not None) == (recommendation.technique, True)
 
 
 @pytest.mark.slow

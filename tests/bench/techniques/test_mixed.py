@@ -55,8 +55,8 @@ def converted(technique: str, example: Example = mlp) -> Artifact:
 def logits(technique: str, example: Example = mlp) -> Tensor:
     _, inputs = example()
     with torch.inference_mode():
-        found: Tensor = converted(technique, example).forward(inputs)
-    return found
+        outputs: Tensor = converted(technique, example).forward(inputs)
+    return outputs
 
 
 # Names
@@ -95,10 +95,12 @@ def test_every_assignment_has_a_name_that_stands_for_it(assigned: dict[str, str]
     """Also with 1e+20 among the options, whose plus separates nothing."""
     techniques = {layer: TECHNIQUES.get(name) for layer, name in assigned.items()}
     made = [of(techniques)]
-    others = {layer: each for layer, each in techniques.items() if each.name != TECHNIQUES.get(rest).name}
+    others = {
+        layer: technique for layer, technique in techniques.items() if technique.name != TECHNIQUES.get(rest).name
+    }
     made.append(of({"*": TECHNIQUES.get(rest), **others}))
-    for each in made:
-        assert TECHNIQUES.get(each.name) == each
+    for technique in made:
+        assert TECHNIQUES.get(technique.name) == technique
     assert dict(made[0].layers) == techniques
 
 
@@ -119,7 +121,7 @@ def test_numbers_sort_as_numbers() -> None:
     ],
 )
 def test_a_short_name_says_the_same(assigned: dict[str, str], name: str) -> None:
-    techniques = {layer: TECHNIQUES.get(each) for layer, each in assigned.items()}
+    techniques = {layer: TECHNIQUES.get(technique) for layer, technique in assigned.items()}
     assert short(techniques, ["a", "b", "c"]).name == name
 
 
@@ -214,8 +216,8 @@ def test_one_layer_of_a_resnet_is_changed(technique: str, layer: str) -> None:
     if technique == "static-qint8":
         assert count_plain_layers(variant.module) == 9
     else:
-        found = [name for name, part in variant.module.named_modules() if isinstance(part, LowBitLayer)]
-        assert found == [layer]
+        names = [name for name, part in variant.module.named_modules() if isinstance(part, LowBitLayer)]
+        assert names == [layer]
 
 
 @needs_fbgemm

@@ -36,8 +36,8 @@ def gradient(function: Callable[[Tensor], Tensor], values: list[float]) -> list[
 @given(finite, finite)
 def test_the_value_is_the_quantized_one_to_the_bit(quantized: float, source: float) -> None:
     # source + (quantized - source).detach(), the usual form, is off by rounding, as 0.9 + (0.2 - 0.9) is in float32.
-    found = straight_through(torch.tensor(quantized), torch.tensor(source, requires_grad=True))
-    assert torch.equal(found.detach(), torch.tensor(quantized))
+    outputs = straight_through(torch.tensor(quantized), torch.tensor(source, requires_grad=True))
+    assert torch.equal(outputs.detach(), torch.tensor(quantized))
 
 
 def test_the_gradient_goes_to_the_source_and_not_to_the_quantized() -> None:
@@ -55,9 +55,9 @@ def test_rounding_goes_to_even_and_passes_the_gradient() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.float64])
 def test_the_sign_has_two_levels_and_that_of_zero_is_plus_one(dtype: torch.dtype) -> None:
-    found = sign(torch.tensor([-2.0, -0.0, 0.0, 1e-7, 3.0], dtype=dtype))
-    assert found.tolist() == [-1.0, 1.0, 1.0, 1.0, 1.0]
-    assert found.dtype == dtype
+    outputs = sign(torch.tensor([-2.0, -0.0, 0.0, 1e-7, 3.0], dtype=dtype))
+    assert outputs.tolist() == [-1.0, 1.0, 1.0, 1.0, 1.0]
+    assert outputs.dtype == dtype
 
 
 @given(finite)
@@ -92,18 +92,17 @@ def test_rounding_within_the_unit_interval_is_the_equation(values: list[float], 
 
 def test_what_autocast_gives_is_rounded_in_float32_and_returned_in_its_type() -> None:
     source = torch.tensor([0.3008, 0.7031], dtype=torch.bfloat16, requires_grad=True)
-    found = round_unit(source, steps=255)
-    assert found.dtype == torch.bfloat16
-    assert torch.equal(found, ((source.detach().float() * 255).round() / 255).bfloat16())
-    found.sum().backward()
+    outputs = round_unit(source, steps=255)
+    assert outputs.dtype == torch.bfloat16
+    assert torch.equal(outputs, ((source.detach().float() * 255).round() / 255).bfloat16())
+    outputs.sum().backward()
     assert source.grad is not None
     assert source.grad.dtype == torch.bfloat16
 
 
 def test_the_gradient_of_a_learned_level_is_that_of_what_lies_above_it() -> None:
     values, level = [-1.0, 0.0, 1.0, 2.0, 3.0], torch.tensor(2.0, requires_grad=True)
-    found = gradient(lambda source: round_below(source, level, steps=2), values)
-    assert found == [0.0, -2.0, 3.0, 0.0, 0.0]
+    assert gradient(lambda source: round_below(source, level, steps=2), values) == [0.0, -2.0, 3.0, 0.0, 0.0]
     assert level.grad == torch.tensor(0.5 + 7.0)
     assert round_below(torch.tensor(values), level, steps=2).tolist() == [0.0, 0.0, 1.0, 2.0, 2.0]
 

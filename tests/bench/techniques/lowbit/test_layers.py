@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from bench.core.inputs import Inputs
 from bench.models import MLP, PreActResNet
 from bench.storage.packed import pack, unpack
-from bench.techniques.base import TECHNIQUES, Artifact, Context
-from bench.techniques.low_bit import LowBit
+from bench.techniques.base import Artifact, Context
 from bench.techniques.lowbit.bitpack import packed_bytes
 from bench.techniques.lowbit.codes import FULL
 from bench.techniques.lowbit.layers import LowBitConv2d, LowBitLayer, LowBitLinear, freeze, low_bit_layers
 from bench.techniques.range_linear import RangeLinear
+from tests.bench.low_bit import low_bit
 
 KINDS = ["mlp", "resnet"]
 TRAINED = [
@@ -51,12 +51,6 @@ CASES = [
     ),
 ]
 """Each technique on a perceptron, and on a network with convolutions those that differ from the others there."""
-
-
-def low_bit(name: str) -> LowBit:
-    technique = TECHNIQUES.get(name)
-    assert isinstance(technique, LowBit)
-    return technique
 
 
 def example(kind: str, seed: int = 0) -> tuple[nn.Module, Tensor]:
@@ -104,9 +98,9 @@ def skeleton(name: str, kind: str) -> nn.Module:
 
 def logits(network: nn.Module, inputs: Tensor) -> Tensor:
     with torch.inference_mode():
-        found: Tensor = network(inputs)
-    assert found.isfinite().all()
-    return found
+        outputs: Tensor = network(inputs)
+    assert outputs.isfinite().all()
+    return outputs
 
 
 # Which layers are treated
@@ -125,18 +119,18 @@ PROJECTIONS = {"blocks.1.projection", "blocks.2.projection"}
 )
 def test_the_layers_of_a_network_with_convolutions(layers: str, expected: set[str]) -> None:
     network, _ = example("resnet")
-    found = low_bit_layers(low_bit(f"dorefa:w1,{layers}").prepare(network))
-    assert found.keys() == expected
-    assert {name for name, layer in found.items() if layer.is_first} == ({"conv"} if layers == "all" else set())
-    assert {type(layer) for name, layer in found.items() if name != "fc"} == {LowBitConv2d}
+    treated = low_bit_layers(low_bit(f"dorefa:w1,{layers}").prepare(network))
+    assert treated.keys() == expected
+    assert {name for name, layer in treated.items() if layer.is_first} == ({"conv"} if layers == "all" else set())
+    assert {type(layer) for name, layer in treated.items() if name != "fc"} == {LowBitConv2d}
 
 
 @pytest.mark.parametrize("layers", ["inner", "projections", "all"])
 def test_every_linear_of_a_perceptron(layers: str) -> None:
     network, _ = example("mlp")
-    found = low_bit_layers(low_bit(f"dorefa:w1,{layers}").prepare(network))
-    assert [type(layer) for layer in found.values()] == [LowBitLinear] * 3
-    assert [layer.is_first for layer in found.values()] == [True, False, False]
+    treated = low_bit_layers(low_bit(f"dorefa:w1,{layers}").prepare(network))
+    assert [type(layer) for layer in treated.values()] == [LowBitLinear] * 3
+    assert [layer.is_first for layer in treated.values()] == [True, False, False]
 
 
 def test_a_layer_in_two_places_is_one_low_bit_layer_in_both() -> None:
@@ -336,8 +330,8 @@ def test_the_weights_of_treated_layers_are_not_rounded_once_more() -> None:
     with torch.no_grad():
         expected = [layer.quantized_weight().clone() for layer in low_bit_layers(network).values()]
     freeze(network, low_bit("pact:w2a2,max-tanh,float16"))
-    found = [layer.quantized_weight() for layer in low_bit_layers(network).values()]
-    assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
+    layers = [layer.quantized_weight() for layer in low_bit_layers(network).values()]
+    assert all(torch.equal(*pair) for pair in zip(layers, expected, strict=True))
 
 
 @pytest.mark.parametrize("name", ["range-linear:w8a8", "range-linear:w16a16,asym-unsigned"])
@@ -366,8 +360,7 @@ def test_a_layer_shows_what_it_is() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU to decode on")
 @pytest.mark.parametrize("name", ["dorefa:w3a3", "wrpn:w4a4", "bwn", "range-linear:w5,asym-signed,per-channel"])
 def test_a_reloaded_layer_on_a_gpu_has_the_weights_that_were_packed(name: str, tmp_path: Path) -> None:
-    technique = TECHNIQUES.get(name)
-    assert isinstance(technique, LowBit)
+    technique = low_bit(name)
     torch.manual_seed(0)
     packed, reloaded = (technique.prepare(MLP(40, [30, 20], 5)).to("cuda") for _ in range(2))
     for network in (packed, reloaded):

@@ -61,25 +61,25 @@ def test_the_integers_of_a_mode(mode: str, bits: int, expected: tuple[int, int])
 def test_worked_examples_of_4_bits(
     mode: str, low: float, high: float, scale: float, zero: float, reals: list[float], integers: list[int]
 ) -> None:
-    found = scale_of(real(low), real(high), 4, mode)
-    assert (found.scale.item(), found.zero.item()) == pytest.approx((scale, zero))
-    assert found.integers(torch.tensor(reals)).tolist() == integers
+    affine = scale_of(real(low), real(high), 4, mode)
+    assert (affine.scale.item(), affine.zero.item()) == pytest.approx((scale, zero))
+    assert affine.integers(torch.tensor(reals)).tolist() == integers
     back = torch.tensor([(integer + zero) / scale for integer in integers])
-    torch.testing.assert_close(found.reals(torch.tensor(integers).float()), back)
+    torch.testing.assert_close(affine.reals(torch.tensor(integers).float()), back)
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("bits", [2, 8, 16])
 def test_the_scale_of_zeros_alone_is_one_and_zero_stays_zero(mode: str, bits: int) -> None:
-    found = scale_of(real(0.0), real(0.0), bits, mode)
-    assert found.scale.item() == 1.0
-    assert found.reals(found.integers(torch.zeros(3))).tolist() == [0.0, 0.0, 0.0]
+    affine = scale_of(real(0.0), real(0.0), bits, mode)
+    assert affine.scale.item() == 1.0
+    assert affine.reals(affine.integers(torch.zeros(3))).tolist() == [0.0, 0.0, 0.0]
 
 
 @given(modes, widths, values, values)
 def test_zero_is_exact_in_every_mode(mode: str, bits: int, one: float, other: float) -> None:
-    found = scale_of(real(min(one, other)), real(max(one, other)), bits, mode)
-    assert found.reals(found.integers(real(0.0))).item() == 0.0
+    affine = scale_of(real(min(one, other)), real(max(one, other)), bits, mode)
+    assert affine.reals(affine.integers(real(0.0))).item() == 0.0
 
 
 @given(modes, widths, values, values, st.floats(min_value=0, max_value=1))
@@ -87,16 +87,16 @@ def test_a_value_within_the_range_is_off_by_half_a_step_at_most(
     mode: str, bits: int, one: float, other: float, place: float
 ) -> None:
     low, high = min(one, other), max(one, other)
-    found = scale_of(real(low), real(high), bits, mode)
+    affine = scale_of(real(low), real(high), bits, mode)
     value = real(low + place * (high - low)).clamp(low, high)
-    error_steps = (found.reals(found.integers(value)) - value).abs() * found.scale
+    error_steps = (affine.reals(affine.integers(value)) - value).abs() * affine.scale
     assert error_steps.item() <= 0.5 + 2.0 ** (bits - 20)  # float32 keeps 24 bits
 
 
 @given(modes, widths, values, values, st.lists(values, min_size=1, max_size=8))
 def test_integers_stay_within_their_bits(mode: str, bits: int, one: float, other: float, inputs: list[float]) -> None:
-    found = scale_of(real(min(one, other)), real(max(one, other)), bits, mode)
-    integers = found.integers(torch.tensor(inputs))
+    affine = scale_of(real(min(one, other)), real(max(one, other)), bits, mode)
+    integers = affine.integers(torch.tensor(inputs))
     least, most = limits(bits, mode)
     assert least <= integers.min().item() <= integers.max().item() <= most
     assert torch.equal(integers, integers.round())
@@ -104,8 +104,8 @@ def test_integers_stay_within_their_bits(mode: str, bits: int, one: float, other
 
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_the_restricted_mode_never_uses_the_lowest_integer(bits: int) -> None:
-    found = scale_of(real(-1.0), real(1.0), bits, "sym-restricted")
-    assert found.integers(torch.linspace(-3, 3, 4096)).unique().tolist() == list(
+    affine = scale_of(real(-1.0), real(1.0), bits, "sym-restricted")
+    assert affine.integers(torch.linspace(-3, 3, 4096)).unique().tolist() == list(
         range(1 - 2 ** (bits - 1), 2 ** (bits - 1))
     )
 
@@ -113,25 +113,25 @@ def test_the_restricted_mode_never_uses_the_lowest_integer(bits: int) -> None:
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_the_full_symmetric_range_has_no_integer_more_than_its_bits(bits: int) -> None:
     # Without the clamp the maximum would round up to 2^(n−1): 2^n + 1 integers.
-    found = scale_of(real(-1.0), real(1.0), bits, "sym")
-    assert len(found.integers(torch.linspace(-1, 1, 4096)).unique()) == 2**bits
+    affine = scale_of(real(-1.0), real(1.0), bits, "sym")
+    assert len(affine.integers(torch.linspace(-1, 1, 4096)).unique()) == 2**bits
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("width", [1e-30, 1e-37, 1e-45])
 def test_a_range_of_almost_nothing_gives_numbers(mode: str, width: float) -> None:
     # Weight decay leaves dead channels with weights like these.
-    found = scale_of(real(0.0), real(width), 8, mode)
-    back = found.reals(found.integers(torch.tensor([0.0, width, -width])))
+    affine = scale_of(real(0.0), real(width), 8, mode)
+    back = affine.reals(affine.integers(torch.tensor([0.0, width, -width])))
     assert back.isfinite().all()
     assert back.abs().max() <= 1.01 * width
 
 
 def test_one_scale_for_each_channel() -> None:
     low, high = torch.tensor([[-3.5], [0.0], [-0.5]]), torch.tensor([[1.0], [0.0], [0.7]])
-    found = scale_of(low, high, 4, "sym-restricted")
-    torch.testing.assert_close(found.scale, torch.tensor([[2.0], [1.0], [10.0]]))
-    assert found.integers(torch.tensor([[-3.5, 1.0], [0.0, 0.0], [0.7, -0.11]])).tolist() == [[-7, 2], [0, 0], [7, -1]]
+    affine = scale_of(low, high, 4, "sym-restricted")
+    torch.testing.assert_close(affine.scale, torch.tensor([[2.0], [1.0], [10.0]]))
+    assert affine.integers(torch.tensor([[-3.5, 1.0], [0.0, 0.0], [0.7, -0.11]])).tolist() == [[-7, 2], [0, 0], [7, -1]]
 
 
 # What ranges are taken from observations
