@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ VNNI = frozenset({"AVX2", "AVX512-VNNI", "AVX512-BF16"})
 """A CPU on which int8 sums have room."""
 AVX2 = frozenset({"AVX2"})
 """One on which they saturate."""
+Make = Callable[..., tuple[Built, Path]]
 
 
 def mlp() -> nn.Module:
@@ -39,6 +41,9 @@ def resnet() -> nn.Module:
         for _ in range(20):
             model.train()(torch.rand(32, 3, 32, 32))
     return model.eval().requires_grad_(False)
+
+
+MODELS = {"mlp": mlp(), "resnet": resnet()}
 
 
 def rows(model: nn.Module, number: int, seed: int = 1) -> Tensor:
@@ -80,6 +85,18 @@ def build(runtime: str, made_of: Source, folder: Path) -> tuple[Built, Path]:
     """Return what was built, and where its file lies."""
     path = folder / f"{runtime}-{made_of.technique.name}-{len(made_of.isa)}.file"
     return RUNTIMES.get(runtime).build(made_of, path), path
+
+
+def maker(runtime: str, folder: Path) -> Make:
+    """Return what builds variants of ``MODELS``, each once: the first export imports for seconds."""
+
+    @cache
+    def of(name: str, technique: str, isa: frozenset[str]) -> tuple[Built, Path]:
+        place = folder / name
+        place.mkdir(exist_ok=True)
+        return build(runtime, source(MODELS[name], technique, place, isa), place)
+
+    return lambda name, technique, isa=VNNI: of(name, technique, isa)
 
 
 def answers(built: Built, inputs: Tensor) -> Tensor:

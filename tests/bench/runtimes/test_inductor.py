@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,11 +20,19 @@ from bench.runtimes.base import Built
 from bench.runtimes.graphs.batch_norms import without_batch_norms
 from bench.techniques.base import TECHNIQUES
 from tests.bench.examples import RUN
-from tests.bench.runtimes.sources import answers, build, loaded_afresh, mlp, relative_error, resnet, rows, source
+from tests.bench.runtimes.sources import (
+    MODELS,
+    Make,
+    answers,
+    build,
+    loaded_afresh,
+    maker,
+    relative_error,
+    rows,
+    source,
+)
 
-MODELS = {"mlp": mlp(), "resnet": resnet()}
 MOST = {"fp32": 1e-5, "bf16": 0.03, "dynamic-qint8": 0.1, "static-qint8": 0.1}
-Make = Callable[..., tuple[Built, Path]]
 compiled = pytest.mark.skipif(shutil.which(os.environ.get("CXX", "g++")) is None, reason="there is no C++ compiler")
 AVX2 = "AVX2" in torch.backends.cpu.get_cpu_capability() or "AVX512" in torch.backends.cpu.get_cpu_capability()
 TECHNIQUES_HERE = [name for name in MOST if not name.endswith("qint8") or (find_spec("torchao") and AVX2)]
@@ -34,17 +41,7 @@ TECHNIQUES_HERE = [name for name in MOST if not name.endswith("qint8") or (find_
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Compile a variant of a model once."""
-    folder = tmp_path_factory.mktemp("inductor")
-    known: dict[tuple[str, str], tuple[Built, Path]] = {}
-
-    def made(name: str, technique: str) -> tuple[Built, Path]:
-        if (name, technique) not in known:
-            place = folder / name
-            place.mkdir(exist_ok=True)
-            known[name, technique] = build("inductor", source(MODELS[name], technique, place), place)
-        return known[name, technique]
-
-    return made
+    return maker("inductor", tmp_path_factory.mktemp("inductor"))
 
 
 def cast(built: Built, inputs: Tensor) -> Tensor:

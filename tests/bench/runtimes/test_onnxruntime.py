@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,20 @@ from bench.core.errors import UnsupportedError
 from bench.core.inputs import Inputs
 from bench.core.tensors import digest
 from bench.runtimes import onnxruntime as ours
-from bench.runtimes.base import Built
 from bench.runtimes.graphs.matmul_nbits import integers
 from bench.runtimes.graphs.onnx_techniques import MAKERS
 from bench.techniques.base import TECHNIQUES
 from tests.bench.runtimes.sources import (
     AVX2,
+    MODELS,
     VNNI,
+    Make,
     answers,
     build,
     loaded_afresh,
+    maker,
     mlp,
     relative_error,
-    resnet,
     rows,
     source,
 )
@@ -37,24 +37,11 @@ from tests.bench.runtimes.sources import (
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-MODELS = {"mlp": mlp(), "resnet": resnet()}
-Make = Callable[..., tuple[Built, Path]]
-
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Build a variant of a model once: the first export imports for seconds."""
-    folder = tmp_path_factory.mktemp("onnx")
-    known: dict[tuple[str, str, frozenset[str]], tuple[Built, Path]] = {}
-
-    def made(name: str, technique: str, isa: frozenset[str] = VNNI) -> tuple[Built, Path]:
-        if (name, technique, isa) not in known:
-            place = folder / name
-            place.mkdir(exist_ok=True)
-            known[name, technique, isa] = build("onnxruntime", source(MODELS[name], technique, place, isa), place)
-        return known[name, technique, isa]
-
-    return made
+    return maker("onnxruntime", tmp_path_factory.mktemp("onnx"))
 
 
 def nodes(path: Path) -> list[str]:

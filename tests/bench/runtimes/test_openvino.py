@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -19,45 +19,31 @@ from bench.core.errors import UnsupportedError
 from bench.core.tensors import digest
 from bench.results.isa import computes_bfloat16
 from bench.runtimes import openvino as ours
-from bench.runtimes.base import Built
 from bench.runtimes.graphs.openvino_graph import import_openvino
 from bench.techniques.base import TECHNIQUES
 from tests.bench.examples import RUN
 from tests.bench.runtimes.sources import (
     AVX2,
+    MODELS,
     VNNI,
+    Make,
     answers,
-    build,
     loaded_afresh,
-    mlp,
+    maker,
     relative_error,
-    resnet,
     rows,
-    source,
 )
 
 pytestmark = pytest.mark.skipif(find_spec("nncf") is None, reason="NNCF is not installed")  # importing it sends data
 
-MODELS = {"mlp": mlp(), "resnet": resnet()}
 EVERYWHERE = ("fp32", "fp16", "static-qint8")
 """Techniques that any CPU computes."""
-Make = Callable[..., tuple[Built, Path]]
 
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
     """Build a variant of a model once, without telemetry, as workers do."""
-    folder = tmp_path_factory.mktemp("openvino")
-    known: dict[tuple[str, str, frozenset[str]], tuple[Built, Path]] = {}
-
-    def made(name: str, technique: str, isa: frozenset[str] = VNNI) -> tuple[Built, Path]:
-        if (name, technique, isa) not in known:
-            place = folder / name
-            place.mkdir(exist_ok=True)
-            known[name, technique, isa] = build("openvino", source(MODELS[name], technique, place, isa), place)
-        return known[name, technique, isa]
-
-    yield made
+    yield maker("openvino", tmp_path_factory.mktemp("openvino"))
     sys.modules.pop("openvino_telemetry", None)
 
 
