@@ -87,16 +87,16 @@ def build(runtime: str, made_of: Source, folder: Path) -> tuple[Built, Path]:
     return RUNTIMES.get(runtime).build(made_of, path), path
 
 
-def maker(runtime: str, folder: Path) -> Make:
-    """Return what builds variants of ``MODELS``, each once: the first export imports for seconds."""
+def maker(folder: Path) -> Make:
+    """Return what builds, for a runtime, a variant of one of ``MODELS``, each once: an export takes seconds."""
 
     @cache
-    def of(name: str, technique: str, isa: frozenset[str]) -> tuple[Built, Path]:
+    def of(runtime: str, name: str, technique: str, isa: frozenset[str]) -> tuple[Built, Path]:
         place = folder / name
         place.mkdir(exist_ok=True)
         return build(runtime, source(MODELS[name], technique, place, isa), place)
 
-    return lambda name, technique, isa=VNNI: of(name, technique, isa)
+    return lambda runtime, name, technique, isa=VNNI: of(runtime, name, technique, isa)
 
 
 def answers(built: Built, inputs: Tensor) -> Tensor:

@@ -17,9 +17,8 @@ from bench.runtimes.base import RUNTIMES
 from bench.runtimes.executorch import TECHNIQUES_HERE, ExecuTorchExecutable
 from bench.techniques.base import TECHNIQUES
 from tests.bench.examples import RUN
-from tests.bench.runtimes.sources import answers, build, mlp, relative_error, resnet, rows, source
+from tests.bench.runtimes.sources import MODELS, answers, build, relative_error, rows, source
 
-MODELS = {"mlp": mlp(), "resnet": resnet()}
 MOST = {"fp32": 1e-5, "dynamic-qint8": 0.1, "static-qint8": 0.15}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -41,7 +42,7 @@ TECHNIQUES_HERE = [name for name in MOST if not name.endswith("qint8") or (find_
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Compile a variant of a model once."""
-    return maker("inductor", tmp_path_factory.mktemp("inductor"))
+    return partial(maker(tmp_path_factory.mktemp("inductor")), "inductor")
 
 
 def cast(built: Built, inputs: Tensor) -> Tensor:

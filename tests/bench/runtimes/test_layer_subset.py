@@ -20,14 +20,22 @@ from bench.core.tensors import digest
 from bench.runtimes.base import RUNTIMES, Built, Source
 from bench.runtimes.graphs.layer_products import PRODUCTS, LayerProducts, layer_products
 from bench.techniques.base import TECHNIQUES
-from tests.bench.runtimes.sources import answers, build, loaded_afresh, mlp, relative_error, resnet, rows, source
+from tests.bench.runtimes.sources import (
+    MODELS,
+    Make,
+    answers,
+    build,
+    loaded_afresh,
+    maker,
+    relative_error,
+    rows,
+    source,
+)
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-MODELS = {"mlp": mlp(), "resnet": resnet()}
 SHAPES = {"layers.0": [256, 64], "layers.2": [128, 256], "layers.4": [10, 128]}
-Make = Callable[[str, str, str], tuple[Built, Path]]
 inductor = pytest.param(
     "inductor",
     marks=[
@@ -42,18 +50,7 @@ inductor = pytest.param(
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Build a mixture of a model once."""
-    folder = tmp_path_factory.mktemp("layers")
-    known: dict[tuple[str, str, str], tuple[Built, Path]] = {}
-
-    def made(runtime: str, name: str, technique: str) -> tuple[Built, Path]:
-        key = (runtime, name, technique)
-        if key not in known:
-            place = folder / name
-            place.mkdir(exist_ok=True)
-            known[key] = build(runtime, source(MODELS[name], technique, place), place)
-        return known[key]
-
-    return made
+    return maker(tmp_path_factory.mktemp("layers"))
 
 
 def of(model: nn.Module, technique: str, inputs: Callable[[int], Tensor], folder: Path) -> Source:

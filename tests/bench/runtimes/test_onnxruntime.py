@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ pytest.importorskip("onnxruntime")
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Build a variant of a model once: the first export imports for seconds."""
-    return maker("onnxruntime", tmp_path_factory.mktemp("onnx"))
+    return partial(maker(tmp_path_factory.mktemp("onnx")), "onnxruntime")
 
 
 def nodes(path: Path) -> list[str]:

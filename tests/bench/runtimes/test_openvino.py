@@ -7,6 +7,7 @@ import os
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -43,7 +44,7 @@ EVERYWHERE = ("fp32", "fp16", "static-qint8")
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
     """Build a variant of a model once, without telemetry, as workers do."""
-    yield maker("openvino", tmp_path_factory.mktemp("openvino"))
+    yield partial(maker(tmp_path_factory.mktemp("openvino")), "openvino")
     sys.modules.pop("openvino_telemetry", None)
 
 
