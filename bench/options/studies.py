@@ -229,7 +229,7 @@ def _descending(chain: Sequence[int]) -> str | None:
 
 
 def _activations(bits: str) -> str | None:
-    known = bits in ("same", "full") or bits.isdecimal()
+    known = bits in ("same", "full") or str(bits).isdecimal()  # Python may give a number
     return None if known else "must be same, full or a number of bits; for example 8"
 
 
