@@ -16,7 +16,7 @@ from torch.nn.modules.module import (
 VALUES_PER_BYTE = 8
 """Of a file, at one bit each; scales, statistics and manifest make it larger."""
 MOST_PARTS = 50_000
-"""Modules, parameters and buffers, which may be empty; each has a name in the file, so there are fewer than its bytes."""
+"""Modules, parameters and buffers, which may be empty; most are named in the file, so they are fewer than its bytes."""
 
 
 class TooLargeError(Exception):
@@ -29,7 +29,8 @@ def within(file_bytes: int, build: Callable[[], nn.Module]) -> nn.Module:
     Raises ``TooLargeError`` for more values than a file of so many bytes can hold, and whatever ``build`` raises.
     """
     room = VALUES_PER_BYTE * file_bytes
-    with torch.device("meta"), _bounded(2 * room, min(MOST_PARTS, file_bytes)):  # a technique may replace what was built
+    bound = _bounded(2 * room, min(MOST_PARTS, file_bytes))  # twice: a technique may replace what was built
+    with torch.device("meta"), bound:
         network = build()
     if sum(value.numel() for value in network.state_dict().values() if isinstance(value, Tensor)) > room:
         raise TooLargeError
@@ -38,7 +39,7 @@ def within(file_bytes: int, build: Callable[[], nn.Module]) -> nn.Module:
 
 @contextmanager
 def _bounded(values: int, most_parts: int) -> Iterator[None]:
-    """Raise ``TooLargeError`` as soon as modules have been given more than ``values`` values, or are more than ``most_parts``.
+    """Raise ``TooLargeError`` as soon as there are more than ``most_parts`` parts, or more than ``values`` in them.
 
     One that takes the place of another counts too.
     """
