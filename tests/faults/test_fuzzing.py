@@ -1,4 +1,4 @@
-"""Files from strangers: thousands of changes of each format are read, or refused in one line, in little time and memory.
+"""Thousands of changes of each format of files are read, or refused in one line, in little time and memory.
 
 A few hundred of each in the fast suite, 10,000 in the slow one; ``QUANTBENCH_MUTATIONS`` takes another number there.
 ``python -m tests.bench.fuzzing.loop FORMAT 1 NUMBER`` tries one change again.
@@ -16,9 +16,9 @@ import pytest
 from tests.repository import ROOT
 
 pytest.importorskip("resource", reason="memory and CPU time are measured as Unix does")
-from tests.bench.fuzzing.loop import FORMATS, MOST_CPU_S, Outcome  # noqa: E402 — it imports resource
+from tests.bench.fuzzing.loop import FORMATS, MOST_CPU_S, Outcome
 
-FEW = {name: 200 for name in FORMATS} | {"packed file": 100}
+FEW = dict.fromkeys(FORMATS, 200) | {"packed file": 100}
 MANY = int(os.environ.get("QUANTBENCH_MUTATIONS", "10_000"))
 MOST_BYTES = 2**30
 
