@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from bench.core import files
 from bench.core.errors import RequestError, RunFileError
+from bench.core.file_names import file_name
 from bench.results import run_file
 from bench.results.bounds import first_fault
 from bench.results.fleet import Fleet
@@ -102,7 +102,7 @@ class FleetFolder:
 
     def run_file(self, node: str) -> Path:
         """Return where a node's run file lies."""
-        return self.path / re.sub(r"[^\w.-]+", "-", node).lstrip(".") / RUN_FILE
+        return self.path / file_name(node).lstrip(".") / RUN_FILE
 
     def before(self, node: str) -> bytes | None:
         """Return the run file that there is of a node; ``None`` if there is none."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 
+from bench.core.file_names import file_name
 from bench.core.variant_key import EAGER
 from bench.measuring.latency.sampling import SPREAD_S
 from bench.options.group import Options
@@ -59,7 +59,7 @@ def export_command(run: Run, row: Row) -> str:
     if handed_over or run.settings.data is None:
         return ""
     words = ["bench", "export", _model(run, row), "--technique", row.technique, "--runtime", row.runtime]
-    name = re.sub(r"[^\w.-]+", "-", f"{row.full_model}-{row.technique}-{row.runtime}")
+    name = file_name(f"{row.full_model}-{row.technique}-{row.runtime}")
     flags = _flags(EXPORT_OPTIONS, _asked(run, EXPORT_OPTIONS))
     return shlex.join([*words, *flags, "--out", f"deploy/{name}"])
 

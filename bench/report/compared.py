@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.comparing.comparison import Comparison
 from bench.core.errors import RequestError
+from bench.core.file_names import file_name
 from bench.core.files import write_atomically
 from bench.report.machines import render
 from bench.report.pictures import Picture, draw, of_speedups
@@ -48,6 +48,6 @@ def pictures_of(runs: Mapping[str, Run], stem: str) -> list[Picture]:
         if len(known) > 1:
             sizes = sorted({size for speedups in known.values() for row in speedups for size in row.speedup})
             title = f"{model}: speed-up over each run's own fp32, with its 95 % interval"
-            ending = re.sub(r"[^\w.-]+", "-", model) + ".svg"
+            ending = file_name(model) + ".svg"
             pictures.append(of_speedups(model, f"{stem}-speed-up-{ending}", title, known, sizes, order))
     return pictures

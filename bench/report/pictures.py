@@ -5,13 +5,13 @@ They are named without being drawn, because drawing imports matplotlib, which ta
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
 
+from bench.core.file_names import file_name
 from bench.core.files import write_atomically
 from bench.core.units import short_ratio, short_seconds
 from bench.core.variant_key import BASELINE
@@ -90,7 +90,7 @@ def _across_models(run: Run, number: int) -> Iterator[Picture]:
 
 
 def _ending(name: str, number: int) -> str:
-    return re.sub(r"[^\w.-]+", "-", name) + (f"-{number}" if number > 1 else "") + ".svg"
+    return file_name(name) + (f"-{number}" if number > 1 else "") + ".svg"
 
 
 def _timeable(rows: Sequence[Row]) -> list[Row]:

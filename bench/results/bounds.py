@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, FailFast, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, FailFast, Field, ValidationError
+
+from bench.core.limits import MAX_BATCH_SIZES
 
 LARGEST = 2**53
 """Up to here every integer is a float too."""
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
-"""What moves a terminal's cursor, and what no XML, and so no SVG, may hold; tabs and new lines stay."""
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufffe\uffff]")
+"""What moves a terminal's cursor, what turns the order of the figures behind it around (bidirectional overrides), and
+what no XML, and so no SVG, may hold; tabs and new lines stay."""
 _BREAKS = re.compile(r"[\t\n]")
 
 
@@ -25,6 +28,19 @@ def _printable(text: str) -> str:
 def _in_one_line(text: str) -> str:
     return _BREAKS.sub(" ", _printable(text))
 
+
+def at_most(keys: int) -> BeforeValidator:
+    """Refuse an object of more keys before its values are read: a million faults would take seconds and gigabytes."""
+
+    def check(value: object) -> object:
+        if isinstance(value, dict) and len(value) > keys:
+            raise ValueError(f"{len(value):,} keys, of which there may be {keys:,}")
+        return value
+
+    return BeforeValidator(check)
+
+
+T = TypeVar("T")
 
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 PositiveCount = Annotated[int, Field(ge=1, le=LARGEST)]
@@ -51,15 +67,19 @@ Text = Annotated[str, Field(max_length=100_000), AfterValidator(_printable)]
 """Sentences."""
 Word = bool | Annotated[int, Field(ge=-(2**63), lt=2**63)] | Figure | Name
 """A value in a recipe."""
-Recipe = Annotated[dict[Name, Word], Field(max_length=1_000)]
+Recipe = Annotated[dict[Name, Word], at_most(1_000)]
 _Hyperparameter = Annotated[int, Field(ge=0, lt=2**31)]
 Hyperparameters = Annotated[
-    dict[Name, _Hyperparameter | Annotated[list[_Hyperparameter], Field(max_length=1_000)]], Field(max_length=100)
+    dict[Name, _Hyperparameter | Annotated[list[_Hyperparameter], Field(max_length=1_000), FailFast()]], at_most(100)
 ]
 Names = Annotated[list[Name], Field(max_length=10_000), FailFast()]
 Texts = Annotated[list[Text], Field(max_length=10_000), FailFast()]
 Counts = Annotated[list[Count], Field(max_length=1_000_000), FailFast()]
 CallTimes = Annotated[list[CallSeconds], Field(max_length=1_000_000), FailFast()]
+Records = Annotated[list[T], Field(max_length=10_000), FailFast()]
+"""Rows of a run, trainings, students: a report of more would take hours."""
+BySize = Annotated[dict[BatchSize, T], at_most(MAX_BATCH_SIZES)]
+"""What is known of each batch size."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bench.results.bounds import Bytes, Count, Label, Magnitude, Name, Recipe, Seconds, Seed, Text
+from bench.results.bounds import Bytes, Count, Label, Magnitude, Name, Recipe, Records, Seconds, Seed, Text
 from bench.results.machine import Machine
 from bench.results.record import Record
 from bench.results.row import Accuracy
@@ -50,4 +50,4 @@ class Distillation(Record):
     seeds: list[Seed] = Field(max_length=1_000)
     teacher: Name = ""
     """The model before the widest of the chain, as ``task/model``; empty for none."""
-    students: list[Student] = Field(max_length=10_000)
+    students: Records[Student]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
-from bench.results.bounds import Count, Figure, Label, Name, Text
+from bench.results.bounds import Count, Figure, Label, Name, Names, Text, at_most
 from bench.results.record import Record
 from bench.results.run_spec import RunSpec
 
@@ -18,7 +18,7 @@ class NodeFacts(Record):
     """What is noted of a node beside its run file."""
 
     python: Label
-    versions: dict[Name, Label]
+    versions: Annotated[dict[Name, Label], at_most(1_000)]
     """Of the packages there: torch, runtimes, and a quantbench of the node's own."""
     load: Figure | None
     """The mean number of processes that wanted to run in the minute before; ``None`` where the system does not say."""
@@ -53,11 +53,11 @@ class Fleet(Record):
     created: Label
     """ISO 8601, UTC."""
     spec: RunSpec
-    training_isa: list[Name] = []
+    training_isa: Names = []
     """The instruction sets of the machine that trained."""
     content: Name = ""
     """Changes with the weights, the data and the user's files."""
-    nodes: list[NodeRecord] = Field(default=[], max_length=100_000)
+    nodes: Annotated[list[NodeRecord], FailFast()] = Field(default=[], max_length=100_000)
 
     def with_node(self, node: NodeRecord) -> Fleet:
         """Return it with this record of a node, in the place of the one before."""

@@ -19,6 +19,7 @@ from bench.results.bounds import (
     PositiveCount,
     Seconds,
     Share,
+    at_most,
 )
 from bench.results.bounds import Ratio as RatioValue
 from bench.results.record import Record
@@ -59,7 +60,7 @@ class Latency(Record):
     """The blocks that were disturbed from outside and were therefore repeated."""
     disturbed: Counts = Field(default_factory=list)
     """The rounds whose block was still disturbed after the last repetition; they count."""
-    causes: dict[Name, Count] = Field(default_factory=dict, max_length=100)
+    causes: Annotated[dict[Name, Count], at_most(100)] = Field(default_factory=dict)
     """How many blocks each cause of ``bench.measuring.latency.disturbance`` disturbed."""
     calls_per_block: PositiveCount
     """Of the last process."""

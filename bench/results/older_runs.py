@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bench.core.limits import MAX_BATCH_SIZES
 from bench.results.latency import Latency, Speedup, plain_estimate, speedup_over
 
 
@@ -38,7 +39,7 @@ def _records(values: object) -> list[dict[str, Any]]:
 
 def _timed(record: dict[str, Any]) -> dict[str, Any]:
     by_size = record.get("latency")
-    return by_size if isinstance(by_size, dict) else {}
+    return by_size if isinstance(by_size, dict) and len(by_size) <= MAX_BATCH_SIZES else {}
 
 
 def _latency(values: Any) -> Any:

@@ -60,23 +60,24 @@ def _read(content: Mapping[str, Any], path: Path) -> Run:
     for setting, noun in (("threads", "numbers of threads"), ("engine", "engines"), ("device", "devices")):
         values = sorted({str(getattr(info, setting)) for info in infos})
         if len(values) > 1:
+            shown = shortened(", ".join(values), 200)
             raise RunFileError(
-                f"{path} mixes benchmarks of different {noun} ({', '.join(values)}), which do not compare; "
+                f"{path} mixes benchmarks of different {noun} ({shown}), which do not compare; "
                 f"save each kind in a file of its own, chosen with pytest's -k."
             )
+    of_variant: dict[tuple[str, str, VariantKey], list[ExtraInfo]] = {}
     timed: dict[tuple[str, str, VariantKey], dict[int, Latency]] = {}
     for info, stats in entries:
-        latencies = timed.setdefault((info.task, info.model, info.key), {})
+        key = info.task, info.model, info.key
+        of_variant.setdefault(key, []).append(info)
+        latencies = timed.setdefault(key, {})
         if info.batch_size in latencies:
             raise RunFileError(
                 f"{path} has two benchmarks of {info.task}/{info.model} as {info.key} at batch "
                 f"{info.batch_size}; tell models apart with quantbench(…, name=…)."
             )
         latencies[info.batch_size] = _latency(info, stats)
-    rows = [
-        _row([info for info in infos if (info.task, info.model, info.key) == key], latencies, timed)
-        for key, latencies in timed.items()
-    ]
+    rows = [_row(of_variant[key], latencies, timed) for key, latencies in timed.items()]
     every = [latency for latencies in timed.values() for latency in latencies.values()]
     return Run(
         quantbench=infos[0].quantbench,
@@ -102,7 +103,7 @@ def _read(content: Mapping[str, Any], path: Path) -> Run:
             seed=None,
             data=None,
         ),
-        data=[_data(task, infos) for task in dict.fromkeys(info.task for info in infos)],
+        data=_data(infos),
         rows=rows,
     )
 
@@ -203,11 +204,13 @@ def _notes(left_out: int, latencies: Sequence[Latency]) -> list[str]:
     return notes
 
 
-def _data(task: str, infos: Sequence[ExtraInfo]) -> Data:
-    """Return where a task's data came from, as far as its tests tell."""
-    for info in infos:
-        if info.task == task and info.data is not None:
-            return info.data
+def _data(infos: Sequence[ExtraInfo]) -> list[Data]:
+    """Return where each task's data came from, as far as its tests tell."""
+    noted = {info.task: info.data for info in reversed(infos) if info.data is not None}
+    return [noted.get(task) or _unknown_data(task) for task in dict.fromkeys(info.task for info in infos)]
+
+
+def _unknown_data(task: str) -> Data:
     return Data(
         task=task,
         kind="own",

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from bench.core.variant_key import EAGER, VariantKey
 from bench.results.bounds import (
-    BatchSize,
+    BySize,
     Bytes,
     Count,
     Figure,
@@ -21,6 +21,7 @@ from bench.results.bounds import (
     Share,
     Text,
     Texts,
+    at_most,
 )
 from bench.results.latency import Latency, Speedup
 from bench.results.record import Record
@@ -142,7 +143,7 @@ class Row(Record):
     """Of the file, or files, from which a fresh process has executed the variant: ours, packed, or its runtime's."""
     packed_bytes: Annotated[Bytes, Field(gt=0)] | None = None
     """Of the smallest file of ours that reloads, in a fresh process, to the same logits; verified in this run."""
-    bytes_by_dtype: dict[Name, Bytes] = Field(default_factory=dict, max_length=100)
+    bytes_by_dtype: Annotated[dict[Name, Bytes], at_most(100)] = Field(default_factory=dict)
     """What that file stores, by the type it is stored in; the rest of it is names and structure."""
     params: Count | None = None
     layers: Layers | None = None
@@ -154,7 +155,7 @@ class Row(Record):
     """Multiply-accumulates of matrix products and convolutions for one example."""
     bit_operations: Magnitude | None = None
     """Multiply-accumulates, each times the bits of its wider factor / 32; ``None`` where no rule tells the widths."""
-    scores: dict[Name, Figure] = Field(default_factory=dict, max_length=100)
+    scores: Annotated[dict[Name, Figure], at_most(100)] = Field(default_factory=dict)
     """By the rule of ``bench.measuring.scores``; lower is smaller."""
     accuracy: Accuracy | None = None
     right: Bits | None = None
@@ -166,10 +167,9 @@ class Row(Record):
     output_error: Magnitude | None = None
     """For a user's model: how far its outputs for example inputs are from fp32's, root mean square, as a share of the
     root mean square of those."""
-    latency: dict[BatchSize, Latency] = Field(default_factory=dict)
-    """By batch size."""
-    speedup: dict[BatchSize, Speedup] = Field(default_factory=dict)
-    """By batch size, over the fp32 row of the same run."""
+    latency: BySize[Latency] = Field(default_factory=dict)
+    speedup: BySize[Speedup] = Field(default_factory=dict)
+    """Over the fp32 row of the same run."""
     peak_memory_bytes: Bytes | None = None
     """Growth of a process from before it loads the file to the peak of one batch of the largest size."""
     build_s: Seconds | None = None

@@ -21,11 +21,13 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from bench.results.bounds import (
-    BatchSize,
+    BySize,
     CallSeconds,
     Label,
     Name,
+    Records,
     Texts,
+    at_most,
     shortened,
 )
 from bench.results.latency import Latency
@@ -46,17 +48,13 @@ Version = Annotated[Literal[5], BeforeValidator(lambda value: SCHEMA_VERSION if 
 """Runs of versions that can be read are of this one from then on, those within studies too."""
 
 
-MOST: Final = 10_000
-"""Rows of a run; a report of more would take hours."""
-
-
 class ReferenceLatency(Record):
     """The computation that never changes, timed in the rounds of one model."""
 
     model: Name
     """As ``task/model``."""
-    latency: dict[BatchSize, Latency]
-    """By batch size; paired with the rows of the model by the numbers of the rounds."""
+    latency: BySize[Latency]
+    """Paired with the rows of the model by the numbers of the rounds."""
 
 
 class Run(Record):
@@ -73,12 +71,12 @@ class Run(Record):
     """What a reader must know of the whole run, in sentences."""
     machine: Machine
     settings: Settings
-    data: list[Data] = Field(default_factory=list, max_length=MOST)
-    trainings: list[Training] = Field(default_factory=list, max_length=MOST)
-    rows: list[Row] = Field(default_factory=list, max_length=MOST)
-    call_costs: dict[Label, CallSeconds] = Field(default_factory=dict, max_length=100)
+    data: Records[Data] = Field(default_factory=list)
+    trainings: Records[Training] = Field(default_factory=list)
+    rows: Records[Row] = Field(default_factory=list)
+    call_costs: Annotated[dict[Label, CallSeconds], at_most(100)] = Field(default_factory=dict)
     """Seconds of one call of a model that does nothing, by runtime: a part of each latency. Empty for one runtime."""
-    references: list[ReferenceLatency] = Field(default_factory=list, max_length=MOST)
+    references: Records[ReferenceLatency] = Field(default_factory=list)
 
     @model_validator(mode="before")
     @classmethod

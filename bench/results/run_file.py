@@ -16,8 +16,10 @@ from bench.results import pytest_benchmark_file
 from bench.results.bounds import first_fault, shortened
 from bench.results.run import READABLE, SCHEMA_VERSION, Run
 
-LARGEST_FILE: Final = 2**26
-"""Bytes; a hundred times what the longest run of ours takes, and what a parser makes of it still fits the memory."""
+LARGEST_FILE: Final = 2**25
+"""Bytes; forty times what the longest run of ours takes."""
+MOST_CONTAINERS: Final = 2**20
+"""Lists and objects; a parser takes up to a hundred times the memory of the two characters that an empty one is."""
 
 
 def save(run: Run, path: Path) -> None:
@@ -65,6 +67,11 @@ def _content(path: Path) -> Any:
             raise RunFileError(
                 f"{path} is longer than {LARGEST_FILE >> 20} MiB, and no run file is; name a run.json that 'bench run' "
                 f"wrote."
+            )
+        if text.count(b"[") + text.count(b"{") > MOST_CONTAINERS:
+            raise RunFileError(
+                f"{path} holds more than {MOST_CONTAINERS:,} lists and objects, and no run file does; name a run.json "
+                f"that 'bench run' wrote."
             )
         return json.loads(text.decode())
     except IsADirectoryError as error:

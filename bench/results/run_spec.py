@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from bench.core.variant_key import VariantKey
-from bench.results.bounds import Label, Name, Seed
+from bench.results.bounds import Label, Name, Records, Seed
 from bench.results.settings import Asked
 from bench.results.variant_field import VariantField
 from bench.tasks.policy import DataPolicy
@@ -16,7 +12,7 @@ from bench.tasks.policy import DataPolicy
 class RunSpec(Asked):
     """It can be written to a file and carried out elsewhere; paths and cores are that machine's matter."""
 
-    variants: Annotated[list[VariantField], Field(max_length=10_000)]
+    variants: Records[VariantField]
     """Of each model; the baseline first."""
     pin: Name
     """``auto``, ``none``, or the numbers of cores."""

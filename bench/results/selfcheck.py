@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import Field, model_validator
 
 from bench.results.bounds import (
-    BatchSize,
+    BySize,
     CallSeconds,
     Count,
     Counts,
@@ -16,6 +16,7 @@ from bench.results.bounds import (
     Name,
     PositiveCount,
     Ratio,
+    Records,
     Seconds,
 )
 from bench.results.latency import Speedup
@@ -51,13 +52,13 @@ class Comparison(Record):
 class KnownRun(Record):
     """A model of a default run, whose variants' relations are known; comparisons by batch size."""
 
-    again: dict[BatchSize, Comparison]
+    again: BySize[Comparison]
     """fp32 itself under another name."""
-    slowed: dict[BatchSize, Comparison]
+    slowed: BySize[Comparison]
     """fp32 with the planted slow-down."""
-    int8: dict[BatchSize, Comparison]
+    int8: BySize[Comparison]
     """Dynamic int8."""
-    peer: dict[BatchSize, Ratio] = Field(default_factory=dict)
+    peer: BySize[Ratio] = Field(default_factory=dict)
     """The speed-up of int8 by medians of ``torch.utils.benchmark``'s ``blocked_autorange``, in the same seconds."""
     seconds: Seconds
     blocks: Count
@@ -95,7 +96,7 @@ class SelfCheck(Record):
     threads: PositiveCount
     pinned_cores: Counts
     plan: Plan
-    runs: list[KnownRun] = Field(min_length=2, max_length=10_000)
+    runs: Records[KnownRun] = Field(min_length=2)
     truths: list[Truth] = Field(min_length=1, max_length=100)
     cost_s: Seconds
     """What the harness adds to each call."""

@@ -9,16 +9,28 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
 from bench.core.variant_key import BASELINE, EAGER, VariantKey
 from bench.results import bounds
-from bench.results.bounds import Bytes, Count, Label, Magnitude, Name, Names, PositiveCount, Share, shortened
+from bench.results.bounds import (
+    Bytes,
+    Count,
+    Label,
+    Magnitude,
+    Name,
+    Names,
+    PositiveCount,
+    Records,
+    Share,
+    at_most,
+    shortened,
+)
 from bench.results.record import Record
 from bench.results.row import Accuracy, Row
-from bench.results.run import MOST, Run
+from bench.results.run import Run
 from bench.stats.proportions import difference, mcnemar, paired_difference, wilson
 
 SCHEMA_VERSION: Final = 3
@@ -143,9 +155,9 @@ class Recommendation(Record):
     """The accuracy that may be lost, a share, on the examples of the search."""
     technique: Name
     """``fp32`` where no mixture stays within it."""
-    layers: dict[Name, Name] = Field(max_length=MOST)
+    layers: Annotated[dict[Name, Name], at_most(10_000)]
     """Each layer's technique."""
-    steps: list[Step] = Field(max_length=MOST)
+    steps: Records[Step]
     """In the order in which they were measured."""
     search: Change
     """On the test examples that the search looked at: every second one, and all of a user's."""
@@ -164,7 +176,7 @@ class Sensitivity(Record):
     runtime: Label = EAGER
     """What executed the variants; fp32 on eager is among the rows whatever it is."""
     techniques: Names
-    layers: list[LayerStudy] = Field(default_factory=list, max_length=MOST)
+    layers: Records[LayerStudy] = Field(default_factory=list)
     """By technique; within one, the most sensitive first: by the loss with it alone, then by what sparing it saves."""
     run: Run
     """fp32 on eager and on the runtime, each technique on all layers, and the rows that ``layers`` name, in the same

@@ -39,6 +39,8 @@ KEY = "quantbench"
 """Of the header among the file's metadata."""
 WAY_OUT = "delete the file, and its model is trained again"
 """Of a checkpoint in the cache."""
+LARGEST_HEADER = 2**24
+"""Bytes of JSON; the longest, with the vocabulary of a hundred thousand words, has a tenth of it."""
 DIGEST = "sha256"
 """Of the tensors' digest, beside it: a flipped bit in the weights would otherwise show as a worse model."""
 
@@ -117,11 +119,11 @@ class Header(TrainingSpec):
     """The training that was carried out, and what came of it."""
 
     format: Literal[1] = 1
-    vocabulary: Annotated[list[Name], Field(max_length=10_000_000), FailFast()]
+    vocabulary: Annotated[list[Name], Field(max_length=1_000_000), FailFast()]
     """The words that inputs count, in order; empty for images."""
     seconds: Seconds
     """The training's wall time."""
-    history: list[EpochRecord] = Field(default=[], max_length=100_000)
+    history: Annotated[list[EpochRecord], FailFast()] = Field(default=[], max_length=100_000)
     """Its epochs."""
     threads: PositiveCount
     """Those it had: the recipe's, or as many as there were cores for where quantbench 0.4 trained it."""
@@ -195,6 +197,8 @@ def read_header(path: Path, asked: TrainingSpec | None = None, way_out: str = WA
         raise CheckpointError(f"the checkpoint {path} is truncated or damaged ({_line(error)}); {way_out}.") from error
     if KEY not in metadata:
         raise CheckpointError(f"the checkpoint {path} was not written by quantbench; {way_out}.")
+    if len(metadata[KEY]) > LARGEST_HEADER:
+        raise CheckpointError(f"the checkpoint {path} has a header longer than {LARGEST_HEADER >> 20} MiB; {way_out}.")
     try:
         header = Header.model_validate_json(metadata[KEY])
     except ValidationError as error:

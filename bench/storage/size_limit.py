@@ -15,8 +15,8 @@ from torch.nn.modules.module import (
 
 VALUES_PER_BYTE = 8
 """Of a file, at one bit each; scales, statistics and manifest make it larger."""
-MOST_PARTS = 200_000
-"""Modules, parameters and buffers, which may be empty."""
+MOST_PARTS = 50_000
+"""Modules, parameters and buffers, which may be empty; most are named in the file, so they are fewer than its bytes."""
 
 
 class TooLargeError(Exception):
@@ -29,7 +29,8 @@ def within(file_bytes: int, build: Callable[[], nn.Module]) -> nn.Module:
     Raises ``TooLargeError`` for more values than a file of so many bytes can hold, and whatever ``build`` raises.
     """
     room = VALUES_PER_BYTE * file_bytes
-    with torch.device("meta"), _bounded(2 * room):  # a technique may replace what was built
+    bound = _bounded(2 * room, min(MOST_PARTS, file_bytes))  # twice: a technique may replace what was built
+    with torch.device("meta"), bound:
         network = build()
     if sum(value.numel() for value in network.state_dict().values() if isinstance(value, Tensor)) > room:
         raise TooLargeError
@@ -37,8 +38,8 @@ def within(file_bytes: int, build: Callable[[], nn.Module]) -> nn.Module:
 
 
 @contextmanager
-def _bounded(values: int) -> Iterator[None]:
-    """Raise ``TooLargeError`` as soon as modules have been given more than ``values`` parameters and buffers.
+def _bounded(values: int, most_parts: int) -> Iterator[None]:
+    """Raise ``TooLargeError`` as soon as there are more than ``most_parts`` parts, or more than ``values`` in them.
 
     One that takes the place of another counts too.
     """
@@ -48,7 +49,7 @@ def _bounded(values: int) -> Iterator[None]:
         nonlocal built, parts
         parts += 1
         built += value.numel() if isinstance(value, Tensor) else 0
-        if built > values or parts > MOST_PARTS:
+        if built > values or parts > most_parts:
             raise TooLargeError
 
     handles = [

@@ -39,6 +39,8 @@ STORED = {name_of(dtype): dtype for dtype in (*FLOATS, *INTEGERS, torch.uint8, t
 """The types that values are stored in."""
 DTYPES = STORED | {name_of(dtype): dtype for dtype in (torch.qint8, torch.quint8, torch.qint32)}
 """The dtypes that may be values themselves."""
+MOST_DIMENSIONS = 64
+"""Of torch's tensors."""
 PER_TENSOR, PER_CHANNEL = torch.per_tensor_affine, torch.per_channel_affine
 
 
@@ -160,10 +162,10 @@ class Reader:
         return value
 
     def _take(self, stored: str, shape: list[object], original: str) -> Tensor:
-        sizes = [size for size in shape if isinstance(size, int) and size >= 0]
+        sizes = [size for size in shape[: MOST_DIMENSIONS + 1] if isinstance(size, int) and 0 <= size < 2**63]
         run = self._rest.get(stored, torch.empty(0))
         count = math.prod(sizes)
-        if len(sizes) < len(shape) or original not in STORED or count > len(run):
+        if not len(sizes) == len(shape) <= MOST_DIMENSIONS or original not in STORED or count > len(run):
             raise ValueError(f"{stored} {shape} is too large or not a shape")
         self._rest[stored] = run[count:]
         return run[:count].reshape(sizes).to(STORED[original], copy=True)

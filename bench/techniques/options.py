@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from bench.core.errors import RequestError
 
 T = TypeVar("T")
-BITS = re.compile(r"(?:w(\d+))?(?:a(\d+))?")
+BITS = re.compile(r"(?:w(\d{1,3}))?(?:a(\d{1,3}))?")
 ADVICE = "see 'bench list' and docs/techniques.md"
 
 

@@ -20,7 +20,6 @@ FEW: Final = settings(
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-MANY: Final = settings(FEW, max_examples=3_000)
 RANDOMS: Final = st.integers(min_value=0, max_value=2**64 - 1).map(Random)
 
 NASTY: list[Callable[[], Any]] = [

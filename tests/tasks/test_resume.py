@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +23,10 @@ from bench.tasks.dataset import Split
 from bench.tasks.task import TASKS, Precision, Recipe, TrainingForm
 from bench.tasks.training import loop
 from bench.tasks.training.loop import Trained, train
-from bench.tasks.training.resume import Trainee
+from bench.tasks.training.resume import DIGEST, Trainee
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.binaryconnect import LEARNING_RATE_SCALE
+from tests.bench.fuzzing.safetensors_changes import joined, split
 from tests.bench.mutations import FEW, RANDOMS, damaged
 from tests.tasks.test_training import CPU, Points, form_of, points, spec_of, weights
 
@@ -256,6 +258,27 @@ def test_a_changed_state_is_no_state(random: Random, tmp_path_factory: pytest.Te
     begin(ADAM, state)
     state.write_bytes(damaged(state.read_bytes(), random))
     assert torch.equal(resume(ADAM, state), whole(ADAM))
+
+
+@pytest.mark.parametrize(
+    "tensor", [{"dtype": "C64", "shape": [0]}, {"dtype": "F4", "shape": [0]}, {"dtype": "F32", "shape": [0, 2**64 - 1]}]
+)
+def test_a_state_with_a_tensor_that_torch_does_not_have_is_no_state(tensor: dict[str, Any], state: Path) -> None:
+    begin(ADAM, state)
+    header, values = split(state.read_bytes())
+    header["module.another"] = tensor | {"data_offsets": [0, 0]}
+    state.write_bytes(joined(json.dumps(header).encode(), values))
+    assert torch.equal(resume(ADAM, state), whole(ADAM))
+
+
+def test_a_state_without_its_digest_is_no_state(state: Path, learning_rates: list[list[float]]) -> None:
+    begin(ADAM, state)
+    header, values = split(state.read_bytes())
+    del header["__metadata__"][DIGEST]
+    state.write_bytes(joined(json.dumps(header).encode(), values))
+    learning_rates.clear()
+    resume(ADAM, state)
+    assert len(learning_rates) == 60
 
 
 def test_a_state_of_another_torch_is_no_state(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -325,3 +326,17 @@ def test_a_damaged_fingerprint_is_refused_with_a_sentence(read: Read) -> None:
 def test_a_damaged_description_of_the_machine_is_refused_with_a_sentence(read: Read, cpu: object) -> None:
     with pytest.raises(RunFileError, match=r"machine part that cannot be read \(cpu.*: Input should be"):
         read(content(benchmark(), machine_info={"cpu": cpu}))
+
+
+def test_thousands_of_models_are_read_in_seconds(read: Read) -> None:
+    """By way of all benchmarks for each of them it would be a minute."""
+    begun = time.process_time()
+    run = read(content(*(benchmark(task=f"task {n}", model=f"model {n}") for n in range(5_000))))
+    assert len(run.rows) == len(run.data) == 5_000
+    assert time.process_time() - begun < 10
+
+
+def test_of_many_engines_a_few_are_named(read: Read) -> None:
+    with pytest.raises(RunFileError, match="mixes benchmarks of different engines") as refusal:
+        read(content(*(benchmark(model=f"model {n}", engine=f"engine {n}") for n in range(1_000))))
+    assert len(str(refusal.value)) < 600

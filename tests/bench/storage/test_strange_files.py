@@ -1,118 +1,21 @@
-"""What strangers' checkpoints and packed files make of their readers: a network, or one sentence."""
+"""What strangers' checkpoints and packed files are refused for, in one sentence; tests/faults fuzzes them."""
 
 from __future__ import annotations
 
 import json
-import struct
+import time
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
-from hypothesis import given
 
-from bench import models
-from bench.core.errors import CheckpointError, QuantbenchError
+from bench.core.errors import CheckpointError
 from bench.storage import checkpoint, packed
-from bench.techniques.base import TECHNIQUES, Context
-from tests.bench.mutations import FEW, MANY, RANDOMS, damaged, mutated
-
-ENGINES = torch.backends.quantized.supported_engines
-pytestmark = pytest.mark.skipif("fbgemm" not in ENGINES, reason="this torch has no fbgemm")
-
-MLP: dict[str, Any] = {"inputs": 12, "hidden": [8, 6], "classes": 4}
-TECHNIQUE_NAMES = ("fp32", "bf16", "dynamic-qint8", "static-qint8", "range-linear:w4")
-HEADER = checkpoint.Header(
-    task="mnist",
-    model="lab1",
-    network="mlp",
-    hyperparameters=MLP,
-    recipe={"epochs": 1},
-    precision="float32",
-    seed=0,
-    device="cpu",
-    data_kind="synthetic",
-    data_fingerprint="ab",
-    vocabulary=["a"],
-    seconds=1.0,
-    history=[checkpoint.EpochRecord(loss=1.0, seconds=1.0)],
-    threads=1,
-    torch="2",
-)
-
-
-@pytest.fixture(scope="module")
-def contents(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    """The checkpoint of a small MLP, and its packed file under each technique."""
-    folder = tmp_path_factory.mktemp("valid")
-    checkpoint.save(folder / "checkpoint", models.build("mlp", dict(MLP)), HEADER)
-    paths = [folder / "checkpoint"]
-    for technique in TECHNIQUE_NAMES:
-        context = Context(torch.device("cpu"), "fbgemm", frozenset(), lambda: torch.rand(4, 12))
-        variant = TECHNIQUES.get(technique).convert(models.build("mlp", dict(MLP)).eval(), context)
-        paths.append(folder / technique.replace(":", "-"))
-        origin = packed.Origin(
-            model="mnist/lab1", network="mlp", hyperparameters=MLP, technique=technique, engine="fbgemm"
-        )
-        packed.pack(variant.module, paths[-1], origin)
-        packed.load(paths[-1])
-    return [path.read_bytes() for path in paths]
-
-
-def split(content: bytes) -> tuple[dict[str, Any], bytes]:
-    """Take a safetensors file apart: its header and the values."""
-    (length,) = struct.unpack("<Q", content[:8])
-    return json.loads(content[8 : 8 + length]), content[8 + length :]
-
-
-def joined(header: object, values: bytes) -> bytes:
-    text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + values
-
-
-def strange(content: bytes, random: Random) -> bytes:
-    """Change bytes, the header of safetensors, or ours within it."""
-    way = random.randrange(4)
-    if way == 0:
-        return damaged(content, random)
-    header, values = split(content)
-    if way == 1:
-        return joined(mutated(header, random), values)
-    ours = header["__metadata__"]
-    if packed.KEY in ours:
-        ours[packed.KEY] = packed._compressed(mutated(packed._decompressed(ours[packed.KEY]), random))
-    else:
-        ours[checkpoint.KEY] = json.dumps(mutated(json.loads(ours[checkpoint.KEY]), random))
-    return joined(header, values)
-
-
-def check(content: bytes, random: Random, path: Path) -> None:
-    path.write_bytes(strange(content, random))
-    for read in (packed.load, checkpoint.load, lambda path: checkpoint.untrained(path, "cpu")):
-        said = str(path)
-        try:
-            read(path)
-        except QuantbenchError as refusal:
-            said = str(refusal)
-        assert str(path) in said
-        assert "\n" not in said
-
-
-@FEW
-@given(random=RANDOMS)
-def test_a_changed_file_is_a_network_or_a_sentence(
-    random: Random, contents: list[bytes], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    check(random.choice(contents), random, tmp_path_factory.mktemp("strange") / "file")
-
-
-@pytest.mark.slow
-@MANY
-@given(random=RANDOMS)
-def test_many_changed_files(random: Random, contents: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> None:
-    check(random.choice(contents), random, tmp_path_factory.mktemp("strange") / "file")
+from bench.storage.state_codec import Reader
+from tests.bench.fuzzing.networks import HEADER, checkpoints, packed_files
+from tests.bench.fuzzing.safetensors_changes import joined, split
 
 
 @pytest.mark.parametrize(
@@ -148,3 +51,50 @@ def test_hyperparameters_that_no_network_has_are_a_sentence(hyperparameters: dic
     safetensors.torch.save_file({"weight": torch.zeros(10)}, tmp_path / "checkpoint", metadata=about)
     with pytest.raises(CheckpointError, match=r"a header this version cannot read \(hyperparameters\."):
         checkpoint.load(tmp_path / "checkpoint")
+
+
+def test_a_network_of_a_million_parts_is_refused_in_seconds(tmp_path: Path) -> None:
+    """Each of its channels is none, so that no number of values is too large; and the file is large enough for them."""
+    hyperparameters = {"depth": 6 * 10**6 + 2, "classes": 10, "widening": 0}
+    header = HEADER.model_copy(update={"network": "preact_resnet", "hyperparameters": hyperparameters})
+    about = {checkpoint.KEY: header.model_dump_json()}
+    safetensors.torch.save_file({"weight": torch.zeros(10**6)}, tmp_path / "checkpoint", metadata=about)
+    begun = time.process_time()
+    with pytest.raises(CheckpointError, match="a network of more values"):
+        checkpoint.load(tmp_path / "checkpoint")
+    assert time.process_time() - begun < 10
+
+
+def test_a_header_longer_than_any_vocabulary_is_not_parsed(tmp_path: Path) -> None:
+    about = {checkpoint.KEY: HEADER.model_dump_json() + " " * checkpoint.LARGEST_HEADER}
+    safetensors.torch.save_file({"weight": torch.zeros(10)}, tmp_path / "checkpoint", metadata=about)
+    with pytest.raises(CheckpointError, match="has a header longer than 16 MiB"):
+        checkpoint.load(tmp_path / "checkpoint")
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        {"dtype": "C64", "shape": [0], "data_offsets": [0, 0]},
+        {"dtype": "F4", "shape": [0], "data_offsets": [0, 0]},
+        {"dtype": "F6_E2M3", "shape": [0], "data_offsets": [0, 0]},
+        {"dtype": "F8_E8M0", "shape": [0], "data_offsets": [0, 0]},
+        {"dtype": "F32", "shape": [0, 2**62], "data_offsets": [0, 0]},
+        {"dtype": "F32", "shape": [0, 2**64 - 1], "data_offsets": [0, 0]},
+        {"dtype": "F32", "shape": [0] * 70, "data_offsets": [0, 0]},
+    ],
+)
+@pytest.mark.parametrize("reader", [checkpoint.load, packed.load])
+def test_a_tensor_that_torch_does_not_have_is_a_sentence(reader: Any, tensor: dict[str, Any], tmp_path: Path) -> None:
+    contents = checkpoints(tmp_path) if reader is checkpoint.load else packed_files(tmp_path)
+    header, values = split(contents[0])
+    path = tmp_path / "file"
+    path.write_bytes(joined(json.dumps(header | {"another": tensor}).encode(), values))
+    with pytest.raises(CheckpointError, match=str(path)):
+        reader(path)
+
+
+@pytest.mark.parametrize("shape", [[10**4_000] * 1_000, [1] * 100_000, [2**63, 0], [0] * 65])
+def test_a_shape_of_no_tensor_is_refused_before_it_is_multiplied(shape: list[int]) -> None:
+    with pytest.raises(ValueError, match="is too large or not a shape"):
+        Reader({"int8": torch.zeros(1, dtype=torch.int8)}).decode(["int8", shape])

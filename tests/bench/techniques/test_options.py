@@ -195,3 +195,7 @@ def test_a_technique_without_options_says_so() -> None:
 def test_an_unknown_family_is_answered_with_its_neighbour() -> None:
     with pytest.raises(UnknownNameError, match=r"^there is no technique 'dorefaa'; did you mean 'dorefa'\?$"):
         TECHNIQUES.get("dorefaa:w2a2")
+
+
+def test_a_width_of_thousands_of_digits_is_no_option() -> None:
+    assert "has no option" in refusal("dorefa:w" + "9" * 5_000)

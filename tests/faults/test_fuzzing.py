@@ -1,0 +1,50 @@
+"""Thousands of changes of each format of files are read, or refused in one line, in little time and memory.
+
+A few hundred of each in the fast suite, 10,000 in the slow one; ``QUANTBENCH_MUTATIONS`` takes another number there.
+``python -m tests.bench.fuzzing.loop FORMAT 1 NUMBER`` tries one change again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.repository import ROOT
+
+pytest.importorskip("resource", reason="memory and CPU time are measured as Unix does")
+from tests.bench.fuzzing.loop import FORMATS, MOST_CPU_S, Outcome
+
+FEW = dict.fromkeys(FORMATS, 200) | {"packed file": 100}
+MANY = int(os.environ.get("QUANTBENCH_MUTATIONS", "10_000"))
+MOST_BYTES = 2**30
+
+
+def fuzzed(name: str, count: int, timeout_s: float) -> Outcome:
+    command = [sys.executable, "-m", "tests.bench.fuzzing.loop", name, str(count)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False)
+    assert done.returncode == 0, done.stderr[-10_000:]
+    return Outcome(**json.loads(done.stdout))
+
+
+def check(outcome: Outcome, count: int) -> None:
+    print(outcome)
+    assert not outcome.failures, "\n".join(outcome.failures)
+    assert outcome.tried == count
+    assert 0 < outcome.accepted < count, "what is changed is looked at, and refused where it is damaged"
+    assert outcome.slowest_s < MOST_CPU_S
+    assert outcome.peak_bytes < MOST_BYTES
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_few_hundred_changed_files(name: str) -> None:
+    check(fuzzed(name, FEW[name], timeout_s=600), FEW[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMATS)
+def test_ten_thousand_changed_files(name: str) -> None:
+    check(fuzzed(name, MANY, timeout_s=7_200), MANY)
