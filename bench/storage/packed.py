@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from bench.results.bounds import Hyperparameters, Label, Name, Text, first_fault
 from bench.results.record import Record
 from bench.storage.size_limit import TooLargeError, within
 from bench.storage.state_codec import Reader, Writer, form
+from bench.tasks.temporary import write_whole
 from bench.techniques import weight_norm
 from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique
 from bench.techniques.torch_quantization import any_range, quiet
@@ -220,12 +220,7 @@ def pack(module: nn.Module, path: Path, origin: Origin | None = None) -> Packed:
     }
     metadata = {KEY: _compressed(manifest)}
     tensors = writer.tensors()
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        safetensors.torch.save_file(tensors, temporary, metadata=metadata)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, safetensors.torch.save(tensors, metadata))
     return Packed(path.stat().st_size, {name: tensor.nbytes for name, tensor in tensors.items()})
 
 
