@@ -1,5 +1,6 @@
 # make bench   measure the lab suite here            (OUT=folder, ARGS="--threads 2 …")
 # make test    lint, types and tests; what takes longer: pytest -m slow
+# make faults  plant crashes, kills, full disks and damaged files, and write docs/reliability.md from what is seen
 # make trust   whether the harness keeps its promises here, about an hour
 # make speed   how long the lab suite takes, beside a plain script
 
@@ -10,7 +11,7 @@ ARGS ?=
 
 INSTALLED := $(VENV)/.installed
 
-.PHONY: bench test lint types speed trust clean
+.PHONY: bench test lint types faults speed trust clean
 
 bench: $(INSTALLED)
 	$(VENV)/bin/bench run --suite lab --out $(OUT) $(ARGS)
@@ -24,6 +25,9 @@ lint: $(INSTALLED)
 
 types: $(INSTALLED)
 	$(VENV)/bin/mypy
+
+faults: $(INSTALLED)
+	$(VENV)/bin/python -m tests.faults
 
 speed: $(INSTALLED)
 	$(VENV)/bin/python -m tests.benchmarks.suite_speed $(ARGS)

@@ -53,7 +53,7 @@ class Dataset:
     """Where the data came from, in words: ``title``, ``origin``, ``citation``, ``note``."""
 
     def save(self, path: Path) -> None:
-        """Write the data set as one safetensors file."""
+        """Write the data set as one safetensors file; raises ``OSError``."""
         import safetensors.torch
 
         tensors = {
@@ -67,7 +67,8 @@ class Dataset:
             "vocabulary": self.vocabulary,
             "description": dict(self.description),
         }
-        safetensors.torch.save_file(tensors, path, metadata={"dataset": json.dumps(header)})
+        # Not by ``save_file``, whose errors do not say what the system said.
+        path.write_bytes(safetensors.torch.save(tensors, {"dataset": json.dumps(header)}))
 
     @classmethod
     def open(cls, path: Path) -> Dataset:

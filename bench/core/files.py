@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
 from bench.core.errors import RequestError
+from bench.tasks.temporary import write_whole
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -16,22 +16,10 @@ def write_atomically(path: Path, text: str) -> None:
 
 def write_bytes_atomically(path: Path, content: bytes) -> None:
     """Write bytes likewise."""
-    temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        temporary = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)  # mkstemp's files are for the owner alone
-        temporary.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise RequestError(f"{path} cannot be written ({error.strerror}); name another place with --out.") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def require_writable(folder: Path) -> None:

@@ -6,7 +6,6 @@ What must be trained is trained here, once for all nodes.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from bench.running.training_precision import PrecisionPolicy
 from bench.running.weights import load_or_train
 from bench.storage.checkpoint import Header, weights_digest
 from bench.storage.checkpoint_store import CheckpointStore
+from bench.tasks.temporary import temporary_folder
 from bench.worker.process import start_server
 from bench.worker.user.callables import FilePart
 from bench.worker.user.model import UserModel
@@ -81,9 +81,9 @@ def _with_weights(spec: RunSpec, options: FleetOptions, cargo: Cargo, bars: Bars
     datasets: dict[str, str] = {}
     checkpoints: dict[str, str] = {}
     identities: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
+    with temporary_folder() as folder:
         tasks = list(dict.fromkeys(entry.task for entry in selected))
-        for task, dataset in load_datasets(tasks, spec.data, options.root, Path(folder), bars).items():
+        for task, dataset in load_datasets(tasks, spec.data, options.root, folder, bars).items():
             datasets[task.name] = cargo.add(parcel.of_file(dataset.path))
             identities.append(dataset.identity.fingerprint)
             of_task = [entry for entry in selected if entry.task is task]

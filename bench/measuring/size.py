@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
 from bench.core.sharing import aliases, distinct
 from bench.core.units import megabytes
+from bench.tasks.temporary import temporary_folder
 
 FILE_NAME = "temp.p"
 """torch.save writes the name into the archive, so it is part of the size."""
@@ -19,8 +17,8 @@ def state_dict_bytes(module: nn.Module) -> int:
     """Return the length in bytes of the saved state dict; a packed layer of several names is stored once."""
     state = module.state_dict()
     state.update({name: state[first] for name, first in aliases(module, state).items()})
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / FILE_NAME
+    with temporary_folder() as folder:
+        path = folder / FILE_NAME
         torch.save(state, path)
         return path.stat().st_size
 

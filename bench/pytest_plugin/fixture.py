@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +21,7 @@ from bench.pytest_plugin.made import CPU, Made, make
 from bench.results.extra_info import OWN, ExtraInfo
 from bench.runtimes.base import Executable
 from bench.runtimes.eager import EagerExecutable
+from bench.tasks.temporary import temporary_folder
 from bench.techniques.base import TECHNIQUES, Technique
 from bench.worker.user.evaluate import CallableLikeTheModel, accuracy_in
 from bench.worker.user.examples import Examples, calibration_in
@@ -81,8 +80,8 @@ class QuantBench:
                 chosen = _technique(technique, runtime)
                 batch = _batch(model, inputs, batch_size)
                 examples = Examples({batch.batch_size: batch}, _calibration(calibrate, batch, model))
-                with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-                    made = make(chosen, runtime, model, examples, batch, Path(folder))
+                with temporary_folder() as folder:
+                    made = make(chosen, runtime, model, examples, batch, folder)
                     key = VariantKey(chosen.name, runtime)
                     kind = type(getattr(model, "_orig_mod", model))
                     return self._measure(made, key, batch, evaluate, name or kind.__name__)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from bench.core.errors import RequestError
 from bench.core.files import require_writable, write_bytes_atomically
+from bench.tasks.temporary import temporary_folder
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 """What Chromium and Chrome are called; the first that is in the path prints."""
@@ -43,8 +43,8 @@ def write(page: str, out: Path, printer: str) -> None:
     """Print a page to ``out``, which appears whole or not at all; raises ``RequestError`` if that fails."""
     require_writable(out.parent)
     # Beside the file, because a browser that is confined, as a snap is, cannot see the system's temporary folder.
-    with tempfile.TemporaryDirectory(prefix="quantbench-", dir=out.parent, ignore_cleanup_errors=True) as name:
-        folder = Path(name).resolve()
+    with temporary_folder(out.parent) as beside:
+        folder = beside.resolve()
         (folder / "page.html").write_text(page, encoding="utf-8")
         trouble = _print(printer, folder)
         printed = folder / "page.pdf"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +23,12 @@ from bench.running.latency import ModelLatency, sample_latencies
 from bench.running.parallel import Parallel
 from bench.running.prepared import PreparedModel
 from bench.running.rows import make_variants, tally
-from bench.running.run_folder import RunFolder
+from bench.running.run_folder import RunFolder, held
 from bench.running.suites import check_layers, select_models
 from bench.running.task_models import prepare_task_models
 from bench.running.user_models import prepare_user_models
 from bench.storage.checkpoint_store import CheckpointStore
+from bench.tasks.temporary import temporary_folder
 from bench.techniques.base import TECHNIQUES
 from bench.worker.process import start_server
 from bench.worker.user.model import UserModel, slow_imports
@@ -63,8 +63,9 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
     if place.out is not None:
         files.require_writable(place.out)
     with (
+        held(place.out),
         (place.bars or Bars(display(place.progress))).live() as bars,
-        tempfile.TemporaryDirectory(prefix="quantbench-") as shared,
+        temporary_folder() as shared,
     ):
         start_server(slow_imports(place.user_models), spec.isa_limit)
         here = this_machine.describe(bars)
@@ -76,13 +77,13 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
         remarks = [*pin_remarks(settings.pinned_cores), *quota_remarks(here.cpu_quota)]
         remarks += [isa_limit.remark(spec.isa_limit, here)] if spec.isa_limit else []
         book = RunFolder.open(place.out, settings, here, remarks)
-        execution = _Execution(spec, settings, here, store, place, book, Path(shared), bars)
+        execution = _Execution(spec, settings, here, store, place, book, shared, bars)
         prepared = execution.user_models() if place.user_models else execution.task_models()
         models = [execution.make_variants(model) for model in prepared]
         sample_latencies(models, lambda: execution.record(models))
         execution.record(models)
         if models:
-            book.add_call_costs(call_costs(book.run.rows, settings, here, Path(shared), bars))
+            book.add_call_costs(call_costs(book.run.rows, settings, here, shared, bars))
         for model in models:
             bars.say(f"{model.name}: {tally([variant.row() for variant in model.variants])}")
     return book.finish()

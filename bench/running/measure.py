@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from bench.options.run import MeasureOptions, RunOptions
 from bench.options.shared import LatencyOptions
 from bench.options.signature import from_options
 from bench.results.run import Run
 from bench.running.runner import run_here
+from bench.tasks.temporary import temporary_folder
 from bench.worker.user.in_memory import user_model_in_memory
 
 
@@ -21,10 +19,10 @@ def measure(options: MeasureOptions) -> Run:
     scripts go along, open files and generators cannot. Raises ``bench.QuantbenchError`` for what cannot be
     measured.
     """
-    with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:  # of this user alone
+    with temporary_folder() as folder:  # of this user alone
         definition = user_model_in_memory(
             options.model,
-            Path(folder),
+            folder,
             inputs=options.example_inputs,
             evaluate=options.evaluate,
             calibrate=options.calibrate,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from bench.running.training_precision import PrecisionPolicy
 from bench.running.weights import load_or_train, training_spec
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
+from bench.tasks.temporary import temporary_folder
 from bench.techniques.base import Technique
 from bench.worker.messages import DatasetSummary, TaskModel, VariantRequest
 from bench.worker.user.model import require_supplied
@@ -158,6 +158,6 @@ def model_session(options: ModelOptions) -> Iterator[ModelSession]:
     with Bars(display(options.progress)).live() as bars:
         here = this_machine.describe(bars)
         machine.require_device(options.device, here)
-        with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
-            datasets = load_datasets([selected[0].task], options.data, options.root, Path(folder), bars)
+        with temporary_folder() as folder:
+            datasets = load_datasets([selected[0].task], options.data, options.root, folder, bars)
             yield ModelSession(selected[0], datasets[selected[0].task], here, options, store, bars)

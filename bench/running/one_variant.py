@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from bench.running.suites import check_layers, select_models
 from bench.running.task_models import prepare_task_models, unsupported_reasons
 from bench.running.user_models import prepare_user_models
 from bench.storage.checkpoint_store import CheckpointStore
+from bench.tasks.temporary import temporary_folder
 from bench.techniques.base import TECHNIQUES
 from bench.worker.messages import VariantRequest
 from bench.worker.process import start_server
@@ -61,9 +61,8 @@ def one_variant(options: ExportOptions, key: VariantKey) -> Iterator[OneVariant]
         store.require_writable()
     with (
         Bars(display(options.progress)).live() as bars,
-        tempfile.TemporaryDirectory(prefix="quantbench-") as shared,
+        temporary_folder() as folder,
     ):
-        folder = Path(shared)
         start_server()
         here = this_machine.describe(bars)
         machine.require_device(spec.device, here)

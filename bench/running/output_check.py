@@ -9,7 +9,7 @@ from bench.stats.relative_error import relative_error
 
 
 def warning(baseline: Evaluation, variant: Evaluation) -> str | None:
-    """Return a note for a variant of the baseline's weights that puts out NaN, a constant or something far away."""
+    """Return a note for a variant of the baseline's weights that puts out NaN, a constant, or what is not fp32's."""
     import numpy as np
 
     fault = None
@@ -17,7 +17,9 @@ def warning(baseline: Evaluation, variant: Evaluation) -> str | None:
     if outputs is not None and baseline.outputs is not None and outputs.size:
         error = relative_error(baseline.outputs, outputs)
         finite = float(np.isfinite(outputs).mean())
-        if finite < 1 and np.isfinite(baseline.outputs).all():
+        if outputs.shape != baseline.outputs.shape:
+            fault = f"those for the example inputs are {outputs.size} numbers, and fp32's {baseline.outputs.size}"
+        elif finite < 1 and np.isfinite(baseline.outputs).all():
             fault = f"{percent(1 - finite)} of those for the example inputs are NaN or infinite"
         elif np.ptp(outputs) == 0 < np.ptp(baseline.outputs):
             fault = "those for the example inputs are all the same number"

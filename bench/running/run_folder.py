@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from bench.core import files
-from bench.core.errors import RunFileError
+from bench.core.errors import RequestError, RunFileError
 from bench.core.variant_key import VariantKey
 from bench.report import markdown, pictures
 from bench.results import run_file
@@ -18,12 +19,27 @@ from bench.results.provenance import Data, Training
 from bench.results.row import Row
 from bench.results.run import ReferenceLatency, Run
 from bench.results.settings import Settings
+from bench.tasks.temporary import lock
 
 RUN_FILE = "run.json"
 REPORT_FILE = "report.md"
 PREVIOUS_FILE = "run.previous.json"
 LIMITS = {"budget_s", "spread_s", "timeout_s"}
 """Settings that may change when a run is taken up again: a budget that was too short must not bind what comes after."""
+
+
+@contextmanager
+def held(folder: Path | None) -> Iterator[None]:
+    """Keep other runs out of ``folder`` while this one writes into it; raises ``RequestError`` if one is at work."""
+    if folder is None:
+        yield
+        return
+    with lock(folder) as alone:
+        if not alone:
+            raise RequestError(
+                f"another run is writing into {folder}; wait until it has ended, or name another folder with --out."
+            )
+        yield
 
 
 class RunFolder:
@@ -119,12 +135,12 @@ class RunFolder:
         self.run = self.run.model_copy(update={"call_costs": dict(costs)})
 
     def finish(self) -> Run:
-        """Mark the run as finished and write its report."""
+        """Write the report, then mark the run as finished: the same command goes on until it has a report."""
         self.run = self.run.model_copy(update={"finished": True})
-        self._save()
         if self._folder is not None:
             pictures.draw(pictures.pictures_of(self.run), self._folder)
             files.write_atomically(self._folder / REPORT_FILE, markdown.render([self.run]))
+        self._save()
         return self.run
 
     def _keep_previous(self) -> None:

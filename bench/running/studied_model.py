@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from bench.running.training_precision import PrecisionPolicy, preferred_precisio
 from bench.running.user_models import build_user_model, data_of_user
 from bench.storage.checkpoint import TrainingSpec
 from bench.tasks.source import cache_folder
+from bench.tasks.temporary import temporary_folder
 from bench.techniques.base import Technique
 from bench.worker.messages import PREPARATION_HOST, QuantizableLayer, TaskModel, VariantRequest
 from bench.worker.process import Worker, start_server
@@ -168,8 +168,8 @@ def studied_model(
     options: SensitivityOptions | InspectOptions, batch_sizes: Sequence[int] = (1,)
 ) -> Iterator[StudiedModel]:
     """Load the data of ``options.model``, or build a user's and try it; raises ``bench.QuantbenchError``."""
-    with tempfile.TemporaryDirectory(prefix="quantbench-") as folder:
-        definition = _user_model(options, Path(folder))
+    with temporary_folder() as folder:
+        definition = _user_model(options, folder)
         if definition is None:
             with model_session(options) as session:
                 yield _TaskModel(session)
@@ -178,9 +178,9 @@ def studied_model(
             start_server(slow_imports([definition]))
             here = this_machine.describe(bars)
             machine.require_device(options.device, here)
-            path = Path(folder) / "examples.safetensors"
+            path = folder / "examples.safetensors"
             built = build_user_model(definition, path, bars, batch_sizes=batch_sizes, seed=options.seed)
-            yield _OwnModel(built, here, options.device, Path(folder), bars)
+            yield _OwnModel(built, here, options.device, folder, bars)
 
 
 def _user_model(options: SensitivityOptions | InspectOptions, folder: Path) -> UserModel | None:

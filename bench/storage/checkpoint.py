@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +29,7 @@ from bench.results.bounds import (
 from bench.results.record import Record
 from bench.tasks.dataset import DataKind
 from bench.tasks.task import ModelSpec, Precision
+from bench.tasks.temporary import write_whole
 from bench.techniques.base import TECHNIQUES
 
 if TYPE_CHECKING:
@@ -160,19 +160,12 @@ def training_spec(
 
 
 def save(path: Path, network: nn.Module, header: Header) -> None:
-    """Write the checkpoint atomically."""
+    """Write the checkpoint atomically; raises ``OSError``."""
     import safetensors.torch
 
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        safetensors.torch.save_file(
-            tensors, temporary, metadata={KEY: header.model_dump_json(by_alias=True), DIGEST: digest(tensors)}
-        )
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    metadata = {KEY: header.model_dump_json(by_alias=True), DIGEST: digest(tensors)}
+    write_whole(path, safetensors.torch.save(tensors, metadata))
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:

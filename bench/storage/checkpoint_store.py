@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from bench.core.errors import RequestError
 from bench.storage import checkpoint
 from bench.storage.checkpoint import Header, TrainingSpec
 from bench.tasks.source import cache_folder
+from bench.tasks.temporary import write_whole
 
 SHIPPED = Path(__file__).with_name("shipped")
 """Checkpoints that come with the package; its README.md says how they were trained."""
@@ -59,9 +59,7 @@ class CheckpointStore:
         """Keep a checkpoint that trainings learn or start from under the hash of its content, and return where."""
         path = self.folder / f"teacher-{hashlib.sha256(content).hexdigest()[:12]}.safetensors"
         if not path.exists():
-            temporary = path.with_suffix(f".{os.getpid()}.tmp")
-            temporary.write_bytes(content)
-            temporary.replace(path)
+            write_whole(path, content)
         return path
 
     def require_writable(self) -> None:

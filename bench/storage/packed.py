@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +27,8 @@ from bench.core.sharing import aliases
 from bench.results.bounds import Hyperparameters, Label, Name, Text, first_fault, shortened
 from bench.results.record import Record
 from bench.storage.size_limit import TooLargeError, within
-from bench.storage.state_codec import Reader, Writer, form
+from bench.storage.state_codec import STORED, Reader, Writer, form, name_of
+from bench.tasks.temporary import write_whole
 from bench.techniques import weight_norm
 from bench.techniques.base import TECHNIQUES, Artifact, Context, Technique
 from bench.techniques.torch_quantization import any_range, quiet
@@ -35,6 +36,8 @@ from bench.techniques.torch_quantization import any_range, quiet
 KEY = "quantbench-packed"
 """Of the manifest among the file's metadata."""
 VERSION = 2
+CHECKSUM = "crc32"
+"""Of the values, in the manifest; files of quantbench 0.4 have none."""
 MANIFEST_LIMIT = 2**23
 """Bytes; the manifest of a hundred thousand entries is shorter, and a parser makes up to thirty times as much of it."""
 LARGEST_EXAMPLE = 2**24
@@ -212,20 +215,16 @@ def pack(module: nn.Module, path: Path, origin: Origin | None = None) -> Packed:
                 entries[name] = {"same": same[name]} if name in same else writer.encode(value)
             except TypeError as error:
                 raise CheckpointError(f"{name} cannot be packed ({error}); save it with torch.save.") from error
+    tensors = writer.tensors()
     manifest = {
         "version": VERSION,
+        CHECKSUM: _checksum(tensors),
         **({"origin": origin.model_dump()} if origin else {}),
         "modules": [part.get("version") for part in _modules(state)],
         "entries": entries,
     }
     metadata = {KEY: _compressed(manifest)}
-    tensors = writer.tensors()
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        safetensors.torch.save_file(tensors, temporary, metadata=metadata)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, safetensors.torch.save(tensors, metadata))
     return Packed(path.stat().st_size, {name: tensor.nbytes for name, tensor in tensors.items()})
 
 
@@ -312,7 +311,24 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"the packed file {path} has format {shortened(version)}, and this version reads format {VERSION}; "
             f"{WAY_OUT}."
         )
+    if CHECKSUM in manifest and manifest[CHECKSUM] != _checksum(tensors):
+        raise CheckpointError(
+            f"the packed file {path} is truncated or damaged (its values do not have the checksum it names); {WAY_OUT}."
+        )
     return manifest, tensors
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> int:
+    """Return the CRC-32 of all values, and -1 where some are of a type that none of ours are.
+
+    A flipped bit among them would otherwise show as a worse model.
+    """
+    if not all(name_of(tensor.dtype) in STORED for tensor in tensors.values()):
+        return -1
+    checksum = 0
+    for name in sorted(tensors):
+        checksum = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, checksum)
+    return checksum
 
 
 def _compressed(manifest: dict[str, Any]) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +16,7 @@ from bench.running.one_variant import OneVariant
 from bench.runtimes.deployment import EXAMPLE, PROGRAM
 from bench.studies import deployment_readme
 from bench.studies.deployment_readme import Export
+from bench.tasks.temporary import temporary_folder
 from bench.worker.messages import VARIANT_HOST, DeployedFacts, VariantFacts
 from bench.worker.process import Worker
 
@@ -64,27 +63,25 @@ def deploy(variant: OneVariant, target: Path) -> VariantFacts:
     """Write the folder ``target``; raises ``WorkerError`` if the program gives other answers than the variant."""
     request = variant.request
     title = f"{variant.name} as {request.key.technique} on {request.key.runtime}"
-    staging = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     show = variant.bars.stage(f"export {variant.name} as {request.key}")
     maker = Worker(VARIANT_HOST)
-    try:
-        staging.mkdir(parents=True)
-        show(0, 3)
-        facts: VariantFacts = maker.call("build", request)
-        probe = variant.folder / "probe.npz"
-        deployed: DeployedFacts = maker.call("deploy", staging, title, probe)
-        show(1, 3)
-        evaluation: Evaluation = maker.call("evaluate")
-        show(2, 3)
-        error = verify(staging, probe, exact=deployed.exact)
-        export = Export(title, variant.machine, request.threads, facts, deployed, evaluation, error)
-        text = deployment_readme.render(export, staging)
-        write_atomically(staging / README, text)
-        show(3, 3)
-        _put(staging, target)
-    finally:
-        maker.close()
-        shutil.rmtree(staging, ignore_errors=True)
+    with temporary_folder(target.parent) as staging:
+        try:
+            show(0, 3)
+            facts: VariantFacts = maker.call("build", request)
+            probe = variant.folder / "probe.npz"
+            deployed: DeployedFacts = maker.call("deploy", staging, title, probe)
+            show(1, 3)
+            evaluation: Evaluation = maker.call("evaluate")
+            show(2, 3)
+            error = verify(staging, probe, exact=deployed.exact)
+            export = Export(title, variant.machine, request.threads, facts, deployed, evaluation, error)
+            text = deployment_readme.render(export, staging)
+            write_atomically(staging / README, text)
+            show(3, 3)
+            _put(staging, target)
+        finally:
+            maker.close()
     size = sum((target / name).stat().st_size for name in deployed.files)
     return dataclasses.replace(facts, deploy_bytes=size)
 

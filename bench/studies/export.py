@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 
 from bench.core.errors import CheckpointError, RequestError, UnknownNameError, UnsupportedError
@@ -14,6 +13,7 @@ from bench.options.studies import ExportOptions
 from bench.running.one_variant import OneVariant, one_variant
 from bench.runtimes.base import RUNTIMES
 from bench.studies import deployment
+from bench.tasks.temporary import temporary_folder
 from bench.techniques.base import TECHNIQUES
 from bench.worker.messages import VARIANT_HOST, VariantFacts
 from bench.worker.process import Worker
@@ -48,18 +48,18 @@ def export(options: ExportOptions) -> VariantFacts:
 
 def _pack(variant: OneVariant, path: Path) -> VariantFacts:
     """Write the packed file once another process has rebuilt the variant from it to the same logits."""
-    request = dataclasses.replace(variant.request, packed=path.with_name(f".{path.name}.{os.getpid()}.tmp"))
-    technique = request.key.technique
     maker, reader = Worker(VARIANT_HOST), Worker(VARIANT_HOST)
-    try:
-        facts: VariantFacts = maker.call("build", request)
-        if facts.packed_bytes is None:
-            raise CheckpointError(f"{technique} has no packed file ({facts.notes[-1]}); choose another technique.")
-        if reader.call("verify", request).fingerprint != facts.fingerprint:
-            raise CheckpointError(f"the packed file of {technique} reloads to other logits; please report this.")
-        request.packed.replace(path)
-    finally:
-        request.packed.unlink(missing_ok=True)
-        maker.close()
-        reader.close()
+    with temporary_folder(path.parent) as folder:
+        request = dataclasses.replace(variant.request, packed=folder / path.name)
+        technique = request.key.technique
+        try:
+            facts: VariantFacts = maker.call("build", request)
+            if facts.packed_bytes is None:
+                raise CheckpointError(f"{technique} has no packed file ({facts.notes[-1]}); choose another technique.")
+            if reader.call("verify", request).fingerprint != facts.fingerprint:
+                raise CheckpointError(f"the packed file of {technique} reloads to other logits; please report this.")
+            request.packed.replace(path)
+        finally:
+            maker.close()
+            reader.close()
     return facts

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.core.errors import UnsupportedError
+from bench.core.errors import DataError, TrainingError, UnsupportedError
 from bench.core.report import Report
 from bench.measuring import machine, tf32
 from bench.measuring.params import WEIGHT_LAYERS, count_parameters
@@ -45,7 +45,7 @@ class PreparationHost:
         owner = TASKS.get(task)
         if loaded is None:
             dataset = owner.load(policy, data_root)
-            dataset.save(path)
+            _save(dataset, path)
         else:
             path.symlink_to(loaded)  # files of variants lie beside it, and not where it is kept
             dataset = Dataset.open(path)
@@ -69,7 +69,10 @@ class PreparationHost:
         return layers.quantizable_layers(_structure(spec), technique)
 
     def train(self, training: TrainingSpec, dataset_path: Path, store: CheckpointStore) -> Header:
-        """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``."""
+        """Train one model and write its checkpoint; raises ``TrainingError`` or ``UnsupportedError``.
+
+        Until the checkpoint is there, what was saved of the unfinished training is kept.
+        """
         self._report(0, 1)  # it has begun; the loop speaks up after a number of steps
         recipe = Recipe(**training.recipe)  # type: ignore[arg-type]
         torch.set_num_threads(recipe.threads)
@@ -86,19 +89,36 @@ class PreparationHost:
         data = dataset.train.to(device)
         distillation = _taught(training, network, task, spec, data, store)
         form = task.training_form(spec, network, data)
-        trained = train(
-            form, training.precision, training.seed, device, self._report, distillation, store.unfinished(training)
-        )
-        header = Header(
-            **training.model_dump(),
-            vocabulary=task.vocabulary(spec, dataset),
-            seconds=round(trained.seconds, 3),
-            history=[EpochRecord(loss=epoch.loss, seconds=round(epoch.seconds, 3)) for epoch in trained.history],
-            threads=recipe.threads,
-            torch=str(torch.__version__),
-        )
-        checkpoint.save(store.path(training), trained.network, header)
+        unfinished = store.unfinished(training)
+        try:
+            trained = train(form, training.precision, training.seed, device, self._report, distillation, unfinished)
+            header = Header(
+                **training.model_dump(),
+                vocabulary=task.vocabulary(spec, dataset),
+                seconds=round(trained.seconds, 3),
+                history=[EpochRecord(loss=epoch.loss, seconds=round(epoch.seconds, 3)) for epoch in trained.history],
+                threads=recipe.threads,
+                torch=str(torch.__version__),
+            )
+            checkpoint.save(store.path(training), trained.network, header)
+        except OSError as error:
+            raise TrainingError(
+                f"the cache {store.folder} cannot be written ({error.strerror}); make room there, and the same command "
+                f"goes on from the last epoch that was saved, or name another with $QUANTBENCH_CACHE."
+            ) from error
+        unfinished.unlink(missing_ok=True)
         return header
+
+
+def _save(dataset: Dataset, path: Path) -> None:
+    """Write the file that all processes share; raises ``DataError``."""
+    try:
+        dataset.save(path)
+    except OSError as error:
+        raise DataError(
+            f"{path.parent.parent} cannot be written ({error.strerror}); make room there, or name another folder for "
+            f"temporary files with $TMPDIR."
+        ) from error
 
 
 def _taught(

@@ -34,6 +34,7 @@ from bench.core.errors import (
 )
 from bench.core.report import Report
 from bench.measuring.isa_limit import VARIABLES
+from bench.worker.companion import end_with_the_command, keep_sockets_in_our_folder, keep_to_itself
 
 PRELOADED = ["bench.worker.preload"]
 """Imported once, before the fork."""
@@ -80,6 +81,7 @@ def start_server(libraries: Sequence[str] = (), isa_limit: str | None = None) ->
     if isa_limit is not None and _limits not in ([], [isa_limit]):
         raise RequestError("this process has measured with other instruction sets before; start another one for --isa.")
     if not _limits:
+        keep_sockets_in_our_folder()
         _limits.append(isa_limit or "")
         os.environ.update(VARIABLES.get(isa_limit or "", {}))
 
@@ -267,6 +269,8 @@ def _serve(connection: Connection, host_name: str, environment: dict[str, str]) 
     """Answer calls until the caller is gone."""
     os.environ.clear()
     os.environ.update(environment)  # the caller's of now, not of when the server was started
+    end_with_the_command()
+    keep_to_itself(connection)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if sys.platform == "linux":
@@ -280,7 +284,7 @@ def _serve(connection: Connection, host_name: str, environment: dict[str, str]) 
     def report(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= REPORT_EVERY_S or done == total:
+        if (now - last >= REPORT_EVERY_S or done == total) and not connection.closed:
             last = now
             connection.send(("report", (done, total)))
 

@@ -60,9 +60,9 @@ def train(
     """Train the form's module on its training split and return the plain network in eval mode.
 
     ``form.train`` and ``form.module`` must be on ``device``. A module's method ``after_step``, where it has one, is
-    called after each step. With a file ``state`` the training is saved between epochs, goes on from it if it is there,
-    and removes it at the end. Raises ``TrainingError`` if the loss is not finite. Deterministic for a seed, a device
-    and a number of threads, interrupted or not.
+    called after each step. With a file ``state`` the training is saved between epochs and goes on from it if it is
+    there; who keeps the result removes it. Raises ``TrainingError`` if the loss is not finite, and ``OSError`` if the
+    state cannot be written. Deterministic for a seed, a device and a number of threads, interrupted or not.
     """
     recipe = form.spec.recipe
     module = form.module.train()
@@ -106,8 +106,6 @@ def train(
     with torch.no_grad():  # the last step has not been looked at: its loss was taken before it
         loss = F.cross_entropy(module.eval()(*inputs), form.train.labels[index])
     _require_finite([loss], form, precision, step, steps_per_epoch)
-    if state is not None:
-        state.unlink(missing_ok=True)
     return Trained(form.finish().eval(), before_s + time.monotonic() - start, tuple(history))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+
+from bench.tasks.temporary import write_whole
 
 KEY = "quantbench-training"
 DIGEST = "sha256"
@@ -37,7 +38,7 @@ class Trainee:
     generator: torch.Generator
 
     def save(self, path: Path, history: Sequence[tuple[float, ...]]) -> None:
-        """Write the state after the epochs of ``history``, atomically."""
+        """Write the state after the epochs of ``history``, atomically; raises ``OSError``."""
         state = self.optimizer.state_dict()
         tensors = {f"module.{name}": value for name, value in self.module.state_dict().items()}
         numbers: dict[str, Any] = {}
@@ -62,14 +63,8 @@ class Trainee:
         owned = {
             name: value.detach().cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            text = json.dumps(content)
-            safetensors.torch.save_file(owned, temporary, metadata={KEY: text, DIGEST: _digest(text, owned)})
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        text = json.dumps(content)
+        write_whole(path, safetensors.torch.save(owned, {KEY: text, DIGEST: _digest(text, owned)}))
 
     def restore(self, path: Path) -> list[tuple[float, ...]]:
         """Load a state; return the history it was saved with, empty if there is none that can be used."""

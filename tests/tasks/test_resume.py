@@ -110,7 +110,7 @@ def learning_rates() -> Iterator[list[list[float]]]:
 def test_an_interrupted_training_ends_at_the_same_weights(name: str, state: Path) -> None:
     begin(RECIPES[name], state)
     assert torch.equal(resume(RECIPES[name], state), whole(RECIPES[name]))
-    assert not state.exists()
+    assert state.exists(), "until the weights are kept somewhere"
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
@@ -206,11 +206,6 @@ def test_a_training_can_be_interrupted_again_and_again(state: Path) -> None:
     assert torch.equal(resume(ONE_CYCLE, state), whole(ONE_CYCLE))
 
 
-def test_nothing_is_left_of_a_training_that_nothing_interrupts(state: Path) -> None:
-    assert torch.equal(resume(ADAM, state), whole(ADAM))
-    assert list(state.parent.iterdir()) == []
-
-
 def test_the_seconds_are_those_of_all_sittings(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count()
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
@@ -238,7 +233,6 @@ def test_a_damaged_state_is_no_state(content: bytes, state: Path) -> None:
     state.parent.mkdir()
     state.write_bytes(content)
     assert torch.equal(resume(ONE_CYCLE, state), whole(ONE_CYCLE))
-    assert not state.exists()
 
 
 @pytest.mark.parametrize("length", [4, 100, -1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from bench.runtimes.base import Source
 from bench.runtimes.graphs import int8_operations
 from bench.runtimes.graphs.int8_operations import Operation
 from bench.runtimes.graphs.layer_subset import layers_of, whole
+from bench.tasks.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from torch import fx, nn
@@ -111,9 +111,9 @@ def _compiler(freezing: bool, see_graph: Callable[[fx.Graph], None]) -> Iterator
     """
     from torch._inductor import config
 
-    with tempfile.TemporaryDirectory(prefix="quantbench-inductor-") as cache:
+    with temporary_folder() as cache:
         before = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(cache)
         try:
             with config.patch(compile_threads=1, freezing=freezing, post_grad_custom_post_pass=see_graph):
                 yield

@@ -29,6 +29,7 @@ def evaluation(outputs: Any = None, answers: Any = None) -> Evaluation:
         (1.51 * FP32, "are 51.00 % off"),
         ([NAN, NAN, 0.5, 2.0], "50.00 % of those for the example inputs are NaN or infinite"),
         ([0.1, 0.1, 0.1, 0.1], "are all the same number"),
+        (FP32[:3], "are 3 numbers, and fp32's 4"),
     ],
 )
 def test_outputs_far_from_fp32s(outputs: Any, said: str | None) -> None:

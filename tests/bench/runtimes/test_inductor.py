@@ -19,6 +19,7 @@ from bench.core.tensors import digest
 from bench.runtimes import inductor as ours
 from bench.runtimes.base import Built
 from bench.runtimes.graphs.batch_norms import without_batch_norms
+from bench.tasks.temporary import PREFIX
 from bench.techniques.base import TECHNIQUES
 from tests.bench.examples import RUN
 from tests.bench.runtimes.sources import (
@@ -104,7 +105,7 @@ def test_the_package_is_counted_and_inputs_of_another_layout_are_understood(make
 @compiled
 def test_compiling_leaves_no_cache_of_its_own_behind(make: Make) -> None:
     make("mlp", "fp32")
-    assert "quantbench-inductor-" not in os.environ.get("TORCHINDUCTOR_CACHE_DIR", "")
+    assert PREFIX not in os.environ.get("TORCHINDUCTOR_CACHE_DIR", "")
 
 
 class Choosing(nn.Module):

@@ -55,3 +55,19 @@ def test_a_graph_that_could_not_be_made_is_made_again(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no"):
         cache.get("model.onnx", (), fail)
     assert cache.get("model.onnx", (), lambda path: path.touch()).read_text(encoding="utf-8") == ""
+
+
+def test_a_graph_that_is_damaged_or_another_ones_is_made_again(tmp_path: Path) -> None:
+    def get(name: str) -> Path:
+        return GraphCache(tmp_path, name).get("model.onnx", (), lambda path: path.write_text(f"of {name}") and None)
+
+    ours, other = get("ours"), get("other")
+    for damage in (b"", b"of our", b"of Ours", other.read_bytes()):
+        ours.write_bytes(damage)
+        assert get("ours").read_text() == "of ours"
+    (ours.parent / "SHA256").unlink()
+    assert get("ours").read_text() == "of ours"
+    ours.parent.rename(tmp_path / "aside")
+    other.parent.rename(ours.parent)
+    assert get("ours").read_text() == "of ours"
+    assert get("other").read_text() == "of other"

@@ -184,6 +184,21 @@ def test_a_truncated_file_is_a_sentence(packed: Path, length: int) -> None:
     assert "is truncated or damaged" in refusal(packed)
 
 
+def test_a_flipped_bit_among_the_values_is_a_sentence(packed: Path) -> None:
+    content = bytearray(packed.read_bytes())
+    content[-1] ^= 1
+    packed.write_bytes(content)
+    assert "is truncated or damaged (its values do not have the checksum it names)" in refusal(packed)
+
+
+def test_a_file_without_a_checksum_is_read(packed: Path) -> None:
+    with safetensors.safe_open(packed, framework="pt") as file:
+        manifest = _decompressed(file.metadata()[KEY])
+    del manifest["crc32"]
+    safetensors.torch.save_file(safetensors.torch.load_file(packed), packed, metadata={KEY: _compressed(manifest)})
+    unpack(skeleton("static-qint8", "mlp").module, packed)
+
+
 def test_a_pickle_is_a_sentence_and_not_opened(packed: Path) -> None:
     torch.save(network("mlp").state_dict(), packed)
     assert "is truncated or damaged" in refusal(packed)
