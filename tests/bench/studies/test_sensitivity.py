@@ -247,12 +247,12 @@ def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
     ],
 )
 def test_what_makes_no_sense_is_one_sentence(command: Command, arguments: str, sentence: str, tmp_path: Path) -> None:
-    code, out, err = command("sensitivity", *arguments.split(), "--data", "synthetic", "--out", str(tmp_path))
+    code, out, err = command("sensitivity", *arguments.split(), "--data", "synthetic", "--out", str(tmp_path / "out"))
     assert (code, out) == (2, "")
     assert err.startswith("bench: ")
     assert sentence in err
     assert err.count("\n") == 1
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir()), "nothing is left of what was refused, not even its folder"
 
 
 def test_a_model_without_a_layer_to_quantize_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
