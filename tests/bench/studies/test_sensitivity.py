@@ -10,10 +10,12 @@ import pytest
 
 import bench
 from bench.core.errors import RequestError, UnknownNameError
+from bench.options.studies import SensitivityOptions
 from bench.report.sensitivity import render
 from bench.report.sensitivity_picture import draw
 from bench.results import run_file
 from bench.results.sensitivity import Change, Sensitivity
+from bench.running.studied_model import Weights, studied_model
 from bench.studies.sensitivity.study import sensitivity
 from bench.techniques.base import TECHNIQUES, Technique
 from tests.bench.conftest import Command
@@ -300,3 +302,22 @@ def test_bench_sensitivity_writes_what_it_prints(command: Command, tmp_path: Pat
     changed = [row.layers.changed for row in written.run.rows if row.layers is not None]
     assert changed == [0, 2, 1, 1]
     assert written.recommendation is None
+
+
+def test_what_a_search_evaluates_has_the_engine_that_was_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import torch
+
+    engine = torch.backends.quantized.supported_engines[1]
+    asked: dict[str, str] = {}
+    unused: Any = None
+    with studied_model(SensitivityOptions(MODEL, **QUICK), engine=engine) as model:
+        asked["request"] = model.request(TECHNIQUES.get("fp32"), Weights(unused), tmp_path).engine
+
+    def touched(options: object, batch_sizes: object, engine: str) -> None:
+        asked["study"] = engine
+        raise RequestError("that is enough.")
+
+    monkeypatch.setattr("bench.studies.sensitivity.study.studied_model", touched)
+    with pytest.raises(RequestError, match="that is enough"):
+        sensitivity(MODEL, engine=engine, **QUICK)
+    assert asked == {"request": engine, "study": engine}
