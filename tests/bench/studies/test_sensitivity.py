@@ -10,6 +10,7 @@ import pytest
 
 import bench
 from bench.core.errors import RequestError, UnknownNameError
+from bench.measuring import machine
 from bench.options.studies import SensitivityOptions
 from bench.report.sensitivity import render
 from bench.report.sensitivity_picture import draw
@@ -305,9 +306,7 @@ def test_bench_sensitivity_writes_what_it_prints(command: Command, tmp_path: Pat
 
 
 def test_what_a_search_evaluates_has_the_engine_that_was_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import torch
-
-    engine = torch.backends.quantized.supported_engines[1]
+    engine = machine.supported_engines()[0]
     asked: dict[str, str] = {}
     unused: Any = None
     with studied_model(SensitivityOptions(MODEL, **QUICK), engine=engine) as model:
