@@ -104,7 +104,11 @@ HARNESS = (
     Part("speed", 300, (script("suite_speed"),), needs=(REAL_DATA,)),
     Part("training-speed", 250, (script("training_speed"), script("training_step")), needs=(REAL_DATA,)),
     Part(
-        "fleet", 400, (script("fleet_disturbance"), script("fleet_simulation")), needs=(RAY, TWO_CORES), after=("lab",)
+        "fleet",
+        1000,
+        (script("fleet_disturbance"), script("fleet_simulation"), script("fleet_trainings", "--epochs", "300")),
+        needs=(RAY, TWO_CORES),
+        after=("lab",),
     ),
     Part("binary-convolution", 60, (script("binary_convolution"),), needs=(OPENVINO,)),
 )
