@@ -3,6 +3,7 @@
 # make faults  plant crashes, kills, full disks and damaged files, and write docs/reliability.md from what is seen
 # make trust   whether the harness keeps its promises here, about an hour
 # make speed   how long the lab suite takes, beside a plain script
+# make reports every committed report from nothing, for hours   (ARGS="--list", "--only lab", "--long")
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,7 +12,7 @@ ARGS ?=
 
 INSTALLED := $(VENV)/.installed
 
-.PHONY: bench test lint types faults speed trust clean
+.PHONY: bench test lint types faults speed trust reports clean
 
 bench: $(INSTALLED)
 	$(VENV)/bin/bench run --suite lab --out $(OUT) $(ARGS)
@@ -34,6 +35,9 @@ speed: $(INSTALLED)
 
 trust: $(INSTALLED)
 	$(VENV)/bin/python -m tests.benchmarks.trust $(ARGS)
+
+reports: $(INSTALLED)
+	$(VENV)/bin/python -m tests.benchmarks.reports $(ARGS)
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Quantbench needs Python 3.11 or newer; name one with make PYTHON=…')"

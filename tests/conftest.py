@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from bench.core.progress import Bars
+from bench.results.isa import VNNI
 from bench.results.machine import Machine
 from bench.running import latency, this_machine
 
@@ -28,7 +29,8 @@ if not entry_points(group="pytest11", name="quantbench"):  # a checkout that is 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
-if os.environ.get("QUANTBENCH_TEST_WITHOUT_VNNI"):
+WITHOUT_VNNI = bool(os.environ.get("QUANTBENCH_TEST_WITHOUT_VNNI"))
+if WITHOUT_VNNI:
     # With ONEDNN_MAX_CPU_ISA=AVX2 and ATEN_CPU_CAPABILITY=avx2, which torch reads itself: a CPU of AVX2 alone.
     import torch
 
@@ -43,12 +45,16 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def bfloat16_cpu() -> Iterator[None]:
-    """Let every run find a CPU with bfloat16 arithmetic, whatever it is; tests of the others inject theirs."""
+    """Let every run find a CPU with bfloat16 arithmetic, whatever it is; tests of the others inject theirs.
+
+    Where a CPU without VNNI is emulated, none is found.
+    """
     describe = this_machine.describe
 
     def described(bars: Bars) -> Machine:
         here = describe(bars)
-        return here.model_copy(update={"isa": [*here.isa, *{"AVX512-BF16"}.difference(here.isa)]})
+        known = [name for name in here.isa if not (WITHOUT_VNNI and name in VNNI)]
+        return here.model_copy(update={"isa": [*known, *{"AVX512-BF16"}.difference(known)]})
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(this_machine, "describe", described)

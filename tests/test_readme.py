@@ -38,6 +38,11 @@ PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("result
 RUN_FILES = sorted((ROOT / "reports").glob("*/run.json"))
 STUDY_FILES = sorted((ROOT / "reports").glob("*/sensitivity.json"))
 PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
+COMPARISONS = {
+    ROOT / "reports/compare/threads.md": ("lab", "lab-2-threads"),
+    ROOT / "reports/machines/comparison.md": ("lab", "machines/avx2-as-if"),
+}
+"""The runs that a page compares."""
 
 
 def expected() -> dict[str, str]:
@@ -74,15 +79,15 @@ def deploy_table() -> str:
     return f"{table(cells, header)}\n\n{measured}"
 
 
-def threads_runs() -> list[Run]:
-    """Return the lab suite with 1 and with 2 threads."""
-    return [bench.load_run(ROOT / "reports" / name / "run.json") for name in ("lab", "lab-2-threads")]
+def compared_runs(page: Path) -> list[Run]:
+    """Return the runs that a page compares."""
+    return [bench.load_run(ROOT / "reports" / name / "run.json") for name in COMPARISONS[page]]
 
 
-def threads_pictures() -> list[Picture]:
-    """Return the pictures of their comparison."""
-    runs = threads_runs()
-    return compared.pictures_of(compared.labelled(bench.compare(*runs), runs), "threads")
+def pictures_beside(page: Path) -> list[Picture]:
+    """Return the pictures of a comparison."""
+    runs = compared_runs(page)
+    return compared.pictures_of(compared.labelled(bench.compare(*runs), runs), page.stem)
 
 
 def longer_table() -> str:
@@ -218,14 +223,11 @@ def test_a_committed_study_is_rendered_from_its_file(path: Path) -> None:
     assert path.with_suffix(".md").read_text(encoding="utf-8") == render_study(study)
 
 
-def test_the_committed_comparison_is_of_the_committed_runs() -> None:
-    text = render_comparison(bench.compare(*threads_runs()), threads_pictures())
-    assert (ROOT / "reports/compare/threads.md").read_text(encoding="utf-8") == text
-
-
-def test_the_pictures_of_the_committed_comparison_lie_beside_it() -> None:
-    shown = {picture.name for picture in threads_pictures()}
-    assert shown == {picture.name for picture in (ROOT / "reports/compare").glob("*.svg")}
+@pytest.mark.parametrize("page", COMPARISONS, ids=lambda page: page.parent.name)
+def test_a_committed_comparison_is_of_the_committed_runs(page: Path) -> None:
+    text = render_comparison(bench.compare(*compared_runs(page)), pictures_beside(page))
+    assert page.read_text(encoding="utf-8") == text
+    assert {picture.name for picture in pictures_beside(page)} == {path.name for path in page.parent.glob("*.svg")}
 
 
 def test_the_committed_checkpoint_is_the_one_of_its_training() -> None:
@@ -250,7 +252,8 @@ if __name__ == "__main__":
         study = Sensitivity.model_validate_json(path.read_text(encoding="utf-8"))
         path.with_suffix(".md").write_text(render_study(study), encoding="utf-8")
         draw_study(study, path.with_suffix(".svg"))
-    compared.write(bench.compare(*threads_runs()), threads_runs(), ROOT / "reports/compare/threads.md")
+    for path in COMPARISONS:
+        compared.write(bench.compare(*compared_runs(path)), compared_runs(path), path)
     (ROOT / "reports/selfcheck/selfcheck.md").write_text(selfcheck.render(self_check()) + "\n", encoding="utf-8")
     for path in PAGES:
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

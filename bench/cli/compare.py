@@ -32,6 +32,7 @@ def command(
     'accuracy < -0.5pp'. The exit code is 1 if a change beyond the limit is significant, or a row or figure vanished; 3
     if some figure is not known well enough to say, unless --allow-undecided; 0 if all are within their limits.
     """
+    from bench.cli.colour import paint
     from bench.comparing import gate
     from bench.comparing.comparison import compare
     from bench.comparing.gate_rule import parse
@@ -49,7 +50,7 @@ def command(
     comparison = compare(*runs, rules=rules)
     outcome = gate.check(comparison) if rules else None
     if out is None:
-        show(render(comparison))
+        show(render(comparison, paint=paint()))
     else:
         compared.write(comparison, runs, out)
     if outcome is not None:

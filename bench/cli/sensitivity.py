@@ -26,6 +26,7 @@ def command(
     Trains the model if its weights are not there. With --recommend, searches for the smallest mixture of the techniques
     that loses no more than --max-drop, and measures it beside them.
     """
+    from bench.cli.colour import paint
     from bench.core.files import require_writable, write_atomically
     from bench.report.sensitivity import PICTURE_FILE, render
     from bench.report.sensitivity_picture import draw
@@ -40,6 +41,6 @@ def command(
     write_atomically(out / "sensitivity.json", study.model_dump_json(indent=1) + "\n")
     write_atomically(out / "sensitivity.md", render(study))
     draw(study, out / PICTURE_FILE)
-    show(render(study, picture=None))
+    show(render(study, picture=None, paint=paint()))
     recommended = [study.recommendation.run] if study.recommendation else []
     raise typer.Exit(max(map(exit_code, [study.run, *recommended])))

@@ -23,10 +23,12 @@ def write_bytes_atomically(path: Path, content: bytes) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Raise ``RequestError`` unless files can be written in ``folder``, which is made if need be."""
+    """Raise ``RequestError`` unless files can be written in ``folder``, or it can be made, which is left to the writer.
+
+    So a request that is refused later leaves no folder behind.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=next(path for path in (folder, *folder.parents) if path.exists())):
             pass
     except OSError as error:
         raise RequestError(f"{folder} cannot be written ({error.strerror}); name another folder with --out.") from error

@@ -54,6 +54,7 @@ class FleetFolder:
         above = (self.path, *self.path.parents)
         made = [path for path in above if not os.path.exists(path)]  # noqa: PTH110 - Path.exists raises where it may not look
         files.require_writable(self.path)
+        self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / _LOCK)
         try:
             lock.acquire(timeout=0)

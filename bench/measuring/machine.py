@@ -14,15 +14,15 @@ import psutil
 from bench.core.errors import RequestError
 from bench.measuring.cpu_quota import cpu_quota, too_many_threads
 from bench.measuring.latency.affinity import allowed_cores
-from bench.options.shared import DEFAULT_ENGINE
 from bench.results.isa import known_isa
 from bench.results.machine import Machine
+from bench.results.quantized_engine import default_engine
 from bench.techniques.torch_quantization import quiet
 
 
 @dataclass(frozen=True)
 class EngineCheck:
-    """Whether fbgemm, or another quantized engine, can be used here."""
+    """Whether a quantized engine can be used here."""
 
     engine: str
     usable: bool
@@ -67,7 +67,7 @@ def usable_cores() -> int:
     return cores if quota is None else max(1, min(cores, int(quota)))
 
 
-def check_engine(engine: str = DEFAULT_ENGINE) -> EngineCheck:
+def check_engine(engine: str) -> EngineCheck:
     """Quantize and run one small Linear under ``engine``, and say what came of it."""
     import torch
 
@@ -104,12 +104,15 @@ def require_device(device: str, here: Machine) -> None:
         raise RequestError("this machine has no CUDA device that torch can use; run with --device cpu.")
 
 
-def require_engine(engine: str, here: Machine) -> None:
-    """Raise ``RequestError`` unless this torch has ``engine``."""
-    if engine not in here.quantized_engines:
+def engine_of(named: str | None, here: Machine) -> str:
+    """Return the engine named, else the default one; raises ``RequestError`` if this torch lacks the one named."""
+    if named is None:
+        return default_engine(here)
+    if named not in here.quantized_engines:
         raise RequestError(
-            f"this torch has no quantized engine {engine!r}; choose from {', '.join(here.quantized_engines) or 'none'}."
+            f"this torch has no quantized engine {named!r}; choose from {', '.join(here.quantized_engines) or 'none'}."
         )
+    return named
 
 
 def require_threads(threads: int) -> None:

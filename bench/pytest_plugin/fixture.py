@@ -16,9 +16,9 @@ from bench.core.inputs import Inputs
 from bench.core.variant_key import BASELINE, EAGER, VariantKey
 from bench.measuring import machine
 from bench.measuring.latency import blocks
-from bench.options.shared import DEFAULT_ENGINE
-from bench.pytest_plugin.made import CPU, Made, make
+from bench.pytest_plugin.made import CPU, Made, here, make
 from bench.results.extra_info import OWN, ExtraInfo
+from bench.results.quantized_engine import default_engine
 from bench.runtimes.base import Executable
 from bench.runtimes.eager import EagerExecutable
 from bench.tasks.temporary import temporary_folder
@@ -63,7 +63,7 @@ class QuantBench:
         batch that is timed, by default all, and repeated where there are fewer. ``evaluate`` is called with the variant
         and returns the share of right answers, or better ``(right, total)``. ``calibrate`` are training inputs for
         techniques that observe ranges, by default ``inputs``: a tensor, or batches. ``engine`` is the quantized engine,
-        by default fbgemm where this torch has it. ``name`` is what tables call the model, by default its class;
+        by default that of ``bench run`` here. ``name`` is what tables call the model, by default its class;
         ``task/model`` puts it under a task.
 
         The model is not changed, and torch's threads and engine are put back. A technique that cannot treat the model,
@@ -76,7 +76,7 @@ class QuantBench:
                     "quantbench(…) was called before in this test, and pytest-benchmark times one function a test; "
                     "use pytest.mark.parametrize."
                 )
-            with _torch_set(threads, engine or _default_engine()):
+            with _torch_set(threads, engine or default_engine(here())):
                 chosen = _technique(technique, runtime)
                 batch = _batch(model, inputs, batch_size)
                 examples = Examples({batch.batch_size: batch}, _calibration(calibrate, batch, model))
@@ -178,12 +178,6 @@ def _torch_set(threads: int, engine: str) -> Iterator[None]:
 def _set(threads: int, engine: str) -> None:
     torch.set_num_threads(threads)
     torch.backends.quantized.engine = engine
-
-
-def _default_engine() -> str:
-    default = DEFAULT_ENGINE
-    active: str = torch.backends.quantized.engine
-    return default if default in machine.supported_engines() else active
 
 
 def _technique(name: str, runtime: str) -> Technique:

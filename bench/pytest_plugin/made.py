@@ -53,7 +53,7 @@ def make(technique: Technique, runtime: str, model: nn.Module, examples: Example
     if runtime == EAGER:
         return _on_eager(technique, model, examples, batch, folder)
     chosen, engine = RUNTIMES.get(runtime), torch.backends.quantized.engine
-    if reason := chosen.unsupported_reason(technique, _here(), "cpu", engine):
+    if reason := chosen.unsupported_reason(technique, here(), "cpu", engine):
         raise UnsupportedError(reason)
     calibrated: list[int] = []
     threads = torch.get_num_threads()
@@ -71,7 +71,7 @@ def make(technique: Technique, runtime: str, model: nn.Module, examples: Example
             calibration=calibration,
             origin=packed.Origin(model=type(model).__name__, technique=technique.name, engine=engine),
             cache=lambda: GraphCache(folder / "graphs", "the model of this test"),
-            isa=frozenset(_here().isa),
+            isa=frozenset(here().isa),
             threads=threads,
             as_given=True,
             batch_sizes=(batch.batch_size,),
@@ -116,7 +116,7 @@ def _converted(technique: Technique, model: nn.Module, examples: Examples, batch
     if technique.name != BASELINE.technique:
         with torch.inference_mode():
             batch.call(copied)  # what fails here is the test's matter, and what fails only afterwards the technique's
-    target = Target(CPU, torch.backends.quantized.engine, frozenset(_here().isa))
+    target = Target(CPU, torch.backends.quantized.engine, frozenset(here().isa))
     calibration = examples.to_calibrate_with
     return convert(technique.name, lambda: copied, batch, calibration, target, supplied=False, own_training=False)
 
@@ -126,7 +126,8 @@ def _copied(model: nn.Module) -> nn.Module:
 
 
 @functools.cache
-def _here() -> Machine:
+def here() -> Machine:
+    """Return this machine, which does not change."""
     return machine.describe()
 
 

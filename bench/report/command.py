@@ -11,8 +11,8 @@ from bench.measuring.latency.sampling import SPREAD_S
 from bench.options.group import Options
 from bench.options.option import Option, several
 from bench.options.run import SUPPLIED_ONLY, RunOptions
-from bench.options.shared import DEFAULT_ENGINE
 from bench.options.studies import ExportOptions, SensitivityOptions
+from bench.results.quantized_engine import default_engine
 from bench.results.row import Row
 from bench.results.run import Run
 from bench.results.settings import Settings
@@ -76,7 +76,7 @@ def sensitivity_command(run: Run, row: Row) -> str:
 def _asked(run: Run, options: Mapping[str, Option], **changes: object) -> dict[str, object]:
     """Return the settings that are not the defaults."""
     asked = {name: changes.get(name, getattr(run.settings, name)) for name in options}
-    asked = {name: value for name, value in asked.items() if value not in (None, "", *_defaults(name))}
+    asked = {name: value for name, value in asked.items() if value not in (None, "", *_defaults(name, run))}
     unfit = SUPPLIED_ONLY if run.settings.inputs else ("batch_sizes",) if options is EXPORT_OPTIONS else ()
     return {name: value for name, value in asked.items() if name not in unfit}
 
@@ -89,10 +89,10 @@ def _flags(options: Mapping[str, Option], asked: Mapping[str, object]) -> list[s
     return words
 
 
-def _defaults(name: str) -> tuple[object, ...]:
+def _defaults(name: str, run: Run) -> tuple[object, ...]:
     """Return what is the same as leaving an option out, as settings record it."""
     default = OPTIONS[name].default
-    chosen = {"engine": DEFAULT_ENGINE, "spread_s": SPREAD_S}
+    chosen: dict[str, object] = {"engine": default_engine(run.machine), "spread_s": SPREAD_S}
     return (chosen[name],) if name in chosen else (default, several(default))
 
 

@@ -12,7 +12,7 @@ from bench.core.units import MISSING, counted, ratio, seconds
 from bench.core.variant_key import BASELINE, VariantKey
 from bench.report.conditions import instruction_sets
 from bench.report.pictures import Picture
-from bench.report.tables import Table, table
+from bench.report.tables import Paint, Table, table, verdict
 from bench.results.change import NO_DIFFERENCE, Change
 from bench.results.machine import same_hardware
 from bench.results.verdict import cell
@@ -30,8 +30,11 @@ _SIZES = ("size", "packed", "params", "memory")
 """Exact, so that the figure says all."""
 
 
-def render(comparison: Comparison, pictures: Sequence[Picture] = ()) -> str:
-    """Return the whole comparison as one document; it refers to ``pictures``, for their files to lie beside it."""
+def render(comparison: Comparison, pictures: Sequence[Picture] = (), paint: Paint = str) -> str:
+    """Return the whole comparison as one document.
+
+    It refers to ``pictures``, for their files to lie beside it; ``paint`` may colour verdicts.
+    """
     columns = comparison.columns
     parts = [f"# Quantbench: {counted(len(columns), 'run')} compared", _machines(columns)]
     parts += [
@@ -57,7 +60,7 @@ def render(comparison: Comparison, pictures: Sequence[Picture] = ()) -> str:
     if apart:
         parts += ["## Not compared row by row", "\n".join(apart)]
     for pair in comparison.pairs:
-        parts += _pair(pair)
+        parts += _pair(pair, paint)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -145,16 +148,16 @@ def _cell(cell: Cell | None, variant: VariantKey) -> str:
     return f"{time}, {ratio(speedup.interval)}"
 
 
-def _pair(pair: Pair) -> list[str]:
+def _pair(pair: Pair, paint: Paint) -> list[str]:
     return [
         f"## {pair.new} against {pair.base}, row by row",
         " ".join(pair.remarks),
-        _changes(pair),
+        _changes(pair).markdown(paint),
         "\n".join(_sentences(pair)),
     ]
 
 
-def _changes(pair: Pair) -> str:
+def _changes(pair: Pair) -> Table:
     sizes = list(dict.fromkeys(change.batch_size for change in pair.changes if change.batch_size is not None))
     header = ["Model", "Technique"]
     for name in [*(f"Latency B{size}" for size in sizes), "Accuracy"]:
@@ -174,13 +177,13 @@ def _changes(pair: Pair) -> str:
         ]
         for (model, variant), by_quantity in rows.items()
     ]
-    return table(cells, header)
+    return Table(header, cells)
 
 
 def _figure(change: Change | None) -> tuple[str, str]:
     if change is None:
         return MISSING, ""
-    return ("0" if change.word == "the same" else change.figure), cell(change.word)
+    return ("0" if change.word == "the same" else change.figure), verdict(cell(change.word))
 
 
 def pair_lines(pair: Pair) -> list[str]:

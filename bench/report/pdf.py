@@ -42,6 +42,7 @@ def browser() -> str:
 def write(page: str, out: Path, printer: str) -> None:
     """Print a page to ``out``, which appears whole or not at all; raises ``RequestError`` if that fails."""
     require_writable(out.parent)
+    out.parent.mkdir(parents=True, exist_ok=True)
     # Beside the file, because a browser that is confined, as a snap is, cannot see the system's temporary folder.
     with temporary_folder(out.parent) as beside:
         folder = beside.resolve()

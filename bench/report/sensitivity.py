@@ -8,7 +8,7 @@ from bench.core.units import MISSING, counted, kilobytes, megabytes, percent, ra
 from bench.core.variant_key import BASELINE, EAGER, VariantKey
 from bench.report.lab import where
 from bench.report.noise import noise_line
-from bench.report.tables import table
+from bench.report.tables import Paint, Table, table, verdict
 from bench.results.row import Row
 from bench.results.run import Run
 from bench.results.sensitivity import Change, LayerStudy, Recommendation, Sensitivity
@@ -46,8 +46,8 @@ SIMULATED = (
 )
 
 
-def render(study: Sensitivity, picture: str | None = PICTURE_FILE) -> str:
-    """Return the study as one document; ``picture`` is the file it shows, if any."""
+def render(study: Sensitivity, picture: str | None = PICTURE_FILE, paint: Paint = str) -> str:
+    """Return the study as one document; ``picture`` is the file it shows, if any; ``paint`` may colour verdicts."""
     [data] = study.run.data
     runtime = "" if study.runtime == EAGER else f"{study.runtime}, "
     parts = [f"# Sensitivity of {study.model} on {runtime}{study.run.machine.cpu}"]
@@ -61,9 +61,9 @@ def render(study: Sensitivity, picture: str | None = PICTURE_FILE) -> str:
     if picture and study.has_changes:
         parts.append(f"![Accuracy lost by {study.by} of {study.model}]({picture})")
     for technique in study.techniques:
-        parts += _technique(study, technique)
+        parts += _technique(study, technique, paint)
     if study.recommendation is not None:
-        parts += _recommendation(study, study.recommendation)
+        parts += _recommendation(study, study.recommendation, paint)
     parts += _notes(study)
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -74,7 +74,7 @@ def _how_to_read(study: Sensitivity, own: bool) -> str:
     return " ".join([HOW_TO_READ_OWN if own else HOW_TO_READ, file, RANKED.format(loses="costs" if own else "loses")])
 
 
-def _technique(study: Sensitivity, technique: str) -> list[str]:
+def _technique(study: Sensitivity, technique: str, paint: Paint) -> list[str]:
     layers, key = study.of(technique), study.key
     references = {BASELINE: "none"}
     if study.runtime != EAGER:
@@ -84,22 +84,22 @@ def _technique(study: Sensitivity, technique: str) -> list[str]:
     parts = [
         f"## `{technique}`",
         f"### Only this {study.by}",
-        _rows(study, references | {key(part.only): part.layer for part in layers}, layers),
+        _rows(study, references | {key(part.only): part.layer for part in layers}, layers).markdown(paint),
     ]
     if spared:
-        parts += [f"### All but this {study.by}", _rows(study, references | spared, layers)]
+        parts += [f"### All but this {study.by}", _rows(study, references | spared, layers).markdown(paint)]
     if _simulated(study.run, [key(part.only) for part in layers]):
         parts.append(SIMULATED)
     return parts
 
 
-def _rows(study: Sensitivity, labels: dict[VariantKey, str], layers: Sequence[LayerStudy]) -> str:
+def _rows(study: Sensitivity, labels: dict[VariantKey, str], layers: Sequence[LayerStudy]) -> Table:
     """Return a table of the rows that ``labels`` name, in its order."""
     weights = {part.layer: f"{part.weights:,}" for part in layers}
     header, cells = _cells(study.run, list(labels))
-    return table(
-        [[label, weights.get(label, ""), *row] for label, row in zip(labels.values(), cells, strict=True)],
+    return Table(
         [study.by.capitalize(), "Weights", *header],
+        [[label, weights.get(label, ""), *row] for label, row in zip(labels.values(), cells, strict=True)],
     )
 
 
@@ -154,9 +154,9 @@ def _comparison(run: Run, row: Row, change: Change | None, word: str) -> list[st
     if _own(run):
         return [MISSING if row.output_error is None else percent(row.output_error)]
     if change is None or change.p_value is None:
-        return [MISSING, MISSING, MISSING, verdict_cell(word)]
+        return [MISSING, MISSING, MISSING, verdict(verdict_cell(word))]
     p_value = p_text(change.p_value).removeprefix("p ").removeprefix("= ")
-    return [f"{change.lost:,}", f"{change.gained:,}", p_value, verdict_cell(word)]
+    return [f"{change.lost:,}", f"{change.gained:,}", p_value, verdict(verdict_cell(word))]
 
 
 def _own(run: Run) -> bool:
@@ -187,7 +187,7 @@ def _signed(share: float) -> str:
     return "0.00" if text in ("+0.00", "−0.00") else text
 
 
-def _recommendation(study: Sensitivity, recommendation: Recommendation) -> list[str]:
+def _recommendation(study: Sensitivity, recommendation: Recommendation, paint: Paint) -> list[str]:
     header, cells = _cells(recommendation.run, [row.key for row in recommendation.run.rows])
     best = study.key(recommendation.technique)
     file, *_ = PACKED_HEADER if study.runtime == EAGER else FILE_HEADER
@@ -212,7 +212,7 @@ def _recommendation(study: Sensitivity, recommendation: Recommendation) -> list[
             [[layer, f"`{name}`"] for layer, name in recommendation.layers.items()],
             [study.by.capitalize(), "Technique"],
         ),
-        table(rows, ["Technique", *header]),
+        Table(["Technique", *header], rows).markdown(paint),
         "What the search measured, in this order:" if steps else "",
         table(steps, ["Technique", file, "Predicted (pp)", "Change (pp)", "Fits"]),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -45,13 +46,18 @@ class Figure(str):
 
     def __new__(cls, text: str, number: float, word: str = "") -> Figure:
         """Take the text, the number behind it, and the verdict, which follows the text."""
-        figure = super().__new__(cls, f"{text} {word}".rstrip())
+        figure = super().__new__(cls, f"{text} {word}".strip())
         figure.number, figure.word = number, word
         return figure
 
 
 Paint = Callable[[Figure], str]
 """Returns a figure as a terminal shows it."""
+
+
+def verdict(word: str) -> Figure:
+    """Return a verdict as a cell of its own."""
+    return Figure("", math.nan, word)
 
 
 @dataclass(frozen=True)

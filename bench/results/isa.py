@@ -31,8 +31,9 @@ ISA_FLAGS = {
 BFLOAT16 = frozenset({"AVX512-BF16", "AMX-BF16", "BF16"})
 """Each of them multiplies bfloat16 numbers; a CPU that has none of them converts to float32 and back."""
 
-
-VNNI = frozenset({"AVX512-VNNI", "AVX-VNNI", "AMX-INT8"})
+AVX512_VNNI = "AVX512-VNNI"
+"""What torch's engine x86 must find to leave convolutions to oneDNN."""
+VNNI = frozenset({AVX512_VNNI, "AVX-VNNI", "AMX-INT8"})
 """Each of them sums int8 products in 32 bits."""
 
 

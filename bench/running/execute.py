@@ -11,7 +11,6 @@ from bench.core.progress import Bars, display
 from bench.measuring import isa_limit, machine
 from bench.measuring.cpu_quota import quota_remarks
 from bench.measuring.latency.affinity import choose_cores, pin_remarks
-from bench.options.shared import DEFAULT_ENGINE
 from bench.results.machine import Machine
 from bench.results.run import ReferenceLatency, Run
 from bench.results.run_spec import RunSpec
@@ -57,7 +56,7 @@ class Place:
 def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -> Run:
     """Measure what ``spec`` asks for, with weights of ``store``, and return all rows; raises ``QuantbenchError``."""
     place = place or Place()
-    settings = settings_of(spec)
+    cores_of(spec)  # what it refuses, it refuses before anything is started
     if not place.user_models:
         store.require_writable()
     if place.out is not None:
@@ -72,8 +71,7 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
         if spec.isa_limit:
             here = isa_limit.limited(here, spec.isa_limit)
         machine.require_device(spec.device, here)
-        if spec.engine is not None:
-            machine.require_engine(spec.engine, here)
+        settings = settings_of(spec, here)
         remarks = [*pin_remarks(settings.pinned_cores), *quota_remarks(here.cpu_quota)]
         remarks += [isa_limit.remark(spec.isa_limit, here)] if spec.isa_limit else []
         book = RunFolder.open(place.out, settings, here, remarks)
@@ -89,17 +87,22 @@ def execute(spec: RunSpec, store: CheckpointStore, place: Place | None = None) -
     return book.finish()
 
 
-def settings_of(spec: RunSpec) -> Settings:
-    """Return what the run file says of the request, this machine's cores chosen; raises ``RequestError``."""
+def cores_of(spec: RunSpec) -> list[int]:
+    """Return the cores that timed processes are tied to; raises ``RequestError`` for those that are not here."""
     machine.require_threads(spec.threads)
+    return choose_cores(spec.pin, spec.threads)
+
+
+def settings_of(spec: RunSpec, here: Machine) -> Settings:
+    """Return what the run file says of the request, cores and engine chosen; raises ``RequestError``."""
     common = spec.model_dump(exclude={"variants", "pin", "engine"})
     return Settings(
         **common,
         techniques=spec.techniques,
         runtimes=spec.runtimes,
-        pinned_cores=choose_cores(spec.pin, spec.threads),
+        pinned_cores=cores_of(spec),
         tf32=False if spec.device == "cuda" else None,  # workers turn it off
-        engine=spec.engine or DEFAULT_ENGINE,
+        engine=machine.engine_of(spec.engine, here),
     )
 
 

@@ -11,9 +11,9 @@ from bench.core.errors import RequestError
 from bench.core.progress import Bars, display
 from bench.core.variant_key import VariantKey
 from bench.measuring import machine
-from bench.options.shared import DEFAULT_ENGINE
 from bench.options.studies import ModelOptions
 from bench.results.machine import Machine
+from bench.results.quantized_engine import default_engine
 from bench.running import this_machine
 from bench.running.datasets import load_datasets
 from bench.running.evaluated import EvaluatedVariant, evaluate_variants
@@ -97,7 +97,7 @@ class ModelSession:
             ),
             packed=packed,
             device=self.options.device,
-            engine=DEFAULT_ENGINE,
+            engine=default_engine(self.machine),
             isa=frozenset(self.machine.isa),
             threads=1,
             largest_batch=1,
@@ -136,7 +136,7 @@ class ModelSession:
 
 def require_technique(technique: Technique, device: str, here: Machine, engine: str | None = None) -> None:
     """Raise ``RequestError`` if the technique cannot work on this device, or with the ``engine`` chosen."""
-    reason = technique.unsupported_reason(device, engine or DEFAULT_ENGINE, here.quantized_engines)
+    reason = technique.unsupported_reason(device, engine or default_engine(here), here.quantized_engines)
     if reason and engine is None:  # most commands have no --engine to try
         reason = f"{reason.partition(';')[0]}; choose another technique, or another --device"
     if reason:

@@ -66,9 +66,7 @@ def one_variant(options: ExportOptions, key: VariantKey) -> Iterator[OneVariant]
         start_server()
         here = this_machine.describe(bars)
         machine.require_device(spec.device, here)
-        if spec.engine is not None:
-            machine.require_engine(spec.engine, here)
-        settings = settings_of(spec)
+        settings = settings_of(spec, here)
         if impossible := unsupported_reasons([key], settings, here):  # before data are loaded and weights trained
             raise RequestError(f"{spec.models[0]} as {key} cannot be had here: {impossible[key]}.")
         prepared = _prepared(spec, settings, of_user, options.root, store, here, folder, bars)

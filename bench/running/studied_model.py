@@ -14,7 +14,6 @@ from bench.core.progress import Bars, display
 from bench.core.variant_key import EAGER, VariantKey
 from bench.measuring import machine
 from bench.options.run import SUPPLIED_ONLY_IN_STUDIES
-from bench.options.shared import DEFAULT_ENGINE
 from bench.options.studies import InspectOptions, SensitivityOptions
 from bench.results.machine import Machine
 from bench.results.provenance import Data, Training
@@ -52,6 +51,8 @@ class StudiedModel(ABC):
     """As ``task/model``."""
     machine: Machine
     device: str
+    engine: str
+    """The quantized engine of its variants on eager."""
     bars: Bars
     folder: Path
     """Where its variants' files go."""
@@ -86,7 +87,7 @@ class StudiedModel(ABC):
             workload=weights.workload,
             packed=packed,
             device=self.device,
-            engine=DEFAULT_ENGINE,
+            engine=self.engine,
             isa=frozenset(self.machine.isa),
             threads=1,
             largest_batch=1,
@@ -101,8 +102,8 @@ class StudiedModel(ABC):
 
 
 class _TaskModel(StudiedModel):
-    def __init__(self, session: ModelSession) -> None:
-        self._session = session
+    def __init__(self, session: ModelSession, engine: str) -> None:
+        self._session, self.engine = session, engine
         self.name, self.machine, self.device = session.selected.name, session.machine, session.options.device
         self.bars, self.folder, self.data = session.bars, session.dataset.path.parent, data_of(session.dataset)
 
@@ -131,8 +132,8 @@ class _TaskModel(StudiedModel):
 
 
 class _OwnModel(StudiedModel):
-    def __init__(self, built: BuiltModel, here: Machine, device: str, folder: Path, bars: Bars) -> None:
-        self._built = built
+    def __init__(self, built: BuiltModel, here: Machine, device: str, engine: str, folder: Path, bars: Bars) -> None:
+        self._built, self.engine = built, engine
         self.name, self.machine, self.device, self.bars, self.folder = built.definition.name, here, device, bars, folder
         self.data = data_of_user(built.definition, built.facts)
         self.titles = titles([built.definition])
@@ -165,22 +166,26 @@ def _ask(host: str, method: str, *arguments: object) -> Any:
 
 @contextmanager
 def studied_model(
-    options: SensitivityOptions | InspectOptions, batch_sizes: Sequence[int] = (1,)
+    options: SensitivityOptions | InspectOptions, batch_sizes: Sequence[int] = (1,), engine: str | None = None
 ) -> Iterator[StudiedModel]:
-    """Load the data of ``options.model``, or build a user's and try it; raises ``bench.QuantbenchError``."""
+    """Load the data of ``options.model``, or build a user's and try it; raises ``bench.QuantbenchError``.
+
+    ``engine`` is the quantized engine, by default that of this machine.
+    """
     with temporary_folder() as folder:
         definition = _user_model(options, folder)
         if definition is None:
             with model_session(options) as session:
-                yield _TaskModel(session)
+                yield _TaskModel(session, machine.engine_of(engine, session.machine))
             return
         with Bars(display(options.progress)).live() as bars:
             start_server(slow_imports([definition]))
             here = this_machine.describe(bars)
             machine.require_device(options.device, here)
+            chosen = machine.engine_of(engine, here)
             path = folder / "examples.safetensors"
             built = build_user_model(definition, path, bars, batch_sizes=batch_sizes, seed=options.seed)
-            yield _OwnModel(built, here, options.device, folder, bars)
+            yield _OwnModel(built, here, options.device, chosen, folder, bars)
 
 
 def _user_model(options: SensitivityOptions | InspectOptions, folder: Path) -> UserModel | None:

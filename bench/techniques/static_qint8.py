@@ -7,10 +7,12 @@ Convolutions and Linears take int8 weights (per output channel where the engine'
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.core.errors import UnsupportedError
 from bench.core.tracebacks import describe_exception
+from bench.results.isa import AVX512_VNNI
+from bench.results.quantized_engine import X86
 from bench.techniques import weight_norm
 from bench.techniques.base import Artifact, Context, Technique, quantized_engine_obstacle, technique
 from bench.techniques.torch_quantization import conversion, range_notes
@@ -59,7 +61,6 @@ class StaticQint8(Technique):
 
     def _by_fx(self, model: nn.Module, batches: Sequence[Inputs], context: Context) -> Artifact:
         import torch
-        from torch.ao.quantization import get_default_qconfig
         from torch.ao.quantization.quantize_fx import convert_fx
 
         from bench.techniques.graphs import fx_repairs, transposed_kernels, transposed_norms
@@ -69,7 +70,8 @@ class StaticQint8(Technique):
         transposed_norms.fold(model)
         classes = {name: type(part) for name, part in model.named_modules()}
         with conversion(context):
-            mapping = _mapping(model, context)
+            configuration = _configuration(model, context)
+            mapping = _of_layers(configuration, model, context)
             wrong = transposed_kernels.wrong_kernels(model, mapping)
             for name in wrong:
                 mapping.set_module_name(name, None)
@@ -80,7 +82,7 @@ class StaticQint8(Technique):
                 module = convert_fx(prepared)
             except Exception as error:  # of any kind: FX has cases that nobody thought of
                 raise UnsupportedError(_unconverted(error, fx_repairs.computed_weights(prepared, classes))) from error
-            reduce_range = get_default_qconfig(context.engine).activation().reduce_range
+            reduce_range = configuration.global_qconfig.activation().reduce_range
         fx_repairs.keep_state(module)
         folded = batch_norms - _count(module, "BatchNorm", "BNReLU")
         notes = (
@@ -97,16 +99,46 @@ class StaticQint8(Technique):
         return Artifact(module, module, notes=notes)
 
 
-def _mapping(model: nn.Module, context: Context) -> QConfigMapping:
-    """Return which layers are quantized, and how."""
-    from torch.ao.quantization import QConfigMapping, get_default_qconfig, get_default_qconfig_mapping
+def _configuration(model: nn.Module, context: Context) -> QConfigMapping:
+    """Return the engine's default configuration, with all 8 bits of activations where no sum of x86 can saturate."""
+    from torch.ao.quantization import HistogramObserver, QConfig, get_default_qconfig_mapping
 
     mapping = get_default_qconfig_mapping(context.engine)
-    if context.layers is not None:  # what lies between layers stays float32 too
-        default, by_class = get_default_qconfig(context.engine), mapping.object_type_qconfigs
-        mapping = QConfigMapping()
-        for name in sorted(context.layers):  # transposed convolutions have a configuration of their own
-            mapping.set_module_name(name, by_class.get(type(model.get_submodule(name)), default))
+    if not _sums_exactly(model, context):
+        return mapping
+    reduced, full = mapping.global_qconfig.activation, HistogramObserver.with_args(reduce_range=False)
+
+    def widened(config: Any) -> Any:
+        same = config is not None and config.activation is reduced
+        return QConfig(activation=full, weight=config.weight) if same else config
+
+    mapping.set_global(widened(mapping.global_qconfig))
+    for kind, config in list(mapping.object_type_qconfigs.items()):
+        mapping.set_object_type(kind, widened(config))
+    return mapping
+
+
+def _sums_exactly(model: nn.Module, context: Context) -> bool:
+    """Return whether the engine is x86, and sums products of full 8 bits in 32 bits here.
+
+    oneDNN and FBGEMM do with AVX512-VNNI, but for FBGEMM's kernels of grouped convolutions, which sum pairs in 16 bits
+    on any CPU; x86 takes these where oneDNN has none.
+    """
+    groups = (getattr(layer, "groups", 1) for layer in model.modules())
+    grouped = any(isinstance(number, int) and number > 1 for number in groups)
+    return context.engine == X86 and AVX512_VNNI in context.isa and not grouped
+
+
+def _of_layers(configuration: QConfigMapping, model: nn.Module, context: Context) -> QConfigMapping:
+    """Return which layers are quantized, and how."""
+    from torch.ao.quantization import QConfigMapping
+
+    if context.layers is None:
+        return configuration
+    default, by_class = configuration.global_qconfig, configuration.object_type_qconfigs
+    mapping = QConfigMapping()  # what lies between layers stays float32 too
+    for name in sorted(context.layers):  # transposed convolutions have a configuration of their own
+        mapping.set_module_name(name, by_class.get(type(model.get_submodule(name)), default))
     return mapping
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.core.class_names import class_title
 from bench.core.errors import UnsupportedError
 from bench.results.isa import VNNI
+from bench.results.quantized_engine import X86
 from bench.techniques import fast_path
 from bench.techniques.base import Context
 
@@ -136,6 +137,9 @@ def range_notes(context: Context, reduce_range: bool) -> tuple[str, ...]:
     """
     if reduce_range:
         return ("activations take 7 of their 8 bits (reduce_range), so that int8 sums cannot saturate on any CPU",)
+    if context.engine == X86:
+        saturating = "on an x86 CPU without VNNI its int8 sums may saturate"
+        return (f"activations take all 8 bits, for this CPU has AVX512-VNNI; {saturating}",)
     if context.engine != "qnnpack" and not context.isa & VNNI:
         return ("this CPU has no VNNI and activations take all 8 bits: int8 sums may saturate",)
     return ()

@@ -12,7 +12,7 @@ import torch
 from bench.core.report import Report
 from bench.measuring.latency import affinity, blocks
 from bench.measuring.machine import supported_engines
-from bench.options.shared import DEFAULT_ENGINE
+from bench.results.quantized_engine import FBGEMM
 from bench.runtimes.known import spin
 from bench.techniques.base import TECHNIQUES, Context
 from bench.worker import selfcheck_model
@@ -46,7 +46,7 @@ class SelfCheckHost:
         from torch.utils.benchmark import Timer
 
         engines = supported_engines()
-        engine = DEFAULT_ENGINE if DEFAULT_ENGINE in engines else engines[0]
+        engine = FBGEMM if FBGEMM in engines else engines[0]  # x86 has the same kernels of Linears
         context = Context(torch.device("cpu"), engine, frozenset(), calibration=_none_needed)
         torch.backends.quantized.engine = engine
         medians = []

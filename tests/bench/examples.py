@@ -40,7 +40,7 @@ SETTINGS = Settings(
     threads=1,
     pinned_cores=[3],
     device="cpu",
-    engine="fbgemm",
+    engine="x86",
     seed=0,
     data="auto",
 )

@@ -64,7 +64,7 @@ class Measuring:
         """Return the rows of fp32 on eager, and of fp32 and ``techniques`` on the runtime, all in the same rounds."""
         names = [BASELINE.technique, *(technique.name for technique in techniques)]
         keys = list(dict.fromkeys([BASELINE, *(VariantKey(name, self.runtime) for name in names)]))
-        model, settings = self.model, settings_of(self.spec.with_variants(keys))
+        model, settings = self.model, settings_of(self.spec.with_variants(keys), self.model.machine)
         variants = []
         for position, key in enumerate(keys):
             technique = TECHNIQUES.get(key.technique)

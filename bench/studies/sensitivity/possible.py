@@ -49,11 +49,11 @@ def runtime_of(name: str, chosen: Sequence[Technique], *, together: bool) -> Run
     return runtime
 
 
-def require_possible(runtime: Runtime, technique: Technique, model: StudiedModel, engine: str) -> None:
+def require_possible(runtime: Runtime, technique: Technique, model: StudiedModel) -> None:
     """Raise ``RequestError`` if this machine, or the model's device, keeps the technique from working."""
     if runtime.name == EAGER:
-        model.require_possible(technique, engine)
+        model.require_possible(technique, model.engine)
         return
     confined = mixed.of({mixed.REST: technique})
-    if reason := runtime.unsupported_reason(confined, model.machine, model.device, engine):
+    if reason := runtime.unsupported_reason(confined, model.machine, model.device, model.engine):
         raise RequestError(f"{technique.name} is not supported on {runtime.name} here: {reason}.")

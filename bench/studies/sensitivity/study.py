@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from bench.core.errors import RequestError
 from bench.core.variant_key import BASELINE
-from bench.measuring import machine
 from bench.options.option import several
 from bench.options.signature import from_options
 from bench.options.studies import SensitivityOptions
 from bench.results.run import Run
 from bench.results.sensitivity import Change, LayerStudy, Sensitivity
-from bench.running.execute import settings_of
+from bench.running.execute import cores_of
 from bench.running.plan import spec_of
 from bench.running.studied_model import StudiedModel, studied_model
 from bench.studies.sensitivity.measuring import Measuring
@@ -41,16 +40,14 @@ def sensitivity(options: SensitivityOptions) -> Sensitivity:
     arguments are those of ``bench.run``. Raises ``bench.QuantbenchError``.
     """
     spec = spec_of(options, suite="sensitivity", models=[], variants=[])
-    settings = settings_of(spec)
+    cores_of(spec)  # what it refuses, it refuses before anything is started
     chosen = techniques_of(several(options.technique))
     max_drop_pp = options.max_drop_pp
     runtime = runtime_of(options.runtime, chosen, together=max_drop_pp is not None)
-    with studied_model(options, settings.batch_sizes) as model:
-        if options.engine is not None:
-            machine.require_engine(options.engine, model.machine)
+    with studied_model(options, spec.batch_sizes, options.engine) as model:
         spec = spec.model_copy(update={"models": [model.name], **model.titles})
         for technique in chosen:
-            require_possible(runtime, technique, model, settings.engine)
+            require_possible(runtime, technique, model)
         plans = _plans(model, chosen, options.by)
         weights = model.weights(TECHNIQUES.get(BASELINE.technique), options.seed)
         measuring = Measuring(model, spec, weights, runtime.name)

@@ -124,7 +124,7 @@ def test_what_turns_round_differs_by_what_could_explain_it() -> None:
     [
         ({"isa": MACHINE.isa, "torch": "2.11.0"}, {}, "torch 2.14.1 on A, 2.11.0 on B"),
         ({"isa": MACHINE.isa}, {"threads": 2}, "threads 1 on A, 2 on B"),
-        ({"isa": MACHINE.isa}, {"engine": "qnnpack"}, "quantized engine fbgemm on A, qnnpack on B"),
+        ({"isa": MACHINE.isa}, {"engine": "qnnpack"}, "quantized engine x86 on A, qnnpack on B"),
         ({"isa": ["NEON"], "architecture": "aarch64"}, {}, "no AVX512-VNNI or AVX2 on B; no NEON on A; architecture"),
         ({"isa": MACHINE.isa}, {"pinned_cores": []}, "pinned cores 3 on A, none on B"),
         ({"isa": MACHINE.isa}, {}, "the CPU Example CPU 3000 on A, Old CPU 100 on B"),
@@ -281,7 +281,7 @@ def test_two_runs_of_one_machine_are_a_pair_and_said_once() -> None:
         ({"threads": 2}, "threads 1 and 2"),
         ({"pinned_cores": []}, "pinned cores 3 and none"),
         ({"device": "cuda"}, "device cpu and cuda"),
-        ({"engine": "qnnpack"}, "quantized engine fbgemm and qnnpack"),
+        ({"engine": "qnnpack"}, "quantized engine x86 and qnnpack"),
         ({"seed": 1}, "seed 0 and 1"),
         ({"epochs": 3}, "epochs as the recipes have them and 3"),
         ({"inputs": "net.py:inputs"}, "inputs none and net.py:inputs"),

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import bench.pytest_plugin.plugin
-from bench.options.shared import DEFAULT_ENGINE
+from bench.measuring import machine
+from bench.results.quantized_engine import default_engine
 from tests.bench.pytest_plugin.conftest import HEAD, PLUGIN, QUICK, Session
 from tests.bench.test_import_cost import modules_after
 from tests.repository import ROOT
@@ -25,7 +26,7 @@ def test_extra_info_carries_what_is_known_of_a_variant(noted: Callable[[str], di
     )
     assert (info["task"], info["model"], info["technique"]) == ("own", "mine", "dynamic-qint8")
     assert (info["scheme"], info["dtype"], info["batch_size"]) == ("D", "qint8", 8)
-    assert (info["threads"], info["device"], info["engine"]) == (1, "cpu", DEFAULT_ENGINE)
+    assert (info["threads"], info["device"], info["engine"]) == (1, "cpu", default_engine(machine.describe()))
     assert info["params"] == 596
     assert info["layers"] == {"changed": 2, "total": 2}
     assert info["accuracy"] == info["correct"] / info["total"]

@@ -10,7 +10,7 @@ from bench.results.run import Run
 from bench.results.settings import Settings
 from bench.running.execute import settings_of
 from bench.running.plan import plan
-from tests.bench.examples import DATA, QINT8, RUN
+from tests.bench.examples import DATA, MACHINE, QINT8, RUN
 
 OWN = DATA.model_copy(update={"task": "net", "kind": "own", "title": "net.py"})
 ROW = QINT8.model_copy(update={"task": "net", "model": "build"})
@@ -21,7 +21,7 @@ def run_with(**settings: object) -> Run:
 
 
 def test_a_run_at_the_options_defaults_is_asked_for_without_options() -> None:
-    settings = settings_of(plan(RunOptions(models="mnist/lab1")))
+    settings = settings_of(plan(RunOptions(models="mnist/lab1")), MACHINE)
     run = RUN.model_copy(update={"settings": settings})
     assert command(run, QINT8) == "`bench run --model mnist/lab1 --technique dynamic-qint8`"
 
@@ -38,7 +38,7 @@ def test_a_run_of_defaults_needs_no_options() -> None:
 @pytest.mark.parametrize(
     ("settings", "options"),
     [
-        ({"device": "cuda", "seed": 3, "engine": "x86"}, "--seed 3 --engine x86 --device cuda"),
+        ({"device": "cuda", "seed": 3, "engine": "fbgemm"}, "--seed 3 --engine fbgemm --device cuda"),
         ({"threads": 2, "data": "synthetic", "epochs": 1}, "--threads 2 --epochs 1 --data synthetic"),
         ({"batch_sizes": [8, 16], "runs": 3}, "--batch 8 --batch 16 --runs 3"),
         ({"precision": 0.02, "budget_s": 30.0, "timeout_s": 60.0}, "--precision 0.02 --budget 30 --timeout 60"),

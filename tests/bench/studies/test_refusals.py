@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bench.core.errors import RequestError
-from bench.running import execute, model_session
+from bench.measuring import machine
+from bench.running import model_session
 from bench.studies.distill import distill
 from bench.studies.export import export
 from bench.studies.inspect import inspect
@@ -41,8 +42,8 @@ def test_a_seed_that_is_none_is_refused(name: str, seed: int) -> None:
 def test_a_technique_that_cannot_work_here_is_refused(
     name: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (model_session, execute):
-        monkeypatch.setattr(module, "DEFAULT_ENGINE", "bogus")
+    for module in (model_session, machine):
+        monkeypatch.setattr(module, "default_engine", lambda here: "bogus")
     monkeypatch.setattr("bench.running.weights.PREPARATION_HOST", "tests.bench.hosts:Host")  # which cannot train
     with pytest.raises(RequestError, match=sentence):
         REQUESTS[name]("static-qint8", seed=8)

@@ -10,10 +10,13 @@ import pytest
 
 import bench
 from bench.core.errors import RequestError, UnknownNameError
+from bench.measuring import machine
+from bench.options.studies import SensitivityOptions
 from bench.report.sensitivity import render
 from bench.report.sensitivity_picture import draw
 from bench.results import run_file
 from bench.results.sensitivity import Change, Sensitivity
+from bench.running.studied_model import Weights, studied_model
 from bench.studies.sensitivity.study import sensitivity
 from bench.techniques.base import TECHNIQUES, Technique
 from tests.bench.conftest import Command
@@ -247,12 +250,12 @@ def test_an_exported_mixture_gives_the_logits_back(tmp_path: Path) -> None:
     ],
 )
 def test_what_makes_no_sense_is_one_sentence(command: Command, arguments: str, sentence: str, tmp_path: Path) -> None:
-    code, out, err = command("sensitivity", *arguments.split(), "--data", "synthetic", "--out", str(tmp_path))
+    code, out, err = command("sensitivity", *arguments.split(), "--data", "synthetic", "--out", str(tmp_path / "out"))
     assert (code, out) == (2, "")
     assert err.startswith("bench: ")
     assert sentence in err
     assert err.count("\n") == 1
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir()), "nothing is left of what was refused, not even its folder"
 
 
 def test_a_model_without_a_layer_to_quantize_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,3 +303,20 @@ def test_bench_sensitivity_writes_what_it_prints(command: Command, tmp_path: Pat
     changed = [row.layers.changed for row in written.run.rows if row.layers is not None]
     assert changed == [0, 2, 1, 1]
     assert written.recommendation is None
+
+
+def test_what_a_search_evaluates_has_the_engine_that_was_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    engine = machine.supported_engines()[0]
+    asked: dict[str, str] = {}
+    unused: Any = None
+    with studied_model(SensitivityOptions(MODEL, **QUICK), engine=engine) as model:
+        asked["request"] = model.request(TECHNIQUES.get("fp32"), Weights(unused), tmp_path).engine
+
+    def touched(options: object, batch_sizes: object, engine: str) -> None:
+        asked["study"] = engine
+        raise RequestError("that is enough.")
+
+    monkeypatch.setattr("bench.studies.sensitivity.study.studied_model", touched)
+    with pytest.raises(RequestError, match="that is enough"):
+        sensitivity(MODEL, engine=engine, **QUICK)
+    assert asked == {"request": engine, "study": engine}
