@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.fleet.executor import Job, Node
-from bench.fleet.node_task import UNFIT, Event
+from bench.fleet.node_child import UNFIT, Event
 from bench.fleet.trainings import Spread
 from bench.options.studies import TrainOptions
 from bench.running.model_session import ModelSession, model_session
