@@ -32,8 +32,8 @@ for line in sys.stdin:
     request = json.load(open(line.strip()))
     names = [name for name in os.environ if name.startswith(("RAY_", "OMP_NUM", "PYTHONPATH"))]
     label = ",".join(sorted(names)) + f" {os.getpid()}"
-    print(json.dumps({"kind": "at", "label": label, "done": 0, "total": 1}), flush=True)
     open(request["folder"] + "/out/result", "w").write(request["word"])
+    print(json.dumps({"kind": "at", "label": label, "done": 0, "total": 1}), flush=True)
     print(json.dumps({"kind": "end", "code": request["code"], "reason": ""}), flush=True)
 """
 
