@@ -23,6 +23,7 @@ __all__ = [
     "UnsupportedError",
     "UserModelError",
     "WorkerError",
+    "WorkerLostError",
 ]
 
 
@@ -48,3 +49,7 @@ class UnsupportedError(QuantbenchError):
 
 class WorkerError(Exception):
     """A call of a worker that failed unexpectedly: an exception, a crash, a hang."""
+
+
+class WorkerLostError(WorkerError):
+    """A worker whose process died or hung: the same call of another may end well."""

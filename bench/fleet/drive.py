@@ -12,7 +12,7 @@ from bench.core.progress import Bars
 from bench.core.units import counted
 from bench.fleet.executor import Executor, Job, Node
 from bench.fleet.folder import RUN_FILE, FleetFolder
-from bench.fleet.node_task import Event
+from bench.fleet.node_child import Event
 from bench.results.fleet import Fleet, NodeFacts, NodeRecord, State
 
 LISTEN_S = 5.0
@@ -92,7 +92,7 @@ class Drive:
         for key, node in list(self._running.items()):
             silent_s = self.clock() - self._heard[key]
             if key not in alive and silent_s >= LISTEN_S:  # its last messages may be on their way
-                self._give_up(node, "the node died, was drained or is out of reach")
+                self._give_up(node, self.executor.fate(key))
             elif silent_s >= self.deadline_s:
                 waiting = self._records[node.name].state == "waiting"
                 what = "Ray's other work there did not end" if waiting else "it hung: nothing was heard of it"

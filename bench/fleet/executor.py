@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from bench.fleet.node_task import Event
+from bench.fleet.node_child import Event
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Job:
     """Names of files that the driver wants whenever they change."""
     files: Mapping[str, bytes] = field(default_factory=dict)
     """Files that are there at the beginning, by name."""
+    resident: bool = False
+    """Whether its process stays, where that can be, for further jobs of the same module on this node."""
 
 
 class Executor(Protocol):
@@ -50,6 +52,10 @@ class Executor(Protocol):
         A job that ends, however it does, has an event of kind ``end``; see ``bench.fleet.node_task``. One whose node
         is lost may say nothing at all.
         """
+        ...
+
+    def fate(self, key: str) -> str:
+        """Return why a node is not among those that are alive, as far as that is known."""
         ...
 
     def stop(self, name: str) -> None:

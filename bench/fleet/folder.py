@@ -21,6 +21,8 @@ from bench.results.run import Run
 FLEET_FILE = "fleet.json"
 RUN_FILE = "run.json"
 _LOCK = ".fleet.lock"
+LOOK_S = 1.0
+"""Longer than 'bench fleet status' holds the lock when it looks whether a driver does."""
 
 
 class RunFiles(Mapping[str, Run]):
@@ -57,7 +59,7 @@ class FleetFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / _LOCK)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=LOOK_S)
         except Timeout:
             raise RequestError(
                 f"another 'bench fleet run' is at work on {self.path}; wait for it, or name another folder with --out."
@@ -77,10 +79,10 @@ class FleetFolder:
                 folder.rmdir()
 
     def has_driver(self) -> bool:
-        """Return whether a driver is at work."""
+        """Return whether a driver is at work; so it may be where the lock cannot be looked at."""
         try:
             FileLock(self.path / _LOCK).acquire(timeout=0).lock.release()
-        except Timeout:
+        except (OSError, Timeout):
             return True
         return False
 

@@ -1,4 +1,4 @@
-"""The process on a node that measures: ``python -m bench.fleet.node_run request.json``.
+"""The process on a node that measures: ``python -m bench.fleet.node_run``.
 
 It is what ``bench run`` is on a machine alone, with a plan, data and weights that the driver has sent.
 """
@@ -6,7 +6,6 @@ It is what ``bench run`` is on a machine alone, with a plan, data and weights th
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 from bench.core.progress import Bars
@@ -38,4 +37,4 @@ def store_of(checkpoints: dict[str, str], places: dict[str, str], folder: Path) 
 
 
 if __name__ == "__main__":
-    serve(lambda text, bars: main(RunRequest.model_validate_json(text), bars), Path(sys.argv[1]))
+    serve(lambda text, bars: main(RunRequest.model_validate_json(text), bars))

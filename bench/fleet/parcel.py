@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bench.core.errors import RequestError
@@ -26,7 +27,7 @@ class Parcel:
     folder: bool
     """Whether they are an archive that is unpacked there."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256, which names it everywhere."""
         return hashlib.sha256(self.content).hexdigest()

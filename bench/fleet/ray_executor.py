@@ -7,14 +7,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bench.fleet import ray_reasons
 from bench.fleet.executor import Job, Node
-from bench.fleet.node_task import Event
+from bench.fleet.node_child import Event
 from bench.fleet.parcel import Parcel
 
 CHUNK_BYTES = 16 * 2**20
 """Parcels travel in pieces of it, so that no node needs much memory at once."""
-FETCH_S = 30.0
-"""A message that is announced and does not arrive for so long is lost."""
 MACHINE = "machine"
 """The custom resource of a node that is to run one job at a time, whatever its cores."""
 
@@ -29,7 +28,8 @@ class RayExecutor:
         self._folders = {digest: one.folder for digest, one in parcels.items()}
         self._refs = {digest: [ray.put(piece) for piece in _pieces(one.content)] for digest, one in parcels.items()}
         self._common = {"package": package, "dependencies": list(dependencies), "niceness": _niceness()}
-        self._running: dict[Any, str] = {}  # the stream of each job's events, and its name
+        self._task = ray.remote(_remote())  # one, of which a node keeps what it has unpacked
+        self._running: dict[Any, tuple[str, Node]] = {}  # the stream of each job's events, its name, and where it is
 
     def nodes(self) -> list[Node]:
         """Return nodes that are alive and have cores for work, each with a name of its own."""
@@ -63,10 +63,11 @@ class RayExecutor:
             "module": job.module,
             "request": dict(job.request),
             "watched": list(job.watched),
+            "resident": job.resident,
             "files": dict(job.files),
         }
-        task = self._ray.remote(_remote()).options(**options)
-        self._running[task.remote(content, self._folders, self._refs)] = name
+        stream = self._task.options(**options).remote(content, self._folders, self._refs)
+        self._running[stream] = name, node
 
     def events(self, timeout_s: float) -> Iterator[tuple[str, Event]]:
         """Wait for the next message of any job; see ``Executor``."""
@@ -77,12 +78,22 @@ class RayExecutor:
         if ready:  # and all others that have news by now
             ready, _ = self._ray.wait(streams, num_returns=len(streams), timeout=0, fetch_local=False)
         for stream in ready:
-            if (name := self._running.get(stream)) is not None:  # it may have been stopped meanwhile
-                yield name, self._next(stream)
+            if stream in self._running:  # it may have been stopped meanwhile
+                name, node = self._running[stream]
+                yield name, self._next(stream, node)
+
+    def fate(self, key: str) -> str:
+        """Return why a node is lost, as Ray says it; see ``Executor``."""
+        return self._death(key) or ray_reasons.LOST
+
+    def _death(self, key: str) -> str:
+        """Return why a node died; empty if Ray does not know, or not yet, that it has."""
+        dead = [node for node in self._ray.nodes() if node["NodeID"] == key and not node["Alive"]]
+        return ray_reasons.of_node(dead[0]) if dead else ""
 
     def stop(self, name: str) -> None:
         """Cancel a job by force and forget it."""
-        for stream in [one for one, other in self._running.items() if other == name]:
+        for stream in [one for one, (other, _) in self._running.items() if other == name]:
             del self._running[stream]
             self._cancel(stream)
 
@@ -90,44 +101,28 @@ class RayExecutor:
         with contextlib.suppress(Exception):  # of a node that is gone there is nothing to cancel
             self._ray.cancel(stream, force=True)
 
-    def _next(self, stream: Any) -> Event:
+    def _next(self, stream: Any, node: Node) -> Event:
         """Return a stream's next event; its end without one of kind ``end`` is one."""
         try:
-            event: Event = self._ray.get(next(stream), timeout=FETCH_S)
+            event: Event = self._ray.get(next(stream), timeout=ray_reasons.FETCH_S)
         except StopIteration:
             event = {"kind": "end", "code": None, "reason": "its task ended without a word"}
         except Exception as error:  # whatever keeps a node from being heard is the end of its job, and its reason
             self._cancel(stream)  # of a message that is lost the task still runs
-            event = {"kind": "end", "code": None, "reason": reason_of(error)}
+            event = {"kind": "end", "code": None, "reason": self._death(node.key) or ray_reasons.of_task(error)}
         if event["kind"] == "end":
             del self._running[stream]
         return event
 
 
-def reason_of(error: Exception) -> str:
-    """Return in a sentence what became of a task that Ray gives up."""
-    words = {
-        "NodeDiedError": "the node died, was drained or is out of reach",
-        "TaskUnschedulableError": "the node left the cluster before it could begin",
-        "OutOfMemoryError": "the node ran out of memory, so Ray ended the job there",
-        "WorkerCrashedError": "the job's process died; a system that runs out of memory ends processes so",
-        "GetTimeoutError": f"a message of it did not arrive for {FETCH_S:g} s",
-        "TaskCancelledError": "it was cancelled",
-    }
-    name = type(error).__name__
-    if name in words:
-        return words[name]
-    lines = str(error).strip().splitlines() or [name]
-    return lines[-1].strip()
-
-
 def _remote() -> Any:
-    """Return the task, whose module travels by value."""
+    """Return the task, whose modules travel by value."""
     from ray import cloudpickle
 
-    from bench.fleet import node_task
+    from bench.fleet import node_child, node_task
 
-    cloudpickle.register_pickle_by_value(node_task)
+    for module in (node_child, node_task):
+        cloudpickle.register_pickle_by_value(module)
     work = node_task.work
 
     def on_node(job: dict[str, Any], parcels: dict[str, bool], refs: dict[str, list[Any]]) -> Any:

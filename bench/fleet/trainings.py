@@ -7,7 +7,9 @@ not used: their sums round otherwise, and the weights must be those of one machi
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ from bench.core.report import Report
 from bench.fleet import parcel
 from bench.fleet.cluster import connected
 from bench.fleet.executor import Executor, Job, Node
-from bench.fleet.node_task import UNFIT, Event
+from bench.fleet.node_child import UNFIT, Event
 from bench.fleet.package import dependencies, package
 from bench.fleet.ray_executor import RayExecutor
 from bench.fleet.request import TrainingRequest
@@ -31,6 +33,7 @@ MODULE = "bench.fleet.node_training"
 LISTEN_S = 5.0
 SILENT_S = 3600.0
 """A training that says nothing for so long is started elsewhere."""
+_SILENT = f"nothing was heard of it for {SILENT_S:g} s"
 MOST_ATTEMPTS = 3
 """Of a training: one whose process dies on three nodes would on a fourth."""
 
@@ -65,6 +68,8 @@ class _Running:
     node: Node
     report: Report
     heard: float
+    begun: bool = False
+    """Whether the node has taken it on."""
 
 
 @dataclass
@@ -80,7 +85,12 @@ class Spread:
     """A node for each core of it that has no training."""
     _running: dict[str, _Running] = field(default_factory=dict)
     """By the name of the job."""
-    _attempts: dict[TrainingSpec, int] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    """Of the jobs, which tell the attempts at one training apart."""
+    _attempts: Counter[TrainingSpec] = field(default_factory=Counter)
+    """On how many nodes it began and came to nothing."""
+    _reports: dict[TrainingSpec, Report] = field(default_factory=dict)
+    """A bar for each, whatever the number of its attempts."""
     _lost: dict[TrainingSpec, str] = field(default_factory=dict)
     """Why the last attempt came to nothing."""
 
@@ -103,7 +113,7 @@ class Spread:
             for name, event in self.executor.events(LISTEN_S):
                 if name in self._running:
                     outcomes |= self._take(name, event)
-            self._look_after()
+            outcomes |= self._look_after()
         return outcomes
 
     def _start(self, waiting: Sequence[TrainingSpec], pending: Sequence[TrainingSpec]) -> None:
@@ -114,10 +124,11 @@ class Spread:
                 return
             if training in at_work or not can_begin(training, pending):
                 continue
-            attempt = self._attempts[training] = self._attempts.get(training, 0) + 1
             node = self._free.pop(0)
-            name = f"{training.name} {attempt}"
-            self._running[name] = _Running(training, node, self.session.bars.stage(label(training)), self.clock())
+            name = f"{training.name} {next(self._numbers)}"
+            if training not in self._reports:
+                self._reports[training] = self.session.bars.stage(label(training))
+            self._running[name] = _Running(training, node, self._reports[training], self.clock())
             self.executor.start(name, node, self._job(training))
 
     def _job(self, training: TrainingSpec) -> Job:
@@ -130,12 +141,13 @@ class Spread:
         request = TrainingRequest(
             training=training, dataset=self.dataset, training_isa=list(self.session.machine.isa)
         ).model_dump(mode="json", by_alias=True)
-        return Job(MODULE, request, [state.name, training.file_name], files)
+        return Job(MODULE, request, [state.name, training.file_name], files, resident=True)
 
     def _take(self, name: str, event: Event) -> Outcomes:
         running = self._running[name]
         running.heard = self.clock()
         if event["kind"] == "at":
+            running.begun = True
             running.report(event["done"], event["total"])
         elif event["kind"] == "file":
             write_bytes_atomically(self.session.store.folder / event["name"], event["content"])
@@ -147,14 +159,13 @@ class Spread:
         running = self._running.pop(name)
         store, training = self.session.store, running.training
         if event["code"] == UNFIT:
-            self._attempts[training] -= 1
-            self.session.bars.say(f"{running.node.name}: {event['reason']}")
             return self._drop(running, event["reason"])
         if event["code"] is None or event["code"] < 0:
+            self._attempts[training] += running.begun or event["code"] is not None
             return self._drop(running, event["reason"])
         self._free.append(running.node)
-        running.report(1, 1)
         if event["code"] != 0:
+            running.report(1, 1)
             return {training: TrainingError(event["reason"])}
         store.unfinished(training).unlink(missing_ok=True)
         header = store.get(training)
@@ -164,15 +175,20 @@ class Spread:
         """Use the node no more, and let the training begin elsewhere, unless it has too often."""
         self._free = [node for node in self._free if node.key != running.node.key]
         self._lost[running.training] = f"{running.node.name}: {reason}"
+        self.session.bars.say(self._lost[running.training])
         if self._attempts[running.training] >= MOST_ATTEMPTS:
+            running.report(1, 1)
             return {running.training: TrainingError(self._lost[running.training])}
         return {}
 
-    def _look_after(self) -> None:
-        """Start elsewhere what runs on nodes that are dead, or silent."""
+    def _look_after(self) -> Outcomes:
+        """Let what runs on nodes that are dead, or silent, begin elsewhere."""
+        outcomes: Outcomes = {}
         alive = {node.key for node in self.executor.nodes()}
         for name, running in list(self._running.items()):
             silent_s = self.clock() - running.heard
             if (running.node.key not in alive and silent_s >= LISTEN_S) or silent_s >= SILENT_S:
                 self.executor.stop(name)
-                self._end(name, {"kind": "end", "code": None, "reason": "the node is lost"})
+                reason = _SILENT if running.node.key in alive else self.executor.fate(running.node.key)
+                outcomes |= self._end(name, {"kind": "end", "code": None, "reason": reason})
+        return outcomes

@@ -53,6 +53,11 @@ def describe() -> Machine:
     )
 
 
+def instruction_sets() -> list[str]:
+    """Return the CPU's instruction sets, as ``describe`` does, without an import of torch."""
+    return known_isa(cpuinfo.get_cpu_info().get("flags", ()))
+
+
 def supported_engines() -> list[str]:
     """Return the quantized engines of this torch."""
     import torch

@@ -31,6 +31,7 @@ from bench.core.errors import (
     UnsupportedError,
     UserModelError,
     WorkerError,
+    WorkerLostError,
 )
 from bench.core.report import Report
 from bench.measuring.isa_limit import VARIABLES
@@ -174,10 +175,10 @@ class Worker:
         if "_process" in self.__dict__:
             self._process.join()
 
-    def hung(self) -> WorkerError:
+    def hung(self) -> WorkerLostError:
         """End the process and return the error that says why."""
         self.close()
-        return WorkerError(f"it hung: no sign of life for {self.timeout_s:g} s, so its process was ended")
+        return WorkerLostError(f"it hung: no sign of life for {self.timeout_s:g} s, so its process was ended")
 
     def _take(self) -> tuple[str, Any]:
         try:
@@ -186,13 +187,13 @@ class Worker:
             raise self._died() from None
         return message
 
-    def _died(self) -> WorkerError:
+    def _died(self) -> WorkerLostError:
         self._process.join(timeout=5)
         code = self._process.exitcode
         if code is not None and code < 0:
             name = signal.Signals(-code).name
-            return WorkerError(f"the process died of {name}{_LIKELY_CAUSES.get(name, '')}")
-        return WorkerError(f"the process ended with code {code}")
+            return WorkerLostError(f"the process died of {name}{_LIKELY_CAUSES.get(name, '')}")
+        return WorkerLostError(f"the process ended with code {code}")
 
 
 def close_all(workers: Iterable[Worker]) -> None:

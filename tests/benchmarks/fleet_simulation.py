@@ -28,7 +28,7 @@ from bench.core.progress import Bars
 from bench.fleet.drive import Drive
 from bench.fleet.executor import Job, Node
 from bench.fleet.folder import FleetFolder
-from bench.fleet.node_task import Event
+from bench.fleet.node_child import Event
 from bench.options.run import RunOptions
 from bench.report import fleet as report
 from bench.report import markdown

@@ -5,11 +5,13 @@ from __future__ import annotations
 import builtins
 import socket
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from bench.core.errors import RequestError
 from bench.core.progress import Bars
@@ -150,3 +152,19 @@ def test_a_cluster_that_has_ended_does_not_hold_the_command_up(monkeypatch: pyte
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(RequestError, match=r"RAY_ADDRESS is 127\.0\.0\.1:1, where nobody answers"):
         cluster._connect_or_start(stub, {}, Bars("nothing"))
+
+
+def test_status_needs_no_lock(command: Command, tmp_path: Path) -> None:
+    FleetFolder(tmp_path).save(FLEET.model_copy(update={"nodes": [NodeRecord(name="server", state="running")]}))
+    (tmp_path / ".fleet.lock").mkdir()  # cannot be taken, as in a folder that somebody else may write
+    code, out, _ = command("fleet", "status", "--out", str(tmp_path))
+    assert code == 0
+    assert "server" in out
+
+
+def test_a_look_at_the_lock_keeps_no_driver_out(tmp_path: Path) -> None:
+    looks = FileLock(tmp_path / ".fleet.lock", thread_local=False)
+    looks.acquire()
+    threading.Timer(0.1, looks.release).start()
+    with FleetFolder(tmp_path).locked():
+        assert not looks.is_locked

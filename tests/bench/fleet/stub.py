@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bench.fleet.executor import Job, Node
-from bench.fleet.node_task import Event
+from bench.fleet.node_child import Event
 
 Script = Callable[[Node, Job], Iterable[Event]]
 """What a node says of a job; one that ends without an event of kind ``end`` hangs."""
@@ -51,6 +51,9 @@ class StubExecutor:
                 waited_s = 0.01
                 yield name, event
         self.now_s += waited_s
+
+    def fate(self, key: str) -> str:
+        return "the node died, was drained or is out of reach"
 
     def stop(self, name: str) -> None:
         self.stopped.append(name)

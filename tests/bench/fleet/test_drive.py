@@ -13,7 +13,7 @@ from bench.core.progress import Bars
 from bench.fleet.drive import Drive
 from bench.fleet.executor import Job, Node
 from bench.fleet.folder import FleetFolder
-from bench.fleet.node_task import Event
+from bench.fleet.node_child import Event
 from bench.fleet.runner import require_some
 from bench.results.fleet import Fleet, NodeRecord
 from bench.results.run import Run

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import sys
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from bench.core.progress import Bars
-from bench.fleet import node_task, parcel
+from bench.fleet import node_child, node_task, parcel
 from bench.fleet.cargo import Shipment, prepare
-from bench.fleet.node_task import Event
+from bench.fleet.node_child import KILLED, REFUSED, UNFIT, Event
+from bench.fleet.package import package
 from bench.fleet.parcel import Parcel
 from bench.fleet.runner import MODULE
 from bench.options.fleet import FleetOptions
@@ -23,18 +28,22 @@ from bench.running.plan import plan
 
 PROBE = b"""
 import json, os, sys
-request = json.load(open(sys.argv[1]))
-names = [name for name in os.environ if name.startswith(("RAY_", "OMP_NUM", "PYTHONPATH"))]
-print(json.dumps({"kind": "at", "label": ",".join(sorted(names)), "done": 0, "total": 1}), flush=True)
-open("out/result", "w").write(request["word"])
-sys.exit(request["code"])
+for line in sys.stdin:
+    request = json.load(open(line.strip()))
+    names = [name for name in os.environ if name.startswith(("RAY_", "OMP_NUM", "PYTHONPATH"))]
+    label = ",".join(sorted(names)) + f" {os.getpid()}"
+    open(request["folder"] + "/out/result", "w").write(request["word"])
+    print(json.dumps({"kind": "at", "label": label, "done": 0, "total": 1}), flush=True)
+    print(json.dumps({"kind": "end", "code": request["code"], "reason": ""}), flush=True)
 """
 
 
 @pytest.fixture(autouse=True)
-def node_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+def node_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     monkeypatch.setenv("QUANTBENCH_CACHE", str(tmp_path / "cache of the node"))
-    return tmp_path / "cache of the node" / "fleet"
+    yield tmp_path / "cache of the node" / "fleet"
+    while node_child._kept:
+        node_child._end(node_child._kept.popitem()[1])
 
 
 def events(
@@ -49,6 +58,7 @@ def events(
         "niceness": os.getpriority(os.PRIO_PROCESS, 0),
         "watched": ["result"],
         "files": {},
+        "resident": False,
         **job,
     }
     folders = {digest: one.folder for digest, one in parcels.items()}
@@ -60,7 +70,7 @@ def test_the_process_has_nothing_of_rays_environment(monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(name, "1")
     package = parcel.of_files({"probe.py": PROBE})
     said = events({"word": "here", "code": 0}, package, {}, "probe")
-    assert [event["label"] for event in said if event["kind"] == "at"] == ["fetch files", "PYTHONPATH"]
+    assert [event["label"].split()[0] for event in said if event["kind"] == "at"] == ["fetch", "PYTHONPATH"]
     assert {"kind": "file", "name": "result", "content": b"here"} in said
     assert said[-1] == {"kind": "end", "code": 0, "reason": ""}
 
@@ -70,6 +80,29 @@ def test_files_that_are_there_are_not_sent_back() -> None:
         {"word": "same", "code": 0}, parcel.of_files({"probe.py": PROBE}), {}, "probe", files={"result": b"same"}
     )
     assert not [event for event in said if event["kind"] == "file"]
+
+
+def pid_of(said: list[Event]) -> int:
+    labels = [event["label"] for event in said if event["kind"] == "at"]
+    return int(labels[-1].split()[-1])
+
+
+def test_a_resident_process_takes_the_next_job_unless_it_has_died() -> None:
+    probe = parcel.of_files({"probe.py": PROBE, "other.py": PROBE})
+    pids = [pid_of(events({"word": word, "code": 0}, probe, {}, "probe", resident=True)) for word in ("a", "b")]
+    assert pids[0] == pids[1]
+    assert pid_of(events({"word": "c", "code": 0}, probe, {}, "other", resident=True)) != pids[0], "of another module"
+    os.kill(pids[0], signal.SIGKILL)
+    psutil.wait_procs([psutil.Process(pids[0])], timeout=60)
+    said = events({"word": "d", "code": 0}, probe, {}, "probe", resident=True)
+    assert pid_of(said) != pids[0]
+    assert said[-1]["code"] == 0
+
+
+def test_a_process_that_is_not_resident_ends_with_its_job() -> None:
+    probe = parcel.of_files({"probe.py": PROBE})
+    said = events({"word": "", "code": 0}, probe, {}, "probe")
+    assert not psutil.pid_exists(pid_of(said))
 
 
 def test_what_a_node_lacks_is_its_reason() -> None:
@@ -99,9 +132,57 @@ def test_damaged_parcels_are_refused(node_cache: Path) -> None:
     assert not list(node_cache.iterdir())
 
 
+SPEAKS = b"""
+from bench.core.errors import TrainingError, WorkerLostError
+from bench.fleet.node_process import UnfitNodeError, serve
+
+ERRORS = {2: TrainingError, 3: UnfitNodeError, -9: WorkerLostError}
+
+def work(text, bars):
+    print("a model speaks")
+    bars.stage("speak")(1, 1)
+    code = __import__("json").loads(text)["code"]
+    if code in ERRORS:
+        raise ERRORS[code]("why")
+    assert not code, "unforeseen"
+
+if __name__ == "__main__":
+    serve(work)
+"""
+
+
+def speaking() -> Parcel:
+    """Quantbench with a module that prints, as users' models do."""
+    contents = {"speaks.py": SPEAKS}
+    with zipfile.ZipFile(io.BytesIO(package().content)) as archive:
+        contents |= {name: archive.read(name) for name in archive.namelist()}
+    return parcel.of_files(contents)
+
+
+def test_what_a_model_prints_is_no_event() -> None:
+    said = events({"code": 0}, speaking(), {}, "speaks")
+    assert [event["label"] for event in said if event["kind"] == "at"] == ["fetch files", "speak"]
+    assert said[-1] == {"kind": "end", "code": 0, "reason": ""}
+
+
+def test_each_kind_of_error_has_its_code() -> None:
+    speaks = speaking()
+    ends = [events({"code": code}, speaks, {}, "speaks", resident=True)[-1] for code in (REFUSED, UNFIT, KILLED, 1)]
+    assert [end["code"] for end in ends] == [REFUSED, UNFIT, KILLED, 1]
+    assert [end["reason"] for end in ends[:3]] == ["why"] * 3
+    assert "AssertionError: unforeseen" in ends[3]["reason"]
+
+
+def test_a_cache_that_cannot_be_written_is_its_reason(node_cache: Path) -> None:
+    node_cache.parent.write_text("a file is in the way")
+    assert "its cache" in events({}, parcel.of_files({}), {}, "probe")[-1]["reason"]
+
+
 def test_the_reason_names_a_kill() -> None:
     kill = parcel.of_files({"probe.py": b"import os, signal; os.kill(os.getpid(), signal.SIGKILL)"})
-    assert "runs out of memory" in events({}, kill, {}, "probe")[-1]["reason"]
+    said = events({}, kill, {}, "probe", resident=True)
+    assert said[-1]["code"] == KILLED
+    assert "runs out of memory" in said[-1]["reason"]
 
 
 @pytest.fixture(scope="module")

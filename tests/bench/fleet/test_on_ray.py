@@ -5,43 +5,24 @@ The scenario is one: each step is a command that goes on where the one before st
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import signal
 import subprocess
 import sys
 import time
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 import bench
-from tests.bench.fleet.ray_nodes import ENVIRONMENT
+from tests.bench.fleet.commands import PATIENCE_S, Nodes, environment, request_of, simulated, start, states, wait_for
 from tests.benchmarks.fleet_trainings import digests
-from tests.repository import ROOT
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="simulated machines need Linux")
 
-PATIENCE_S = 240.0
-"""Of a test: it must end on a machine that is very busy, too."""
-NET = """
-import torch
-from sizes import WIDTH
-
-def small():
-    return torch.nn.Linear(WIDTH, 4)
-
-def wide():
-    return torch.nn.Sequential(torch.nn.Linear(WIDTH, 32), torch.nn.ReLU(), torch.nn.Linear(32, 4))
-
-def inputs(batch):
-    return torch.ones(batch, WIDTH)
-"""
 OTHER_NODE = """
 from importlib import metadata
 
@@ -68,30 +49,6 @@ def other_python(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def environment(cache: Path) -> dict[str, str]:
-    proxies = ("http_proxy", "https_proxy", "no_proxy")
-    plain = {name: value for name, value in os.environ.items() if name.lower() not in proxies}
-    return plain | ENVIRONMENT | {"QUANTBENCH_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
-
-
-class Nodes:
-    """The simulated machines; see ``tests.bench.fleet.ray_nodes``."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.address = self._line()
-
-    def kill(self, name: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"kill {name}\n")
-        self._process.stdin.flush()
-        assert self._line() == f"kill {name}"
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fleet")
@@ -100,65 +57,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def nodes(folder: Path) -> Iterator[Nodes]:
     names = ["good", f"other={other_python(folder / 'venv')}", "falls"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.fleet.ray_nodes", *names],
-        cwd=ROOT,
-        env=environment(folder / "cache"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        try:
-            yield Nodes(process)
-        finally:
-            assert process.stdin is not None
-            process.stdin.close()
-            process.wait(timeout=60)
+    with simulated(names, folder / "cache") as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
 def request_of_two_models(folder: Path) -> list[str]:
-    (folder / "net").mkdir()
-    (folder / "net" / "net.py").write_text(NET)
-    (folder / "net" / "sizes.py").write_text("WIDTH = 16\n")
-    models = [f"--model={folder / 'net' / 'net.py'}:{name}" for name in ("small", "wide")]
-    quick = [
-        "--technique=fp32",
-        "--runtime=eager",
-        "--runtime=onnxruntime",
-        "--batch=1",
-        "--precision=90%",
-        "--spread=0",
-    ]
-    return [*models, f"--inputs={folder / 'net' / 'net.py'}:inputs", *quick, "--budget=120"]
-
-
-def start(folder: Path, nodes: Nodes, arguments: list[str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "bench", "fleet", "run", *arguments]
-    return subprocess.Popen(
-        [*command, "--address", nodes.address, "--out", str(folder / "out")],
-        cwd=folder,
-        env=environment(folder / "cache"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def states(folder: Path) -> dict[str, dict[str, object]]:
-    with contextlib.suppress(FileNotFoundError):
-        return {node["name"]: node for node in json.loads((folder / "out" / "fleet.json").read_text())["nodes"]}
-    return {}
-
-
-def wait_for(process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
-    """Wait until something is in the folder; the process that is to write it must be alive."""
-    until = time.monotonic() + PATIENCE_S
-    while not reached():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until, "nothing came"
-        time.sleep(0.1)
+    return [*request_of(folder / "net", ["small", "wide"]), "--runtime=eager", "--runtime=onnxruntime"]
 
 
 def test_what_falls_is_a_line_and_the_same_command_goes_on(
@@ -182,7 +87,7 @@ def test_what_falls_is_a_line_and_the_same_command_goes_on(
     fresh = time.time_ns()  # what the driver before has left does not count
     of_falls = folder / "out" / "falls" / "run.json"
     wait_for(driver, lambda: of_falls.exists() and of_falls.stat().st_mtime_ns > fresh)
-    nodes.kill("falls")
+    nodes.do("kill", "falls")
     _, err = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 1, err
     after = states(folder)
@@ -203,7 +108,7 @@ def test_what_falls_is_a_line_and_the_same_command_goes_on(
 
 def test_nodes_run_the_drivers_quantbench_with_what_they_have(folder: Path) -> None:
     good, other = (bench.load_run(folder / "out" / name / "run.json") for name in ("good", "other"))
-    assert states(folder)["other"]["facts"]["versions"]["quantbench"] == "0.9.0"  # type: ignore[index]
+    assert states(folder)["other"]["facts"]["versions"]["quantbench"] == "0.9.0"
     assert good.quantbench == other.quantbench == version("quantbench")
     assert {row.model: row.status for row in good.rows if row.runtime == "onnxruntime"} == {"small": "ok", "wide": "ok"}
     for row in other.rows:
@@ -231,13 +136,18 @@ def test_another_request_in_the_same_folder_is_refused(
 
 @pytest.mark.slow
 def test_trainings_over_nodes_have_the_weights_of_one_machine(folder: Path, nodes: Nodes) -> None:
-    seeds = ["--seed=1", "--seed=2", "--seed=3"]
+    seeds = [f"--seed={seed}" for seed in range(1, 6)]
     training = ["train", "mnist/lab1", "--technique=fp32", *seeds, "--epochs=1", "--data=synthetic"]
     weights = []
+    processes: set[int] = set()
     for cache, options in ((folder / "here", []), (folder / "spread", ["--fleet", nodes.address])):
         command = [sys.executable, "-m", "bench", *training, *options]
-        done = subprocess.run(command, cwd=folder, env=environment(cache), capture_output=True, timeout=PATIENCE_S)
-        assert done.returncode == 0, done.stderr
+        with subprocess.Popen(command, cwd=folder, env=environment(cache), stderr=subprocess.PIPE, text=True) as run:
+            while run.poll() is None:
+                processes |= nodes.processes("bench.fleet.node_training")
+                time.sleep(0.1)
+            assert run.returncode == 0, run.stderr and run.stderr.read()
         weights.append(digests(cache))
     assert len(weights[0]) == len(seeds)
     assert weights[0] == weights[1]
+    assert len(processes) <= 2, "a node keeps the process that has imported torch"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.fleet.executor import Job, Node
-from bench.fleet.node_task import UNFIT, Event
+from bench.fleet.node_child import UNFIT, Event
 from bench.fleet.trainings import Spread
 from bench.options.studies import TrainOptions
 from bench.running.model_session import ModelSession, model_session
@@ -125,6 +125,33 @@ def test_a_training_that_fails_is_not_tried_elsewhere(session: ModelSession, tmp
     [training] = trainings(session, [1])
     assert str(work.train([training])[training]) == "the training diverged"
     assert len(executor.started) == 1
+
+
+def test_nodes_that_refuse_do_not_count_as_attempts(
+    session: ModelSession, content: Callable[[TrainingSpec], bytes], tmp_path: Path
+) -> None:
+    def train(one: Node, job: Job) -> Iterable[Event]:
+        yield FACTS
+        if one.name != "good":
+            yield lost("its Python lacks torch")
+            return
+        yield {"kind": "file", "name": asked(job).file_name, "content": content(asked(job))}
+        yield DONE
+
+    work, executor = spread(session, tmp_path / "store", [node(name) for name in ("a", "b", "c", "good")], train)
+    [training] = trainings(session, [1])
+    assert isinstance(work.train([training])[training], Header)
+    assert len(executor.started) == 4
+
+
+def test_a_training_whose_nodes_go_silent_is_given_up(session: ModelSession, tmp_path: Path) -> None:
+    def train(one: Node, job: Job) -> Iterable[Event]:
+        yield {"kind": "at", "label": "train", "done": 0, "total": 1}
+
+    work, executor = spread(session, tmp_path / "store", [node(name) for name in "abcde"], train)
+    [training] = trainings(session, [1])
+    assert str(work.train([training])[training]) == "c: nothing was heard of it for 3600 s"
+    assert len(executor.started) == len(executor.stopped) == 3
 
 
 def test_a_process_that_dies_everywhere_is_given_up(session: ModelSession, tmp_path: Path) -> None:
