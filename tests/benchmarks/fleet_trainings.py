@@ -56,6 +56,7 @@ def main() -> None:
             nodes.stdin.close()
         same = digests(one) == digests(halves) == digests(two)
     figures = {
+        "epochs": options.epochs,
         "one_core_s": alone_s,
         "two_commands_s": halves_s,
         "two_nodes_s": spread_s,
