@@ -70,7 +70,7 @@ Word = bool | Annotated[int, Field(ge=-(2**63), lt=2**63)] | Figure | Name
 Recipe = Annotated[dict[Name, Word], at_most(1_000)]
 _Hyperparameter = Annotated[int, Field(ge=0, lt=2**31)]
 Hyperparameters = Annotated[
-    dict[Name, _Hyperparameter | Annotated[list[_Hyperparameter], Field(max_length=1_000), FailFast()]], at_most(100)
+    dict[Name, _Hyperparameter | Annotated[list[_Hyperparameter], Field(max_length=1_000)]], at_most(100)
 ]
 Names = Annotated[list[Name], Field(max_length=10_000), FailFast()]
 Texts = Annotated[list[Text], Field(max_length=10_000), FailFast()]

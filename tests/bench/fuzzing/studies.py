@@ -82,9 +82,7 @@ def _render_fleet(value: Fleet, unchanged: Fleet, folder: Path) -> None:
 SENSITIVITY = _study(
     Sensitivity, sensitivity.render, "sensitivity-mnist-lab2/sensitivity.json", "sensitivity-sst2-lab2/sensitivity.json"
 )
-DISTILLATION = _study(
-    Distillation, distillation.render, "distillation/distillation.json", "distillation/alone-40-epochs.json"
-)
+DISTILLATION = _study(Distillation, distillation.render, "distillation/distillation.json")
 SELFCHECK = _study(SelfCheck, selfcheck.render, "selfcheck/selfcheck.json")
 FLEET = Format(
     _fleets, lambda path: FleetFolder(path.parent).fleet(), (RunFileError,), _render_fleet, file_name=FLEET_FILE
