@@ -33,4 +33,4 @@ def keep_positive(layer: LowBitLayer) -> None:
 
 def level(layer: LowBitLayer) -> float | None:
     """Return a layer's α; ``None`` where it learns none."""
-    return float(layer.get_parameter(NAME)) if NAME in layer._parameters else None
+    return layer.get_parameter(NAME).item() if NAME in layer._parameters else None

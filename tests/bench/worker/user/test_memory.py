@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,27 +17,28 @@ from bench.worker.user.callables import FilePart
 from bench.worker.user.memory import COPIES, shortage, variants_at_once
 from bench.worker.user.model import UserModel
 from bench.worker.user_host import UserHost
-from tests.bench.conftest import Command
+from tests.repository import ROOT
 
 GIB = 2**30
-NET = """
+MACHINE = """
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
+
+genuine, tried = psutil.virtual_memory, Path(__file__).with_name("tried")
+psutil.virtual_memory = lambda: genuine()._replace(available=20 if tried.exists() else 10**9)
+"""
+NET = """
+from pathlib import Path
+
 import torch
 from torch import nn
-
-processes = Path(__file__).with_name("processes")
-with processes.open("a") as file:
-    file.write("one\\n")
-enough = len(processes.read_text().splitlines()) <= {processes}
-psutil.virtual_memory = lambda: SimpleNamespace(available=10**9 if enough else 20)
 
 def build():
     return nn.Linear(4, 3)
 
 def inputs(batch_size):
+    Path(__file__).with_name("tried").touch()
     return torch.rand(batch_size, 4)
 """
 HUGE = """
@@ -77,18 +81,29 @@ def test_a_model_that_is_too_large_is_a_sentence_with_both_figures(
     assert figures == [f"{2 * COPIES:.1f} GiB", "3.0 GiB"], "what is needed, and what is free once this process ends"
 
 
-@pytest.mark.parametrize(("processes", "code"), [(0, 2), (1, 1)])
+@pytest.mark.parametrize(("scarce_from_the_start", "code"), [(True, 2), (False, 1)])
 def test_the_command_refuses_the_model_or_makes_rows_with_the_reason(
-    processes: int, code: int, command: Command, tmp_path: Path
+    scarce_from_the_start: bool, code: int, tmp_path: Path
 ) -> None:
-    """The file says that the memory suffices for so many processes: the one that tries the model, then its variants."""
+    """On a machine that has 20 bytes left as soon as there is a file ``tried``, which making inputs writes."""
+    (tmp_path / "sitecustomize.py").write_text(MACHINE)
     file = tmp_path / "net.py"
-    file.write_text(NET.format(processes=processes))
+    file.write_text(NET)
+    if scarce_from_the_start:
+        (tmp_path / "tried").touch()
     named = [f"--model={file}:build", f"--inputs={file}:inputs", f"--out={tmp_path / 'run'}"]
-    ended, _, err = command("run", *named, "--technique=bf16", "--batch=2", "--runs=1", "--precision=90%")
-    assert ended == code, err
-    if code == 2:
-        assert "GiB are free" in err
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "run", *named, "--technique=bf16", "--batch=2", "--runs=1", "--precision=90%"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == code, done.stderr
+    if scarce_from_the_start:
+        assert "GiB are free" in done.stderr
         return
     rows = bench.load_run(tmp_path / "run/run.json").rows
     assert [row.status for row in rows] == ["failed", "failed"]
