@@ -15,7 +15,7 @@ from torch.nn.modules.module import (
 
 VALUES_PER_BYTE = 8
 """Of a file, at one bit each; scales, statistics and manifest make it larger."""
-MOST_PARTS = 50_000
+MOST_PARTS = 20_000
 """Modules, parameters and buffers, which may be empty; most are named in the file, so they are fewer than its bytes."""
 
 

@@ -18,7 +18,7 @@ from tests.repository import ROOT
 pytest.importorskip("resource", reason="memory and CPU time are measured as Unix does")
 from tests.bench.fuzzing.loop import FORMATS, MOST_CPU_S, Outcome
 
-FEW = dict.fromkeys(FORMATS, 200) | {"packed file": 100}
+FEW = dict.fromkeys(FORMATS, 200) | {"run": 100, "packed file": 100}
 MANY = int(os.environ.get("QUANTBENCH_MUTATIONS", "10_000"))
 MOST_BYTES = 2**30
 

@@ -254,9 +254,7 @@ def test_a_changed_state_is_no_state(random: Random, tmp_path_factory: pytest.Te
     assert torch.equal(resume(ADAM, state), whole(ADAM))
 
 
-@pytest.mark.parametrize(
-    "tensor", [{"dtype": "C64", "shape": [0]}, {"dtype": "F4", "shape": [0]}, {"dtype": "F32", "shape": [0, 2**64 - 1]}]
-)
+@pytest.mark.parametrize("tensor", [{"dtype": "F6_E2M3", "shape": [0]}, {"dtype": "F32", "shape": [0, 2**64 - 1]}])
 def test_a_state_with_a_tensor_that_torch_does_not_have_is_no_state(tensor: dict[str, Any], state: Path) -> None:
     begin(ADAM, state)
     header, values = split(state.read_bytes())

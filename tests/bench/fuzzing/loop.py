@@ -112,11 +112,11 @@ def fuzz(name: str, numbers: range) -> Outcome:
         path = Path(folder) / chosen.file_name
         contents = chosen.valid(Path(folder))
         unchanged = []
-        for content in contents:  # also imports what is imported when it is needed, which takes its time
+        for content in contents:
             path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
             unchanged.append(chosen.load(path))
             chosen.render(unchanged[-1], unchanged[-1], path.parent)
-            chosen.draw(unchanged[-1], unchanged[-1], path.parent)
+        chosen.draw(unchanged[0], unchanged[0], path.parent)  # imports what is imported when it is needed
         for number in numbers:
             random = Random(f"{name} {number}")
             which = random.randrange(len(contents))

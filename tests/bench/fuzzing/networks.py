@@ -107,7 +107,7 @@ def states(folder: Path) -> list[bytes]:
 
 def _restore(path: Path) -> Trainee:
     restored = _trainee()
-    if restored.restore(path) == [[0.5, 1.0]]:
+    if len(restored.restore(path)) == 1:
         return restored
     for value, untouched in zip(restored.module.parameters(), _trainee().module.parameters(), strict=True):
         assert torch.equal(value, untouched), "a state that is not used leaves no trace"

@@ -99,7 +99,7 @@ return {
 """
 ELEMENTS = (
     "html head meta title style body header h1 p nav ul li a strong div label input output main article section h2 h3"
-    " h4 table thead tr th tbody td code details summary figure figcaption img script button"
+    " h4 span table thead tr th tbody td code details summary figure figcaption img script button"
 )
 """What the template has, and what sentences and the script make."""
 

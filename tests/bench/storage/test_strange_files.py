@@ -53,6 +53,7 @@ def test_hyperparameters_that_no_network_has_are_a_sentence(hyperparameters: dic
         checkpoint.load(tmp_path / "checkpoint")
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_a_network_of_a_million_parts_is_refused_in_seconds(tmp_path: Path) -> None:
     """Each of its channels is none, so that no number of values is too large; and the file is large enough for them."""
     hyperparameters = {"depth": 6 * 10**6 + 2, "classes": 10, "widening": 0}
@@ -62,7 +63,7 @@ def test_a_network_of_a_million_parts_is_refused_in_seconds(tmp_path: Path) -> N
     begun = time.process_time()
     with pytest.raises(CheckpointError, match="a network of more values"):
         checkpoint.load(tmp_path / "checkpoint")
-    assert time.process_time() - begun < 10
+    assert time.process_time() - begun < 5
 
 
 def test_a_header_longer_than_any_vocabulary_is_not_parsed(tmp_path: Path) -> None:
@@ -75,13 +76,9 @@ def test_a_header_longer_than_any_vocabulary_is_not_parsed(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "tensor",
     [
-        {"dtype": "C64", "shape": [0], "data_offsets": [0, 0]},
-        {"dtype": "F4", "shape": [0], "data_offsets": [0, 0]},
         {"dtype": "F6_E2M3", "shape": [0], "data_offsets": [0, 0]},
-        {"dtype": "F8_E8M0", "shape": [0], "data_offsets": [0, 0]},
-        {"dtype": "F32", "shape": [0, 2**62], "data_offsets": [0, 0]},
+        {"dtype": "F32", "shape": [0, 2**63], "data_offsets": [0, 0]},
         {"dtype": "F32", "shape": [0, 2**64 - 1], "data_offsets": [0, 0]},
-        {"dtype": "F32", "shape": [0] * 70, "data_offsets": [0, 0]},
     ],
 )
 @pytest.mark.parametrize("reader", [checkpoint.load, packed.load])
