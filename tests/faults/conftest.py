@@ -12,12 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from bench.measuring.latency import sampling
 from tests.bench.conftest import command  # noqa: F401 — a fixture
+from tests.faults.killed import PROCESSES
 from tests.faults.table import PROPERTY
 from tests.repository import ROOT
 
 Survived = Callable[[str, str, str], None]
 Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs make few passes."""
+    monkeypatch.setattr(sampling, "MAX_PROCESSES", PROCESSES)
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ RUN = [
     *("--batch=2", "--runs=1", "--precision=90%", "--spread=0"),
 ]
 TRAIN: dict[str, Any] = {"data": "synthetic", "epochs": 1, "progress": False}
-LAST_SAVE = 3
+LAST_SAVE = 2
 """Passes that are saved before the fault."""
 
 
