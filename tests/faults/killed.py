@@ -31,7 +31,7 @@ def main() -> None:
     from bench.cli import main as command
     from bench.measuring.latency import sampling
 
-    sampling.MAX_PROCESSES = PROCESSES  # type: ignore[misc]
+    vars(sampling)["MAX_PROCESSES"] = PROCESSES
     command.main()
 
 
