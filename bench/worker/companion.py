@@ -46,7 +46,7 @@ def end_with_the_command() -> None:
     """
     if sys.platform != "linux":
         return
-    pipe = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)  # type: ignore[attr-defined]
+    pipe = getattr(forkserver._forkserver, "_forkserver_alive_fd", None)
     if pipe is not None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, pipe, inheritable=False)  # what a user's code hands on stays a descriptor

@@ -13,11 +13,18 @@ from pathlib import Path
 import pytest
 
 from tests.bench.conftest import command  # noqa: F401 — a fixture
+from tests.faults.killed import PROCESSES
 from tests.faults.table import PROPERTY
 from tests.repository import ROOT
 
 Survived = Callable[[str, str, str], None]
 Bench = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs make few passes."""
+    monkeypatch.setattr("bench.measuring.latency.sampling.MAX_PROCESSES", PROCESSES)
 
 
 @pytest.fixture
@@ -27,7 +34,7 @@ def survived(request: pytest.FixtureRequest, tmp_path: Path, shared_cache: Path)
     def note(planted: str, seen: str, kept: str) -> None:
         for place in (tmp_path, shared_cache):
             seen = seen.replace(f"{place}/", "").replace(str(place), "the folder")
-        seen = " ".join(seen.replace(f"{ROOT}/", "").removeprefix("bench: ").split())
+        seen = " ".join(seen.replace(f"{ROOT}/", "").split())
         request.node.user_properties.append((PROPERTY, [planted, seen, kept]))
 
     return note
@@ -58,4 +65,4 @@ def said(output: str) -> str:
     """Return the sentence of a refusal among what a command wrote to standard error."""
     [line] = [line for line in output.splitlines() if line.startswith("bench: ")]
     assert "Traceback" not in output
-    return line
+    return line.removeprefix("bench: ")

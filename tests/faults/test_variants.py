@@ -57,8 +57,8 @@ def measured(rows: list[Row]) -> str:
 
 @pytest.mark.usefixtures("impatient")
 def test_six_variants_misbehave_and_each_is_its_own_row(survived: Survived, tmp_path: Path) -> None:
-    model = {"models": f"{FILE}:Treacherous", "inputs": f"{FILE}:inputs"}
-    run(**model, techniques=[*FAULTS, *NOTES, "static-qint8"], out=tmp_path, **QUICK)
+    techniques = [*FAULTS, *NOTES, "static-qint8"]
+    run(models=f"{FILE}:Treacherous", inputs=f"{FILE}:inputs", techniques=techniques, out=tmp_path, **QUICK)
     saved = load(tmp_path / "run.json")
     rows = {row.technique: row for row in saved.rows}
     assert saved.finished
@@ -95,11 +95,10 @@ def control_group() -> Iterator[Path]:
 
 
 def test_the_kernel_ends_a_variant_for_memory(
-    survived: Survived, control_group: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    survived: Survived, control_group: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FAULTS_CONTROL_GROUP", str(control_group))
-    model = {"models": f"{FILE}:Confined", "inputs": f"{FILE}:inputs"}
-    fp32, fp16 = run(**model, techniques=["fp16"], out=tmp_path, **QUICK).rows
+    fp32, fp16 = run(models=f"{FILE}:Confined", inputs=f"{FILE}:inputs", techniques="fp16", **QUICK).rows
     if fp16.measured:
         pytest.skip("control groups do not limit memory here")
     assert fp32.measured

@@ -59,7 +59,10 @@ def test_a_graph_that_could_not_be_made_is_made_again(tmp_path: Path) -> None:
 
 def test_a_graph_that_is_damaged_or_another_ones_is_made_again(tmp_path: Path) -> None:
     def get(name: str) -> Path:
-        return GraphCache(tmp_path, name).get("model.onnx", (), lambda path: path.write_text(f"of {name}") and None)
+        def make(path: Path) -> None:
+            path.write_text(f"of {name}")
+
+        return GraphCache(tmp_path, name).get("model.onnx", (), make)
 
     ours, other = get("ours"), get("other")
     for damage in (b"", b"of our", b"of Ours", other.read_bytes()):
