@@ -121,8 +121,8 @@ def _configuration(model: nn.Module, context: Context) -> QConfigMapping:
 def _sums_exactly(model: nn.Module, context: Context) -> bool:
     """Return whether the engine is x86, and sums products of full 8 bits in 32 bits here.
 
-    oneDNN and FBGEMM do with AVX512-VNNI, but for FBGEMM's kernels of grouped convolutions, which sum pairs in 16 bits
-    on any CPU; x86 takes these where oneDNN has none.
+    oneDNN and FBGEMM do with AVX512-VNNI, but for FBGEMM's kernel of depthwise convolutions, which sums pairs in 16
+    bits on any CPU, and which x86 takes for more than 100 groups.
     """
     groups = (getattr(layer, "groups", 1) for layer in model.modules())
     grouped = any(isinstance(number, int) and number > 1 for number in groups)
