@@ -82,7 +82,8 @@ class StaticQint8(Technique):
                 module = convert_fx(prepared)
             except Exception as error:  # of any kind: FX has cases that nobody thought of
                 raise UnsupportedError(_unconverted(error, fx_repairs.computed_weights(prepared, classes))) from error
-            reduce_range = configuration.global_qconfig.activation().reduce_range
+            default: Any = configuration.global_qconfig
+            reduce_range = default.activation().reduce_range
         fx_repairs.keep_state(module)
         folded = batch_norms - _count(module, "BatchNorm", "BNReLU")
         notes = (
@@ -106,13 +107,14 @@ def _configuration(model: nn.Module, context: Context) -> QConfigMapping:
     mapping = get_default_qconfig_mapping(context.engine)
     if not _sums_exactly(model, context):
         return mapping
-    reduced, full = mapping.global_qconfig.activation, HistogramObserver.with_args(reduce_range=False)
+    default: Any = mapping.global_qconfig
+    reduced, full = default.activation, HistogramObserver.with_args(reduce_range=False)
 
     def widened(config: Any) -> Any:
         same = config is not None and config.activation is reduced
         return QConfig(activation=full, weight=config.weight) if same else config
 
-    mapping.set_global(widened(mapping.global_qconfig))
+    mapping.set_global(widened(default))
     for kind, config in list(mapping.object_type_qconfigs.items()):
         mapping.set_object_type(kind, widened(config))
     return mapping
@@ -121,8 +123,8 @@ def _configuration(model: nn.Module, context: Context) -> QConfigMapping:
 def _sums_exactly(model: nn.Module, context: Context) -> bool:
     """Return whether the engine is x86, and sums products of full 8 bits in 32 bits here.
 
-    oneDNN and FBGEMM do with AVX512-VNNI, but for FBGEMM's kernels of grouped convolutions, which sum pairs in 16 bits
-    on any CPU; x86 takes these where oneDNN has none.
+    oneDNN and FBGEMM do with AVX512-VNNI, but for FBGEMM's kernel of depthwise convolutions, which sums pairs in 16
+    bits on any CPU, and which x86 takes for more than 100 groups.
     """
     groups = (getattr(layer, "groups", 1) for layer in model.modules())
     grouped = any(isinstance(number, int) and number > 1 for number in groups)

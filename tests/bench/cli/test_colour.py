@@ -92,7 +92,7 @@ def test_who_wants_no_colours_gets_none(
     assert all(f" {word} " in text for _, word in WORDS[name])
 
 
-def test_a_pipe_gets_no_colours(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+def test_a_pipe_gets_no_colours(name: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     for variable in ("FORCE_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(variable, raising=False)
     assert not _ESCAPE.search(request.getfixturevalue("shown"))

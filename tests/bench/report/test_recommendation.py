@@ -88,7 +88,7 @@ def test_a_run_whose_rounds_are_not_paired_has_no_chapter() -> None:
     ("settings", "options"),
     [
         ({}, ""),
-        ({"threads": 2, "seed": 3, "epochs": 1, "engine": "x86"}, " --threads 2 --engine x86 --seed 3 --epochs 1"),
+        ({"threads": 2, "seed": 3, "engine": "fbgemm"}, " --threads 2 --engine fbgemm --seed 3"),
         ({"data": "synthetic", "batch_sizes": [8]}, " --data synthetic"),
     ],
 )
