@@ -51,6 +51,6 @@ def test_ci_runs_what_can_be_run_anywhere() -> None:
 
 def test_the_gate_example_asks_for_what_the_page_says() -> None:
     text = (ROOT / ".github/workflows/gate-example.yml").read_text(encoding="utf-8")
-    page = (ROOT / "docs/own-models.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/commands.md").read_text(encoding="utf-8")
     [rules] = set(re.findall(r"bench compare base/run\.json new/run\.json((?: --fail-if \"[^\"]+\")+)", text))
     assert f"bench compare base/run.json new/run.json{rules}" in page

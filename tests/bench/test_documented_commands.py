@@ -30,7 +30,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 WORKFLOW = ROOT / ".github/workflows/gate-example.yml"
 _BLOCK = re.compile(r"^```(?:sh|bash)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 BROUGHT = {"rings/radial", "pruned", "graph"}
-"""Names of the package that docs/extending.md shows; tests/test_extending.py runs its commands."""
+"""Names of the package that docs/architecture.md links; tests/test_extending.py runs its commands."""
 ELSEWHERE = {"git", "cd", ".", "python3", "pytest", "ray"}
 """Programs that are not ours; what goes wrong with them no parser of ours would see."""
 

@@ -141,7 +141,7 @@ def require_supplied(name: str) -> None:
     if is_own(name):
         raise RequestError(
             f"{name} is a model of your own, which this command does not take: it trains; "
-            f"bring its network and data by entry points (docs/extending.md), and every command takes it."
+            f"bring its network and data by entry points (docs/architecture.md), and every command takes it."
         )
 
 
