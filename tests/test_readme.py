@@ -31,10 +31,11 @@ from bench.results.selfcheck import SelfCheck
 from bench.results.sensitivity import Sensitivity
 from bench.stats.describe import mean_std
 from bench.storage import checkpoint
-from tests.benchmarks import compression, published, sampling, suite_speed, training_speed, trust
+from tests.bench import brought
+from tests.benchmarks import compression, own_models, published, sampling, suite_speed, training_speed, trust
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("results", "runtimes"))]
+PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("own-models", "results", "runtimes"))]
 RUN_FILES = sorted((ROOT / "reports").glob("*/run.json"))
 STUDY_FILES = sorted((ROOT / "reports").glob("*/sensitivity.json"))
 PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
@@ -48,6 +49,7 @@ def expected() -> dict[str, str]:
         "deploy table": deploy_table(),
         "published table": published.text(),
         "longer table": longer_table(),
+        **own_models_table(),
     }
 
 
@@ -69,9 +71,24 @@ def deploy_table() -> str:
         smaller = f"{fp32.file_bytes / fastest.file_bytes:.2f}×"
         cells.append([model, str(size), f"`{fastest.key}`", speedup, smaller, f"{100 * change:+.2f} points"])
     header = ["Model", "Batch", "Fastest", "Speed-up over fp32 on eager", "× smaller", "Accuracy change"]
+    return f"{table(cells, header)}\n\n{measured_on(run)}"
+
+
+def measured_on(run: Run) -> str:
+    """Return the sentence below a table that says of which machine it is."""
     machine = run.machine
-    measured = f"Measured on {machine.cpu} ({', '.join(machine.isa)}), 1 thread, {run.created}, torch {machine.torch}."
-    return f"{table(cells, header)}\n\n{measured}"
+    return f"Measured on {machine.cpu} ({', '.join(machine.isa)}), 1 thread, {run.created}, torch {machine.torch}."
+
+
+def own_models_table() -> dict[str, str]:
+    """Return what was measured of the models that people bring; nothing where no runs of them are committed."""
+    folder = ROOT / "reports/own-models"
+    runs = {name: bench.load_run(path) for name in brought.NAMES if (path := folder / name / "run.json").exists()}
+    if not runs:
+        return {}
+    seconds = json.loads((folder / "seconds.json").read_text(encoding="utf-8"))
+    measured = f"{measured_on(next(iter(runs.values())))} [Run files](../reports/own-models)"
+    return {"own models table": f"{own_models.tabulated(runs, seconds)}\n\n{measured}"}
 
 
 def threads_runs() -> list[Run]:

@@ -3,8 +3,8 @@
     python -m tests.benchmarks.own_models [--model NAME] [--budget SECONDS] [--out FOLDER]
 
 Each model is run twice: by eager PyTorch alone, from nothing, on the clock, which is the table that a newcomer waits
-for (``FOLDER/seconds.json``), and on every runtime (``FOLDER/NAME/run.json``). The table is ``FOLDER/table.md``. What
-the folder has of either is kept.
+for (``FOLDER/seconds.json``), and on every runtime (``FOLDER/NAME/run.json``). What the folder has of
+either is kept. Of the committed ones ``python -m tests.test_readme`` makes the page's table.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def tabulated(runs: Mapping[str, Run], seconds: Mapping[str, float]) -> str:
 
 
 def main() -> None:
-    """Measure, and write what was found."""
+    """Measure, and print what was found."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", action="append", choices=brought.NAMES, help="only this one; repeatable")
     parser.add_argument("--budget", type=float, default=None, help="seconds for the passes of one model")
@@ -109,9 +109,7 @@ def main() -> None:
             write_atomically(file, json.dumps(seconds, indent=1) + "\n")
         runs[name] = measure(name, ["all"], arguments.out / name, arguments.budget, spread_s=0)
         print(f"{name}: {seconds[name]:.0f} s with eager PyTorch alone", flush=True)
-    text = tabulated(runs, seconds)
-    write_atomically(arguments.out / "table.md", text + "\n")
-    print(text)
+    print(tabulated(runs, seconds))
 
 
 if __name__ == "__main__":
