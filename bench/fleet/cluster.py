@@ -16,6 +16,10 @@ from bench.core.progress import Bars
 
 AUTO = "auto"
 CONNECT_S = 5.0
+_SETTINGS = b"\x04"
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0" + _SETTINGS + b"\0" * 5
+"""What opens a connection of HTTP/2, which Ray speaks; the answer begins with a frame of settings (RFC 9113, 3.4)."""
+_HEADER_BYTES = 9
 LOCAL_STORE_BYTES = 200 * 10**6
 """Of a Ray that is started here: parcels that do not fit go to the disk."""
 _ENVIRONMENT = {
@@ -61,7 +65,7 @@ def _connect_or_start(ray: Any, quiet: dict[str, Any], bars: Bars) -> None:
     address = _of_this_machine()
     if address is not None and (fault := _silence(address)):
         if os.environ.get("RAY_ADDRESS"):
-            raise RequestError(f"RAY_ADDRESS is {address}, where nobody answers ({fault}); correct it, or unset it.")
+            raise RequestError(f"RAY_ADDRESS is {address}, where no Ray answers ({fault}); correct it, or unset it.")
         address = None
     if address is not None:
         _connect(ray, address, quiet)
@@ -106,19 +110,23 @@ def _require_answer(address: str) -> None:
         raise RequestError(f"--address {address!r} must be auto or HOST:PORT; for example 192.168.1.10:6379.")
     if fault := _silence(address):
         raise RequestError(
-            f"--address {address}: nobody answers there ({fault}); start Ray on that machine with 'ray start --head', "
+            f"--address {address}: no Ray answers there ({fault}); start it on that machine with 'ray start --head', "
             f"or correct the address."
         )
 
 
 def _silence(address: str) -> str:
-    """Return why nobody can be reached at ``HOST:PORT``; empty if somebody can."""
+    """Return why no Ray can be reached at ``HOST:PORT``; empty if one can."""
     host, _, port = address.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+        with socket.create_connection((host, int(port)), timeout=CONNECT_S) as connection:
+            if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+                return ""  # it speaks to nobody without a certificate
+            connection.sendall(_GREETING)
+            answer = connection.recv(_HEADER_BYTES)
     except (OSError, OverflowError, ValueError) as error:
         return str(getattr(error, "strerror", None) or error)
-    return ""
+    return "" if answer[3:4] == _SETTINGS else "another program does"
 
 
 def _host(address: str) -> str:

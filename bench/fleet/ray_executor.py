@@ -87,9 +87,13 @@ class RayExecutor:
         return self._death(key) or ray_reasons.LOST
 
     def _death(self, key: str) -> str:
-        """Return why a node died; empty if Ray does not know, or not yet, that it has."""
+        """Return why a node is lost; empty if Ray does not know, or not yet, that it is."""
         dead = [node for node in self._ray.nodes() if node["NodeID"] == key and not node["Alive"]]
-        return ray_reasons.of_node(dead[0]) if dead else ""
+        if dead:
+            return ray_reasons.of_node(dead[0])
+        from ray._private.state import state  # Ray says it nowhere else
+
+        return ray_reasons.DRAINED if key in state.get_draining_nodes() else ""
 
     def stop(self, name: str) -> None:
         """Cancel a job by force and forget it."""

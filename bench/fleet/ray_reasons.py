@@ -8,12 +8,12 @@ from typing import Any
 FETCH_S = 30.0
 """A message that is announced and does not arrive for so long is lost."""
 LOST = "the node died, was drained or is out of reach"
-_DRAINED = "the node was drained"
-_DEATHS = {1: "Ray was stopped there", 2: "the node died or is out of reach", 3: _DRAINED, 4: _DRAINED}
+DRAINED = "the node was drained"
+_DEATHS = {1: "Ray was stopped there", 2: "the node died or is out of reach", 3: DRAINED, 4: DRAINED}
 """By the numbers of Ray's ``NodeDeathInfo.Reason``; it has no names for them in Python."""
 _ERRORS = {
     "NodeDiedError": LOST,
-    "TaskUnschedulableError": "Ray gives it no work: it is being drained, or has left the cluster",
+    "TaskUnschedulableError": "the node left the cluster before it could begin",
     "OutOfMemoryError": "the node ran out of memory, so Ray ended the job there",
     "WorkerCrashedError": "the job's process died; a system that runs out of memory ends processes so",
     "GetTimeoutError": f"a message of it did not arrive for {FETCH_S:g} s",

@@ -60,8 +60,19 @@ def test_an_address_that_nobody_answers_is_named(
 
     monkeypatch.setattr(socket, "create_connection", refuse)
     said = refused(command, "run", "--address", "127.0.0.1:6379", "--out", str(tmp_path / "runs/fleet"))
-    assert "--address 127.0.0.1:6379: nobody answers there (Connection refused); start Ray on that machine" in said
+    assert "--address 127.0.0.1:6379: no Ray answers there (Connection refused); start it on that machine" in said
     assert not list(tmp_path.iterdir()), "neither folder nor lock"
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"), [(b"\0\0\x0c\x04\0\0\0\0\0", ""), (b"HTTP/1.0 400", "another program does")]
+)
+def test_a_server_that_is_not_ray_is_told_from_it(monkeypatch: pytest.MonkeyPatch, answer: bytes, fault: str) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.sendall(answer)
+    monkeypatch.setattr(socket, "create_connection", lambda address, timeout: ours)
+    with theirs:
+        assert cluster._silence("127.0.0.1:80") == fault
 
 
 def test_a_folder_that_was_there_stays_without_a_lock(
@@ -150,7 +161,7 @@ def test_a_cluster_that_has_ended_does_not_hold_the_command_up(monkeypatch: pyte
     assert asked == ["local"]
     assert "no Ray cluster was found" in said[0]
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
-    with pytest.raises(RequestError, match=r"RAY_ADDRESS is 127\.0\.0\.1:1, where nobody answers"):
+    with pytest.raises(RequestError, match=r"RAY_ADDRESS is 127\.0\.0\.1:1, where no Ray answers"):
         cluster._connect_or_start(stub, {}, Bars("nothing"))
 
 

@@ -77,7 +77,7 @@ def kill(cluster: Any, node: Any) -> None:
 
 def drain(cluster: Any, node: Any) -> None:
     """Say that the node is about to be taken away, as ``ray drain-node`` does; it is not ended."""
-    from ray._raylet import GcsClient
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
     from ray.core.generated.autoscaler_pb2 import DrainNodeReason
 
     reason = DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
