@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -20,7 +21,8 @@ from tests.bench.fuzzing.loop import FORMATS, MOST_CPU_S, Outcome
 
 FEW = dict.fromkeys(FORMATS, 200) | {"run": 100, "packed file": 100}
 MANY = int(os.environ.get("QUANTBENCH_MUTATIONS", "10_000"))
-MOST_BYTES = 2**30
+MOST_BYTES = 2**29
+"""Of what is read; torch alone, which reading a network imports, takes as much on some machines."""
 
 
 def fuzzed(name: str, count: int, timeout_s: float) -> Outcome:
@@ -36,7 +38,7 @@ def check(outcome: Outcome, count: int) -> None:
     assert outcome.tried == count
     assert 0 < outcome.accepted < count, "what is changed is looked at, and refused where it is damaged"
     assert outcome.slowest_s < MOST_CPU_S
-    assert outcome.peak_bytes < MOST_BYTES
+    assert outcome.peak_bytes - outcome.imported_bytes < MOST_BYTES
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -46,5 +48,11 @@ def test_a_few_hundred_changed_files(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
-def test_ten_thousand_changed_files(name: str) -> None:
-    check(fuzzed(name, MANY, timeout_s=7_200), MANY)
+def test_ten_thousand_changed_files(name: str, record_property: Callable[[str, object], None]) -> None:
+    outcome = fuzzed(name, MANY, timeout_s=7_200)
+    check(outcome, MANY)
+    refused = outcome.tried - outcome.accepted
+    seen = f"{refused:,} are refused in one line, {outcome.accepted:,} are read and rendered"
+    memory = f"memory peaks at {outcome.peak_bytes / 1e6:.0f} MB"
+    took = f"the slowest is read in {outcome.slowest_s:.2f} s of CPU time; {memory}"
+    record_property("survived", [f"{outcome.tried:,} damaged or hostile files of one format: {name}", seen, took])

@@ -57,8 +57,10 @@ class Outcome:
     """Read, and rendered."""
     slowest_s: float = 0.0
     """CPU seconds of reading a file."""
+    imported_bytes: int = 0
+    """Resident memory of the process at its peak before the first of them, with all that it imports."""
     peak_bytes: int = 0
-    """Resident memory of the process, with all that it imports, at its peak."""
+    """The same after the last."""
     failures: list[str] = dataclasses.field(default_factory=list)
     """Tracebacks, one a place; none if all was well."""
 
@@ -117,6 +119,7 @@ def fuzz(name: str, numbers: range) -> Outcome:
             unchanged.append(chosen.load(path))
             chosen.render(unchanged[-1], unchanged[-1], path.parent)
         chosen.draw(unchanged[0], unchanged[0], path.parent)  # imports what is imported when it is needed
+        outcome.imported_bytes = _peak_bytes()
         for number in numbers:
             random = Random(f"{name} {number}")
             which = random.randrange(len(contents))
@@ -133,8 +136,13 @@ def fuzz(name: str, numbers: range) -> Outcome:
                     outcome.failures.append(f"{name}, change {number}\n{traceback.format_exc()}")
                 if len(places) == MOST_FAILURES:
                     break
-    outcome.peak_bytes = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    outcome.peak_bytes = _peak_bytes()
     return outcome
+
+
+def _peak_bytes() -> int:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":
