@@ -2,17 +2,22 @@
 
     python -m tests.benchmarks.own_models [--model NAME] [--budget SECONDS] [--out FOLDER]
 
-Run files go to ``FOLDER/NAME/run.json``, and the table to ``FOLDER/table.md``.
+Each model is run twice: by eager PyTorch alone, from nothing, on the clock, which is the table that a newcomer waits
+for (``FOLDER/seconds.json``), and on every runtime (``FOLDER/NAME/run.json``). The table is ``FOLDER/table.md``. What
+the folder has of either is kept.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import bench
+from bench.core.files import write_atomically
 from bench.report.tables import table
 from bench.results.row import Row
 from bench.results.run import Run
@@ -23,21 +28,31 @@ BATCH_SIZES = (1, 8)
 FILE = Path(brought.__file__)
 
 
-def measure(name: str, folder: Path, budget_s: float | None) -> Run:
-    """Measure one model; what the folder has of it is kept."""
+def measure(
+    name: str, runtimes: Sequence[str], folder: Path, budget_s: float | None = None, spread_s: float | None = None
+) -> Run:
+    """Measure one model with every technique; what the folder has of it is kept."""
     return bench.run(
         models=[f"{FILE}:{name}"],
         inputs=f"{FILE}:{name}_inputs",
-        runtimes="all",
+        runtimes=list(runtimes),
         batch_sizes=list(BATCH_SIZES),
         budget_s=budget_s,
-        spread_s=0,
+        spread_s=spread_s,
         out=folder,
     )
 
 
-def line(run: Run) -> list[str]:
-    """Return what the table says of a model: its rows and reasons, its smallest file, and its largest speed-up."""
+def seconds_of_eager(name: str) -> float:
+    """Return how long the rows of eager PyTorch take from nothing, as anybody's defaults make them."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.monotonic()
+        measure(name, ["eager"], Path(folder))
+        return time.monotonic() - start
+
+
+def line(run: Run, eager_s: float) -> list[str]:
+    """Return what the table says of a model: rows and reasons, smallest file, largest speed-up, and eager's seconds."""
     measured = [row for row in run.rows if row.measured and not row.simulated]
     fp32 = run.rows[0]
     smallest = min(measured, key=lambda row: row.deploy_bytes or row.size_bytes or 0)
@@ -51,6 +66,7 @@ def line(run: Run) -> list[str]:
         str(sum(row.status == "failed" for row in run.rows)),
         f"`{smallest.key}` {_bytes(fp32) / _bytes(smallest):.1f} ×",
         f"`{fastest.key}` {_speedup(fastest, largest):.2f} ×",
+        f"{eager_s:.0f}",
     ]
 
 
@@ -62,7 +78,7 @@ def _speedup(row: Row, batch_size: int) -> float:
     return row.speedup[batch_size].value if batch_size in row.speedup else 1.0
 
 
-def tabulated(runs: Sequence[Run]) -> str:
+def tabulated(runs: Mapping[str, Run], seconds: Mapping[str, float]) -> str:
     """Return the table of all models."""
     header = [
         "Model",
@@ -72,8 +88,9 @@ def tabulated(runs: Sequence[Run]) -> str:
         "Failed",
         "Smallest",
         f"Fastest at batch {max(BATCH_SIZES)}",
+        "Eager (s)",
     ]
-    return table([line(run) for run in runs], header)
+    return table([line(run, seconds[name]) for name, run in runs.items()], header)
 
 
 def main() -> None:
@@ -83,13 +100,17 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=None, help="seconds for the passes of one model")
     parser.add_argument("--out", type=Path, default=ROOT / "reports/own-models")
     arguments = parser.parse_args()
-    runs = []
+    file = arguments.out / "seconds.json"
+    seconds: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
+    runs = {}
     for name in arguments.model or brought.NAMES:
-        start = time.monotonic()
-        runs.append(measure(name, arguments.out / name, arguments.budget))
-        print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
-    text = tabulated(runs)
-    (arguments.out / "table.md").write_text(text + "\n", encoding="utf-8")
+        if name not in seconds:
+            seconds[name] = seconds_of_eager(name)
+            write_atomically(file, json.dumps(seconds, indent=1) + "\n")
+        runs[name] = measure(name, ["all"], arguments.out / name, arguments.budget, spread_s=0)
+        print(f"{name}: {seconds[name]:.0f} s with eager PyTorch alone", flush=True)
+    text = tabulated(runs, seconds)
+    write_atomically(arguments.out / "table.md", text + "\n")
     print(text)
 
 
