@@ -33,7 +33,7 @@ def compile_package(source: Source, input_dtype: str, path: Path, *, saturating:
     """Write the ``.pt2`` package of the technique and count the int8 operations, of an int8 one.
 
     ``saturating`` says whether int8 sums do on this CPU. Raises ``UnsupportedError`` for a model that cannot be
-    exported.
+    exported or compiled.
     """
     import torch
 
@@ -50,7 +50,10 @@ def compile_package(source: Source, input_dtype: str, path: Path, *, saturating:
             program = _exported(graph, inputs)
         except Exception as error:  # of any kind: the model's code meets values that stand for tensors
             raise UnsupportedError(f"torch.export cannot export this model: {describe_exception(error)}") from error
-        torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+        try:
+            torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+        except Exception as error:  # of any kind: its passes meet graphs that they do not expect
+            raise UnsupportedError(f"Inductor cannot compile this model: {describe_exception(error)}") from error
     return int8_operations.count(operations) if int8 else None
 
 

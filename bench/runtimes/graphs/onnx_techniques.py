@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,10 +28,25 @@ def _fp32(source: Source, target: Path, reduce_range: bool) -> None:
 
 
 def _fp16(source: Source, target: Path, reduce_range: bool) -> None:
-    import onnx
-    from onnxruntime.transformers.float16 import convert_float_to_float16
+    """Write it in float16; with Transposes in float32 where ONNX Runtime dies of one.
 
-    onnx.save(convert_float_to_float16(onnx.load(exported(source)), keep_io_types=True), target)
+    Release 1.32 does while it makes a session, in ``NchwcTransformer``, which convolutions are much slower without.
+    """
+    import onnx
+    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+
+    for in_float32 in (DEFAULT_OP_BLOCK_LIST, [*DEFAULT_OP_BLOCK_LIST, "Transpose"]):
+        model = onnx.load(exported(source))
+        onnx.save(convert_float_to_float16(model, keep_io_types=True, op_block_list=in_float32), target)
+        if _makes_a_session(target):
+            break
+
+
+def _makes_a_session(path: Path) -> bool:
+    """Return whether ONNX Runtime loads a file, tried in a process of its own."""
+    program = "import sys, onnxruntime; onnxruntime.InferenceSession(sys.argv[1], providers=['CPUExecutionProvider'])"
+    tried = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, check=False)
+    return tried.returncode == 0
 
 
 def _dynamic_qint8(source: Source, target: Path, reduce_range: bool) -> None:

@@ -240,3 +240,25 @@ def test_techniques_that_nobody_makes_files_of_have_a_reason() -> None:
     runtime = ours.OnnxRuntime()
     assert "fp32, fp16, dynamic-qint8, static-qint8" in str(runtime.lacks(TECHNIQUES.get("amp")))
     assert runtime.lacks(TECHNIQUES.get("static-qint8")) is None
+
+
+class Recurrent(nn.Module):
+    """An LSTM over the rows of an image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(8, 16, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(32, 4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        tags: Tensor = self.head(self.lstm(inputs.reshape(-1, 8, 8))[0])
+        return tags
+
+
+def test_a_float16_graph_that_onnx_runtime_dies_of_is_written_in_another_way(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = Recurrent().eval()
+    built, _ = build("onnxruntime", source(model, "fp16", tmp_path), tmp_path)
+    inputs = rows(model, 3)
+    with torch.no_grad():
+        assert relative_error(answers(built, inputs), model(inputs)) < 5e-3
