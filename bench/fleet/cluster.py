@@ -34,6 +34,7 @@ def connected(address: str, bars: Bars) -> Iterator[None]:
     """Be connected to the cluster at ``address`` within the block; raises ``RequestError`` where nobody answers."""
     os.environ.update(_ENVIRONMENT)
     ray = _ray()
+    _let_the_driver_speak()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     if address == AUTO:
@@ -58,6 +59,13 @@ def _ray() -> Any:
             f"a fleet runs on Ray, which cannot be imported ({error}); pip install 'quantbench[ray]'."
         ) from error
     return ray
+
+
+def _let_the_driver_speak() -> None:
+    """Keep off standard output what Ray says of a node that falls, in thirty lines: the driver says it in one."""
+    from ray._private import worker
+
+    worker.listen_error_messages = lambda *_: None
 
 
 def _connect_or_start(ray: Any, quiet: dict[str, Any], bars: Bars) -> None:

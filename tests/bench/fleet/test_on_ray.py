@@ -88,10 +88,11 @@ def test_what_falls_is_a_line_and_the_same_command_goes_on(
     of_falls = folder / "out" / "falls" / "run.json"
     wait_for(driver, lambda: of_falls.exists() and of_falls.stat().st_mtime_ns > fresh)
     nodes.do("kill", "falls")
-    _, err = driver.communicate(timeout=PATIENCE_S)
+    out, err = driver.communicate(timeout=PATIENCE_S)
     assert driver.returncode == 1, err
     after = states(folder)
     assert "Traceback" not in err, err
+    assert "raylet" not in out + err, "what Ray says of it is left to us"
     assert {name: node["state"] for name, node in after.items()} == {
         "good": "finished",
         "other": "finished",
@@ -151,3 +152,29 @@ def test_trainings_over_nodes_have_the_weights_of_one_machine(folder: Path, node
     assert len(weights[0]) == len(seeds)
     assert weights[0] == weights[1]
     assert len(processes) <= 2, "a node keeps the process that has imported torch"
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_elsewhere_from_what_a_lost_node_has_left(folder: Path) -> None:
+    training = ["train", "mnist/lab1", "--technique=fp32", "--epochs=100", "--data=synthetic"]
+    command = [sys.executable, "-m", "bench", *training]
+    spread = folder / "lost"
+    with simulated(["first", "second"], spread) as nodes:
+        run = subprocess.Popen(
+            [*command, "--fleet", nodes.address],
+            cwd=folder,
+            env=environment(spread),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_for(run, lambda: any((spread / "checkpoints").glob("*.training")))
+        nodes.do("kill", "first")
+        out, err = run.communicate(timeout=PATIENCE_S)
+    assert run.returncode == 0, err
+    assert "first: the node died" in err
+    assert "raylet" not in out + err, "what Ray says of it is left to us"
+    assert err.count("(float32) …") == 1, "one training, whatever the number of its attempts"
+    subprocess.run(command, cwd=folder, env=environment(folder / "here"), check=True, timeout=PATIENCE_S)
+    name, digest = next(iter(digests(spread).items()))
+    assert digests(folder / "here")[name] == digest
