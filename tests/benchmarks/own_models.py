@@ -22,6 +22,7 @@ from bench.report.tables import table
 from bench.results.row import Row
 from bench.results.run import Run
 from tests.bench import brought
+from tests.benchmarks.run_folder import keep_run_file
 from tests.repository import ROOT
 
 BATCH_SIZES = (1, 8)
@@ -108,6 +109,7 @@ def main() -> None:
             seconds[name] = seconds_of_eager(name)
             write_atomically(file, json.dumps(seconds, indent=1) + "\n")
         runs[name] = measure(name, ["all"], arguments.out / name, arguments.budget, spread_s=0)
+        keep_run_file(arguments.out / name)
         print(f"{name}: {seconds[name]:.0f} s with eager PyTorch alone", flush=True)
     print(tabulated(runs, seconds))
 

@@ -76,12 +76,13 @@ MEASURED = (
             Command(("-m", "bench", "run", *OWN), within="{scratch}"),
         ),
     ),
+    Part("own-models", 2400, (script("own_models"),), needs=(RUNTIMES,)),
     Part(
         "machines",
         280,
         (
             bench("run", "--suite", "lab", "--isa", "avx2", *REAL, "--out", "{out}/avx2-as-if"),
-            steps.keep_run_file,
+            steps.keep_compared_run,
             bench("compare", LAB_RUN, "{out}/avx2-as-if/run.json", "--out", "{out}/comparison.md"),
         ),
         needs=(REAL_DATA, VNNI),

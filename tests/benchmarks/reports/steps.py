@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from bench.storage.checkpoint_store import CheckpointStore
+from tests.benchmarks import run_folder
 from tests.benchmarks.reports.part import Folders
 from tests.repository import ROOT
 
@@ -42,11 +43,9 @@ def keep_trained_alone(folders: Folders) -> None:
         shutil.copyfile(folders.scratch / f"{epochs}/training.json", folders.out / f"alone-{epochs}-epochs.json")
 
 
-def keep_run_file(folders: Folders) -> None:
+def keep_compared_run(folders: Folders) -> None:
     """Leave the run file alone of the run that is compared: the comparison shows what is in it."""
-    for path in (folders.out / "avx2-as-if").iterdir():
-        if path.name != "run.json":
-            path.unlink()
+    run_folder.keep_run_file(folders.out / "avx2-as-if")
 
 
 def has_every_try(out: Path) -> bool:
