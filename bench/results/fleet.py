@@ -58,8 +58,3 @@ class Fleet(Record):
     content: Name = ""
     """Changes with the weights, the data and the user's files."""
     nodes: Annotated[list[NodeRecord], FailFast()] = Field(default=[], max_length=100_000)
-
-    def with_node(self, node: NodeRecord) -> Fleet:
-        """Return it with this record of a node, in the place of the one before."""
-        others = {one.name: one for one in self.nodes}
-        return self.model_copy(update={"nodes": list((others | {node.name: node}).values())})

@@ -24,7 +24,7 @@ MOST_CONTAINERS: Final = 2**20
 
 def save(run: Run, path: Path) -> None:
     """Write the run file atomically: a reader sees the old one or the new one, never a part."""
-    write_atomically(path, run.model_dump_json(indent=1, exclude_defaults=False) + "\n")
+    write_atomically(path, run.model_dump_json(indent=1) + "\n")
 
 
 def load(path: Path) -> Run:
