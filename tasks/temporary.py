@@ -69,7 +69,6 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside ``path`` and move it there: a reader sees the old one or the new one, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(path.parent) as folder:
         unfinished = folder / path.name
         with unfinished.open("wb") as file:
@@ -80,7 +79,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _made(place: Path, held: contextlib.ExitStack) -> Path:
-    """Make a folder and lock it; again if another process swept it between the two."""
+    """Make a folder, in one that may have to be made too, and lock it; again if another process swept it in between."""
+    place.mkdir(parents=True, exist_ok=True)
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         with contextlib.suppress(FileNotFoundError):

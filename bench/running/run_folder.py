@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,16 +30,26 @@ LIMITS = {"budget_s", "spread_s", "timeout_s"}
 
 @contextmanager
 def held(folder: Path | None) -> Iterator[None]:
-    """Keep other runs out of ``folder`` while this one writes into it; raises ``RequestError`` if one is at work."""
+    """Keep other runs out of ``folder`` while this one writes into it; raises ``RequestError`` if one is at work.
+
+    The folder is made, and is removed again if nothing was written.
+    """
     if folder is None:
         yield
         return
-    with lock(folder) as alone:
-        if not alone:
-            raise RequestError(
-                f"another run is writing into {folder}; wait until it has ended, or name another folder with --out."
-            )
-        yield
+    made = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with lock(folder) as alone:
+            if not alone:
+                raise RequestError(
+                    f"another run is writing into {folder}; wait until it has ended, or name another folder with --out."
+                )
+            yield
+    finally:
+        if made:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
 
 
 class RunFolder:

@@ -48,7 +48,6 @@ def export(options: ExportOptions) -> VariantFacts:
 
 def _pack(variant: OneVariant, path: Path) -> VariantFacts:
     """Write the packed file once another process has rebuilt the variant from it to the same logits."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     maker, reader = Worker(VARIANT_HOST), Worker(VARIANT_HOST)
     with temporary_folder(path.parent) as folder:
         request = dataclasses.replace(variant.request, packed=folder / path.name)
