@@ -21,6 +21,7 @@ from bench.core.files import write_atomically
 from bench.report.tables import table
 from bench.results.row import Row
 from bench.results.run import Run
+from bench.running.run_folder import RUN_FILE
 from tests.bench import brought
 from tests.benchmarks.run_folder import keep_run_file
 from tests.repository import ROOT
@@ -50,6 +51,12 @@ def seconds_of_eager(name: str) -> float:
         start = time.monotonic()
         measure(name, ["eager"], Path(folder))
         return time.monotonic() - start
+
+
+def finished(folder: Path) -> bool:
+    """Return whether a run was measured to its end; another one would begin anew there."""
+    path = folder / RUN_FILE
+    return path.exists() and bench.load_run(path).finished
 
 
 def line(run: Run, eager_s: float) -> list[str]:
@@ -108,8 +115,11 @@ def main() -> None:
         if name not in seconds:
             seconds[name] = seconds_of_eager(name)
             write_atomically(file, json.dumps(seconds, indent=1) + "\n")
-        runs[name] = measure(name, ["all"], arguments.out / name, arguments.budget, spread_s=0)
-        keep_run_file(arguments.out / name)
+        folder = arguments.out / name
+        if not finished(folder):
+            measure(name, ["all"], folder, arguments.budget, spread_s=0)
+            keep_run_file(folder)
+        runs[name] = bench.load_run(folder / RUN_FILE)
         print(f"{name}: {seconds[name]:.0f} s with eager PyTorch alone", flush=True)
     print(tabulated(runs, seconds))
 
