@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from bench.core.inputs import Inputs
 
 CALIBRATION_BATCH = 128
+ENOUGH = 128
+"""Examples from which ranges are known. Of fewer, values beyond the range are likely, and 7 bits leave it twice the
+room before they are clipped: what is quantized takes all 8."""
 
 
 @technique
@@ -70,7 +73,7 @@ class StaticQint8(Technique):
         transposed_norms.fold(model)
         classes = {name: type(part) for name, part in model.named_modules()}
         with conversion(context):
-            configuration = _configuration(model, context)
+            configuration = _configuration(model, batches, context)
             mapping = _of_layers(configuration, model, context)
             wrong = transposed_kernels.wrong_kernels(model, mapping)
             for name in wrong:
@@ -100,12 +103,15 @@ class StaticQint8(Technique):
         return Artifact(module, module, notes=notes)
 
 
-def _configuration(model: nn.Module, context: Context) -> QConfigMapping:
-    """Return the engine's default configuration, with all 8 bits of activations where no sum of x86 can saturate."""
+def _configuration(model: nn.Module, batches: Sequence[Inputs], context: Context) -> QConfigMapping:
+    """Return the engine's default configuration, with all 8 bits of activations where that is safe.
+
+    It is where no sum of x86 can saturate and ranges are known.
+    """
     from torch.ao.quantization import HistogramObserver, QConfig, get_default_qconfig_mapping
 
     mapping = get_default_qconfig_mapping(context.engine)
-    if not _sums_exactly(model, context):
+    if not _sums_exactly(model, context) or sum(batch.batch_size for batch in batches) < ENOUGH:
         return mapping
     default: Any = mapping.global_qconfig
     reduced, full = default.activation, HistogramObserver.with_args(reduce_range=False)

@@ -151,7 +151,8 @@ def test_trainings_over_nodes_have_the_weights_of_one_machine(folder: Path, node
         weights.append(digests(cache))
     assert len(weights[0]) == len(seeds)
     assert weights[0] == weights[1]
-    assert len(processes) <= 2, "a node keeps the process that has imported torch"
+    # Ray may give a node's next task to another worker, which has a process of its own.
+    assert len(processes) < len(seeds), "a process that has imported torch makes several trainings"
 
 
 @pytest.mark.slow
