@@ -58,7 +58,7 @@ def test_seven_bits_are_taken_where_sums_may_saturate(engine: str, isa: frozense
 
 def test_seven_bits_are_taken_where_few_examples_tell_the_range() -> None:
     """Values beyond it have the other half of the steps."""
-    few = IMAGES[:: ENOUGH // 8]
+    few = IMAGES[[0, -1]]
     assert levels(convert("x86", VNNI, images=few)) == pytest.approx(127, rel=0.1)
 
 
