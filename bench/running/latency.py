@@ -13,7 +13,15 @@ from bench.core.errors import CheckpointError, QuantbenchError, RequestError, Wo
 from bench.core.variant_key import BASELINE
 from bench.measuring.latency.blocks import WarmUp
 from bench.measuring.latency.rounds import Name, Participant, make_rounds
-from bench.measuring.latency.sampling import FEWEST_PROCESSES, Limits, Sample, Series, pause_s, rounds_for
+from bench.measuring.latency.sampling import (
+    FEWEST_PROCESSES,
+    LEAST_PROCESSES,
+    Limits,
+    Sample,
+    Series,
+    pause_s,
+    rounds_for,
+)
 from bench.results import noise
 from bench.results.latency import Latency, Speedup, plain_estimate
 from bench.results.settings import Settings
@@ -44,6 +52,11 @@ class ModelLatency:
         self._settle = settling(self.settings.threads)
         self._limits = Limits.of(len(self._living()), self.settings.precision, self.settings.budget_s)
         self._show = self.parallel.bars.bar(f"time {self.name}")
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether its passes are as many as are to be spread over the time that was asked for."""
+        return self.sample.passes >= LEAST_PROCESSES
 
     def is_known(self) -> bool:
         """Return whether no further pass is to be made."""
@@ -210,7 +223,8 @@ def sample_latencies(models: Sequence[ModelLatency], after_sweep: Callable[[], N
 
     One model after the other would give each a short time of its own, and the state of a machine lasts for seconds to
     minutes: neighbours in time are no independent sample, and an interval made of them is too narrow. Where the models
-    are too few to spread each one's passes, the machine rests between them.
+    are too few to spread each one's passes, the machine rests between them; not once they are spread, when only
+    precision asks for more.
     """
     pending = [model for model in models if not model.is_known()]
     while pending:
@@ -220,6 +234,7 @@ def sample_latencies(models: Sequence[ModelLatency], after_sweep: Callable[[], N
         after_sweep()
         if pending := [model for model in pending if not model.is_known()]:
             given = pending[0].settings
-            rest(max(0.0, pause_s(given.spread_s, given.budget_s) - (time.monotonic() - begun)))
+            pause = 0.0 if all(model.is_spread for model in pending) else pause_s(given.spread_s, given.budget_s)
+            rest(max(0.0, pause - (time.monotonic() - begun)))
     for model in models:
         model.finish()

@@ -75,6 +75,16 @@ def test_passes_that_are_short_are_spread_by_rests(tmp_path: Path, monkeypatch: 
     assert all(60 / LEAST_PROCESSES - 4 < seconds < 60 / LEAST_PROCESSES for seconds in rests)
 
 
+def test_passes_that_precision_asks_for_need_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("bench.running.latency.rest", rests.append)
+    settings = PATIENT.model_copy(update={"spread_s": 60.0, "precision": 1e-4})
+    sampled([variant(tmp_path, FP32), variant(tmp_path, OTHER, "restless")], settings=settings)
+    assert len(rests) > LEAST_PROCESSES
+    assert all(rests[: LEAST_PROCESSES - 1])
+    assert not any(rests[LEAST_PROCESSES:])
+
+
 def test_passes_over_many_models_need_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rests: list[float] = []
     monkeypatch.setattr("bench.running.latency.rest", rests.append)
