@@ -119,9 +119,16 @@ def __getattr__(name: str) -> object:
 
 
 def _show_in_notebooks() -> None:
-    """Give results the method that IPython asks for."""
+    """Give results the method that IPython asks for, and a run what ``print`` shows: the terminal's tables."""
     for (module, name), render in _NOTEBOOK.items():
         getattr(importlib.import_module(module), name)._repr_markdown_ = render
+    importlib.import_module("bench.results.run").Run.__str__ = _printed
+
+
+def _printed(run: Run) -> str:
+    from bench.report.markdown import result_tables
+
+    return result_tables(run)
 
 
 def _render(module: str, *args: object, **options: object) -> str:
