@@ -104,7 +104,7 @@ def test_what_is_made_takes_the_place_of_what_was_committed(making: Callable[...
     made = State.read(tmp_path / "work/state.json").parts["one"]
     assert made.quantbench == "1.0"
     assert made.ended
-    assert made.seconds > 0
+    assert made.seconds >= 0
 
 
 def test_what_fails_leaves_the_committed_report_and_goes_on_with_what_is_missing(
