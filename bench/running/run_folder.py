@@ -32,12 +32,12 @@ LIMITS = {"budget_s", "spread_s", "timeout_s"}
 def held(folder: Path | None) -> Iterator[None]:
     """Keep other runs out of ``folder`` while this one writes into it; raises ``RequestError`` if one is at work.
 
-    The folder is made, and is removed again if nothing was written.
+    The folder is made, with those above it, and what was made is removed again if nothing was written.
     """
     if folder is None:
         yield
         return
-    made = not folder.exists()
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with lock(folder) as alone:
@@ -47,9 +47,9 @@ def held(folder: Path | None) -> Iterator[None]:
                 )
             yield
     finally:
-        if made:
-            with suppress(OSError):  # it holds something
-                folder.rmdir()
+        with suppress(OSError):  # one holds something, and so do those above it
+            for path in made:
+                path.rmdir()
 
 
 class RunFolder:
