@@ -16,21 +16,11 @@ from bench.fleet.package import package
 from bench.fleet.request import TrainingRequest
 from bench.fleet.trainings import MODULE
 from bench.measuring import machine
-from bench.options.studies import TrainOptions
-from bench.running.model_session import ModelSession, model_session
+from bench.running.model_session import ModelSession
 from bench.storage.checkpoint import TrainingSpec, weights_digest
 from bench.techniques.base import TECHNIQUES
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="other systems spawn a worker for each training")
-
-
-@pytest.fixture(scope="module")
-def session(shared_cache: Path) -> Iterator[ModelSession]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QUANTBENCH_CACHE", str(shared_cache))
-        options = TrainOptions("mnist/lab1", data="synthetic", epochs=1, progress=False)
-        with model_session(options) as made:
-            yield made
 
 
 @pytest.fixture(autouse=True)

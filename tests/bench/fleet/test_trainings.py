@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,23 +10,13 @@ import pytest
 from bench.fleet.executor import Job, Node
 from bench.fleet.node_child import UNFIT, Event
 from bench.fleet.trainings import Spread
-from bench.options.studies import TrainOptions
-from bench.running.model_session import ModelSession, model_session
+from bench.running.model_session import ModelSession
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.techniques.base import TECHNIQUES
 from tests.bench.fleet.stub import DONE, FACTS, Script, StubExecutor, lost, node
 
 STATE = b"after an epoch"
-
-
-@pytest.fixture(scope="module")
-def session(shared_cache: Path) -> Iterator[ModelSession]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QUANTBENCH_CACHE", str(shared_cache))
-        options = TrainOptions("mnist/lab1", data="synthetic", epochs=1, progress=False)
-        with model_session(options) as made:
-            yield made
 
 
 @pytest.fixture(scope="module")
