@@ -74,7 +74,7 @@ def size(row: Row, constraints: Constraints) -> Judgement:
 
 
 def latency(row: Row, constraints: Constraints, batch_size: int) -> Judgement:
-    """Say whether the 95 % interval of its latency lies below what is allowed."""
+    """Say whether the 99 % interval of its latency lies below what is allowed."""
     if (most := constraints.max_latency_s) is None:
         return Judgement("met")
     timed = row.latency.get(batch_size)

@@ -49,7 +49,7 @@ class Aim:
     def alike(self, best: Row, others: Sequence[Row]) -> list[tuple[Row, Ratio | None]]:
         """Return those of the others that cannot be told from the best, with how much slower they are if known.
 
-        Latencies are compared in the rounds that both were timed in: the 95 % interval of their ratio holds 1.
+        Latencies are compared in the rounds that both were timed in: the 99 % interval of their ratio holds 1.
         """
         others = sorted(others, key=self.order)
         if self.objective != "latency":

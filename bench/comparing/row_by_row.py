@@ -18,7 +18,7 @@ from bench.results.change import Change, ChangeWord, Missing, Quantity, signed
 from bench.results.latency import Latency
 from bench.results.row import Row
 from bench.results.run import Run
-from bench.stats.interval import CONFIDENCE
+from bench.stats.interval import LATENCY_CONFIDENCE
 
 MEMORY_SLACK = 0.05
 """A process's growth depends on how its allocator happened to be used."""
@@ -137,7 +137,7 @@ def how_it_was_done(base: Run, new: Run) -> list[str]:
     """Return what a reader must know to judge the changes."""
     latencies = (
         "Latencies are compared relative to the reference workload of their own rounds, a fixed computation, so a "
-        f"machine that was slower overall changes nothing. Intervals are {percent(CONFIDENCE, 0)}, over the processes "
+        f"machine that was slower overall changes nothing. Intervals are {percent(LATENCY_CONFIDENCE, 0)}, over the processes "
         f"of both runs; a change is called one where it is significantly more than the {percent(BETWEEN_SESSIONS, 0)} "
         f"allowed for how sessions differ."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from bench.stats.describe import MeanStd
-from bench.stats.interval import CONFIDENCE, Interval
+from bench.stats.interval import LATENCY_CONFIDENCE, Interval
 
 MISSING = "–"
 
@@ -60,10 +60,10 @@ def counted(number: int, noun: str) -> str:
 
 
 def ratio(value: Interval) -> str:
-    """Return ``value× [low, high]``; the value alone where there were too few processes for a 95 % interval."""
+    """Return ``value× [low, high]``; the value alone where there were too few processes for an interval."""
     decimals = _decimals(value.low)
     shown = f"{value.value:.{decimals}f}×"
-    if value.confidence < CONFIDENCE:
+    if value.confidence < LATENCY_CONFIDENCE:
         return shown
     return f"{shown} [{value.low:.{decimals}f}, {value.high:.{decimals}f}]"
 

@@ -137,7 +137,7 @@ class LatencyOptions(DeviceOptions, SeedOptions):
         unset="12 processes of each variant, up to twice as many for the precision",
         check=checks.seconds(example=10),
     )
-    """Seconds for one model's passes; an interval takes six of them."""
+    """Seconds for one model's passes; an interval takes eight of them."""
     spread_s: float | None = option(
         default=None, flag="--spread", unset="60, and 0 for the suite quick", check=between(0, 3600, example=60)
     )

@@ -212,7 +212,7 @@ class RecommendOptions(Options):
     max_latency_s: float | None = option(
         default=None, flag="--max-latency", notation=SECONDS, unset="any", check=checks.seconds(example=0.001)
     )
-    """Of one call, such as 200us; the 95 % interval must lie below."""
+    """Of one call, such as 200us; the 99 % interval must lie below."""
     batch_size: int | None = option(
         default=None, flag="--batch", unset="1", check=between(1, MAX_BATCH_SIZE, example=1)
     )

@@ -47,7 +47,7 @@ def pictures_of(runs: Mapping[str, Run], stem: str) -> list[Picture]:
         known = {label: speedups for label, speedups in rows.items() if speedups}
         if len(known) > 1:
             sizes = sorted({size for speedups in known.values() for row in speedups for size in row.speedup})
-            title = f"{model}: speed-up over each run's own fp32, with its 95 % interval"
+            title = f"{model}: speed-up over each run's own fp32, with its 99 % interval"
             ending = file_name(model) + ".svg"
             pictures.append(of_speedups(model, f"{stem}-speed-up-{ending}", title, known, sizes, order))
     return pictures

@@ -26,7 +26,7 @@ SCORES = (
 PICTURES = (
     "Accuracy against cost: the line joins variants that no other beats in both (Pareto front). Latency: fp32's "
     "divided by the speed-up; the thick line spans the middle half of all rounds, the thin one the 5th to the 95th "
-    "percentile. Speed-up: with its 95 % interval; right of the line is faster than fp32."
+    "percentile. Speed-up: with its 99 % interval; right of the line is faster than fp32."
 )
 OVER_MODELS = (
     " The picture of a task has all its models: a point is labelled by its model and has the look of its technique."

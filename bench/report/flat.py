@@ -19,7 +19,7 @@ Seconds, bytes, shares between 0 and 1, and nothing (CSV) or null (JSON) for wha
 | `output_error` | of a model of one's own: as in the run file |
 | `latency_b1_s`, `latency_b1_processes`, `latency_b1_rounds` | of one call at batch 1, and how often it was measured |
 | `runs_b1_mean_s`, `runs_b1_std_s` | the same over the runs, as in the lab's table |
-| `speedup_b1`, `speedup_b1_low`, `speedup_b1_high`, `speedup_b1_p` | over fp32, with its 95 % interval |
+| `speedup_b1`, `speedup_b1_low`, `speedup_b1_high`, `speedup_b1_p` | over fp32, with its 99 % interval |
 | `speedup_b1_verdict`, `accuracy_verdict` | faster, slower, better, worse, no difference detected, not comparable |
 | `score_…` | by rule, where there are scores |
 

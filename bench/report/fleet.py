@@ -19,14 +19,14 @@ from bench.report.pictures import Picture
 from bench.report.tables import Table
 from bench.results.fleet import Fleet, NodeRecord
 from bench.results.run import Run
-from bench.stats.interval import CONFIDENCE, Interval
+from bench.stats.interval import LATENCY_CONFIDENCE, Interval
 
 REPORT_FILE = "report.md"
 PAGE_FILE = "report.html"
 MOST_RUNS_ON_PAGE = 8
 """Of more, the page has the comparison alone; ``bench report`` renders a node's run."""
 HOW_TO_READ = (
-    "Cells: latency of a call, and its speed-up over the same machine's own fp32 with its 95 % interval. Compare "
+    "Cells: latency of a call, and its speed-up over the same machine's own fp32 with its 99 % interval. Compare "
     "speed-ups between machines; latencies of different machines are shown, not compared."
 )
 SPREADS = (
@@ -201,7 +201,7 @@ def _spreads(compared: FleetComparison) -> list[Block]:
 def _spread(spread: Spread | None) -> str:
     if spread is None:
         return MISSING
-    return ratio(Interval(spread.median, spread.low, spread.high, CONFIDENCE))
+    return ratio(Interval(spread.median, spread.low, spread.high, LATENCY_CONFIDENCE))
 
 
 def _outliers(compared: FleetComparison, fleet: Fleet) -> list[Block]:

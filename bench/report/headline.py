@@ -15,14 +15,14 @@ from bench.results.provenance import Data
 from bench.results.row import Row
 from bench.results.run import Run
 from bench.results.verdict import Verdict, accuracy_verdicts, cell, latency_verdicts, p_text, uncertain_losses
-from bench.stats.interval import CONFIDENCE
+from bench.stats.interval import LATENCY_CONFIDENCE
 from bench.stats.multiple_tests import ACCURACY_ALPHA, LATENCY_ALPHA
 from bench.stats.ranks import least_n
 
 HOW_TO_READ = (
     "× smaller: fp32's packed file divided by the variant's. Accuracy change: in percentage points, on the same "
     "examples. Speed-up: fp32's time divided by the variant's in the same rounds, estimated over processes, with its "
-    "95 % interval. The rows of fp32 show its packed size, accuracy and latency. Behind a figure stands its verdict: "
+    "99 % interval. The rows of fp32 show its packed size, accuracy and latency. Behind a figure stands its verdict: "
     f"nothing where no difference was detected, {MISSING} where none can be given. Verdicts control the family-wise "
     f"error rate (Holm) at {100 * LATENCY_ALPHA:g} % over the speed-ups of one model at one batch size, and at "
     f"{100 * ACCURACY_ALPHA:g} % over the accuracies of a task."
@@ -112,7 +112,7 @@ def _remarks(run: Run, rows: Sequence[Row]) -> list[str]:
     ]
     if retired := [row for row in rows if any(value.retired for value in row.speedup.values())]:
         remarks.append(f"timed no more after a few processes, each more than three times as slow: {together(retired)}")
-    least = least_n(1 - CONFIDENCE)
+    least = least_n(1 - LATENCY_CONFIDENCE)
     few = [
         row
         for row in rows

@@ -18,7 +18,7 @@ from bench.results.machine import same_hardware
 from bench.results.verdict import cell
 
 _HOW_TO_READ = (
-    "Cells: latency of a call, and its speed-up over the same {one}'s own fp32 with its 95 % interval. "
+    "Cells: latency of a call, and its speed-up over the same {one}'s own fp32 with its 99 % interval. "
     "Compare speed-ups between {one}s; latencies of different {one}s are shown, not compared."
 )
 _HEADINGS = {

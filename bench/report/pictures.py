@@ -70,7 +70,7 @@ def pictures_of(run: Run, number: int = 1) -> list[Picture]:
             panels = partial(_latencies, timed, sizes, family)
             pictures.append(_of_spans(model, f"latency-{ending}", title, panels, short_seconds, None, order))
         if any(row.speedup for row in timed):
-            title = f"{model}: speed-up over fp32 with its 95 % interval"
+            title = f"{model}: speed-up over fp32 with its 99 % interval"
             pictures.append(of_speedups(model, f"speed-up-{ending}", title, {"": timed}, sizes, order, family))
     pictures += _across_models(run, number)
     return pictures

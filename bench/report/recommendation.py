@@ -21,7 +21,7 @@ from bench.results.recommendation import (
     Rejection,
 )
 from bench.results.run import Run
-from bench.stats.interval import Interval
+from bench.stats.interval import LATENCY_CONFIDENCE, Interval
 
 HOW_TO_READ = (
     "The fastest variant at batch {batch} that is shown to lose no more than is allowed: the 95 % interval of the "
@@ -137,7 +137,7 @@ def _beside(other: Candidate, batch_size: int) -> str:
     parts = [_speed(other, batch_size)] if other.speedup else []
     if other.slower is not None:
         value, low, high = other.slower
-        parts.append(f"{ratio(Interval(value, low, high, 0.95))} the recommended one's time")
+        parts.append(f"{ratio(Interval(value, low, high, LATENCY_CONFIDENCE))} the recommended one's time")
     parts += [_size(other)] if other.file_bytes is not None else []
     return ", ".join([*parts, *([_change(other.change)] if other.change else [])])
 

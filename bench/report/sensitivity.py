@@ -22,12 +22,12 @@ HOW_TO_READ = (
     "Change: accuracy − fp32's on the same examples, in percentage points, with its 95 % score interval (Tango 1998). "
     "p: McNemar's test of as many losses as gains. Verdict: blank where no difference was detected, "
     f"{MISSING} for fp32; verdicts control the family-wise error rate of the study at {100 * ACCURACY_ALPHA:g} % "
-    "(Holm). Speed-up: over fp32 in the same rounds, with its 95 % interval."
+    "(Holm). Speed-up: over fp32 in the same rounds, with its 99 % interval."
 )
 HOW_TO_READ_OWN = (
     "Change: accuracy − fp32's, in percentage points, with the 95 % interval of independent shares (Newcombe 1998): "
     "it is not known which examples were answered right; so there are no verdicts. Output error: root mean square off "
-    "fp32's outputs on the example inputs, relative to them. Speed-up: over fp32 in the same rounds, with its 95 % "
+    "fp32's outputs on the example inputs, relative to them. Speed-up: over fp32 in the same rounds, with its 99 % "
     "interval."
 )
 PACKED = "Packed: the compact file that reloads to the same {outputs}, verified."

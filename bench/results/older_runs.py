@@ -1,8 +1,8 @@
-"""Run files of schema versions 2 to 4, as version 5 has them.
+"""Run files of schema versions 2 to 5, as version 6 has them.
 
-Those runs were timed in few processes, mostly one, and their intervals rested on an assumption about how processes
-differ. Their speed-ups are estimated anew from the rounds, so that one definition holds for all that is read; with
-fewer than six processes they have no interval and get no verdict.
+Runs of versions 2 to 4 were timed in few processes, mostly one, and their intervals rested on an assumption about how
+processes differ; those of version 5 have intervals of 95 %. The speed-ups of all are estimated anew from the rounds, so
+that one definition holds for all that is read; with too few processes they have no interval and get no verdict.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def _latency(values: Any) -> Any:
     if not isinstance(values, dict):
         return values
     renamed = {key: value for key, value in values.items() if key not in ("starts", "warm")}
-    renamed["cold"] = int(not values.get("warm", True))
-    renamed["processes"] = _processes(values.get("starts", [0]), values.get("rounds", []))
+    renamed.setdefault("cold", int(not values.get("warm", True)))
+    renamed.setdefault("processes", _processes(values.get("starts", [0]), values.get("rounds", [])))
     renamed["estimate_s"] = 1.0
     try:
         latency = Latency.model_validate(renamed)
@@ -74,11 +74,12 @@ def _estimate_together(variants: list[dict[str, Any]]) -> None:
         speedups, timed = row.get("speedup"), _timed(row)
         if not isinstance(speedups, dict):
             continue
-        for size in speedups:
+        for size, stored in speedups.items():
             theirs, ours = baseline.get(size), timed.get(size)
             if not (isinstance(theirs, Latency) and isinstance(ours, Latency)):
                 continue
             ratio = speedup_over(theirs, ours)
             if ratio is not None:
-                speedups[size] = Speedup.of(ratio)
+                retired = isinstance(stored, dict) and stored.get("retired") is True
+                speedups[size] = Speedup.of(ratio, retired=retired)
                 timed[size] = ours.model_copy(update={"estimate_s": theirs.estimate_s / ratio.value})

@@ -67,7 +67,7 @@ class Candidate(Record):
     output_error: Magnitude | None
     """As in ``bench.results.row.Row``: it says nothing of accuracy."""
     slower: tuple[Magnitude, Magnitude, Magnitude] | None = None
-    """Of a runner-up: its time divided by the recommended variant's, with the ends of the 95 % interval."""
+    """Of a runner-up: its time divided by the recommended variant's, with the ends of the 99 % interval."""
 
 
 class Rejection(Record):

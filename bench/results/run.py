@@ -6,9 +6,10 @@
 | 2 | 0.2.0 | numbered rounds, repeated blocks, precision and budget; p-values; packed bytes, MACs, memory, agreement |
 | 3 | 0.4.0 | a reference workload; which answers are right; users' own models; pytest-benchmark's rounds; simulations |
 | 4 | before 1.0.0 | `yardsticks` and `pace` became `references` and `relative_latency` |
-| 5 | 1.0.0 | the process of each round, the latency that is shown; files and times of runtimes; `isa_limit` |
+| 5 | before 1.0.0 | the process of each round, the latency that is shown; files and times of runtimes; `isa_limit` |
+| 6 | 1.0.0 | intervals of speed-ups are of 99 % |
 
-Versions 2 to 4 are read too: what they lack is optional, and ``older_runs`` renames and estimates the rest.
+Versions 2 to 5 are read too: what they lack is optional, and ``older_runs`` renames and estimates the rest.
 
 Seconds and bytes throughout; ``None`` means "not measured", never 0. Unknown keys are refused by name.
 """
@@ -38,13 +39,13 @@ from bench.results.record import Record
 from bench.results.row import Row
 from bench.results.settings import Settings
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 
 
-READABLE: Final = (2, 3, 4, 5)
+READABLE: Final = (2, 3, 4, 5, 6)
 
 
-Version = Annotated[Literal[5], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
+Version = Annotated[Literal[6], BeforeValidator(lambda value: SCHEMA_VERSION if value in READABLE else value)]
 """Runs of versions that can be read are of this one from then on, those within studies too."""
 
 
@@ -81,7 +82,7 @@ class Run(Record):
     @model_validator(mode="before")
     @classmethod
     def _of_older_versions(cls, content: Any) -> Any:
-        """Take the names and definitions of version 5."""
+        """Take the names and definitions of version 6."""
         if not isinstance(content, dict) or content.get("schema_version") not in READABLE[:-1]:
             return content
         return as_of_now(content)

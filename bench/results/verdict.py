@@ -14,7 +14,7 @@ from bench.core.units import MISSING, counted, percent, ratio
 from bench.core.variant_key import BASELINE
 from bench.results.latency import Speedup
 from bench.results.row import Row
-from bench.stats.interval import CONFIDENCE
+from bench.stats.interval import LATENCY_CONFIDENCE
 from bench.stats.multiple_tests import ACCURACY_ALPHA, LATENCY_ALPHA, holm
 from bench.stats.ranks import least_n
 
@@ -115,7 +115,7 @@ def _why_not(row: Row, rows: Sequence[Row], value: Speedup | None = None, batch_
     if value is not None:
         return (
             f"at batch {batch_size}: not comparable, measured in {counted(value.n, 'process')}, and an interval takes "
-            f"{least_n(1 - CONFIDENCE)}; measure again"
+            f"{least_n(1 - LATENCY_CONFIDENCE)}; measure again"
         )
     if not row.measured:
         return f"not comparable, {row.reason}"

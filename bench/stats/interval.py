@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-CONFIDENCE = 0.95
-"""The coverage of every interval that is shown."""
+ACCURACY_CONFIDENCE = 0.95
+"""The coverage of the interval of an accuracy."""
+LATENCY_CONFIDENCE = 0.99
+"""That of a latency or a speed-up. The processes of a run share its minutes, and a shared machine wanders between
+minutes: intervals of 95 % held what half an hour gave less often than nine times in ten (``docs/measuring.md``)."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable
 
-from bench.stats.interval import CONFIDENCE, Interval
+from bench.stats.interval import ACCURACY_CONFIDENCE, Interval
 
 Z95 = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
@@ -25,7 +25,7 @@ def _wilson(share: float, total: float) -> Interval:
     denominator = 1 + Z95**2 / total
     centre = (share + Z95**2 / (2 * total)) / denominator
     margin = Z95 / denominator * math.sqrt(share * (1 - share) / total + Z95**2 / (4 * total**2))
-    return Interval(share, max(0.0, centre - margin), min(1.0, centre + margin), CONFIDENCE)
+    return Interval(share, max(0.0, centre - margin), min(1.0, centre + margin), ACCURACY_CONFIDENCE)
 
 
 def difference(before: Interval, after: Interval) -> Interval:
@@ -35,7 +35,7 @@ def difference(before: Interval, after: Interval) -> Interval:
         value,
         value - math.hypot(after.value - after.low, before.high - before.value),
         value + math.hypot(after.high - after.value, before.value - before.low),
-        CONFIDENCE,
+        ACCURACY_CONFIDENCE,
     )
 
 
@@ -117,7 +117,7 @@ def _paired(lost: float, gained: float, total: float) -> Interval:
 
     low = _crossing(lambda difference: excess(difference) - 1, -1.0, value)
     high = _crossing(lambda difference: excess(difference) + 1, value, 1.0)
-    return Interval(value, low, high, CONFIDENCE)
+    return Interval(value, low, high, ACCURACY_CONFIDENCE)
 
 
 def paired_examples_to_tell(lost: int, gained: int, total: int, margin: float) -> int | None:

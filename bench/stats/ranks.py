@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from bench.stats.interval import CONFIDENCE, Interval
+from bench.stats.interval import LATENCY_CONFIDENCE, Interval
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Estimate(Interval):
     """Values behind it; of two samples, the smaller number."""
 
 
-def location(values: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
+def location(values: Sequence[float], confidence: float = LATENCY_CONFIDENCE) -> Estimate:
     """Return the Hodges–Lehmann estimate: the median of the means of all pairs of values, each with itself too.
 
-    Too few values for such an interval (fewer than 6 for 95 %) leave the confidence 0 and the interval the value
+    Too few values for such an interval (fewer than 8 for 99 %) leave the confidence 0 and the interval the value
     itself. Raises ``ValueError`` for no values.
     """
     if not values:
@@ -55,7 +55,7 @@ def signed_rank_p(values: Sequence[float]) -> float:
     return min(1.0, 2 * tail[min(positive, sum(doubled) - positive)])
 
 
-def shift(before: Sequence[float], after: Sequence[float], confidence: float = CONFIDENCE) -> Estimate:
+def shift(before: Sequence[float], after: Sequence[float], confidence: float = LATENCY_CONFIDENCE) -> Estimate:
     """Return by how much ``after`` lies above ``before``: the median of the differences of all pairs.
 
     Too few values leave the confidence 0, as in ``location``. Raises ``ValueError`` if a sample is empty.

@@ -15,7 +15,7 @@ LARGEST_LOG = 230.0
 
 @dataclass(frozen=True)
 class Ratio(Interval):
-    """A ratio of two times, its 95 % interval, and how surprising it would be between equals."""
+    """A ratio of two times, its 99 % interval, and how surprising it would be between equals."""
 
     p_value: float
     """Two-sided."""

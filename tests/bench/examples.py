@@ -11,7 +11,7 @@ from bench.results.row import Accuracy, Agreement, Layers, Row
 from bench.results.run import Run
 from bench.results.settings import Settings
 from bench.stats.describe import run_means
-from bench.stats.interval import CONFIDENCE
+from bench.stats.interval import LATENCY_CONFIDENCE
 from bench.stats.proportions import mcnemar
 
 MACHINE = Machine(
@@ -95,7 +95,7 @@ def latency(
 
 def speedup(value: float, margin: float, p_value: float, n: int = 10) -> Speedup:
     """``value ± margin``."""
-    return Speedup(value=value, low=value - margin, high=value + margin, confidence=CONFIDENCE, p_value=p_value, n=n)
+    return Speedup(value=value, low=value - margin, high=value + margin, confidence=LATENCY_CONFIDENCE, p_value=p_value, n=n)
 
 
 def agreement(same: int, lost: int, gained: int) -> Agreement:

@@ -4,7 +4,7 @@
 
 Times dynamic int8 beside fp32 in 144 processes each, through the engine of ``bench run``, without rests. The same
 processes are then dealt into 12 measurements of 12: as they came, so that a measurement is a short time; every 4th; and
-every 12th, spread over the whole time. Of each measurement the estimate and the 95 % interval are made in two ways, and
+every 12th, spread over the whole time. Of each measurement the estimate and the 99 % interval are made in two ways, and
 held against the mean of all. After Kalibera and Jones 2013, who sample at the level that varies most.
 """
 
@@ -23,6 +23,7 @@ from bench.report.tables import table
 from bench.results import run_file
 from bench.results.latency import log_ratios
 from bench.results.run import Run
+from bench.stats.interval import LATENCY_CONFIDENCE
 from bench.stats.ranks import location
 from bench.worker import selfcheck_model
 
@@ -32,7 +33,7 @@ DISTANCES = {1: "neighbours", 4: "every 4th", 12: "every 12th"}
 """Of the processes of one measurement, and what the table calls them; they divide the number of measurements."""
 Values = Sequence[float]
 Estimator = Callable[[Values], tuple[float, float, float]]
-"""Of logarithms: the estimate and the ends of its 95 % interval."""
+"""Of logarithms: the estimate and the ends of its 99 % interval."""
 
 
 def main() -> None:
@@ -73,7 +74,7 @@ def render(runs: Sequence[Run]) -> str:
     machine = runs[0].machine
     return (
         table(rows, header)
-        + f"\n\n{MEASUREMENTS} measurements of {PROCESSES} processes; *covers*: 95 % intervals that hold the mean of "
+        + f"\n\n{MEASUREMENTS} measurements of {PROCESSES} processes; *covers*: 99 % intervals that hold the mean of "
         "all. "
         f"Measured on {machine.cpu} ({', '.join(machine.isa)}), {machine.logical_cores} cores, {runs[0].created}, "
         f"torch {machine.torch}."
@@ -114,7 +115,7 @@ def _mean(values: Values) -> tuple[float, float, float]:
 
     mean = statistics.fmean(values)
     error = statistics.stdev(values) / math.sqrt(len(values))
-    margin = float(stats.t.ppf(0.975, len(values) - 1)) * error
+    margin = float(stats.t.ppf((1 + LATENCY_CONFIDENCE) / 2, len(values) - 1)) * error
     return mean, mean - margin, mean + margin
 
 

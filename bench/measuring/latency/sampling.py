@@ -16,6 +16,7 @@ from bench.measuring.latency.blocks import WarmUp
 from bench.measuring.latency.disturbance import CAUSES, Cause
 from bench.measuring.latency.rounds import Blocks, Name
 from bench.results.latency import MAX_PROCESSES, Latency, log_ratios, speedup_over
+from bench.stats.interval import LATENCY_CONFIDENCE
 from bench.stats.multiple_tests import LATENCY_ALPHA
 from bench.stats.ranks import least_n
 from bench.stats.ratio import Ratio
@@ -30,8 +31,8 @@ SPREAD_S = 60.0
 processes that are nearer neighbours in time are no independent sample (``tests/benchmarks/sampling.py``)."""
 LEAST_PROCESSES = 12
 """Of each variant, at any precision."""
-FEWEST_PROCESSES = 6
-"""The least that have a 95 % interval: what a short budget must last for, and what a simulation gets."""
+FEWEST_PROCESSES = least_n(1 - LATENCY_CONFIDENCE)
+"""The least that have an interval: what a short budget must last for, and what a simulation gets."""
 MORE = 2
 """So many times the least are made at most where the precision asks for them, and no budget was given;"""
 MORE_S = 60.0

@@ -55,11 +55,11 @@ def test_percent() -> None:
 
 
 def test_a_ratio_shows_its_interval() -> None:
-    assert ratio(Interval(3.141, 3.0, 3.3, 0.95)) == "3.14× [3.00, 3.30]"
+    assert ratio(Interval(3.141, 3.0, 3.3, 0.99)) == "3.14× [3.00, 3.30]"
 
 
 def test_a_small_ratio_shows_two_digits() -> None:
-    assert ratio(Interval(0.0523, 0.0511, 0.0534, 0.95)) == "0.052× [0.051, 0.053]"
+    assert ratio(Interval(0.0523, 0.0511, 0.0534, 0.99)) == "0.052× [0.051, 0.053]"
     assert [short_ratio(value) for value in (3.0, 2.844, 0.0523)] == ["3×", "2.84×", "0.052×"]
 
 

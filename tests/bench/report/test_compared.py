@@ -26,7 +26,7 @@ def test_the_page_shows_a_picture_of_each_model(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"threads.md", "threads-speed-up-mnist-lab1.svg"}
     text = (tmp_path / "threads.md").read_text(encoding="utf-8")
     assert (
-        "![mnist/lab1: speed-up over each run's own fp32, with its 95 % interval](threads-speed-up-mnist-lab1.svg)"
+        "![mnist/lab1: speed-up over each run's own fp32, with its 99 % interval](threads-speed-up-mnist-lab1.svg)"
         in text
     )
     svg = (tmp_path / "threads-speed-up-mnist-lab1.svg").read_text(encoding="utf-8")

@@ -90,7 +90,7 @@ def test_too_few_processes_are_named_with_the_way_out() -> None:
     assert beside_fp32(FP32, row)["dynamic-qint8"][3] == "2.00× –"
     for rows, named in (([FP32, row], "every speed-up"), ([FP32, row, PRECISE], "`lab1` `dynamic-qint8`")):
         [line] = remarks(*rows)
-        assert f"fewer than 6 processes: {named}; measure again" in line
+        assert f"fewer than 8 processes: {named}; measure again" in line
 
 
 PRECISE = FP16.model_copy(update={"status": "ok"})

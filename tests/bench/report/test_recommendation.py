@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_sentence_names_variant_gain_and_loss_with_their_intervals() -> None:
     [sentence, *_] = text(ORT, variant("bf16", status="failed", reason="it died")).splitlines()
     assert "`mnist/lab1`: **deploy `static-qint8` on onnxruntime**" in sentence
-    assert "3.00× [2.99, 3.01] faster" in sentence
+    assert "3.00× [2.98, 3.02] faster" in sentence
     assert "4.00× smaller (0.400 MB)" in sentence
     assert "accuracy −0.01 points [−0.10, +0.08] on 10,000 examples" in sentence
     assert "no more than 0.5 points" in sentence

@@ -112,7 +112,7 @@ def test_a_crowd_of_keys_is_one_fault(place: str, keys: int, message: str, schem
 
 
 def test_what_would_be_a_gigabyte_when_parsed_is_refused_before(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text('{"schema_version": 5, "rows": [' + "[], " * 2**20 + "[]]}")
+    (tmp_path / "run.json").write_text('{"schema_version": 6, "rows": [' + "[], " * 2**20 + "[]]}")
     with pytest.raises(RunFileError, match="holds more than 1,048,576 lists and objects"):
         load(tmp_path / "run.json")
 

@@ -81,9 +81,23 @@ def test_the_starts_of_processes_become_their_numbers(tmp_path: Path) -> None:
     assert run.references[0].latency[1].processes == [0] * 3 + [1] * 5 + [2] * 2
 
 
-def test_six_processes_have_an_interval(tmp_path: Path) -> None:
-    run = loaded(of_version(4, starts=[0, 1, 2, 3, 4, 5]), tmp_path)
-    assert (run.rows[2].speedup[1].n, run.rows[2].speedup[1].confidence) == (6, 0.95)
+def test_eight_processes_have_an_interval(tmp_path: Path) -> None:
+    run = loaded(of_version(4, starts=[0, 1, 2, 3, 4, 5, 6, 7]), tmp_path)
+    assert (run.rows[2].speedup[1].n, run.rows[2].speedup[1].confidence) == (8, 0.99)
+
+
+def test_intervals_of_95_percent_are_made_anew(tmp_path: Path) -> None:
+    """Of version 5, whose rounds are those of today; what was timed no more stays so."""
+    content = json.loads(RUN.model_dump_json()) | {"schema_version": 5}
+    for speedup in content["rows"][2]["speedup"].values():
+        speedup |= {"confidence": 0.95, "retired": True}
+    run = loaded(content, tmp_path)
+    require_one_definition(run)
+    assert [(speedup.confidence, speedup.retired) for speedup in run.rows[2].speedup.values()] == [(0.99, True)] * 2
+    assert run.rows[2].latency == {
+        size: values.model_copy(update={"estimate_s": run.rows[2].latency[size].estimate_s})
+        for size, values in RUN.rows[2].latency.items()
+    }
 
 
 @pytest.mark.parametrize(("warm", "cold"), [(True, 0), (False, 1)])

@@ -21,7 +21,7 @@ def test_a_run_survives_its_file(tmp_path: Path) -> None:
 def test_the_file_has_what_others_build_on(tmp_path: Path) -> None:
     run_file.save(RUN, tmp_path / "run.json")
     content = json.loads((tmp_path / "run.json").read_text())
-    assert content["schema_version"] == SCHEMA_VERSION == 5
+    assert content["schema_version"] == SCHEMA_VERSION == 6
     assert {"machine", "settings", "rows"} <= content.keys()
     row = content["rows"][1]
     assert row["status"] == "noisy"
@@ -86,8 +86,8 @@ def change(**changes: object) -> str:
         ('{"benchmarks": []}', "it has no schema_version"),
         ("[" * 200_000, "not a run file, or a truncated one"),
         ('{"schema_version": 1, "layers": []}', r"is a study .*; its page lies beside it, run\.md\.$"),
-        (change(schema_version=1), "has schema version 1 and this quantbench reads 2 to 5; render it"),
-        (change(schema_version=6), r"has schema version 6, newer than the 5 that .* reads; update quantbench\.$"),
+        (change(schema_version=1), "has schema version 1 and this quantbench reads 2 to 6; render it"),
+        (change(schema_version=7), r"has schema version 7, newer than the 6 that .* reads; update quantbench\.$"),
         (change(surprise=1, quantbench="9.9.9", rows=3), r"quantbench 9\.9\.9 and has .* know, surprise; update"),
         (change(rows=[{"surprise": 1}]), r"does not know, rows\.0\.surprise; update quantbench\.$"),
         (change(rows=[{"task": "mnist"}]), r"rows\.0\.model: Field required"),

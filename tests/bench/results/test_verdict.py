@@ -104,11 +104,11 @@ def test_each_row_of_a_run_has_its_verdict() -> None:
         (row(None), "not comparable, fp32 was not measured"),
         (
             row(Speedup(value=2.0, low=2.0, high=2.0, confidence=0.0, p_value=1.0, n=1)),
-            "at batch 1: not comparable, measured in 1 process, and an interval takes 6; measure again",
+            "at batch 1: not comparable, measured in 1 process, and an interval takes 8; measure again",
         ),
         (
             row(Speedup(value=2.0, low=2.0, high=2.0, confidence=0.0, p_value=1.0, n=5)),
-            "at batch 1: not comparable, measured in 5 processes, and an interval takes 6; measure again",
+            "at batch 1: not comparable, measured in 5 processes, and an interval takes 8; measure again",
         ),
     ],
 )

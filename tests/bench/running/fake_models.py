@@ -24,7 +24,7 @@ from tests.bench.examples import SETTINGS
 
 FP32, PLANTED, OTHER = "fp32", "bf16", "dynamic-qint8"
 MODEL = "mnist/lab1"
-BRIEF = 6
+BRIEF = 8
 """Passes of a model, each of which takes a second of the fake clock."""
 QUICK = SETTINGS.model_copy(update={"timeout_s": 60.0, "pinned_cores": [], "budget_s": BRIEF})
 

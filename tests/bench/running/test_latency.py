@@ -230,7 +230,7 @@ def test_a_budget_too_short_for_an_interval_names_the_least(tmp_path: Path) -> N
     message = str(refusal.value)
     assert message.startswith("--budget 5 is too short for mnist/lab1: ")
     assert "takes 1.0 s" in message
-    assert message.endswith("give 7 or more.")
+    assert message.endswith("give 9 or more.")
     assert all(one.worker is None for one in variants), "no process is left"
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.stats.interval import CONFIDENCE
+from bench.stats.interval import ACCURACY_CONFIDENCE
 from bench.stats.proportions import (
     Z95,
     difference,
@@ -99,7 +99,7 @@ def test_tangos_interval_of_published_examples() -> None:
     # of (−0.06, −0.02), from which the score interval cannot be far where the counts are large.
     approval = paired_difference(lost=150, gained=86, total=1600)
     assert (approval.value, approval.low, approval.high) == pytest.approx((-0.04, -0.059, -0.021), abs=5e-4)
-    assert approval.confidence == CONFIDENCE
+    assert approval.confidence == ACCURACY_CONFIDENCE
 
 
 def test_no_difference_among_n_examples_may_be_a_small_one() -> None:
@@ -131,7 +131,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
     drawn = rng.multinomial(2000, (0.010, 0.006, 0.984), size=2000)
     intervals = [paired_difference(int(lost), int(gained), 2000) for lost, gained, _ in drawn]
     covered = sum(interval.low <= -0.004 <= interval.high for interval in intervals) / len(intervals)
-    assert covered == pytest.approx(CONFIDENCE, abs=0.015)
+    assert covered == pytest.approx(ACCURACY_CONFIDENCE, abs=0.015)
 
 
 @pytest.mark.parametrize(("lost", "gained", "total"), [(-1, 0, 5), (0, -1, 5), (0, 0, 0), (3, 3, 5)])

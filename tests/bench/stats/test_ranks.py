@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.stats.interval import CONFIDENCE
+from bench.stats.interval import LATENCY_CONFIDENCE
 from bench.stats.ranks import least_n, location, rank_sum_p, shift, signed_rank_p
 
 HAMILTON = [-0.952, 0.147, -1.022, -0.430, -0.620, -0.590, -0.490, 0.080, -0.010]
@@ -22,7 +22,7 @@ DARWIN = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
 
 values = st.integers(min_value=-1000, max_value=1000)
 samples = st.lists(values, min_size=1, max_size=14)
-distinct = st.lists(values.filter(bool), min_size=6, max_size=14, unique_by=abs)
+distinct = st.lists(values.filter(bool), min_size=8, max_size=14, unique_by=abs)
 
 
 # One sample
@@ -40,19 +40,27 @@ def test_the_test_of_darwins_maize() -> None:
     assert signed_rank_p(DARWIN) == pytest.approx(0.04126, abs=5e-6)
 
 
-@pytest.mark.parametrize(("n", "below"), [(6, 0), (8, 3), (10, 8), (12, 13), (15, 25), (20, 52)])
-def test_the_interval_leaves_out_what_the_table_of_the_signed_ranks_says(n: int, below: int) -> None:
-    """Wilcoxon's critical values of 5 %, two-sided: an interval ends at the next of the ordered means of pairs."""
+@pytest.mark.parametrize(
+    ("confidence", "n", "below"),
+    [
+        *((0.95, n, below) for n, below in [(6, 0), (8, 3), (10, 8), (12, 13), (15, 25), (20, 52)]),
+        *((0.99, n, below) for n, below in [(8, 0), (10, 3), (12, 7), (15, 15), (20, 37)]),
+    ],
+)
+def test_the_interval_leaves_out_what_the_table_of_the_signed_ranks_says(
+    confidence: float, n: int, below: int
+) -> None:
+    """Wilcoxon's critical values, two-sided: an interval ends at the next of the ordered means of pairs."""
     sample = [float(2**number) for number in range(n)]
     means = sorted((a + b) / 2 for a, b in itertools.combinations_with_replacement(sample, 2))
-    estimate = location(sample)
+    estimate = location(sample, confidence)
     assert (estimate.low, estimate.high) == (means[below], means[-1 - below])
-    assert estimate.confidence == CONFIDENCE
+    assert estimate.confidence == confidence
 
 
-@pytest.mark.parametrize("n", range(1, 6))
-def test_fewer_than_six_values_have_no_interval(n: int) -> None:
-    estimate = location([1.0, 2.0, 3.0, 4.0, 5.0][:n])
+@pytest.mark.parametrize("n", range(1, 8))
+def test_fewer_than_eight_values_have_no_interval(n: int) -> None:
+    estimate = location([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0][:n])
     assert (estimate.confidence, estimate.low, estimate.high) == (0.0, estimate.value, estimate.value)
     assert estimate.p_value == 2.0 ** (1 - n)
 
@@ -93,11 +101,11 @@ def test_the_value_lies_in_its_interval(sample: list[int]) -> None:
 
 
 @given(distinct)
-def test_the_p_value_is_at_most_5_percent_where_0_is_outside_the_interval(sample: list[int]) -> None:
+def test_the_p_value_is_at_most_1_percent_where_0_is_outside_the_interval(sample: list[int]) -> None:
     means = [first + second for first, second in itertools.combinations_with_replacement(sample, 2)]
     assume(0 not in means)  # 0 on an end itself is of both
     estimate = location(sample)
-    assert (estimate.p_value <= 0.05) == (not estimate.low <= 0 <= estimate.high)
+    assert (estimate.p_value <= 0.01) == (not estimate.low <= 0 <= estimate.high)
 
 
 @given(samples, values, st.sampled_from([-4, -1, 2, 8]))
@@ -146,13 +154,13 @@ def test_the_p_value_of_two_samples_is_scipys_exact_one(sample: list[int], size:
 
 
 @given(apart, st.integers(min_value=1, max_value=7))
-def test_the_p_value_of_a_shift_is_at_most_5_percent_where_0_is_outside(sample: list[int], size: int) -> None:
+def test_the_p_value_of_a_shift_is_at_most_1_percent_where_0_is_outside(sample: list[int], size: int) -> None:
     estimate = shift(sample[:size], sample[size:])
     assert estimate.low <= estimate.value <= estimate.high
     if estimate.confidence:
-        assert (estimate.p_value <= 0.05) == (not estimate.low <= 0 <= estimate.high)
+        assert (estimate.p_value <= 0.01) == (not estimate.low <= 0 <= estimate.high)
     else:
-        assert estimate.p_value > 0.05
+        assert estimate.p_value > 0.01
 
 
 @given(samples, samples, values)
