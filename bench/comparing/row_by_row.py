@@ -137,9 +137,9 @@ def how_it_was_done(base: Run, new: Run) -> list[str]:
     """Return what a reader must know to judge the changes."""
     latencies = (
         "Latencies are compared relative to the reference workload of their own rounds, a fixed computation, so a "
-        f"machine that was slower overall changes nothing. Intervals are {percent(LATENCY_CONFIDENCE, 0)}, over the processes "
-        f"of both runs; a change is called one where it is significantly more than the {percent(BETWEEN_SESSIONS, 0)} "
-        f"allowed for how sessions differ."
+        "machine that was slower overall changes nothing. Intervals are "
+        f"{percent(LATENCY_CONFIDENCE, 0)}, over the processes of both runs; a change is called one where it is "
+        f"significantly more than the {percent(BETWEEN_SESSIONS, 0)} allowed for how sessions differ."
     )
     if not (base.references and new.references):
         latencies = (

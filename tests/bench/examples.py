@@ -95,7 +95,9 @@ def latency(
 
 def speedup(value: float, margin: float, p_value: float, n: int = 10) -> Speedup:
     """``value ± margin``."""
-    return Speedup(value=value, low=value - margin, high=value + margin, confidence=LATENCY_CONFIDENCE, p_value=p_value, n=n)
+    return Speedup(
+        value=value, low=value - margin, high=value + margin, confidence=LATENCY_CONFIDENCE, p_value=p_value, n=n
+    )
 
 
 def agreement(same: int, lost: int, gained: int) -> Agreement:

@@ -12,7 +12,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.stats.interval import LATENCY_CONFIDENCE
 from bench.stats.ranks import least_n, location, rank_sum_p, shift, signed_rank_p
 
 HAMILTON = [-0.952, 0.147, -1.022, -0.430, -0.620, -0.590, -0.490, 0.080, -0.010]
@@ -47,9 +46,7 @@ def test_the_test_of_darwins_maize() -> None:
         *((0.99, n, below) for n, below in [(8, 0), (10, 3), (12, 7), (15, 15), (20, 37)]),
     ],
 )
-def test_the_interval_leaves_out_what_the_table_of_the_signed_ranks_says(
-    confidence: float, n: int, below: int
-) -> None:
+def test_the_interval_leaves_out_what_the_table_of_the_signed_ranks_says(confidence: float, n: int, below: int) -> None:
     """Wilcoxon's critical values, two-sided: an interval ends at the next of the ordered means of pairs."""
     sample = [float(2**number) for number in range(n)]
     means = sorted((a + b) / 2 for a, b in itertools.combinations_with_replacement(sample, 2))
