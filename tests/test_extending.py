@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -110,6 +111,14 @@ def test_a_runtime_of_the_package_executes_what_the_command_names(site: Path, tm
         assert row.status in ("ok", "noisy"), row.reason
     assert graph.accuracy == eager.accuracy
     assert graph.deploy_bytes == eager.deploy_bytes == eager.packed_bytes
+
+
+def test_a_recipe_of_the_package_trains_its_model(site: Path, tmp_path: Path) -> None:
+    chosen = ["rings/radial", "--recipe", "patient", "--epochs", "1", "--data", "synthetic", "--out", str(tmp_path)]
+    done = run(site, "-m", "bench", "train", *chosen, QUANTBENCH_CACHE=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    [trained] = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
+    assert (trained["recipe"]["learning_rate"], trained["recipe"]["schedule"]) == (0.005, "constant")
 
 
 def test_a_network_that_nobody_brings_is_unknown() -> None:

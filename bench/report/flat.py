@@ -42,6 +42,9 @@ from bench.stats.proportions import wilson
 
 Record: TypeAlias = dict[str, str | int | float | bool | None]
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of one."""
+
 
 def records(runs: Sequence[Run]) -> list[Record]:
     """Return a record for each row of each run; all have the same keys in the same order."""
@@ -55,19 +58,27 @@ def records(runs: Sequence[Run]) -> list[Record]:
 
 
 def as_csv(runs: Sequence[Run]) -> str:
-    """Return the records as comma-separated values under a header; empty for no rows."""
+    """Return the records as comma-separated values under a header; empty for no rows.
+
+    Names and reasons come from strangers' files too: a text that a spreadsheet would take for a formula begins with an
+    apostrophe.
+    """
     rows = records(runs)
     text = StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     if rows:
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({column: _inert(value) for column, value in row.items()} for row in rows)
     return text.getvalue()
 
 
 def as_json(runs: Sequence[Run]) -> str:
     """Return the records as a list of objects."""
     return json.dumps(records(runs), indent=1, ensure_ascii=False) + "\n"
+
+
+def _inert(value: str | float | None) -> str | float | None:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _where(run: Run, number: int, row: Row) -> Record:

@@ -79,6 +79,11 @@ class Planned:
         """Of its files."""
         return self.key.replace(":", "-").replace(",", "-")
 
+    @property
+    def is_a_start(self) -> bool:
+        """Whether another training starts from it: only then is its checkpoint kept, of 1.1 MB."""
+        return any(other.start == self.key for other in PLAN)
+
 
 CHAIN = 0.5
 """λ of the chain of teacher assistants; τ is 1, as higher temperatures have harmed DoReFa students of others."""
@@ -167,7 +172,8 @@ def _carry_out(planned: Planned, out: Path, root: Path, device: str) -> None:
         _log(out, f"{planned.key}: try {attempt + 1} failed: {trained.reason}")
     if trained.accuracy is None:
         return
-    shutil.copyfile(trained.checkpoint, out / trained.checkpoint.name)
+    if planned.is_a_start:
+        shutil.copyfile(trained.checkpoint, out / trained.checkpoint.name)
     content: dict[str, Any] = {"trained": json.loads(trained.model_dump_json()), "start": before}
     content["accuracy_by_epoch"] = {
         str(epochs): _correct(path, planned, root, device) for epochs, path in sorted(kept.by_epoch().items())

@@ -46,6 +46,14 @@ def test_what_was_not_measured_is_empty_and_never_zero() -> None:
     assert unsupported["reason"].startswith("this torch has no fbgemm engine")
 
 
+@pytest.mark.parametrize("name", ["=HYPERLINK(0)", "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_no_name_of_a_stranger_is_a_formula(name: str) -> None:
+    row = QINT8.model_copy(update={"status": "failed", "reason": name})
+    run = RUN.model_copy(update={"rows": [RUN.rows[0], row]})
+    assert read(flat.as_csv([run]))[1]["reason"] == f"'{name}"
+    assert json.loads(flat.as_json([run]))[1]["reason"] == name
+
+
 def test_an_interval_that_is_none_is_left_out() -> None:
     vague = {1: QINT8.speedup[1].model_copy(update={"confidence": 0.0})}
     [record] = flat.records([RUN.model_copy(update={"rows": [QINT8.model_copy(update={"speedup": vague})]})])
