@@ -71,7 +71,7 @@ def _let_the_driver_speak() -> None:
 def _connect_or_start(ray: Any, quiet: dict[str, Any], bars: Bars) -> None:
     """Connect to the cluster that this machine is in, else start one; one that has ended may have left a trace."""
     address = _of_this_machine()
-    if address is not None and (fault := _silence(address)):
+    if address is not None and (fault := silence(address)):
         if os.environ.get("RAY_ADDRESS"):
             raise RequestError(f"RAY_ADDRESS is {address}, where no Ray answers ({fault}); correct it, or unset it.")
         address = None
@@ -116,14 +116,14 @@ def _require_answer(address: str) -> None:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
         raise RequestError(f"--address {address!r} must be auto or HOST:PORT; for example 192.168.1.10:6379.")
-    if fault := _silence(address):
+    if fault := silence(address):
         raise RequestError(
             f"--address {address}: no Ray answers there ({fault}); start it on that machine with 'ray start --head', "
             f"or correct the address."
         )
 
 
-def _silence(address: str) -> str:
+def silence(address: str) -> str:
     """Return why no Ray can be reached at ``HOST:PORT``; empty if one can."""
     host, _, port = address.rpartition(":")
     try:

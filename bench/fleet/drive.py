@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bench.core.progress import Bars
 from bench.core.units import counted
-from bench.fleet.executor import Executor, Job, Node
+from bench.fleet.executor import Executor, HeadLostError, Job, Node
 from bench.fleet.folder import RUN_FILE, FleetFolder
 from bench.fleet.node_child import Event
 from bench.results.fleet import Fleet, NodeFacts, NodeRecord, State
@@ -88,7 +88,12 @@ class Drive:
         """End what cannot go on: Ray says that a node is dead, or nothing was heard of it for too long."""
         if not self._running:
             return
-        alive = {node.key for node in self.executor.nodes()}
+        try:
+            alive = {node.key for node in self.executor.nodes()}
+        except HeadLostError as error:
+            for node in list(self._running.values()):
+                self._end(node, str(error))
+            return
         for key, node in list(self._running.items()):
             silent_s = self.clock() - self._heard[key]
             if key not in alive and silent_s >= LISTEN_S:  # its last messages may be on their way

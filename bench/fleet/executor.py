@@ -6,7 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from bench.core.errors import RequestError
 from bench.fleet.node_child import Event
+
+
+class HeadLostError(RequestError):
+    """What holds the cluster together does not answer any more, and nothing can be heard of its nodes."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Executor(Protocol):
     """Reaches nodes."""
 
     def nodes(self) -> list[Node]:
-        """Return those that are alive."""
+        """Return those that are alive; raises ``HeadLostError`` where nobody can say."""
         ...
 
     def start(self, name: str, node: Node, job: Job) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.fleet import ray_reasons
-from bench.fleet.executor import Job, Node
+from bench.fleet.cluster import silence
+from bench.fleet.executor import HeadLostError, Job, Node
 from bench.fleet.node_child import Event
 from bench.fleet.parcel import Parcel
 
@@ -16,6 +18,8 @@ CHUNK_BYTES = 16 * 2**20
 """Parcels travel in pieces of it, so that no node needs much memory at once."""
 MACHINE = "machine"
 """The custom resource of a node that is to run one job at a time, whatever its cores."""
+HEAD_S = 20.0
+"""The head node may be silent for so long. After 60 s Ray would end this process, with what it has not written."""
 
 
 class RayExecutor:
@@ -25,6 +29,7 @@ class RayExecutor:
         import ray
 
         self._ray = ray
+        self._head = ray.get_runtime_context().gcs_address
         self._folders = {digest: one.folder for digest, one in parcels.items()}
         self._refs = {digest: [ray.put(piece) for piece in _pieces(one.content)] for digest, one in parcels.items()}
         self._common = {"package": package, "dependencies": list(dependencies), "niceness": _niceness()}
@@ -32,7 +37,8 @@ class RayExecutor:
         self._running: dict[Any, tuple[str, Node]] = {}  # the stream of each job's events, its name, and where it is
 
     def nodes(self) -> list[Node]:
-        """Return nodes that are alive and have cores for work, each with a name of its own."""
+        """Return nodes that are alive and have cores for work, each with a name of its own; see ``Executor``."""
+        self._require_head()
         alive = sorted(
             (node for node in self._ray.nodes() if node["Alive"] and _whole(node["Resources"])),
             key=lambda node: (_name(node), node["NodeManagerAddress"], node["NodeManagerPort"]),
@@ -81,6 +87,16 @@ class RayExecutor:
             if stream in self._running:  # it may have been stopped meanwhile
                 name, node = self._running[stream]
                 yield name, self._next(stream, node)
+
+    def _require_head(self) -> None:
+        until = time.monotonic() + HEAD_S
+        while fault := silence(self._head):
+            if time.monotonic() >= until:
+                raise HeadLostError(
+                    f"the cluster's head node at {self._head} does not answer ({fault}); start Ray there again, and "
+                    f"give the same command, which goes on."
+                )
+            time.sleep(1)
 
     def fate(self, key: str) -> str:
         """Return why a node is lost, as Ray says it; see ``Executor``."""

@@ -101,12 +101,12 @@ PLAN = (
     # The chain of teacher assistants 32 → 2 → 1 (Mirzadeh et al. 2020): each rung starts from the one before and learns
     # from its answers. The controls have the epochs of both rungs: from the float network alone, or taught by it in one
     # step; and the chain's own starts without its teachers.
-    Planned("dorefa:w2a2", 12, "warm-2bit", 87.83, teacher_weight=CHAIN, label="chain-2bit"),
-    Planned("dorefa:w1a1", 12, "warm-1bit", 77.31, start="chain-2bit", teacher_weight=CHAIN, label="chain-1bit"),
-    Planned("dorefa:w1a1", 24, "warm-1bit", 73.88, label="float-1bit"),
-    Planned("dorefa:w1a1", 24, "warm-1bit", 77.26, teacher_weight=CHAIN, label="one-step-1bit"),
-    Planned("dorefa:w2a2", 12, "warm-2bit", 85.6, label="untaught-2bit"),
-    Planned("dorefa:w1a1", 12, "warm-1bit", 73.88, start="untaught-2bit", label="untaught-1bit"),
+    Planned("dorefa:w2a2", 6, "warm-2bit", 87.83, teacher_weight=CHAIN, label="chain-2bit"),
+    Planned("dorefa:w1a1", 6, "warm-1bit", 77.31, start="chain-2bit", teacher_weight=CHAIN, label="chain-1bit"),
+    Planned("dorefa:w1a1", 12, "warm-1bit", 73.88, label="float-1bit"),
+    Planned("dorefa:w1a1", 12, "warm-1bit", 77.26, teacher_weight=CHAIN, label="one-step-1bit"),
+    Planned("dorefa:w2a2", 6, "warm-2bit", 85.6, label="untaught-2bit"),
+    Planned("dorefa:w1a1", 6, "warm-1bit", 73.88, start="untaught-2bit", label="untaught-1bit"),
     # As long as the papers' trainings, for a GPU.
     Planned("fp32", 200, "long", 92.13, start=RANDOM, batch_size=256, label="fp32-200"),
     Planned("xnor:w1a1", 200, "warm-1bit", 85.23, batch_size=256, label="xnor:w1a1-200"),

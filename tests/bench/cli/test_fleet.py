@@ -72,14 +72,14 @@ def test_a_server_that_is_not_ray_is_told_from_it(monkeypatch: pytest.MonkeyPatc
     theirs.sendall(answer)
     monkeypatch.setattr(socket, "create_connection", lambda address, timeout: ours)
     with theirs:
-        assert cluster._silence("127.0.0.1:80") == fault
+        assert cluster.silence("127.0.0.1:80") == fault
 
 
 def test_a_folder_that_was_there_stays_without_a_lock(
     command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pytest.importorskip("ray")
-    monkeypatch.setattr(cluster, "_silence", lambda address: "Connection refused")
+    monkeypatch.setattr(cluster, "silence", lambda address: "Connection refused")
     (tmp_path / "notes").write_text("precious")
     refused(command, "run", "--address", "127.0.0.1:6379", "--out", str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["notes"]

@@ -101,6 +101,11 @@ def hang(cluster: Any, node: Any) -> None:
         process.suspend()
 
 
+def behead(cluster: Any, node: Any) -> None:
+    """End what holds the cluster together, as the death of the head node does; the node is any."""
+    cluster.head_node.all_processes["gcs_server"][0].process.kill()
+
+
 def go_on(cluster: Any, node: Any) -> None:
     """Let everything of the node that stands still go on."""
     _resume([_raylet(node), *_raylet(node).children(recursive=True)])
@@ -133,6 +138,7 @@ COMMANDS: dict[str, Callable[[Any, Any], None]] = {
     "hang": hang,
     "go-on": go_on,
     "exhaust": exhaust,
+    "behead": behead,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from bench.fleet.executor import Job, Node
+from bench.fleet.executor import HeadLostError, Job, Node
 from bench.fleet.node_child import Event
 
 Script = Callable[[Node, Job], Iterable[Event]]
@@ -29,12 +29,15 @@ class StubExecutor:
     now_s: float = 0.0
     started: list[tuple[str, Node, Job]] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
+    head_lives_s: float = float("inf")
     _streams: dict[str, Iterator[Event]] = field(default_factory=dict)
 
     def clock(self) -> float:
         return self.now_s
 
     def nodes(self) -> list[Node]:
+        if self.now_s >= self.head_lives_s:
+            raise HeadLostError("the cluster's head node does not answer")
         return list(self.alive)
 
     def start(self, name: str, node: Node, job: Job) -> None:

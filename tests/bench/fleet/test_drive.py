@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -43,10 +44,10 @@ def said(one: Node, job: Job) -> Iterable[Event]:
 
 
 def drive(
-    folder: Path, names: list[str], absent: tuple[str, ...] = ()
+    folder: Path, names: list[str], absent: tuple[str, ...] = (), head_lives_s: float = math.inf
 ) -> tuple[dict[str, NodeRecord], StubExecutor, Fleet]:
     nodes = [node(name) for name in names]
-    executor = StubExecutor([one for one in nodes if one.name not in absent], said)
+    executor = StubExecutor([one for one in nodes if one.name not in absent], said, head_lives_s=head_lives_s)
     job = Job("module", {}, ["run.json"])
     driver = Drive(executor, FleetFolder(folder), FLEET, lambda name: job, 600.0, Bars("nothing"), executor.clock)
     fleet = driver.run(nodes)
@@ -74,6 +75,15 @@ def test_a_node_that_ray_calls_dead_is_given_up_at_once(tmp_path: Path) -> None:
     nodes, executor, _ = drive(tmp_path, ["vanishes", "good"], absent=("vanishes",))
     assert "died" in nodes["vanishes"].reason
     assert executor.now_s < 60
+
+
+def test_without_the_head_node_all_end_with_what_they_have(tmp_path: Path) -> None:
+    nodes, executor, fleet = drive(tmp_path, ["good", "hangs"], head_lives_s=1.0)
+    assert nodes["good"].state == "finished", "it had ended before"
+    assert (nodes["hangs"].state, nodes["hangs"].rows) == ("failed", len(UNFINISHED.rows))
+    assert nodes["hangs"].reason == "the cluster's head node does not answer"
+    assert executor.stopped == [], "there is nobody to ask"
+    assert FleetFolder(tmp_path).fleet() == fleet
 
 
 def test_the_nodes_own_refusal_is_its_reason(tmp_path: Path) -> None:

@@ -103,3 +103,25 @@ def test_a_node_that_is_being_drained_gets_no_work(
     after = states(tmp_path)
     assert after["good"]["state"] == "finished"
     assert "hangs" not in after or "drained" in after["hangs"]["reason"]
+
+
+def test_the_death_of_the_head_node_is_a_line_and_another_cluster_goes_on(tmp_path: Path) -> None:
+    asked = request_of(tmp_path / "net", ["small", "wide"])
+    with simulated(["one"], tmp_path / "cache") as nodes:
+        driver = start(tmp_path, nodes, [*asked, "--spread=60"])
+        wait_for(driver, lambda: bool(states(tmp_path).get("one", {}).get("rows")))
+        nodes.do("behead", "one")
+        out, err = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 1, err
+    assert "Traceback" not in err
+    reason = states(tmp_path)["one"]["reason"]
+    assert reason.startswith("the cluster's head node at 127.0.0.1:")
+    assert reason in out
+    before = bench.load_run(tmp_path / "out" / "one" / "run.json")
+    assert before.rows
+    with simulated(["one"], tmp_path / "cache") as nodes:
+        driver = start(tmp_path, nodes, asked)
+        _, err = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 0, err
+    after = bench.load_run(tmp_path / "out" / "one" / "run.json")
+    assert (after.finished, after.created) == (True, before.created)

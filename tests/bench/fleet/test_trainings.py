@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.core.errors import RequestError
 from bench.fleet.executor import Job, Node
 from bench.fleet.node_child import UNFIT, Event
 from bench.fleet.trainings import Spread
@@ -142,6 +143,16 @@ def test_a_training_whose_nodes_go_silent_is_given_up(session: ModelSession, tmp
     [training] = trainings(session, [1])
     assert str(work.train([training])[training]) == "c: nothing was heard of it for 3600 s"
     assert len(executor.started) == len(executor.stopped) == 3
+
+
+def test_without_the_head_node_the_command_ends_with_its_sentence(session: ModelSession, tmp_path: Path) -> None:
+    def train(one: Node, job: Job) -> Iterable[Event]:
+        yield {"kind": "at", "label": "train", "done": 0, "total": 1}
+
+    work, executor = spread(session, tmp_path / "store", [node("a")], train)
+    executor.head_lives_s = 1.0
+    with pytest.raises(RequestError, match="the cluster's head node does not answer"):
+        work.train(trainings(session, [1]))
 
 
 def test_a_process_that_dies_everywhere_is_given_up(session: ModelSession, tmp_path: Path) -> None:
