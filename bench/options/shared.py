@@ -124,8 +124,9 @@ class LatencyOptions(DeviceOptions, SeedOptions):
     """Batch size to time."""
     runs: int = option(default=5, check=at_least(1, example=5))
     """Runs behind each mean ± std."""
-    precision: float = option(
-        default=0.05,
+    precision: float | None = option(
+        default=None,
+        unset="5%, and 10% with several threads",
         notation=SHARE,
         panel="",
         check=within(LEAST_PRECISION, 1, "0.1% or more and below 100%; for example 2%"),
@@ -134,7 +135,7 @@ class LatencyOptions(DeviceOptions, SeedOptions):
     budget_s: float | None = option(
         default=None,
         flag="--budget",
-        unset="12 processes of each variant, up to twice as many for the precision",
+        unset="12 processes of each variant, 24 with several threads, up to twice as many for the precision",
         check=checks.seconds(example=10),
     )
     """Seconds for one model's passes; an interval takes eight of them."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bench.core.file_names import file_name
 from bench.core.variant_key import EAGER
-from bench.measuring.latency.sampling import SPREAD_S
+from bench.measuring.latency.sampling import SPREAD_S, precision_for
 from bench.options.group import Options
 from bench.options.option import Option, several
 from bench.options.run import SUPPLIED_ONLY, RunOptions
@@ -92,7 +92,11 @@ def _flags(options: Mapping[str, Option], asked: Mapping[str, object]) -> list[s
 def _defaults(name: str, run: Run) -> tuple[object, ...]:
     """Return what is the same as leaving an option out, as settings record it."""
     default = OPTIONS[name].default
-    chosen: dict[str, object] = {"engine": default_engine(run.machine), "spread_s": SPREAD_S}
+    chosen: dict[str, object] = {
+        "engine": default_engine(run.machine),
+        "spread_s": SPREAD_S,
+        "precision": precision_for(run.settings.threads),
+    }
     return (chosen[name],) if name in chosen else (default, several(default))
 
 

@@ -15,7 +15,6 @@ from bench.measuring.latency.blocks import WarmUp, block_s_for
 from bench.measuring.latency.rounds import Name, Participant, make_rounds
 from bench.measuring.latency.sampling import (
     FEWEST_PROCESSES,
-    LEAST_PROCESSES,
     Limits,
     Sample,
     Series,
@@ -50,13 +49,20 @@ class ModelLatency:
         self.sample = Sample(BASELINE, self.settings.batch_sizes)
         self._take_up()
         self._settle = settling(self.settings.threads)
-        self._limits = Limits.of(len(self._living()), self.settings.precision, self.settings.budget_s)
+        self._limits = Limits.of(
+            len(self._living()), self.settings.precision, self.settings.budget_s, self.settings.threads
+        )
         self._show = self.parallel.bars.bar(f"time {self.name}")
 
     @property
+    def least(self) -> int:
+        """How many passes it has at least, which are spread over the time that was asked for."""
+        return self._limits.least
+
+    @property
     def is_spread(self) -> bool:
-        """Whether its passes are as many as are to be spread over the time that was asked for."""
-        return self.sample.passes >= LEAST_PROCESSES
+        """Whether it has as many."""
+        return self.sample.passes >= self.least
 
     def is_known(self) -> bool:
         """Return whether no further pass is to be made."""
@@ -235,7 +241,9 @@ def sample_latencies(models: Sequence[ModelLatency], after_sweep: Callable[[], N
         after_sweep()
         if pending := [model for model in pending if not model.is_known()]:
             given = pending[0].settings
-            pause = 0.0 if all(model.is_spread for model in pending) else pause_s(given.spread_s, given.budget_s)
+            least = max(model.least for model in pending)
+            spread = all(model.is_spread for model in pending)
+            pause = 0.0 if spread else pause_s(given.spread_s, given.budget_s, least)
             rest(max(0.0, pause - (time.monotonic() - begun)))
     for model in models:
         model.finish()

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bench.core.errors import RequestError
-from bench.measuring.latency.sampling import SPREAD_S
+from bench.measuring.latency.sampling import SPREAD_S, precision_for
 from bench.options.option import several
 from bench.options.run import RunOptions
 from bench.options.shared import MeasurementOptions
@@ -39,6 +39,8 @@ def spec_of(options: MeasurementOptions, **chosen: Any) -> RunSpec:
     suite = SUITES.get(chosen["suite"])
     if options.spread_s is None:
         chosen["spread_s"] = SPREAD_S if suite is None else suite.spread_s
+    if options.precision is None:
+        chosen["precision"] = precision_for(options.threads)
     values = {name: value for name, value in options.shared(MeasurementOptions).items() if name in RunSpec.model_fields}
     batch_sizes = list(dict.fromkeys(several(options.batch_sizes)))
     try:

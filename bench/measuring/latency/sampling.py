@@ -31,6 +31,13 @@ SPREAD_S = 60.0
 processes that are nearer neighbours in time are no independent sample (``tests/benchmarks/sampling.py``)."""
 LEAST_PROCESSES = 12
 """Of each variant, at any precision."""
+THREADED_PROCESSES = 24
+"""The same with several threads: how they share the cores is dealt to a process for life, so that processes differ
+several times as much."""
+PRECISION = 0.05
+"""Half of an interval's width, as a share of the speed-up: what is asked for by default, and reached in most runs."""
+THREADED_PRECISION = 0.1
+"""The same with several threads."""
 FEWEST_PROCESSES = least_n(1 - LATENCY_CONFIDENCE)
 """The least that have an interval: what a short budget must last for, and what a simulation gets."""
 MORE = 2
@@ -96,10 +103,10 @@ class Limits:
     """Processes of each variant."""
 
     @classmethod
-    def of(cls, variants: int, precision: float, budget_s: float | None) -> Limits:
+    def of(cls, variants: int, precision: float, budget_s: float | None, threads: int = 1) -> Limits:
         """Return the limits for so many variants: a unanimous sample must be able to get a verdict among them."""
         unanimous = least_n(LATENCY_ALPHA / max(1, variants - 1))
-        return cls(precision, budget_s, max(LEAST_PROCESSES, unanimous))
+        return cls(precision, budget_s, max(LEAST_PROCESSES if threads == 1 else THREADED_PROCESSES, unanimous))
 
 
 class Sample:
@@ -184,9 +191,14 @@ class Sample:
         return any(len(slower) >= count and min(slower) > math.log(factor) for count, factor in HOPELESS)
 
 
-def pause_s(spread_s: float | None, budget_s: float | None) -> float:
-    """Return how long after the beginning of one pass the next may begin; pauses exceed no budget."""
-    return min(spread_s or 0.0, math.inf if budget_s is None else budget_s) / LEAST_PROCESSES
+def precision_for(threads: int) -> float:
+    """Return the precision that is asked for by default."""
+    return PRECISION if threads == 1 else THREADED_PRECISION
+
+
+def pause_s(spread_s: float | None, budget_s: float | None, passes: int) -> float:
+    """Return how long after the beginning of one of so many passes the next may begin; pauses exceed no budget."""
+    return min(spread_s or 0.0, math.inf if budget_s is None else budget_s) / passes
 
 
 def rounds_for(block_s: float) -> int:

@@ -70,7 +70,7 @@ def test_a_request_that_makes_no_sense_is_one_sentence(command: Command, argumen
 def test_a_share_may_be_said_in_percent(
     command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, share: float
 ) -> None:
-    asked: list[float] = []
+    asked: list[float | None] = []
 
     @from_options(RunOptions)
     def run(options: RunOptions) -> Run:

@@ -39,7 +39,7 @@ def test_a_run_of_defaults_needs_no_options() -> None:
     ("settings", "options"),
     [
         ({"device": "cuda", "seed": 3, "engine": "fbgemm"}, "--seed 3 --engine fbgemm --device cuda"),
-        ({"threads": 2, "data": "synthetic", "epochs": 1}, "--threads 2 --epochs 1 --data synthetic"),
+        ({"threads": 2, "precision": 0.1, "data": "synthetic", "epochs": 1}, "--threads 2 --epochs 1 --data synthetic"),
         ({"batch_sizes": [8, 16], "runs": 3}, "--batch 8 --batch 16 --runs 3"),
         ({"precision": 0.02, "budget_s": 30.0, "timeout_s": 60.0}, "--precision 0.02 --budget 30 --timeout 60"),
         ({"data": None, "seed": None}, ""),
@@ -56,7 +56,7 @@ def test_changes_take_the_place_of_settings() -> None:
 
 
 def test_a_model_of_ones_own_is_named_by_its_files() -> None:
-    run = run_with(inputs="net.py:inputs", evaluate="judge.py:accuracy", calibrate="", threads=2)
+    run = run_with(inputs="net.py:inputs", evaluate="judge.py:accuracy", calibrate="", threads=2, precision=0.1)
     assert command(run, ROW) == (
         "`bench run --model net.py:build --technique dynamic-qint8 --inputs net.py:inputs "
         "--evaluate judge.py:accuracy --threads 2`"

@@ -16,6 +16,7 @@ from bench.core.errors import RequestError
 from bench.core.inputs import Inputs
 from bench.core.variant_key import BASELINE, VariantKey
 from bench.measuring.latency import blocks
+from bench.measuring.latency.sampling import precision_for
 from bench.report.selfcheck import Answer, answers, faults, render, sentence
 from bench.results.row import Row
 from bench.results.run import Run
@@ -186,7 +187,7 @@ def test_a_known_time_is_read_and_the_clocks_own_cost_is_no_part_of_it(monkeypat
 
 def default_run(spec: Any, *_: object) -> Run:
     """Return what a run of the self-check's variants would say on a machine without noise."""
-    assert (spec.precision, spec.budget_s) == (0.05, None), "the defaults of bench run"
+    assert (spec.precision, spec.budget_s) == (precision_for(spec.threads), None), "the defaults of bench run"
     values = {AGAIN: (1.0, 1.0), "slower5": (1 / 1.05, 1e-5), "slower10": (1 / 1.1, 1e-5), "eager": (2.0, 1e-5)}
     rows: list[Row] = []
     for name, key in itertools.product(spec.models, spec.variants):

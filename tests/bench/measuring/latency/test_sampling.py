@@ -17,6 +17,7 @@ from bench.measuring.latency.sampling import (
     LEAST_PROCESSES,
     MORE,
     ROUNDS,
+    THREADED_PROCESSES,
     Limits,
     Sample,
     Series,
@@ -120,6 +121,10 @@ def test_unanimous_processes_get_a_verdict_among_so_many_variants(variants: int)
     least = Limits.of(variants, 0.05, None).least
     assert least >= LEAST_PROCESSES
     assert location([1.0] * least).p_value * max(1, variants - 1) <= LATENCY_ALPHA
+
+
+def test_several_threads_get_twice_as_many_processes() -> None:
+    assert Limits.of(2, 0.1, None, threads=2).least == THREADED_PROCESSES == 2 * LEAST_PROCESSES
 
 
 def test_the_fewest_processes_have_an_interval() -> None:
@@ -272,8 +277,10 @@ def test_long_blocks_make_fewer_rounds(block_s: float, rounds: int) -> None:
 # Rests
 
 
-@given(spread_s=st.floats(0, 3600), budget_s=st.none() | st.floats(0.001, 3600))
-def test_pauses_spread_the_least_sample_and_never_exceed_the_budget(spread_s: float, budget_s: float | None) -> None:
-    whole_s = LEAST_PROCESSES * pause_s(spread_s, budget_s)
+@given(spread_s=st.floats(0, 3600), budget_s=st.none() | st.floats(0.001, 3600), passes=st.integers(1, 100))
+def test_pauses_spread_the_least_sample_and_never_exceed_the_budget(
+    spread_s: float, budget_s: float | None, passes: int
+) -> None:
+    whole_s = passes * pause_s(spread_s, budget_s, passes)
     assert whole_s <= (spread_s if budget_s is None else min(spread_s, budget_s)) * (1 + 1e-9)
     assert budget_s is not None or whole_s == pytest.approx(spread_s)
