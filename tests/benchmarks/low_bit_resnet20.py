@@ -377,6 +377,11 @@ further, answered most of 2,048 training images right. Learning rates and decays
 others, and nothing was chosen by the test set. Seconds in the files are wall time on one core that other work shared,
 and include times in which the training was suspended.
 
+`xnor`'s sign takes the place of the ReLU, so the float network that it starts from is another function, and the
+gradient of its weights is scaled by each channel's mean magnitude (section 3.1), which makes the rate of `warm-1bit` a
+small one. Its loss was still falling in the last epochs (log.txt), and neither a higher rate nor Adam, which XNOR-Net's
+own code takes, was tried on this network.
+
 Test accuracy by epoch, read from the states after the training (nothing was chosen by it):
 
 {curves or "none yet."}
