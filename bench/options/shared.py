@@ -135,7 +135,7 @@ class LatencyOptions(DeviceOptions, SeedOptions):
     budget_s: float | None = option(
         default=None,
         flag="--budget",
-        unset="12 processes of each variant, 24 with several threads, up to twice as many for the precision",
+        unset="12 processes of each variant, 24 with several threads, up to four times as many for the precision",
         check=checks.seconds(example=10),
     )
     """Seconds for one model's passes; an interval takes eight of them."""

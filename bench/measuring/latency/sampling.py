@@ -40,7 +40,7 @@ THREADED_PRECISION = 0.1
 """The same with several threads."""
 FEWEST_PROCESSES = least_n(1 - LATENCY_CONFIDENCE)
 """The least that have an interval: what a short budget must last for, and what a simulation gets."""
-MORE = 2
+MORE = 4
 """So many times the least are made at most where the precision asks for them, and no budget was given;"""
 MORE_S = 60.0
 """and none beyond the least once a model's passes have taken so long."""
