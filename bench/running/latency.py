@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from bench.core.errors import CheckpointError, QuantbenchError, RequestError, WorkerError
 from bench.core.variant_key import BASELINE
-from bench.measuring.latency.blocks import WarmUp, block_s_for
+from bench.measuring.latency.blocks import WarmUp
 from bench.measuring.latency.rounds import Name, Participant, make_rounds
 from bench.measuring.latency.sampling import (
     FEWEST_PROCESSES,
@@ -165,8 +165,7 @@ class ModelLatency:
         rng = random.Random(f"{self.settings.seed} {self.name} {size} {self.sample.passes}")
         calls = {name: warm_up.calls_per_block for name, warm_up in of_size.items()}
         number = rounds_for(first.calls_per_block * first.blocks_s[-1])
-        block_s = block_s_for(self.settings.threads)
-        self.sample.add(size, of_size, make_rounds(participants, calls, number, rng, self._settle, block_s))
+        self.sample.add(size, of_size, make_rounds(participants, calls, number, rng, self._settle))
 
     def _require_budget(self) -> None:
         budget_s = self.settings.budget_s

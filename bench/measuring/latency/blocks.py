@@ -12,17 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-BLOCK_S = 0.005
-"""A block lasts at least this long: the clock's cost (some 50 ns) is 0.001 % of it. Longer ones take time that more
-processes would use better: with blocks of 20 ms intervals are as wide."""
-THREADED_BLOCK_S = 0.01
-"""The same with several threads, which have to wake."""
+BLOCK_S = 0.01
+"""A block lasts at least this long: the clock's cost (some 50 ns) is below 0.001 % of it."""
 LEAD_IN = 0.05
 """Share of a block's calls that are made untimed before it: the variant before left cold caches."""
 THREADED_LEAD_IN = 0.5
 """The same with several threads, which have to wake, and where they are not pinned take milliseconds to spread."""
 SHORT = 0.9
-"""A block that lasts less than this share of its least duration is sized and made again."""
+"""A block that lasts less than this share of ``BLOCK_S`` is sized and made again."""
 WARM_SHARE = 0.25
 """A block of the warm-up lasts at least this share of one that is timed."""
 WARM_WINDOW = 2
@@ -97,11 +94,6 @@ def warm_up(timer: Timer, first_s: float | None = None, block_s: float = BLOCK_S
         else:
             before = fastest
         window = []
-
-
-def block_s_for(threads: int) -> float:
-    """Return how long a block lasts at least, in seconds."""
-    return BLOCK_S if threads == 1 else THREADED_BLOCK_S
 
 
 def calls_for(call_s: float, block_s: float = BLOCK_S) -> int:

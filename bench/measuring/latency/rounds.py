@@ -64,33 +64,29 @@ def make_rounds(
     number: int,
     rng: random.Random,
     settle: Callable[[], None] = lambda: None,
-    block_s: float = BLOCK_S,
 ) -> dict[Name, Blocks]:
-    """Make ``number`` rounds with ``calls`` in each one's block, which is to last ``block_s`` seconds at least.
-
-    ``settle`` waits until what just ran is at rest.
-    """
+    """Make ``number`` rounds with ``calls`` in each one's block; ``settle`` waits until what just ran is at rest."""
     made = {name: Blocks(calls[name]) for name in participants}
     order = list(participants)
     for position in range(number):
         rng.shuffle(order)
         for name in order:
-            _time(participants[name], made[name], position, settle, block_s)
+            _time(participants[name], made[name], position, settle)
     return made
 
 
-def _time(participant: Participant, blocks: Blocks, position: int, settle: Callable[[], None], block_s: float) -> None:
+def _time(participant: Participant, blocks: Blocks, position: int, settle: Callable[[], None]) -> None:
     for attempt in range(1 + REPEATS):
         block = participant.time(blocks.calls)
         settle()
         call_s = block.elapsed_s / blocks.calls
         blocks.causes.update(block.causes)
-        short = block.elapsed_s < SHORT * block_s
+        short = block.elapsed_s < SHORT * BLOCK_S
         if attempt == REPEATS or not (block.causes or short) or block.elapsed_s > REPEATED_S:
             break
         blocks.repeated_s.append(call_s)
         if short:
-            blocks.calls = calls_for(call_s, block_s)
+            blocks.calls = calls_for(call_s)
     if block.causes:
         blocks.disturbed.append(position)
     blocks.rounds_s.append(call_s)

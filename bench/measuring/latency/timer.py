@@ -40,8 +40,7 @@ class Timer:
 
     def warm_up(self, first_s: float | None = None) -> blocks.WarmUp:
         """Warm up and size a block; the first call took ``first_s`` seconds, if it was made."""
-        block_s = blocks.block_s_for(torch.get_num_threads())
-        return blocks.warm_up(self, first_s, block_s, cuda.WARM_CLOCKS_S if self._on_gpu else 0.0)
+        return blocks.warm_up(self, first_s, least_s=cuda.WARM_CLOCKS_S if self._on_gpu else 0.0)
 
     def block(self, calls: int) -> Block:
         """Return the seconds of ``calls`` calls, and what disturbed them."""
