@@ -27,7 +27,7 @@ def latency_details(run: Run, data: Data) -> Table:
             row.key,
             size,
             Figure(seconds(latency.estimate_s, digits=4), latency.estimate_s),
-            _spread(latency),
+            spread(latency),
             len(set(latency.processes)) or MISSING,
             latency.timed_rounds,
             len(latency.repeated_s),
@@ -38,7 +38,8 @@ def latency_details(run: Run, data: Data) -> Table:
     return Table(header, cells, f"{data.title}: latency and its samples")
 
 
-def _spread(latency: Latency) -> str:
+def spread(latency: Latency) -> str:
+    """Return the standard deviation of a latency from process to process, as a share."""
     values = log_seconds(latency)
     if len(values) < 2:
         return MISSING

@@ -68,6 +68,8 @@ class Latency(Record):
     """Each warm-up block, of all its processes."""
     cold: Count = 0
     """Processes whose warm-up did not settle: its last two windows did not agree."""
+    page_faults: Counts = Field(default_factory=list)
+    """Of one call in each process: pages that the system handed to it, because memory had been given back."""
 
     @model_validator(mode="after")
     def _of_rounds(self) -> Latency:

@@ -11,6 +11,14 @@ from bench.results.latency import Latency, Speedup
 DISTURBED_SHARE = 0.2
 """Of all blocks; from here on a cause is taken to be the reason."""
 
+PAGE_FAULT_S = 0.5e-6
+"""What handing a cleared page to a process takes at least; on a virtual machine it is more."""
+PAGING_SHARE = 0.05
+"""Of a call's time; from here on page faults are taken to be the reason."""
+
+KEPT_MEMORY = {"MALLOC_TOP_PAD_": "67108864"}
+"""What tells glibc, in the environment, to keep what it has got of the system."""
+
 _CAUSES = {
     "steal": "the hypervisor gave the cores to others during {share} of the blocks; an unshared machine would help",
     "switch": "other processes took the cores during {share} of the blocks; end them, or use fewer threads",
@@ -48,9 +56,22 @@ def main_cause(involved: Sequence[Latency]) -> str:
     cause, count = max(causes.items(), key=lambda item: item[1], default=("", 0))
     if cause in _CAUSES and count > DISTURBED_SHARE * blocks:
         return _CAUSES[cause].format(share=percent(count / blocks, 0))
+    if faults := max(map(_page_faults, involved), default=0):
+        told = " ".join(f"{name}={value}" for name, value in KEPT_MEMORY.items())
+        return (
+            f"memory is given back to the system and handed out anew in each call, in some processes more than in "
+            f"others (up to {faults:,} page faults a call); glibc keeps it with {told} in the environment, here and "
+            f"where the model is deployed"
+        )
     if any(latency.cold for latency in involved):
         return "the warm-up did not settle, so model or machine still change; give a longer --budget"
     return (
         "processes differ, and no counter of this system shows why (a neighbour on the same cache or memory would "
         "not); give a longer --budget, or measure when the machine is quieter"
     )
+
+
+def _page_faults(latency: Latency) -> int:
+    """Return how many pages a call took in the process that needed most, where they took a part of its time."""
+    most = max(latency.page_faults, default=0)
+    return most if most * PAGE_FAULT_S >= PAGING_SHARE * latency.estimate_s else 0

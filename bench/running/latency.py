@@ -218,6 +218,7 @@ class ModelLatency:
             calls_per_block=series.calls,
             warm_up_s=series.warm_up_s,
             cold=series.cold,
+            page_faults=series.page_faults,
         )
 
 

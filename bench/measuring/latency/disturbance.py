@@ -42,6 +42,8 @@ class Reading:
     """The cores that steal time and frequencies are of."""
     throttled: int = 0
     """Periods so far in which a control group of this process had used up its CPU quota."""
+    page_faults: int = 0
+    """Pages that the system has had to hand to this process so far, and not to read from a disk (minor faults)."""
 
 
 class Watch:
@@ -60,7 +62,16 @@ class Watch:
         cores = cores_of_threads()
         clocks = [self._clocks[name] for core in cores if (name := f"cpu{core}") in self._clocks]
         frequencies = tuple(_integer(path) for path in clocks)
-        return Reading(_switches(), self._steal_ticks(cores), frequencies, self._waited_ns(), cores, self._throttled())
+        switches, page_faults = _usage()
+        return Reading(
+            switches,
+            self._steal_ticks(cores),
+            frequencies,
+            self._waited_ns(),
+            cores,
+            self._throttled(),
+            page_faults,
+        )
 
     def _waited_ns(self) -> int | None:
         waited = 0
@@ -103,12 +114,14 @@ def causes(before: Reading, after: Reading, elapsed_s: float) -> tuple[Cause, ..
     return tuple(causes_seen)
 
 
-def _switches() -> int:
+def _usage() -> tuple[int, int]:
+    """Return the involuntary context switches and the minor page faults of this process so far."""
     if sys.platform == "win32":
-        return 0
+        return 0, 0
     import resource
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_nivcsw, usage.ru_minflt
 
 
 def _integer(path: Path) -> int:

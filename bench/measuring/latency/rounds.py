@@ -32,6 +32,8 @@ class Block(NamedTuple):
     """NaN if the variant failed."""
     causes: tuple[Cause, ...] = ()
     """What disturbed it."""
+    page_faults: int = 0
+    """Pages that the system handed to the process meanwhile."""
 
 
 class Participant(Protocol):
@@ -56,6 +58,8 @@ class Blocks:
     """The rounds whose block was still disturbed after the last repetition."""
     causes: Counter[Cause] = field(default_factory=Counter)
     """How many blocks each cause disturbed."""
+    page_faults: list[float] = field(default_factory=list)
+    """Of one call in each round, about: those of the lead-in are among them."""
 
 
 def make_rounds(
@@ -90,3 +94,4 @@ def _time(participant: Participant, blocks: Blocks, position: int, settle: Calla
     if block.causes:
         blocks.disturbed.append(position)
     blocks.rounds_s.append(call_s)
+    blocks.page_faults.append(block.page_faults / blocks.calls)

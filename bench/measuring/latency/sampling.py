@@ -8,6 +8,7 @@ every variant that takes part, all alive at once and timed in interleaved rounds
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,6 +62,7 @@ class Series:
     calls: int = 1
     warm_up_s: list[float] = field(default_factory=list)
     cold: int = 0
+    page_faults: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, latency: Latency) -> Series:
@@ -75,6 +77,7 @@ class Series:
             calls=latency.calls_per_block,
             warm_up_s=list(latency.warm_up_s),
             cold=latency.cold,
+            page_faults=list(latency.page_faults),
         )
 
     def add(self, process: int, warm_up: WarmUp, blocks: Blocks) -> None:
@@ -89,6 +92,7 @@ class Series:
         self.calls = blocks.calls
         self.warm_up_s += warm_up.blocks_s
         self.cold += not warm_up.warm
+        self.page_faults.append(round(statistics.median(blocks.page_faults or [0])))
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,9 @@ class Timer:
         """Return the seconds of ``calls`` calls, and what disturbed them."""
         before = self._watch.read()
         elapsed_s = self.time(calls)
-        return Block(elapsed_s, disturbance.causes(before, self._watch.read(), elapsed_s))
+        after = self._watch.read()
+        causes = disturbance.causes(before, after, elapsed_s)
+        return Block(elapsed_s, causes, after.page_faults - before.page_faults)
 
 
 def timers(executable: Timed, batches: Mapping[int, Inputs], cores: Sequence[int]) -> dict[int, Timer]:

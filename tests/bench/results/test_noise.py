@@ -60,6 +60,14 @@ def test_a_warm_up_that_did_not_settle_is_the_next_suspect() -> None:
     assert "the warm-up did not settle" in main_cause([latency(1e-3, warm=False), CALM])
 
 
+@pytest.mark.parametrize(("faults", "blamed"), [([0, 90], False), ([0, 110], True), ([], False)])
+def test_memory_that_is_handed_out_anew_in_each_call_is_a_cause(faults: list[int], blamed: bool) -> None:
+    """A hundred page faults are a twentieth of a millisecond, or more."""
+    paging = latency(1e-3).model_copy(update={"page_faults": faults})
+    said = main_cause([CALM, paging])
+    assert ("up to 110 page faults a call); glibc keeps it with MALLOC_" in said) == blamed
+
+
 def test_else_the_reason_is_beyond_all_counters() -> None:
     assert "no counter of this system shows why" in main_cause([CALM, CALM])
     assert "no counter of this system shows why" in main_cause([])

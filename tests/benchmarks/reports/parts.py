@@ -110,6 +110,7 @@ HARNESS = (
         needs=(REAL_DATA,),
     ),
     Part("speed", 300, (script("suite_speed"),), needs=(REAL_DATA,)),
+    Part("allocator", 240, (script("allocator"),), needs=(REAL_DATA,)),
     Part("training-speed", 250, (script("training_speed"), script("training_step")), needs=(REAL_DATA,)),
     Part(
         "fleet",
