@@ -147,7 +147,9 @@ def test_another_accuracy_asks_which_layers_make_it() -> None:
     run = run_of(FP32, WORSE, threads=2)
     *_, worse, experiment = after(run)
     assert (worse.kind, worse.figures["word"]) == ("surprising accuracy", "worse")
-    assert "`bench sensitivity mnist/lab1 --technique dynamic-qint8 --threads 2`" in sentence(run, experiment)
+    assert "`bench sensitivity mnist/lab1 --technique dynamic-qint8 --precision 0.05 --threads 2`" in sentence(
+        run, experiment
+    )
     own = run_of(FP32, WORSE, inputs="example_inputs", evaluate="accuracy")
     assert "`bench.sensitivity(lab1, 'dynamic-qint8', inputs=example_inputs, evaluate=accuracy" in sentence(
         own, experiment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import sys
 from pathlib import Path
@@ -65,12 +66,14 @@ def machine(root: Path, steal: dict[int, int], khz: dict[int, str]) -> Path:
 @pytest.fixture
 def on_core_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {1}, raising=False)
-    monkeypatch.setattr(disturbance, "_switches", lambda: 3)
+    monkeypatch.setattr(disturbance, "_usage", lambda: (3, 50))
 
 
 def test_only_the_cores_of_this_process_are_watched(tmp_path: Path, on_core_1: None) -> None:
     root = machine(tmp_path, steal={0: 5, 1: 17, 10: 99, 11: 99}, khz={0: "1000000", 1: "2400000"})
-    assert Watch(root).read() == Reading(switches=3, steal_ticks=17, frequencies_khz=(2_400_000,), cores=(1,))
+    assert Watch(root).read() == Reading(
+        switches=3, steal_ticks=17, frequencies_khz=(2_400_000,), cores=(1,), page_faults=50
+    )
 
 
 def test_steal_and_frequency_are_seen_as_they_change(tmp_path: Path, on_core_1: None) -> None:
@@ -106,7 +109,7 @@ def test_a_container_that_used_up_its_quota_is_throttled(tmp_path: Path, on_core
 
 def test_a_system_that_does_not_tell_is_not_disturbed(tmp_path: Path, on_core_1: None) -> None:
     watch = Watch(tmp_path / "no-such-root")
-    assert watch.read() == Reading(switches=3, steal_ticks=0, frequencies_khz=(), cores=(1,))
+    assert watch.read() == Reading(switches=3, steal_ticks=0, frequencies_khz=(), cores=(1,), page_faults=50)
     assert causes(watch.read(), watch.read(), BLOCK_S) == ()
 
 
@@ -129,7 +132,7 @@ def test_a_system_without_affinity_watches_no_cores(tmp_path: Path, monkeypatch:
 
 def test_involuntary_switches_make_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = iter([10, 10, 12])
-    monkeypatch.setattr(disturbance, "_switches", lambda: next(counts))
+    monkeypatch.setattr(disturbance, "_usage", lambda: (next(counts), 0))
     watch = Watch(tmp_path)
     first, second, third = watch.read(), watch.read(), watch.read()
     assert causes(first, second, BLOCK_S) == ()
@@ -141,3 +144,12 @@ def test_this_machine_can_be_read() -> None:
     first, second = Watch().read(), Watch().read()
     assert second.switches >= first.switches >= 0
     assert second.steal_ticks >= first.steal_ticks >= 0
+
+
+@linux_only
+def test_pages_that_a_process_takes_are_counted() -> None:
+    watch = Watch()
+    before = watch.read()
+    taken = bytearray(4 * 2**20)  # more than glibc gives from its heap, so the system hands all of it out
+    taken[:: mmap.PAGESIZE] = bytes(len(range(0, len(taken), mmap.PAGESIZE)))
+    assert watch.read().page_faults - before.page_faults >= len(taken) // (2 * mmap.PAGESIZE)

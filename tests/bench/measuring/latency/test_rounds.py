@@ -39,7 +39,7 @@ class FakeParticipant:
     def time(self, calls: int) -> Block:
         self.timed.append(self.name)
         self.calls.append(calls)
-        return Block(calls * self.call_s * next(self._factors), next(self._causes))
+        return Block(calls * self.call_s * next(self._factors), next(self._causes), page_faults=3 * calls)
 
 
 def rounds_of(number: int, *participants: FakeParticipant, calls: int = 1, seed: int = 0) -> dict[Name, Blocks]:
@@ -136,6 +136,10 @@ def test_a_short_block_is_sized_again_and_made_again() -> None:
     assert blocks.rounds_s == pytest.approx([2e-4] * 3)
     assert blocks.repeated_s == pytest.approx([2e-4])
     assert blocks.disturbed == [], "nothing disturbed it"
+
+
+def test_page_faults_are_those_of_a_call() -> None:
+    assert rounds_of(2, FakeParticipant(call_s=1e-2), calls=10)["a"].page_faults == [3.0, 3.0]
 
 
 def test_a_block_that_is_nearly_long_enough_stays() -> None:

@@ -240,6 +240,7 @@ def as_latency(series: Series) -> Latency:
         calls_per_block=series.calls,
         warm_up_s=series.warm_up_s,
         cold=series.cold,
+        page_faults=series.page_faults,
     )
 
 
