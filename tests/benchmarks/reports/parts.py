@@ -13,7 +13,6 @@ LOW_BIT = (
     *("pact:w4a4", "pact:w2a2", "bwn", "binaryconnect", "xnor"),
     *("range-linear:w8a8,per-channel", "range-linear:w4a8,per-channel"),
 )
-WRPN = ("fp32", "wrpn:w4a4", "wrpn:w2a2", "wrpn:w4a4,wide=2", "wrpn:w2a2,wide=2")
 RESNET20 = ("cifar10/resnet20", "--epochs", "60")
 OWN = (
     *("--model", "net.py:build", "--inputs", "net.py:inputs", "--evaluate", "net.py:accuracy"),
@@ -39,9 +38,9 @@ def _alone(epochs: int) -> Command:
     return _train("minicifar/resnet8", *words, out=f"{{scratch}}/{epochs}")
 
 
-def _sensitivity(model: str, technique: str, seconds: int) -> Part:
-    command = bench("sensitivity", model, *_techniques(technique), *REAL, "--out", "{out}")
-    return Part(f"sensitivity-{model.replace('/', '-')}", seconds, (command,), needs=(REAL_DATA,))
+def _sensitivity(task: str) -> Part:
+    command = bench("sensitivity", f"{task}/lab2", *_techniques("dynamic-qint8"), *REAL, "--out", "{out}")
+    return Part(f"sensitivity-{task}-lab2", 100, (command,), needs=(REAL_DATA,))
 
 
 MEASURED = (
@@ -89,14 +88,8 @@ MEASURED = (
         needs=(REAL_DATA, VNNI),
         after=("lab",),
     ),
-    _sensitivity("mnist/lab2", "dynamic-qint8", 100),
-    _sensitivity("sst2/lab2", "dynamic-qint8", 100),
-    _sensitivity("cifar10/resnet8", "static-qint8", 300),
-    Part(
-        "cifar100-synthetic",
-        600,
-        (bench("run", "--model", "cifar100/resnet8", "--data", "synthetic", "--out", "{out}"),),
-    ),
+    _sensitivity("mnist"),
+    _sensitivity("sst2"),
 )
 """Runs, studies and comparisons."""
 HARNESS = (
@@ -129,7 +122,6 @@ TRAINED = (
         (_train("mnist/mlp3x1024", *_techniques("fp32", "binaryconnect")),),
         needs=(REAL_DATA,),
     ),
-    Part("wrpn", 1200, (_train("minicifar/resnet8", *_techniques(*WRPN)),), needs=(REAL_DATA,)),
     Part("dorefa-clip", 400, (script("dorefa_clip"),), needs=(REAL_DATA, BFLOAT16)),
     Part("compression", 650, (script("compression"),), needs=(REAL_DATA,)),
     Part("cifar-recipe", 900, (script("cifar_recipe"),), needs=(REAL_DATA, BFLOAT16)),

