@@ -119,9 +119,10 @@ def _verdicts(check: SelfCheck) -> Iterator[Answer]:
 def _intervals(check: SelfCheck) -> Iterator[Answer]:
     for size, runs in _by_size(check, "int8").items():
         true = statistics.fmean(one.speedup.value for one in runs)
+        level = percent(max(one.speedup.confidence for one in runs), 0)
         held = sum(one.speedup.low <= true <= one.speedup.high for one in runs)
         yield Answer(
-            f"Coverage: intervals that hold the mean of all, batch {size}",
+            f"Coverage: intervals of {level} that hold the mean of all, batch {size}",
             f"int8's speed-up, {counted(len(runs), 'model')}",
             f"{held} of {len(runs)}",
             "≥ 37 in 40",
