@@ -62,3 +62,13 @@ RECIPES.add(
         f"batches of 128 (He et al. 2016), a larger decay than theirs, and a cosine.",
     )
 )
+RECIPES.add(
+    NamedRecipe(
+        "signs",
+        learning_rate=0.01,
+        weight_decay=0.0,
+        optimizer="adam",
+        note=f"{CHOSEN}: for XNOR-Net from random weights, whose gradient is scaled by the mean weight, so that a rate "
+        "that suits others hardly moves a sign; Adam, which XNOR-Net's own code takes, does not feel the scale.",
+    )
+)
