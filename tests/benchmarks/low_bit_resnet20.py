@@ -390,8 +390,8 @@ chance. The float network is [reports/resnet20](../resnet20), 60 epochs, {percen
 of 200 epochs from random weights, often the best epoch on the test set. Each of ours is trained further from the
 network in the second column, for the epochs in the fourth; its first and last layers and 1×1 projections stay in
 float32. Rows named `…-2bit` and `…-1bit` are the chain of teacher assistants 32 → 2 → 1 and its controls of equal
-epochs; beside them stand figures of other authors' chain, whose float network has 89.83 %. The chain and its controls end
-within a point of each other, so that with one seed and 12 epochs no gain from the teachers is shown. Made by
+epochs; beside them stand figures of other authors' chain, whose float network has 89.83 %. The chain and its controls
+end within a point of each other, so that with one seed and 12 epochs no gain from the teachers is shown. Made by
 `python -m tests.benchmarks.low_bit_resnet20`, which goes on where it was stopped.
 
 {recipes}
