@@ -38,9 +38,9 @@ def _alone(epochs: int) -> Command:
     return _train("minicifar/resnet8", *words, out=f"{{scratch}}/{epochs}")
 
 
-def _sensitivity(task: str) -> Part:
-    command = bench("sensitivity", f"{task}/lab2", *_techniques("dynamic-qint8"), *REAL, "--out", "{out}")
-    return Part(f"sensitivity-{task}-lab2", 100, (command,), needs=(REAL_DATA,))
+def _sensitivity(model: str, technique: str) -> Part:
+    command = bench("sensitivity", model, *_techniques(technique), *REAL, "--out", "{out}")
+    return Part(f"sensitivity-{model.replace('/', '-')}", 100, (command,), needs=(REAL_DATA,))
 
 
 MEASURED = (
@@ -88,8 +88,9 @@ MEASURED = (
         needs=(REAL_DATA, VNNI),
         after=("lab",),
     ),
-    _sensitivity("mnist"),
-    _sensitivity("sst2"),
+    _sensitivity("mnist/lab2", "dynamic-qint8"),
+    _sensitivity("sst2/lab2", "dynamic-qint8"),
+    _sensitivity("cifar10/resnet8", "range-linear:w4a4"),
 )
 """Runs, studies and comparisons."""
 HARNESS = (
@@ -132,6 +133,7 @@ TRAINED = (
         (_run("--model", "cifar10/resnet8", *_techniques(*LOW_BIT)),),
         needs=(REAL_DATA, BFLOAT16),
     ),
+    Part("wrpn", 600, (_run("--model", "cifar10/resnet8", *_techniques("wrpn:w2a2")),), needs=(REAL_DATA, BFLOAT16)),
     Part(
         "distillation",
         5000,
