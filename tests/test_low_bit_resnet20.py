@@ -18,7 +18,8 @@ from bench.studies.train import TrainedModel
 from bench.tasks.task import TASKS
 from bench.techniques.base import TECHNIQUES
 from bench.worker.messages import DatasetSummary
-from tests.benchmarks.low_bit_resnet20 import FLOAT, MODEL, PLAN, RANDOM, REPORTS, render
+from tests.benchmarks.low_bit_plan import PLAN, RANDOM
+from tests.benchmarks.low_bit_resnet20 import FLOAT, MODEL, POINTS, REPORTS, evenly, render
 
 FOLDER = REPORTS / "lowbit-resnet20"
 RECORDS = sorted(FOLDER.glob("*.json"))
@@ -79,3 +80,11 @@ def test_the_chain_has_a_control_of_equal_epochs() -> None:
     assert {by_key[key].epochs for key in ("float-1bit", "one-step-1bit")} == {chain}
     assert by_key["untaught-2bit"].epochs + by_key["untaught-1bit"].epochs == chain
     assert not any(by_key[key].teacher_weight for key in ("float-1bit", "untaught-2bit", "untaught-1bit"))
+
+
+@pytest.mark.parametrize("kept", [0, 1, POINTS, POINTS + 1, 8 * POINTS - 3])
+def test_a_curve_has_some_points_in_their_order_and_the_last_one(kept: int) -> None:
+    points = [epoch for epoch, _ in evenly({epoch: Path(str(epoch)) for epoch in range(1, kept + 1)})]
+    assert points == sorted(points)
+    assert min(kept, POINTS // 2) <= len(points) <= POINTS
+    assert points[-1:] == [kept][:kept]

@@ -9,7 +9,7 @@ ACCURACY_CONFIDENCE = 0.95
 """The coverage of the interval of an accuracy."""
 LATENCY_CONFIDENCE = 0.99
 """That of a latency or a speed-up. The processes of a run share its minutes, and a shared machine wanders between
-minutes: with two threads intervals of 95 % held what half an hour gave 35 and 33 of 42 times (``reports/trust``)."""
+minutes; how often intervals of this level hold what the whole time gives is in ``reports/trust``."""
 
 
 @dataclass(frozen=True)

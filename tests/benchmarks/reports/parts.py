@@ -6,7 +6,7 @@ from tests.benchmarks.reports import steps
 from tests.benchmarks.reports.needs import BFLOAT16, OPENVINO, RAY, REAL_DATA, RUNTIMES, TWO_CORES, VNNI
 from tests.benchmarks.reports.part import Command, Part, bench, script
 
-NOT_REMADE = {"gpu": "a GPU was at hand for a quarter of an hour; the page says what was seen on it"}
+NOT_REMADE = {"gpu": "a GPU was at hand for a quarter of an hour, twice; the page says what was seen on it"}
 REAL = ("--data", "real")
 LOW_BIT = (
     *("dorefa:w32a32", "dorefa:w8a8", "dorefa:w4a4", "dorefa:w2a2", "dorefa:w1a32", "dorefa:w1a1"),
