@@ -41,7 +41,7 @@ STUDY_FILES = sorted((ROOT / "reports").glob("*/sensitivity.json"))
 PAGE_FILES = sorted((ROOT / "reports").glob("*/report.html"))
 COMPARISONS = {
     ROOT / "reports/compare/threads.md": ("lab", "lab-2-threads"),
-    ROOT / "reports/machines/comparison.md": ("lab", "machines/avx2-as-if"),
+    ROOT / "reports/machines/comparison.md": ("lab", "machines/avx2-as-if", "avx2/lab"),
 }
 """The runs that a page compares."""
 

@@ -65,48 +65,102 @@ def train(
     state cannot be written. Deterministic for a seed, a device and a number of threads, interrupted or not.
     """
     recipe = form.spec.recipe
-    module = form.module.train()
-    optimizer = _optimizer(recipe, _groups(recipe, module))
-    after_step = [hook for part in module.modules() if (hook := getattr(part, "after_step", None)) is not None]
-    steps_per_epoch = math.ceil(len(form.train) / recipe.batch_size)
-    total = recipe.epochs * steps_per_epoch
-    schedule = _schedule(recipe, optimizer, total)
-    scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
-    generator = torch.Generator(device=device).manual_seed(seed)
-    trainee = Trainee(module, optimizer, schedule, scaler, generator)
-    gradients = _gradients(recipe, module, device, precision, scaler, distillation)
-    history = [Epoch(*epoch) for epoch in trainee.restore(state)] if state is not None else []
+    passes = _Passes(form, precision, seed, device, progress, distillation)
+    history = passes.restore(state) if state is not None else []
     before_s = history[-1].seconds if history else 0.0
-    step = len(history) * steps_per_epoch
     start = saved = time.monotonic()
     for epoch in range(len(history), recipe.epochs):
-        losses: list[Tensor] = []
-        order = torch.randperm(len(form.train), generator=generator, device=device)
-        for index in torch.split(order, recipe.batch_size):
-            inputs = form.batch(index, generator)
-            losses.append(gradients.take(inputs, form.train.labels[index]))
-            scaler.step(optimizer)
-            scaler.update()
-            schedule.step()
-            for hook in after_step:
-                hook()
-            step += 1
-            if step % CHECK_EVERY == 0 or len(losses) == steps_per_epoch:
-                _require_finite(losses[-CHECK_EVERY:], form, precision, step, steps_per_epoch)
-            if step % CHECK_EVERY == 0 or step == total:
-                progress(step, total)
+        loss = passes.over_examples()
         now = time.monotonic()
-        history.append(Epoch(torch.stack(losses).mean().item(), before_s + now - start))
-        if state is not None and now - saved >= SAVE_EVERY_S and epoch + 1 < recipe.epochs and _finite(module):
-            trainee.save(state, history)
+        history.append(Epoch(loss, before_s + now - start))
+        if state is not None and now - saved >= SAVE_EVERY_S and epoch + 1 < recipe.epochs and _finite(form.module):
+            passes.trainee.save(state, history)
             saved = now
-    if recipe.reestimate:
-        with _autocast(device, precision):
-            reestimate(form, module, generator)
-    with torch.no_grad():  # the last step has not been looked at: its loss was taken before it
-        loss = F.cross_entropy(module.eval()(*inputs), form.train.labels[index])
-    _require_finite([loss], form, precision, step, steps_per_epoch)
+    passes.finish()
     return Trained(form.finish().eval(), before_s + time.monotonic() - start, tuple(history))
+
+
+class _Passes:
+    """Passes over the training examples, and what they go on from: weights, optimizer, schedule and random numbers."""
+
+    def __init__(
+        self,
+        form: TrainingForm,
+        precision: Precision,
+        seed: int,
+        device: torch.device,
+        progress: Progress,
+        distillation: Distillation | None,
+    ) -> None:
+        recipe, module = form.spec.recipe, form.module.train()
+        self._form, self._precision, self._device, self._progress = form, precision, device, progress
+        self._optimizer = _optimizer(recipe, _groups(recipe, module))
+        self._after_step = [
+            hook for part in module.modules() if (hook := getattr(part, "after_step", None)) is not None
+        ]
+        self._steps_per_epoch = math.ceil(len(form.train) / recipe.batch_size)
+        self._total = recipe.epochs * self._steps_per_epoch
+        self._schedule = _schedule(recipe, self._optimizer, self._total)
+        self._scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
+        self._generator = torch.Generator(device=device).manual_seed(seed)
+        self._gradients = _gradients(recipe, module, device, precision, self._scaler, distillation)
+        self._step = 0
+        self._batch: tuple[tuple[Tensor, ...], Tensor] | None = None
+        """The last one: inputs and labels."""
+        self.trainee = Trainee(module, self._optimizer, self._schedule, self._scaler, self._generator)
+        """What is saved between passes."""
+
+    def restore(self, state: Path) -> list[Epoch]:
+        """Go on from a saved state, where there is one, and return the epochs before it."""
+        history = [Epoch(*epoch) for epoch in self.trainee.restore(state)]
+        self._step = len(history) * self._steps_per_epoch
+        return history
+
+    def over_examples(self) -> float:
+        """Take one step for each batch, in a random order, and return the mean loss."""
+        form, losses = self._form, list[Tensor]()
+        order = torch.randperm(len(form.train), generator=self._generator, device=self._device)
+        for index in torch.split(order, form.spec.recipe.batch_size):
+            self._batch = form.batch(index, self._generator), form.train.labels[index]
+            losses.append(self._gradients.take(*self._batch))
+            self._scaler.step(self._optimizer)
+            self._scaler.update()
+            self._schedule.step()
+            for hook in self._after_step:
+                hook()
+            self._step += 1
+            if self._step % CHECK_EVERY == 0 or len(losses) == self._steps_per_epoch:
+                self._require_finite(losses[-CHECK_EVERY:])
+            if self._step % CHECK_EVERY == 0 or self._step == self._total:
+                self._progress(self._step, self._total)
+        return torch.stack(losses).mean().item()
+
+    def finish(self) -> None:
+        """Leave the module in eval mode, with statistics estimated anew where the recipe asks for it.
+
+        The last step has not been looked at: its loss was taken before it. Raises ``TrainingError`` as a pass does.
+        """
+        form = self._form
+        if form.spec.recipe.reestimate:
+            with _autocast(self._device, self._precision):
+                reestimate(form, form.module, self._generator)
+        form.module.eval()
+        if self._batch is not None:
+            inputs, labels = self._batch
+            with torch.no_grad():
+                self._require_finite([F.cross_entropy(form.module(*inputs), labels)])
+
+    def _require_finite(self, losses: Sequence[Tensor]) -> None:
+        """Raise ``TrainingError`` that names the first of the last losses that is no number."""
+        values = torch.stack(list(losses)).cpu()
+        bad = (~values.isfinite()).nonzero()
+        if len(bad):
+            first = int(bad[0])
+            epoch, within = divmod(self._step - len(losses) + first, self._steps_per_epoch)
+            raise TrainingError(
+                f"the training of {self._form.task.name}/{self._form.spec.name} ({self._precision}) diverged: the loss "
+                f"is {values[first].item()} in epoch {epoch + 1}, step {within + 1}; try another --seed."
+            )
 
 
 def _gradients(
@@ -138,21 +192,6 @@ def _gradients(
 def _autocast(device: torch.device, precision: Precision) -> torch.autocast:
     dtype = torch.float16 if precision == "float16" else torch.bfloat16
     return torch.autocast(device.type, dtype=dtype, enabled=precision != "float32")
-
-
-def _require_finite(
-    losses: Sequence[Tensor], form: TrainingForm, precision: Precision, step: int, steps_per_epoch: int
-) -> None:
-    """Raise ``TrainingError`` that names the first loss that is no number; ``step`` is the last one's."""
-    values = torch.stack(list(losses)).cpu()
-    bad = (~values.isfinite()).nonzero()
-    if len(bad):
-        first = int(bad[0])
-        epoch, within = divmod(step - len(losses) + first, steps_per_epoch)
-        raise TrainingError(
-            f"the training of {form.task.name}/{form.spec.name} ({precision}) diverged: the loss is "
-            f"{values[first].item()} in epoch {epoch + 1}, step {within + 1}; try another --seed."
-        )
 
 
 def _finite(module: nn.Module) -> bool:

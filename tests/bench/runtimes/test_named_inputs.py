@@ -17,7 +17,7 @@ from bench.runtimes.base import RUNTIMES, Source
 from bench.storage.graph_cache import GraphCache
 from bench.storage.packed import Origin
 from bench.techniques.base import TECHNIQUES, Artifact, Context
-from tests.bench.runtimes.sources import VNNI
+from tests.bench.runtimes.sources import AVX2
 
 
 @dataclasses.dataclass
@@ -59,7 +59,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Source]:
 
     def of(technique: str) -> Source:
         def convert() -> Artifact:
-            context = Context(torch.device("cpu"), "fbgemm", VNNI, lambda: [inputs(64)])
+            context = Context(torch.device("cpu"), "fbgemm", AVX2, lambda: [inputs(64)])
             return TECHNIQUES.get(technique).convert(copy.deepcopy(model), context)
 
         return Source(
@@ -70,7 +70,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Source]:
             calibration=lambda: [inputs(64)],
             origin=Origin(model="own/named", technique=technique, engine="fbgemm"),
             cache=lambda: GraphCache(folder, "named"),
-            isa=VNNI,
+            isa=AVX2,
             threads=1,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.benchmarks.reports import steps
-from tests.benchmarks.reports.needs import BFLOAT16, OPENVINO, RAY, REAL_DATA, RUNTIMES, TWO_CORES, VNNI
+from tests.benchmarks.reports.needs import AVX2_ALONE, BFLOAT16, OPENVINO, RAY, REAL_DATA, RUNTIMES, TWO_CORES, VNNI
 from tests.benchmarks.reports.part import Command, Part, bench, script
 
 NOT_REMADE = {"gpu": "a GPU was at hand for a quarter of an hour, twice; the page says what was seen on it"}
@@ -19,10 +19,11 @@ OWN = (
     *("--calibrate", "net.py:batches", "--precision", "3%", "--out", "{out}"),
 )
 LAB_RUN = "{reports}/lab/run.json"
+AVX2_RUN = "{reports}/avx2/lab/run.json"
 
 
-def _run(*words: str) -> Command:
-    return bench("run", *words, *REAL, "--out", "{out}")
+def _run(*words: str, out: str = "{out}") -> Command:
+    return bench("run", *words, *REAL, "--out", out)
 
 
 def _train(model: str, *words: str, out: str = "{out}") -> Command:
@@ -78,15 +79,21 @@ MEASURED = (
     ),
     Part("own-models", 2400, (script("own_models"),), needs=(RUNTIMES,)),
     Part(
+        "avx2",
+        600,
+        (_run("--suite", "lab", out="{out}/lab"), steps.keep_compared_run("lab")),
+        needs=(REAL_DATA, AVX2_ALONE),
+    ),
+    Part(
         "machines",
         280,
         (
-            bench("run", "--suite", "lab", "--isa", "avx2", *REAL, "--out", "{out}/avx2-as-if"),
-            steps.keep_compared_run,
-            bench("compare", LAB_RUN, "{out}/avx2-as-if/run.json", "--out", "{out}/comparison.md"),
+            _run("--suite", "lab", "--isa", "avx2", out="{out}/avx2-as-if"),
+            steps.keep_compared_run("avx2-as-if"),
+            bench("compare", LAB_RUN, "{out}/avx2-as-if/run.json", AVX2_RUN, "--out", "{out}/comparison.md"),
         ),
         needs=(REAL_DATA, VNNI),
-        after=("lab",),
+        after=("lab", "avx2"),
     ),
     _sensitivity("mnist/lab2", "dynamic-qint8"),
     _sensitivity("sst2/lab2", "dynamic-qint8"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.storage.checkpoint_store import CheckpointStore
@@ -43,9 +44,9 @@ def keep_trained_alone(folders: Folders) -> None:
         shutil.copyfile(folders.scratch / f"{epochs}/training.json", folders.out / f"alone-{epochs}-epochs.json")
 
 
-def keep_compared_run(folders: Folders) -> None:
-    """Leave the run file alone of the run that is compared: the comparison shows what is in it."""
-    run_folder.keep_run_file(folders.out / "avx2-as-if")
+def keep_compared_run(name: str) -> Callable[[Folders], None]:
+    """Leave the run file alone of a run that is compared: the comparison shows what is in it."""
+    return lambda folders: run_folder.keep_run_file(folders.out / name)
 
 
 def has_every_try(out: Path) -> bool:
