@@ -32,7 +32,7 @@ from bench.results.sensitivity import Sensitivity
 from bench.stats.describe import mean_std
 from bench.storage import checkpoint
 from tests.bench import brought
-from tests.benchmarks import compression, own_models, published, sampling, suite_speed, training_speed, trust
+from tests.benchmarks import compression, gate, own_models, published, sampling, suite_speed, training_speed, trust
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("own-models", "results", "runtimes"))]
@@ -213,6 +213,12 @@ def test_the_sampling_table_is_rendered_from_its_runs() -> None:
     folder = ROOT / "reports/sampling"
     runs = [bench.load_run(path) for path in sorted(folder.glob("threads-*.json"))]
     assert (folder / "sampling.md").read_text(encoding="utf-8") == sampling.render(runs) + "\n"
+
+
+def test_the_gate_table_is_rendered_from_its_tries() -> None:
+    folder = ROOT / "reports/gate"
+    experiment = gate.Experiment.model_validate_json((folder / "gate.json").read_text(encoding="utf-8"))
+    assert (folder / "gate.md").read_text(encoding="utf-8") == gate.render(experiment) + "\n"
 
 
 def test_the_compression_table_is_rendered_from_its_figures() -> None:

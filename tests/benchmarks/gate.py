@@ -6,8 +6,8 @@ Each try measures mnist/lab2 three times: a base, the same again, and with 10 % 
 another one each try. The gate ``latency > 5%`` must not fail the second run, must not pass the third, and must name no
 row of it but the planted one. How often it decides is said too. The third also has two hundred of MNIST's ten thousand
 answers made wrong in every technique, which ``accuracy < -0.5pp`` must find. Needs the real MNIST. Each run may spend
-its budget, in which some 25 processes of each variant fit, so 20 tries take up to two hours. A bound that is missed is
-said to be missed, and the exit code is 1.
+its budget, in which some 25 processes of each variant fit, so 20 tries take up to two hours; the same command goes
+on after an interrupt. A bound that is missed is said to be missed, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from unittest.mock import patch
 
@@ -34,9 +35,10 @@ from bench.comparing.comparison import Comparison, compare
 from bench.core.files import write_atomically
 from bench.core.units import percent
 from bench.measuring.latency.blocks import WarmUp
+from bench.measuring.machine import describe
 from bench.report.tables import table
 from bench.results.evaluation import Evaluation
-from bench.results.machine import Machine
+from bench.results.machine import Machine, same_hardware
 from bench.results.record import Record
 from bench.results.row import Accuracy
 from bench.results.run import Run
@@ -170,29 +172,43 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reports/gate"))
     options = parser.parse_args()
     start = time.monotonic()
-    tries: list[Try] = []
-    first: Run | None = None
-    for number in range(options.tries):
+    experiment = before(options.out / "gate.json", options.budget, options.precision)
+    before_s = experiment.seconds if experiment else 0.0
+    for number in range(len(experiment.tries) if experiment else 0, options.tries):
         planted = TECHNIQUES[number % len(TECHNIQUES)]
         with patch("bench.running.rows.VARIANT_HOST", "tests.benchmarks.gate:PlantedHost"):
             base, same, slowed = [measure(name, options.budget, options.precision) for name in ("", "", planted)]
-        first = first or base
-        tries.append(judge(base, same, slowed, planted))
-        print(f"try {number + 1}: {sentence(tries[-1])}", flush=True)
+        one = judge(base, same, slowed, planted)
+        print(f"try {number + 1}: {sentence(one)}", flush=True)
         experiment = Experiment(
-            quantbench=first.quantbench,
-            created=first.created,
-            machine=first.machine,
+            quantbench=experiment.quantbench if experiment else base.quantbench,
+            created=experiment.created if experiment else base.created,
+            machine=experiment.machine if experiment else base.machine,
             budget_s=options.budget,
             precision=options.precision,
-            seconds=time.monotonic() - start,
-            tries=tries,
+            seconds=before_s + time.monotonic() - start,
+            tries=[*(experiment.tries if experiment else ()), one],
         )
-        text = render(experiment)  # written each time: half an hour is not lost to a Ctrl-C
         write_atomically(options.out / "gate.json", json.dumps(experiment.model_dump(mode="json"), indent=1) + "\n")
-        write_atomically(options.out / "gate.md", text + "\n")
+        write_atomically(options.out / "gate.md", render(experiment) + "\n")
+    if experiment is None:
+        parser.error("--tries: 1 or more")
+    text = render(experiment)
     print(text)
     sys.exit("| missed" in text)
+
+
+def before(path: Path, budget_s: float, precision: float) -> Experiment | None:
+    """Return what the same command found before it was interrupted, on this machine and by this version."""
+    if not path.exists():
+        return None
+    experiment = Experiment.model_validate_json(path.read_text(encoding="utf-8"))
+    asked = (version("quantbench"), budget_s, precision) == (
+        experiment.quantbench,
+        experiment.budget_s,
+        experiment.precision,
+    )
+    return experiment if asked and same_hardware(experiment.machine, describe()) else None
 
 
 def measure(planted: str, budget_s: float, precision: float) -> Run:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import torch
@@ -69,3 +71,19 @@ def test_the_planted_delay_is_a_share_of_the_call_itself(monkeypatch: pytest.Mon
 
     assert gate.delayed(forward, torch.ones(1)) == torch.tensor([2.0])
     assert read[-1] == 1120
+
+
+def test_an_interrupted_experiment_goes_on_where_it_was_asked_the_same_on_the_same_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = tmp_path / "gate.json"
+    assert gate.before(path, 12.0, 0.01) is None, "there is none"
+    kept = experiment(judge(session(1), session(2), session(3), "fp16")).model_copy(
+        update={"quantbench": version("quantbench")}
+    )
+    path.write_text(kept.model_dump_json())
+    monkeypatch.setattr(gate, "describe", lambda: MACHINE)
+    assert gate.before(path, 12.0, 0.01) == kept
+    assert gate.before(path, 90.0, 0.01) is None, "of another budget"
+    monkeypatch.setattr(gate, "describe", lambda: MACHINE.model_copy(update={"isa": ["AVX2"]}))
+    assert gate.before(path, 12.0, 0.01) is None, "of another machine"

@@ -106,7 +106,7 @@ HARNESS = (
     Part("trust", 2950, (script("trust", whole=steps.has_table),), needs=(TWO_CORES,)),
     Part(
         "gate",
-        840,
+        7200,
         (script("gate", "--tries", str(steps.TRIES), whole=steps.has_every_try),),
         needs=(REAL_DATA,),
     ),
