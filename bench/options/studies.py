@@ -68,7 +68,7 @@ class TrainOptions(ModelOptions, RetrainOptions, SpreadOptions):
     seeds: int | Sequence[int] = option(default=(0,), flag="--seed", panel="", check=valid_seed)
     """Of the training."""
     recipe: str | None = option(default=None, names="recipe", unset="the model's recipe")
-    """long, warm-4bit, warm-2bit or warm-1bit."""
+    """long, signs, warm-4bit, warm-2bit or warm-1bit."""
     learning_rate: float | None = option(
         default=None, unset="the recipe's", check=within(0, math.inf, "a number above 0; for example 0.05")
     )

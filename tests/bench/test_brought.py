@@ -30,7 +30,7 @@ FARTHER = {("efficientnet_lite0", "static-qint8"): 0.75}
 REASONS = {("unet", "dynamic-qint8"): "this model has none"}
 if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
     REASONS["lstm_tagger", "amp"] = "could not create a primitive descriptor for the LSTM"
-    """oneDNN has LSTMs of bfloat16 where the CPU has AVX-512 alone, and torch asks for one without a look at it."""
+    """oneDNN has none of bfloat16 for a CPU without AVX-512, and torch asks for it all the same."""
 
 
 EVERY = [pytest.param(name, marks=[] if name in FAST else pytest.mark.slow) for name in brought.NAMES]

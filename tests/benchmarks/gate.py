@@ -27,7 +27,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationError
 from torch import Tensor
 
 from bench.comparing import gate, gate_rule
@@ -192,17 +192,21 @@ def main() -> None:
         write_atomically(options.out / "gate.json", json.dumps(experiment.model_dump(mode="json"), indent=1) + "\n")
         write_atomically(options.out / "gate.md", render(experiment) + "\n")
     if experiment is None:
-        parser.error("--tries: 1 or more")
+        parser.error("--tries must be 1 or more")
     text = render(experiment)
     print(text)
     sys.exit("| missed" in text)
 
 
 def before(path: Path, budget_s: float, precision: float) -> Experiment | None:
-    """Return what the same command found before it was interrupted, on this machine and by this version."""
-    if not path.exists():
+    """Return what the same command found before it was interrupted, on this machine and by this version.
+
+    A file of another form is one of another version.
+    """
+    try:
+        experiment = Experiment.model_validate_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValidationError):
         return None
-    experiment = Experiment.model_validate_json(path.read_text(encoding="utf-8"))
     asked = (version("quantbench"), budget_s, precision) == (
         experiment.quantbench,
         experiment.budget_s,

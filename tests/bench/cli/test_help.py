@@ -9,6 +9,7 @@ import pytest
 from bench.cli.completion import NAMES
 from bench.options import studies
 from bench.options.run import RunOptions
+from bench.tasks.recipes import RECIPES
 from tests.bench.conftest import Command
 
 SCREENS = 2 * 50
@@ -79,3 +80,10 @@ def test_the_names_of_every_option_that_says_so_are_known() -> None:
     said = {option.names for group in groups for option in group.declared if option.names}
     assert said == set(NAMES)
     assert all(names() for names in NAMES.values())
+
+
+def test_the_help_of_train_names_every_recipe(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = command("train", "--help")
+    assert code == 0
+    assert [recipe.name for recipe in RECIPES if recipe.name not in out] == []

@@ -87,3 +87,5 @@ def test_an_interrupted_experiment_goes_on_where_it_was_asked_the_same_on_the_sa
     assert gate.before(path, 90.0, 0.01) is None, "of another budget"
     monkeypatch.setattr(gate, "describe", lambda: MACHINE.model_copy(update={"isa": ["AVX2"]}))
     assert gate.before(path, 12.0, 0.01) is None, "of another machine"
+    path.write_text('{"tries": [{"passed": true}]}')
+    assert gate.before(path, 12.0, 0.01) is None, "of a version that wrote another form"

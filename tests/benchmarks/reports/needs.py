@@ -37,7 +37,7 @@ TWO_CORES = Need("two cores", lambda: usable_cores() >= 2)
 BFLOAT16 = Need("bfloat16 arithmetic", lambda: computes_bfloat16(isa()))
 """Without it trainings take an order of magnitude longer, and their checkpoints have other names."""
 VNNI = Need("AVX512-VNNI", lambda: AVX512_VNNI in isa())
-AVX2_ALONE = Need("a CPU with AVX2 and without AVX-512", lambda: "AVX2" in isa() and "AVX512F" not in isa())
+AVX2_ALONE = Need("CPU with AVX2 alone", lambda: "AVX2" in isa() and "AVX512F" not in isa())
 RUNTIMES = Need("runtimes", _packages("onnxruntime", "openvino", "nncf", "torchao"))
 OPENVINO = Need("openvino", _packages("openvino"))
 RAY = Need("ray", _packages("ray"))
