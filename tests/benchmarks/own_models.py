@@ -18,6 +18,7 @@ from pathlib import Path
 
 import bench
 from bench.core.files import write_atomically
+from bench.core.units import ratio
 from bench.report.tables import table
 from bench.results.row import Row
 from bench.results.run import Run
@@ -60,20 +61,21 @@ def finished(folder: Path) -> bool:
 
 
 def line(run: Run, eager_s: float) -> list[str]:
-    """Return what the table says of a model: rows and reasons, smallest file, largest speed-up, and eager's seconds."""
+    """Return what the table says of a model: rows by status, smallest file, largest speed-up, and eager's seconds."""
     measured = [row for row in run.rows if row.measured and not row.simulated]
     fp32 = run.rows[0]
     smallest = min(measured, key=lambda row: row.deploy_bytes or row.size_bytes or 0)
     largest = max(BATCH_SIZES)
-    fastest = max(measured, key=lambda row: _speedup(row, largest))
+    fastest = max((row for row in measured if largest in row.speedup), key=lambda row: row.speedup[largest].value)
     return [
         run.rows[0].model,
         f"{fp32.params:,}" if fp32.params else "",
         str(sum(row.measured for row in run.rows)),
+        str(sum(row.status == "noisy" for row in run.rows)),
         str(sum(row.status == "unsupported" for row in run.rows)),
         str(sum(row.status == "failed" for row in run.rows)),
-        f"`{smallest.key}` {_bytes(fp32) / _bytes(smallest):.1f} ×",
-        f"`{fastest.key}` {_speedup(fastest, largest):.2f} ×",
+        f"`{smallest.key}` {_bytes(fp32) / _bytes(smallest):.1f}×",
+        f"`{fastest.key}` {ratio(fastest.speedup[largest].interval)}",
         f"{eager_s:.0f}",
     ]
 
@@ -82,16 +84,13 @@ def _bytes(row: Row) -> int:
     return row.deploy_bytes or row.size_bytes or 1
 
 
-def _speedup(row: Row, batch_size: int) -> float:
-    return row.speedup[batch_size].value if batch_size in row.speedup else 1.0
-
-
 def tabulated(runs: Mapping[str, Run], seconds: Mapping[str, float]) -> str:
     """Return the table of all models."""
     header = [
         "Model",
         "Parameters",
         "Rows",
+        "Noisy",
         "Unsupported",
         "Failed",
         "Smallest",

@@ -77,7 +77,7 @@ MEASURED = (
             Command(("-m", "bench", "run", *OWN), within="{scratch}"),
         ),
     ),
-    Part("own-models", 2400, (script("own_models"),), needs=(RUNTIMES,)),
+    Part("own-models", 3900, (script("own_models"),), needs=(RUNTIMES,)),
     Part(
         "avx2",
         600,
