@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from bench.core.units import percent
 from bench.results.latency import Latency, Speedup
 
-DISTURBED_SHARE = 0.2
-"""Of all blocks; from here on a cause is taken to be the reason."""
+BLAMED_SHARE = 0.2
+"""Of all blocks, or of the processes of one latency; beyond it a cause is taken to be the reason. Intervals outlive
+fewer."""
 
 PAGE_FAULT_S = 0.5e-6
 """What handing a cleared page to a process takes at least; on a virtual machine it is more."""
@@ -54,7 +55,7 @@ def main_cause(involved: Sequence[Latency]) -> str:
     for latency in involved:
         causes.update(latency.causes)
     cause, count = max(causes.items(), key=lambda item: item[1], default=("", 0))
-    if cause in _CAUSES and count > DISTURBED_SHARE * blocks:
+    if cause in _CAUSES and count > BLAMED_SHARE * blocks:
         return _CAUSES[cause].format(share=percent(count / blocks, 0))
     if faults := max(map(_page_faults, involved), default=0):
         told = " ".join(f"{name}={value}" for name, value in KEPT_MEMORY.items())
@@ -63,7 +64,7 @@ def main_cause(involved: Sequence[Latency]) -> str:
             f"others (up to {faults:,} page faults a call); glibc keeps it with {told} in the environment, here and "
             f"where the model is deployed"
         )
-    if any(latency.cold for latency in involved):
+    if any(latency.cold > BLAMED_SHARE * len(set(latency.processes)) for latency in involved):
         return "the warm-up did not settle, so model or machine still change; give a longer --budget"
     return (
         "processes differ, and no counter of this system shows why (a neighbour on the same cache or memory would "
@@ -72,6 +73,6 @@ def main_cause(involved: Sequence[Latency]) -> str:
 
 
 def _page_faults(latency: Latency) -> int:
-    """Return how many pages a call took in the process that needed most, where they took a part of its time."""
-    most = max(latency.page_faults, default=0)
-    return most if most * PAGE_FAULT_S >= PAGING_SHARE * latency.estimate_s else 0
+    """Return how many pages a call took at most, where they took a part of its time in enough processes."""
+    paged = [faults for faults in latency.page_faults if faults * PAGE_FAULT_S >= PAGING_SHARE * latency.estimate_s]
+    return max(paged) if len(paged) > BLAMED_SHARE * len(latency.page_faults) else 0

@@ -89,7 +89,7 @@ def latency(
         causes=dict(causes or {}),
         calls_per_block=100,
         warm_up_s=[seconds],
-        cold=int(not warm),
+        cold=0 if warm else 10,
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 import bench
+from bench.results.run import Run
 from tests.bench.fleet.commands import PATIENCE_S, Nodes, request_of, simulated, start, states, wait_for
 
 pytest.importorskip("ray")
@@ -30,6 +32,19 @@ REASONS = {
 }
 
 
+class Ended(NamedTuple):
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+    nodes: dict[str, Any]
+    """As ``fleet.json`` has them, by name."""
+    report: str
+    runs: dict[str, Run]
+    """By node."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("faults")
@@ -46,7 +61,9 @@ def request_of_one_model(folder: Path) -> list[str]:
     return request_of(folder / "net", ["small"])
 
 
-def test_each_fault_is_a_line_with_its_reason(folder: Path, nodes: Nodes, request_of_one_model: list[str]) -> None:
+@pytest.fixture(scope="module")
+def befallen(folder: Path, nodes: Nodes, request_of_one_model: list[str]) -> Ended:
+    """Return how a command ended whose nodes met a fault each, once they had rows."""
     lasting = "--spread=30"  # so that no node ends before something happens to it
     driver = start(folder, nodes, [*request_of_one_model, lasting, f"--deadline={DEADLINE_S}"])
     missing = dict(FAULTS)
@@ -57,25 +74,34 @@ def test_each_fault_is_a_line_with_its_reason(folder: Path, nodes: Nodes, reques
             if name == "drained":
                 nodes.do("kill", name)  # whoever had it drained takes it away
     out, err = driver.communicate(timeout=PATIENCE_S)
-    assert driver.returncode == 1, err
-    assert "Traceback" not in err
-    after = states(folder)
-    assert after["good"]["state"] == "finished"
-    assert bench.load_run(folder / "out" / "good" / "run.json").finished
-    report = (folder / "out" / "report.md").read_text()
+    return Ended(
+        driver.returncode,
+        out,
+        err,
+        states(folder),
+        (folder / "out" / "report.md").read_text(),
+        {name: bench.load_run(folder / "out" / name / "run.json") for name in ("good", *FAULTS)},
+    )
+
+
+def test_each_fault_is_a_line_with_its_reason(befallen: Ended) -> None:
+    assert befallen.code == 1, befallen.err
+    assert "Traceback" not in befallen.err
+    assert befallen.nodes["good"]["state"] == "finished"
+    assert befallen.runs["good"].finished
     for name, reason in REASONS.items():
-        assert after[name]["state"] == "failed"
-        assert reason in after[name]["reason"], name
-        assert after[name]["reason"] in out
-        assert after[name]["reason"] in report
+        node = befallen.nodes[name]
+        assert node["state"] == "failed"
+        assert reason in node["reason"], name
+        assert node["reason"] in befallen.out
+        assert node["reason"] in befallen.report
     for name in FAULTS:
-        assert bench.load_run(folder / "out" / name / "run.json").rows, "what it had measured is kept"
+        assert befallen.runs[name].rows, "what it had measured is kept"
 
 
 def test_the_same_command_goes_on_with_what_is_missing(
-    folder: Path, nodes: Nodes, request_of_one_model: list[str]
+    befallen: Ended, folder: Path, nodes: Nodes, request_of_one_model: list[str]
 ) -> None:
-    before = {name: bench.load_run(folder / "out" / name / "run.json") for name in ("good", *FAULTS)}
     for name in ("hangs", "stops"):
         nodes.do("go-on", name)
     driver = start(folder, nodes, request_of_one_model)
@@ -89,7 +115,7 @@ def test_the_same_command_goes_on_with_what_is_missing(
     for name in finished:
         run = bench.load_run(folder / "out" / name / "run.json")
         assert run.finished
-        assert run.created == before[name].created, "it went on"
+        assert run.created == befallen.runs[name].created, "it went on"
 
 
 def test_a_node_that_is_being_drained_gets_no_work(
