@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.benchmarks import dorefa_clip, post_training, training_step
+from tests.benchmarks import dorefa_clip, post_training, training_memory, training_step
 from tests.repository import ROOT
 
 REPORTS = ROOT / "reports"
@@ -21,6 +21,7 @@ REPORTS = ROOT / "reports"
         (REPORTS / "dorefa-clip/dorefa_clip.json", "README.md", dorefa_clip.render),
         (REPORTS / "lowbit-post-training/post_training.json", "README.md", post_training.render),
         (REPORTS / "training-speed/training_step.json", "training_step.md", training_step.render),
+        (REPORTS / "training-speed/training_memory.json", "training_memory.md", training_memory.render),
     ],
     ids=lambda value: value.stem if isinstance(value, Path) else "",
 )

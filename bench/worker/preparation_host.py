@@ -20,6 +20,7 @@ from bench.tasks.dataset import Dataset, Split
 from bench.tasks.policy import DataPolicy
 from bench.tasks.task import TASKS, ModelSpec, Recipe, Task
 from bench.tasks.training.distillation import Distillation
+from bench.tasks.training.kept_memory import keep_freed_memory
 from bench.tasks.training.loop import train
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.lowbit.layers import low_bit_layers
@@ -75,6 +76,7 @@ class PreparationHost:
         """
         self._report(0, 1)  # it has begun; the loop speaks up after a number of steps
         recipe = Recipe(**training.recipe)  # type: ignore[arg-type]
+        keep_freed_memory()
         torch.set_num_threads(recipe.threads)
         tf32.turn_off()
         torch.manual_seed(training.seed)

@@ -52,7 +52,7 @@ def main() -> None:
     torch.set_num_threads(1)
     machine = describe()
     bfloat16 = computes_bfloat16(machine.isa)
-    steps = {way: _step(options.model, options.technique, bfloat16, compiled=way == "compiled") for way in WAYS}
+    steps = {way: step_of(options.model, options.technique, bfloat16, compiled=way == "compiled") for way in WAYS}
     first = {way: _timed(way, step) for way, step in steps.items()}
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     with Bars(display(None)).live() as bars:
@@ -76,7 +76,7 @@ def main() -> None:
     write_atomically(options.out / "training_step.md", text + "\n")
 
 
-def _step(model: str, technique: str, bfloat16: bool, compiled: bool) -> Step:
+def step_of(model: str, technique: str, bfloat16: bool, compiled: bool) -> Step:
     """Return a function that takes one training step and returns its loss."""
     torch.manual_seed(0)
     task, name = model.split("/")

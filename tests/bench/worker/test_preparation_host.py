@@ -1,8 +1,9 @@
-"""How a network is made before it is trained: its hyperparameters, and what it takes from a teacher."""
+"""How a network is made before it is trained, and its training begins: its hyperparameters, its teacher, its memory."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.dataset import Split
 from bench.tasks.task import TASKS, ModelSpec
 from bench.techniques.base import TECHNIQUES
-from bench.worker.preparation_host import _built, _taught
+from bench.worker import preparation_host
+from bench.worker.preparation_host import PreparationHost, _built, _taught
 
 DATA = DataIdentity("synthetic", "f00d")
 
@@ -84,3 +86,17 @@ def test_a_network_that_does_not_fit_its_own_task_is_a_fault(monkeypatch: pytest
     monkeypatch.setitem(models.NETWORKS, "narrow", nn.Linear)
     with pytest.raises(TypeError, match="unexpected keyword"):
         _built(*narrow("wrpn:w2a2"))
+
+
+class KeptError(Exception):
+    """Memory was asked to be kept."""
+
+
+def test_a_training_keeps_the_memory_that_its_steps_free(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def keep() -> None:
+        raise KeptError  # before anything else of this process is changed
+
+    monkeypatch.setattr(preparation_host, "keep_freed_memory", keep)
+    _, training = narrow("fp32")
+    with pytest.raises(KeptError):
+        PreparationHost(lambda done, total: None).train(training, tmp_path / "none", CheckpointStore(tmp_path))

@@ -106,13 +106,18 @@ HARNESS = (
     Part("trust", 2950, (script("trust", whole=steps.has_table),), needs=(TWO_CORES,)),
     Part(
         "gate",
-        7200,
+        7900,
         (script("gate", "--tries", str(steps.TRIES), whole=steps.has_every_try),),
         needs=(REAL_DATA,),
     ),
     Part("speed", 300, (script("suite_speed"),), needs=(REAL_DATA,)),
     Part("allocator", 240, (script("allocator"),), needs=(REAL_DATA,)),
-    Part("training-speed", 250, (script("training_speed"), script("training_step")), needs=(REAL_DATA,)),
+    Part(
+        "training-speed",
+        600,
+        (script("training_speed"), script("training_step"), script("training_memory")),
+        needs=(REAL_DATA,),
+    ),
     Part(
         "fleet",
         1000,
