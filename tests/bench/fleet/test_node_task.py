@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ from bench.fleet.runner import MODULE
 from bench.options.fleet import FleetOptions
 from bench.results.run import Run
 from bench.running.plan import plan
+from bench.tasks.temporary import temporary_folder
 
 PROBE = b"""
 import json, os, sys
@@ -209,3 +211,32 @@ def test_a_node_measures_with_the_drivers_data_and_weights(shipment: Shipment, n
     assert not (node_cache.parent / "data").exists(), "and no data were made there"
     assert "train mnist/lab1 (float32)" not in {event.get("label") for event in said}
     assert sys.version.startswith(run.machine.python)
+
+
+KILLED_BY_RAY = """
+import os, signal
+from bench.fleet.node_child import _held_folder
+
+folder, held = _held_folder()
+(folder / "file").touch()
+print(folder, flush=True)
+input()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks on folders")
+def test_what_a_killed_node_left_the_next_command_removes_and_not_before(tmp_path: Path) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", KILLED_BY_RAY]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().strip())
+        with temporary_folder(tmp_path):
+            assert (folder / "file").exists()
+        process.communicate("\n")
+    assert process.returncode == KILLED
+    assert folder.exists()
+    with temporary_folder(tmp_path) as other:
+        assert list(tmp_path.iterdir()) == [other]

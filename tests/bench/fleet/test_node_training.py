@@ -53,7 +53,7 @@ def said(session: ModelSession, training: TrainingSpec, isa: list[str]) -> Itera
 
 def resident() -> psutil.Process:
     """The process that stays for the next training."""
-    [(process, _)] = node_child._kept.values()
+    [(process, *_)] = node_child._kept.values()
     return psutil.Process(process.pid)
 
 
