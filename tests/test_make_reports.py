@@ -143,6 +143,19 @@ def test_another_version_makes_everything_anew(making: Callable[..., Making], tm
     assert not list((tmp_path / "reports/one").iterdir()), "what another version has begun is not gone on with"
 
 
+def test_trainings_are_on_a_gpu_where_that_is_asked_for_and_possible(
+    making: Callable[..., Making], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.benchmarks.reports.part.BFLOAT16", NO_MACHINE)
+    script = "import sys, pathlib; pathlib.Path(sys.argv[1], 'page.md').write_text(' '.join(sys.argv[2:]))"
+    words = Command(("-c", script, "{out}"))
+    trains, does_not = part(words, needs=(NO_MACHINE,), on_gpu=True), part(words, needs=(NO_MACHINE,))
+    assert making().make(trains).word == "left out"
+    assert making(on_gpu=True).make(does_not).word == "left out"
+    assert making(on_gpu=True).make(trains).word == "made"
+    assert page(tmp_path) == "--training-device cuda"
+
+
 def test_what_is_long_or_cannot_be_made_here_is_left_out(making: Callable[..., Making], tmp_path: Path) -> None:
     long = part(writes("new"), long=True, continues=True)
     assert "--long" in making().make(long).reason

@@ -15,7 +15,6 @@ from bench.fleet import parcel
 from bench.fleet.package import package
 from bench.fleet.parcel import Parcel
 from bench.fleet.request import Role, RunRequest, SentModel, SentPart
-from bench.measuring import machine
 from bench.options.fleet import FleetOptions
 from bench.results.run_spec import RunSpec
 from bench.running import this_machine
@@ -76,7 +75,7 @@ def _with_weights(spec: RunSpec, options: FleetOptions, cargo: Cargo, bars: Bars
     store.require_writable()
     start_server()
     here = this_machine.describe(bars)
-    policy = PrecisionPolicy(spec.device, here.isa, spec.training_precision, options.retrain)
+    policy = PrecisionPolicy(spec.trained_on, here.isa, spec.training_precision, options.retrain)
     selected = select_models(spec.suite, (), spec.models)
     datasets: dict[str, str] = {}
     checkpoints: dict[str, str] = {}
@@ -88,9 +87,7 @@ def _with_weights(spec: RunSpec, options: FleetOptions, cargo: Cargo, bars: Bars
             identities.append(dataset.identity.fingerprint)
             of_task = [entry for entry in selected if entry.task is task]
             trainings = list(trainings_of(of_task, dataset, spec.variants, spec, policy, store).values())
-            headers = load_or_train(
-                trainings, dataset, store, machine.usable_cores(), bars.stage, retrain=options.retrain
-            )
+            headers = load_or_train(trainings, dataset, store, here, bars.stage, retrain=options.retrain)
             trained = [training for training, header in headers.items() if isinstance(header, Header)]
             for training in trained:  # one that failed is tried again by each node, whose rows then say why
                 checkpoints[training.file_name] = cargo.add(parcel.of_file(store.source(training)))

@@ -48,8 +48,8 @@ def trainer(session: ModelSession, address: str | None) -> Iterator[Train]:
     if address is None:
         yield session.train
         return
-    if session.options.device != "cpu":
-        raise RequestError("--fleet spreads trainings over CPU cores; leave --fleet or --device out.")
+    if session.options.trained_on != "cpu":
+        raise RequestError("--fleet spreads trainings over CPU cores; leave it out, or give --training-device cpu.")
     with connected(address, session.bars):
         content = package()
         dataset = parcel.of_file(session.dataset.path)

@@ -6,7 +6,9 @@ What needs torch to find out imports it there; a run asks a worker.
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cpuinfo
 import psutil
@@ -37,7 +39,7 @@ def describe() -> Machine:
     info = cpuinfo.get_cpu_info()
     accelerators = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return Machine(
-        cpu=info.get("brand_raw") or platform.processor() or platform.machine(),
+        cpu=_cpu(info),
         architecture=platform.machine(),
         isa=known_isa(info.get("flags", ())),
         physical_cores=psutil.cpu_count(logical=False),
@@ -51,6 +53,19 @@ def describe() -> Machine:
         quantized_engine=torch.backends.quantized.engine,
         cpu_quota=cpu_quota(),
     )
+
+
+def processor(device: str) -> str:
+    """Return the name of the CPU or the GPU that ``device`` is."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    return _cpu(cpuinfo.get_cpu_info())
+
+
+def _cpu(info: Mapping[str, Any]) -> str:
+    return str(info.get("brand_raw") or platform.processor() or platform.machine())
 
 
 def instruction_sets() -> list[str]:

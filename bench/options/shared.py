@@ -64,6 +64,8 @@ class TrainingOptions(DataOptions):
     panel = TRAINING
     epochs: int | None = option(default=None, unset="the model's recipe", check=between(1, 10_000, example=5))
     """Epochs of training."""
+    training_device: str | None = option(default=None, unset="the --device", check=one_of(("cpu", "cuda")))
+    """Where weights are trained: on cuda for what is then measured on the cpu, too."""
 
     def recipe_changes(self) -> dict[str, Any]:
         """Return what replaces fields of the model's recipe, by name."""

@@ -47,6 +47,11 @@ class ModelOptions(DeviceOptions, TrainingOptions):
     model: str | Any = option(kw_only=False, flag="TASK/MODEL", also="--model", names="model")
     """Such as cifar10/resnet8; or net.py:build, which returns a model of your own."""
 
+    @property
+    def trained_on(self) -> str:
+        """The device that weights are trained on."""
+        return self.training_device or self.device
+
 
 _REPLACED = ("learning_rate", "weight_decay", "schedule", "optimizer", "batch_size")
 """Fields of a recipe that an option of the same name replaces."""

@@ -8,6 +8,7 @@ from bench.core.units import MISSING, counted, gibibytes, percent
 from bench.report.blocks import Listing
 from bench.report.tables import Figure, Table
 from bench.results.machine import Machine
+from bench.results.provenance import Training
 from bench.results.run import Run
 
 
@@ -52,6 +53,8 @@ def settings(run: Run) -> Table:
     ]
     if given.training_precision != "auto":
         asked.append(["Training precision asked for", given.training_precision])
+    if given.training_device is not None:
+        asked.append(["Training device asked for", given.training_device])
     return Table(
         ["", ""],
         [
@@ -106,9 +109,17 @@ def training(run: Run) -> Table:
             f"{one.recipe.get('optimizer', MISSING)}, lr {one.recipe.get('learning_rate', MISSING)}",
             one.recipe.get("batch_size", MISSING),
             one.recipe.get("epochs", MISSING),
-            Figure(f"{one.seconds:.1f} s, {counted(one.threads, 'thread')}", one.seconds),
+            Figure(f"{one.seconds:.1f} s, {_processor(one, run.machine)}", one.seconds),
             f"`{one.recipe_hash}`",
         ]
         for one in run.trainings
     ]
     return Table(["Model", "Network", "Trained in", "Optimizer", "Batch", "Epochs", "Time", "Recipe"], cells)
+
+
+def _processor(training: Training, machine: Machine) -> str:
+    """Return what a training had of which processor, which is named where the machine's CPU is another."""
+    if training.device != "cpu":
+        return training.processor or training.device
+    elsewhere = f" of {training.processor}" if training.processor not in ("", machine.cpu) else ""
+    return counted(training.threads, "thread") + elsewhere

@@ -30,12 +30,14 @@ def render(result: Distillation) -> str:
         if student.reason
     ]
     kind = "real data" if result.data == "real" else "**SYNTHETIC data**"
+    trained = f" Trained on {' and '.join(result.processors)}." if result.processors else ""
     teacher = f"taught by {result.teacher}, " if result.teacher else ""
     caption = (
         f"{result.model}, {kind}, {teacher}{result.family} with chain {' → '.join(map(str, result.chain))}, "
         f"{result.recipe.get('epochs', MISSING)} epochs each, λ = {result.weight:g}, τ = {result.temperature:g}. "
         f"Accuracy on the test set after the last epoch, mean ± sample std over {len(result.seeds)} seeds. *Start*: "
         f"the student begins with its teacher's weights and statistics; *loss*: the teacher has a part in its loss."
+        f"{trained}"
     )
     return f"{Table(header, rows, remarks=failures).markdown()}\n\n{caption}"
 

@@ -50,4 +50,6 @@ class Distillation(Record):
     seeds: list[Seed] = Field(max_length=1_000)
     teacher: Name = ""
     """The model before the widest of the chain, as ``task/model``; empty for none."""
+    processors: list[Label] = Field(default=[], max_length=1_000)
+    """The CPUs and GPUs that trained them; none in files of before."""
     students: Records[Student]

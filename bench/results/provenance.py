@@ -62,3 +62,6 @@ class Training(Record):
     """The training's wall time; of the first training, where the checkpoint was reloaded."""
     threads: PositiveCount
     device: Label
+    processor: Label = ""
+    """The CPU or GPU that it was trained on, which may be another machine's; empty where that is not known."""
+    torch: Label = ""

@@ -49,6 +49,8 @@ class Asked(Record):
     epochs: PositiveCount | None = None
     """Of every training, in the place of the recipes'."""
     training_precision: TrainingPrecision = "auto"
+    training_device: Label | None = None
+    """Where weights were trained; ``None`` for ``device``."""
     isa_limit: Label = ""
     """What libraries are told not to go beyond; empty for all that the CPU has."""
     inputs: Name = ""
@@ -57,6 +59,11 @@ class Asked(Record):
     """What gives their accuracy; empty if nothing does."""
     calibrate: Name = ""
     """What gives batches to calibrate with; empty for the example inputs."""
+
+    @property
+    def trained_on(self) -> str:
+        """The device that weights are trained on."""
+        return self.training_device or self.device
 
 
 class Settings(Asked):

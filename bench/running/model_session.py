@@ -58,7 +58,7 @@ class ModelSession:
             self.selected.spec.name,
             technique,
             seed,
-            policy or PrecisionPolicy(self.options.device, self.machine.isa),
+            policy or PrecisionPolicy(self.options.trained_on, self.machine.isa),
             self.store,
             self.options.recipe_changes(),
             distillation_spec,
@@ -73,12 +73,11 @@ class ModelSession:
 
         Students wait for those of their teachers that are among ``trainings``.
         """
-        cores = 1 if self.options.device == "cuda" else machine.usable_cores()
         outcomes: dict[TrainingSpec, Header | Exception] = {}
         while pending := [training for training in trainings if training not in outcomes]:
             outcomes |= untaught(pending, outcomes)
             ready = [training for training in pending if training not in outcomes and can_begin(training, pending)]
-            outcomes |= load_or_train(ready, self.dataset, self.store, cores, self.bars.stage, retrain=retrain)
+            outcomes |= load_or_train(ready, self.dataset, self.store, self.machine, self.bars.stage, retrain=retrain)
         return outcomes
 
     def train_one(self, training: TrainingSpec) -> Header:

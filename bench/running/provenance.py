@@ -33,4 +33,6 @@ def training_of(selected: Selected, header: Header) -> Training:
         seconds=header.seconds,
         threads=header.threads,
         device=header.device,
+        processor=header.processor,
+        torch=header.torch,
     )

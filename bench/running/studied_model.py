@@ -126,8 +126,8 @@ class _TaskModel(StudiedModel):
     def notes(self, technique: Technique, weights: Weights, settings: Settings) -> list[str]:
         if weights.spec is None:
             return []
-        policy = PrecisionPolicy(settings.device, self.machine.isa, settings.training_precision)
-        preferred = preferred_precision(technique, self._session.selected.spec, settings.device)
+        policy = PrecisionPolicy(settings.trained_on, self.machine.isa, settings.training_precision)
+        preferred = preferred_precision(technique, self._session.selected.spec, settings.trained_on)
         return policy.notes(preferred, weights.spec, self._session.store)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.core.errors import UnsupportedError
 from bench.core.progress import Bars
 from bench.core.variant_key import EAGER, VariantKey
-from bench.measuring import isa_limit, machine
+from bench.measuring import isa_limit
 from bench.results.machine import Machine
 from bench.results.run_spec import RunSpec
 from bench.results.settings import Settings
@@ -95,12 +95,10 @@ def prepare_task_models(
 ) -> Iterator[PreparedModel]:
     """Load or train the weights of one task's models, all together, and yield model after model."""
     unsupported = unsupported_reasons(variants, settings, here)
-    policy = PrecisionPolicy(settings.device, training_isa or here.isa, settings.training_precision, retrain)
+    policy = PrecisionPolicy(settings.trained_on, training_isa or here.isa, settings.training_precision, retrain)
     supported = [key for key in variants if key not in unsupported]
     trainings = trainings_of(selected, dataset, supported, settings, policy, store)
-    headers = load_or_train(
-        list(trainings.values()), dataset, store, machine.usable_cores(), bars.stage, retrain=retrain
-    )
+    headers = load_or_train(list(trainings.values()), dataset, store, here, bars.stage, retrain=retrain)
     for entry in selected:
         under_test = []
         for position, key in enumerate(variants):
@@ -110,7 +108,7 @@ def prepare_task_models(
             workload = TaskModel(dataset.task, entry.spec.name, dataset.path, checkpoint)
             packed = dataset.path.with_name(f"{dataset.task}-{entry.spec.name}-{position}.packed")
             technique = TECHNIQUES.get(key.technique)
-            preferred = preferred_precision(technique, entry.spec, settings.device)
+            preferred = preferred_precision(technique, entry.spec, settings.trained_on)
             request = request_of(key, workload, packed, settings, here)
             failure = header if isinstance(header, Exception) else None
             notes = policy.notes(preferred, training, store) if training else []

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bench.core.errors import RequestError
 from bench.core.report import Report
+from bench.measuring import machine
+from bench.results.machine import Machine
 from bench.running.training_precision import PrecisionPolicy, preferred_precision
 from bench.storage import checkpoint
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
@@ -55,18 +58,22 @@ def load_or_train(
     trainings: Sequence[TrainingSpec],
     dataset: DatasetSummary,
     store: CheckpointStore,
-    cores: int,
+    here: Machine,
     reporter: Callable[[str], Report],
     *,
     retrain: bool = False,
 ) -> dict[TrainingSpec, Header | Exception]:
     """Return the header of each training, whose checkpoint the ``store`` has then, or why it failed.
 
-    Missing ones are trained side by side, as many as ``cores`` have room for. How many that is does not change their
-    weights: each has the threads that its recipe names.
-    Raises ``CheckpointError`` for a file that is there and cannot be used.
+    Missing ones are trained side by side on a CPU, as many as its cores have room for, and one by one on a GPU. How
+    many at once does not change their weights: each has the threads that its recipe names.
+    Raises ``CheckpointError`` for a file that is there and cannot be used, and ``RequestError`` if one is missing that
+    is to be trained on a device that is not ``here``.
     """
     headers, missing = look_up(trainings, dataset, store, retrain=retrain)
+    for training in missing:
+        _require_device(training, here)
+    cores = 1 if any(training.device == "cuda" for training in missing) else machine.usable_cores()
     at_once = max(1, cores // max((int(training.recipe.get("threads", 1)) for training in missing), default=1))
     workers = [Worker(PREPARATION_HOST) for _ in missing]
     calls = [
@@ -108,6 +115,16 @@ def label(training: TrainingSpec) -> str:
     """Return what progress calls a training."""
     seed = f", seed {training.seed}" if training.seed else ""
     return f"train {training.task}/{training.model} ({training.technique or training.precision}{seed})"
+
+
+def _require_device(training: TrainingSpec, here: Machine) -> None:
+    if training.device == "cuda" and not here.accelerators:
+        technique = f" for {training.technique}" if training.technique else ""
+        raise RequestError(
+            f"{training.task}/{training.model}{technique} is to be trained on cuda, and this machine has no CUDA "
+            f"device that torch can use; bring its checkpoint {training.file_name} into the cache, or train it with "
+            f"--training-device cpu."
+        )
 
 
 def _work(training: TrainingSpec, dataset: DatasetSummary) -> float:

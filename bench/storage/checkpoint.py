@@ -128,6 +128,8 @@ class Header(TrainingSpec):
     threads: PositiveCount
     """Those it had: the recipe's, or as many as there were cores for where quantbench 0.4 trained it."""
     torch: Label
+    processor: Label = ""
+    """The CPU or GPU that it was trained on; empty in files of before."""
 
 
 def training_spec(

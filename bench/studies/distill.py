@@ -67,6 +67,7 @@ def distill(options: DistillOptions) -> Distillation:
             outcomes = train(list(trainings.values()), False)
         students = list(_students(session, trainings, techniques, outcomes))
         some = next(iter(trainings.values()))
+        headers = [outcome for outcome in outcomes.values() if isinstance(outcome, Header)]
         return Distillation(
             quantbench=version("quantbench"),
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -80,6 +81,7 @@ def distill(options: DistillOptions) -> Distillation:
             temperature=options.temperature,
             seeds=several(options.seeds),
             teacher=given.model if given else "",
+            processors=sorted({header.processor for header in headers if header.processor}),
             students=students,
         )
 

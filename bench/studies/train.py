@@ -69,7 +69,7 @@ def train(options: TrainOptions) -> list[TrainedModel]:
     names: list[str] = several(options.techniques)
     chosen = [TECHNIQUES.get(name) for name in dict.fromkeys(names)]
     with model_session(options) as session:
-        policy = PrecisionPolicy(options.device, session.machine.isa, options.training_precision, options.retrain)
+        policy = PrecisionPolicy(options.trained_on, session.machine.isa, options.training_precision, options.retrain)
         start = Path(options.start) if options.start is not None else None
         starts = {technique.name: _start(session, technique, start, options) for technique in chosen if start}
         trainings = [

@@ -101,6 +101,7 @@ class PreparationHost:
                 history=[EpochRecord(loss=epoch.loss, seconds=round(epoch.seconds, 3)) for epoch in trained.history],
                 threads=recipe.threads,
                 torch=str(torch.__version__),
+                processor=machine.processor(training.device),
             )
             checkpoint.save(store.path(training), trained.network, header)
         except OSError as error:

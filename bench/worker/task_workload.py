@@ -42,8 +42,9 @@ class TaskWorkload(Workload):
         self._dataset = Dataset.open(model.dataset)
         spec = next(spec for spec in self._task.models if spec.name == model.model)
         self._spec = self._task.resolve(spec, self._dataset)
-        asked = TECHNIQUES.get(request.key.technique).training_precision(request.device)
-        self.own_training = asked in (None, checkpoint.read_header(model.checkpoint).precision)
+        header = checkpoint.read_header(model.checkpoint)
+        asked = TECHNIQUES.get(request.key.technique).training_precision(header.device)
+        self.own_training = asked in (None, header.precision)
 
     def model(self) -> nn.Module:
         """Load the checkpoint."""

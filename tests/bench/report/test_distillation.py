@@ -54,6 +54,11 @@ def test_the_page_is_the_golden_one() -> None:
     assert render(RESULT) + "\n" == GOLDEN.read_text(encoding="utf-8")
 
 
+def test_it_says_what_trained_where_that_is_known() -> None:
+    assert "Trained on" not in render(RESULT)
+    assert render(RESULT.model_copy(update={"processors": ["A", "B"]})).endswith(" Trained on A and B.")
+
+
 def test_cells_are_means_over_the_seeds_that_did_not_fail() -> None:
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in render(RESULT).splitlines()[2:5]]
     assert rows == [

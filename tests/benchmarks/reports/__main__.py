@@ -1,6 +1,7 @@
 """Makes every committed report from nothing, and the tables of README and docs from them.
 
     python -m tests.benchmarks.reports [--list] [--only NAME ...] [--long] [--again] [--data-root DIR]
+        [--training-device cuda]
 
 Part after part, and what this version has made is not made again: the same command goes on after an interrupt. The
 folder of a part in ``reports/`` is replaced when the part is finished. What is made, and how long each part took, is
@@ -38,6 +39,12 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="make those too that take hours to days of training")
     parser.add_argument("--again", action="store_true", help="make again what this version has made")
     parser.add_argument("--data-root", type=Path, help="default: $QUANTBENCH_DATA, else the user's cache")
+    parser.add_argument(
+        "--training-device",
+        choices=["cpu", "cuda"],
+        default="cpu",
+        help="where the weights of low-bit networks are trained; cuda finds those that a GPU left in the cache, too",
+    )
     options = parser.parse_args()
     here = version("quantbench")
     if options.list:
@@ -46,8 +53,9 @@ def main() -> None:
     if options.data_root is not None:
         os.environ["QUANTBENCH_DATA"] = str(options.data_root.resolve())
     chosen = [part for part in PARTS if options.only is None or part.name in options.only]
+    making = Making(here, WORK, long=options.long, again=options.again, on_gpu=options.training_device == "cuda")
     try:
-        outcomes = made(chosen, Making(here, WORK, long=options.long, again=options.again))
+        outcomes = made(chosen, making)
     except KeyboardInterrupt:
         sys.exit("reports: interrupted; the same command goes on.")
     print(summary(outcomes))

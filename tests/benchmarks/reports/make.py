@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,13 +36,22 @@ class Making:
     """Makes parts in a folder of their own, and then puts them in the place of committed reports."""
 
     def __init__(
-        self, version: str, work: Path, reports: Path = ROOT / "reports", *, long: bool = False, again: bool = False
+        self,
+        version: str,
+        work: Path,
+        reports: Path = ROOT / "reports",
+        *,
+        long: bool = False,
+        again: bool = False,
+        on_gpu: bool = False,
     ) -> None:
         """Take the folder ``work`` for the state, logs and what is not finished.
 
-        ``long`` parts are made only if that is asked for, and what this ``version`` has made only ``again``.
+        ``long`` parts are made only if that is asked for, and what this ``version`` has made only ``again``. With
+        ``on_gpu`` weights are trained on a GPU, or taken from one's cache, for those parts that can have it so.
         """
         self._version, self._work, self._reports, self._long, self._again = version, work, reports, long, again
+        self._on_gpu = on_gpu
         self._state = State.read(work / "state.json")
         self._failed: set[str] = set()
 
@@ -52,7 +62,7 @@ class Making:
             return Outcome(part, "kept", f"made {finished.ended}", finished.seconds)
         if part.long and not self._long:
             return Outcome(part, "left out", "takes long; ask for it with --long")
-        if lacking := part.lacking():
+        if lacking := part.lacking(on_gpu=self._on_gpu):
             return Outcome(part, "left out", f"this machine has no {', no '.join(lacking)}")
         if waiting := sorted(self._failed & set(part.after)):
             return Outcome(part, "left out", f"is made of {', '.join(waiting)}, which failed")
@@ -75,7 +85,8 @@ class Making:
         try:
             for step in part.steps[steps:]:
                 if isinstance(step, Command):
-                    self._run(step, folders, self._work / "logs" / f"{part.name}.log")
+                    where = ("--training-device", "cuda") if part.on_gpu and self._on_gpu else ()
+                    self._run((*step.words, *where), step, folders, self._work / "logs" / f"{part.name}.log")
                 else:
                     step(folders)
                 steps += 1
@@ -96,9 +107,9 @@ class Making:
             folder.mkdir(parents=True, exist_ok=True)
         return begun or Made(quantbench=self._version, steps=0, seconds=0.0)
 
-    def _run(self, command: Command, folders: Folders, log: Path) -> None:
+    def _run(self, unfilled: Sequence[str], command: Command, folders: Folders, log: Path) -> None:
         """Run a command; its progress is on the terminal, and what it prints in the log."""
-        words = [folders.filled(word) for word in command.words]
+        words = [folders.filled(word) for word in unfilled]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.reports.needs import Need
+from tests.benchmarks.reports.needs import BFLOAT16, Need
 
 
 class PartError(Exception):
@@ -63,10 +63,13 @@ class Part:
     """Whether it is made with ``--long`` alone."""
     continues: bool = False
     """Whether it begins with the committed files, to which it adds what is missing."""
+    on_gpu: bool = False
+    """Whether all its commands take a --training-device; trainings on a GPU need nothing of the CPU."""
 
-    def lacking(self) -> list[str]:
-        """Return the names of what it needs and this machine lacks."""
-        return [need.name for need in self.needs if not need.is_here()]
+    def lacking(self, *, on_gpu: bool = False) -> list[str]:
+        """Return the names of what it needs and this machine lacks, with its trainings on a GPU if they can be."""
+        spared = BFLOAT16 if self.on_gpu and on_gpu else None
+        return [need.name for need in self.needs if need is not spared and not need.is_here()]
 
 
 def bench(*words: str) -> Command:
