@@ -22,8 +22,8 @@ import openvino as ov
 from openvino import opset1, opset8
 
 from bench.core.files import write_atomically
-from bench.measuring.machine import describe
 from bench.report.tables import table
+from tests.benchmarks.provenance import provenance
 
 SHAPES = ((16, 32, 1), (32, 16, 1), (64, 8, 1), (16, 32, 64), (32, 16, 64), (64, 8, 64), (256, 14, 1))
 """Channels, side and batch: ResNet-20's three stages, and the layer of XNOR-Net's example."""
@@ -41,7 +41,7 @@ def main() -> None:
     path = options.out / "binary_convolution.json"
     if not options.table:
         layers = [measure(*shape) for shape in SHAPES]
-        content = {"machine": describe().model_dump(), "openvino": ov.get_version(), "layers": layers}
+        content = {**provenance(), "openvino": ov.get_version(), "layers": layers}
         write_atomically(path, json.dumps(content, indent=1) + "\n")
     text = render(json.loads(path.read_text(encoding="utf-8")))
     print(text)

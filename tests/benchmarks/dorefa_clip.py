@@ -30,6 +30,7 @@ from bench.tasks.source import data_folder
 from bench.tasks.task import TASKS, Precision
 from bench.tasks.training.loop import train
 from bench.techniques.base import TECHNIQUES
+from tests.benchmarks.provenance import provenance
 from tests.repository import ROOT
 
 OUT = ROOT / "reports/dorefa-clip"
@@ -60,7 +61,7 @@ def main() -> None:
         machine = describe()
         precision: Precision = "bfloat16" if computes_bfloat16(machine.isa) else "float32"
         settings = {"epochs": options.epochs, "images": options.images, "precision": precision, "seed": SEED}
-        content: dict[str, Any] = {"machine": machine.model_dump(), "settings": settings, "correct": {}}
+        content: dict[str, Any] = {**provenance(machine), "settings": settings, "correct": {}}
         if path.exists():
             before = json.loads(path.read_text(encoding="utf-8"))
             content["correct"] = before["correct"] if before["settings"] == settings else {}

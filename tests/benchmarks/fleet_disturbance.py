@@ -26,6 +26,7 @@ from bench.core.variant_key import BASELINE
 from bench.report.tables import table
 from bench.stats.ranks import shift
 from bench.worker import selfcheck_model
+from tests.benchmarks.provenance import provenance
 from tests.repository import ROOT
 
 SIZE = 1
@@ -42,7 +43,7 @@ def main() -> None:
         tries["without"].append(measured())
         with ray_node():
             tries["with"].append(measured())
-    write_atomically(options.out / "disturbance.json", json.dumps(tries, indent=1) + "\n")
+    write_atomically(options.out / "disturbance.json", json.dumps(provenance() | tries, indent=1) + "\n")
     text = render(tries)
     print(text)
     write_atomically(options.out / "disturbance.md", text + "\n")

@@ -36,6 +36,7 @@ from bench.report.tables import table
 from bench.results.fleet import Fleet
 from bench.running.plan import plan
 from tests.bench.fleet.stub import DONE, FACTS, StubExecutor, lost
+from tests.benchmarks.provenance import provenance
 from tests.repository import ROOT
 
 SOURCE = ROOT / "reports" / "lab" / "run.json"
@@ -57,7 +58,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         figures, text = simulate(options.nodes, Path(folder))
     print(render(figures))
-    write_atomically(options.out / "simulation.json", json.dumps(figures, indent=1) + "\n")
+    write_atomically(options.out / "simulation.json", json.dumps(provenance() | figures, indent=1) + "\n")
     write_atomically(options.out / "simulation.md", render(figures) + "\n")
     write_atomically(options.out / "simulated-report.md", text)
 

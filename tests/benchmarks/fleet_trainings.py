@@ -21,6 +21,7 @@ import safetensors
 
 from bench.core.files import write_atomically
 from tests.bench.fleet.ray_nodes import ENVIRONMENT
+from tests.benchmarks.provenance import provenance
 from tests.repository import ROOT
 
 SEEDS = range(6)
@@ -65,7 +66,7 @@ def main() -> None:
         "same_weights": same,
     }
     print(json.dumps(figures, indent=1))
-    write_atomically(options.out / "trainings.json", json.dumps(figures, indent=1) + "\n")
+    write_atomically(options.out / "trainings.json", json.dumps(provenance() | figures, indent=1) + "\n")
 
 
 def command(arguments: list[str]) -> list[str]:

@@ -24,13 +24,13 @@ from torch import Tensor, nn
 from bench.core.files import write_atomically
 from bench.core.progress import Bars, display
 from bench.core.units import percent
-from bench.measuring.machine import describe
 from bench.report.tables import table
 from bench.storage import checkpoint
 from bench.tasks.dataset import Split
 from bench.tasks.source import data_folder
 from bench.tasks.task import TASKS
 from bench.techniques.base import TECHNIQUES, Context
+from tests.benchmarks.provenance import provenance
 from tests.repository import ROOT
 
 FLOAT = ROOT / "reports/resnet20"
@@ -60,7 +60,7 @@ def main() -> None:
     options = parser.parse_args()
     path = options.out / "post_training.json"
     if not options.table:
-        content: dict[str, Any] = {"machine": describe().model_dump(), "judged": {}, "correct": {}}
+        content: dict[str, Any] = {**provenance(), "judged": {}, "correct": {}}
         if path.exists():
             content |= json.loads(path.read_text(encoding="utf-8"))
         with Bars(display(None)).live() as bars:

@@ -24,6 +24,7 @@ from bench import load_run
 from bench.core.files import write_atomically
 from bench.measuring.latency.blocks import time_calls
 from bench.tasks.source import data_folder
+from tests.benchmarks.provenance import provenance
 
 SAMPLE_S = 0.5
 EMPTY_CALLS = 1_000_000
@@ -85,7 +86,7 @@ def main() -> None:
             parts["plain script, four techniques"] = measure([sys.executable, str(PLAIN), str(root)], cache)
     cost_s = min(time_calls(lambda: None, EMPTY_CALLS) for _ in range(5)) / EMPTY_CALLS
     content = {
-        "machine": machine.model_dump(),
+        **provenance(machine),
         "parts": {name: {"wall_s": wall_s, "peak_bytes": peak or None} for name, (wall_s, peak) in parts.items()},
         "harness_cost_per_call_s": cost_s,
     }

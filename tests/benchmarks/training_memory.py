@@ -26,6 +26,7 @@ from bench.measuring.machine import describe
 from bench.report.tables import table
 from bench.results.isa import computes_bfloat16
 from bench.tasks.training.kept_memory import keep_freed_memory
+from tests.benchmarks.provenance import provenance
 from tests.benchmarks.training_step import BATCH, step_of
 
 TRAININGS = (("cifar10/resnet8", "fp32"), ("cifar10/resnet8", "dorefa:w4a4"), ("cifar10/resnet20", "dorefa:w2a2"))
@@ -58,7 +59,7 @@ def main() -> None:
                     show(done, options.rounds * len(WAYS) * len(TRAININGS))
             trainings.append({"model": model, "technique": technique, "processes": taken})
     content = {
-        "machine": machine.model_dump(),
+        **provenance(machine),
         "precision": "bfloat16" if computes_bfloat16(machine.isa) else "float32",
         "steps": options.steps,
         "trainings": trainings,

@@ -34,7 +34,7 @@ from torchvision import datasets, transforms
 
 from bench.core.files import write_atomically
 from bench.core.units import percent
-from bench.measuring.machine import describe, usable_cores
+from bench.measuring.machine import usable_cores
 from bench.measuring.macs import count_macs
 from bench.models import build
 from bench.report.tables import table
@@ -45,6 +45,7 @@ from bench.tasks.cifar import MEAN, STD
 from bench.tasks.source import data_folder
 from bench.tasks.task import Recipe
 from bench.tasks.training.loop import train as train_in_memory
+from tests.benchmarks.provenance import provenance
 
 SEED = 0
 MODELS = ("mnist/lab1", "mnist/lab2", "cifar10/resnet8")
@@ -86,6 +87,8 @@ class Pair(Record):
 class Session(Record):
     """All models."""
 
+    quantbench: str = ""
+    created: str = ""
     machine: Machine
     cores: int
     product_gflops: dict[str, float]
@@ -201,7 +204,7 @@ def main() -> None:
     pairs = [_pair(model, options.epochs, options.data_root) for model in models]
     torch.set_num_threads(usable_cores())
     products = {name: product_gflops(getattr(torch, name)) for name in ("float32", "bfloat16")}
-    session = Session(machine=describe(), cores=usable_cores(), product_gflops=products, pairs=pairs)
+    session = Session(**provenance(), cores=usable_cores(), product_gflops=products, pairs=pairs)
     print(render(session))
     write_atomically(options.out / "training_speed.json", session.model_dump_json(indent=1) + "\n")
     write_atomically(options.out / "training_speed.md", render(session) + "\n")

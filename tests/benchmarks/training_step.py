@@ -34,6 +34,7 @@ from bench.tasks.task import TASKS
 from bench.tasks.training.compiled import compile_module
 from bench.techniques.base import TECHNIQUES
 from bench.techniques.lowbit import gradient
+from tests.benchmarks.provenance import provenance
 
 BATCH = 128
 AIM = 1.5
@@ -62,7 +63,7 @@ def main() -> None:
                 seconds[way].append(_timed(way, step)[0])
             show(position + 1, options.steps)
     content = {
-        "machine": machine.model_dump(),
+        **provenance(machine),
         "model": options.model,
         "technique": options.technique,
         "precision": "bfloat16" if bfloat16 else "float32",
