@@ -30,6 +30,8 @@ from bench.results.run import Run
 from bench.results.selfcheck import SelfCheck
 from bench.results.sensitivity import Sensitivity
 from bench.stats.describe import mean_std
+from bench.stats.interval import ACCURACY_CONFIDENCE
+from bench.stats.ranks import location
 from bench.storage import checkpoint
 from tests.bench import brought
 from tests.benchmarks import compression, gate, own_models, published, sampling, suite_speed, training_speed, trust
@@ -108,34 +110,65 @@ def pictures_beside(page: Path) -> list[Picture]:
 
 
 def longer_table() -> str:
-    """Return how the 1-bit network does alone, trained for as many epochs as a student and those before it."""
+    """Return how the 1-bit network does alone, trained as long as a student and those before it, and what they gain."""
     folder = ROOT / "reports/distillation"
     distillation = Distillation.model_validate_json((folder / "distillation.json").read_text(encoding="utf-8"))
-    of_width = [student for student in distillation.students if student.bits == 1 and student.accuracy is not None]
+    reached = {
+        (student.bits, student.route, student.source, student.seed): student.accuracy
+        for student in distillation.students
+        if student.accuracy is not None
+    }
 
-    def taught(route: str, source: str) -> str:
-        return accuracy_of(
-            [student.accuracy for student in of_width if (student.route, student.source) == (route, source)]
-        )
+    def taught(route: str, source: str, bits: int = 1) -> list[Accuracy]:
+        return [reached[bits, route, source, seed] for seed in distillation.seeds]  # type: ignore[index]
 
-    def alone(epochs: int) -> str:
+    def alone(epochs: int) -> list[Accuracy]:
         trained = json.loads((folder / f"alone-{epochs}-epochs.json").read_text(encoding="utf-8"))
-        assert {(training["technique"], training["recipe"]["epochs"]) for training in trained} == {
-            ("dorefa:w1a1", epochs)
-        }
-        return accuracy_of([Accuracy.model_validate(training["accuracy"]) for training in trained])
+        assert [(one["technique"], one["recipe"]["epochs"], one["seed"]) for one in trained] == [
+            ("dorefa:w1a1", epochs, seed) for seed in distillation.seeds
+        ]
+        return [Accuracy.model_validate(one["accuracy"]) for one in trained]
 
-    rows = [
-        ["20", taught("alone", ""), "", ""],
-        ["40", alone(40), taught("one step", "start"), taught("one step", "both")],
-        ["120", alone(120), taught("chain", "start"), taught("chain", "both")],
-    ]
-    return table(rows, ["Epochs in all", "1 bit, alone", "taught: start only", "taught: both"])
+    def row(epochs: int, route: str) -> list[str]:
+        by_itself = alone(epochs)
+        cells = [
+            cell
+            for students in (taught(route, "start"), taught(route, "both"))
+            for cell in (accuracy_of(students), gained([by_itself], [students]))
+        ]
+        return [str(epochs), accuracy_of(by_itself), *cells]
+
+    widths = distillation.chain[1:]
+    by_loss = {
+        route: gained([taught("alone", "", bits) for bits in widths], [taught(route, "loss", bits) for bits in widths])
+        for route in ("one step", "chain")
+    }
+    rows = [["20", accuracy_of(taught("alone", "")), "", "", "", ""], row(40, "one step"), row(120, "chain")]
+    header = ["Epochs in all", "1 bit, alone", "taught: start only", "gain", "taught: both", "gain"]
+    return (
+        f"{table(rows, header)}\n\n"
+        "Gain: points over the network alone, paired by seed (Hodges and Lehmann's estimate, 95 % interval); from the "
+        f"loss\nalone, the mean over all widths: {by_loss['one step']} in one step, {by_loss['chain']} along the chain."
+    )
 
 
-def accuracy_of(accuracies: Sequence[Accuracy | None]) -> str:
+def gained(before: Sequence[Sequence[Accuracy]], after: Sequence[Sequence[Accuracy]]) -> str:
+    """Return by how many points accuracies of the same seeds rose in the mean over kinds, each with one per seed."""
+
+    def points(kinds: Sequence[Sequence[Accuracy]]) -> list[float]:
+        return [
+            sum(100 * accuracy.correct / accuracy.total for accuracy in of_seed) / len(of_seed)
+            for of_seed in zip(*kinds, strict=True)
+        ]
+
+    gains = [later - earlier for earlier, later in zip(points(before), points(after), strict=True)]
+    moved = location(gains, ACCURACY_CONFIDENCE)
+    return f"{moved.value:+.2f} [{moved.low:.2f}, {moved.high:.2f}]".replace("-", "−")
+
+
+def accuracy_of(accuracies: Sequence[Accuracy]) -> str:
     """Return mean ± std over seeds."""
-    whole = mean_std([100 * accuracy.correct / accuracy.total for accuracy in accuracies if accuracy is not None])
+    whole = mean_std([100 * accuracy.correct / accuracy.total for accuracy in accuracies])
     return f"{whole.mean:.2f} ± {whole.std:.2f} %"
 
 
