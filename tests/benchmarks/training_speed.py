@@ -34,16 +34,18 @@ from torchvision import datasets, transforms
 
 from bench.core.files import write_atomically
 from bench.core.units import percent
-from bench.measuring.machine import usable_cores
+from bench.measuring.machine import instruction_sets, usable_cores
 from bench.measuring.macs import count_macs
 from bench.models import build
 from bench.report.tables import table
 from bench.results.machine import Machine
 from bench.results.record import Record
 from bench.running.suites import Selected, select_models
+from bench.running.training_precision import PrecisionPolicy
 from bench.tasks.cifar import MEAN, STD
 from bench.tasks.source import data_folder
 from bench.tasks.task import Recipe
+from bench.tasks.training.kept_memory import keep_freed_memory
 from bench.tasks.training.loop import train as train_in_memory
 from tests.benchmarks.provenance import provenance
 
@@ -97,13 +99,15 @@ class Session(Record):
 
 
 def ours(selected: Selected, epochs: int, root: Path) -> Trained:
-    """Train in memory."""
+    """Train in memory, as ``bench train`` does: in float32 where bfloat16 would be emulated."""
+    keep_freed_memory()
+    precision = PrecisionPolicy("cpu", instruction_sets()).precision(selected.spec.precision)
     task, spec = selected.task, selected.spec
     dataset = task.load("real", root)
     spec = replace(spec, recipe=replace(spec.recipe, epochs=epochs))
     form = task.training_form(spec, spec.build(), dataset.train)
     start = time.perf_counter()
-    network = train_in_memory(form, spec.precision, SEED, torch.device("cpu")).network
+    network = train_in_memory(form, precision, SEED, torch.device("cpu")).network
     seconds = time.perf_counter() - start
     right = 0
     with torch.inference_mode():
