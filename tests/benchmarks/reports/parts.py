@@ -116,7 +116,7 @@ HARNESS = (
     Part("allocator", 240, (script("allocator"),), needs=(REAL_DATA,)),
     Part(
         "training-speed",
-        600,
+        1100,
         (script("training_speed"), script("training_step"), script("training_memory")),
         needs=(REAL_DATA,),
     ),
