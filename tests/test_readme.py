@@ -127,6 +127,7 @@ def longer_table() -> str:
         assert [(one["technique"], one["recipe"]["epochs"], one["seed"]) for one in trained] == [
             ("dorefa:w1a1", epochs, seed) for seed in distillation.seeds
         ]
+        assert sorted({one["processor"] for one in trained}) == distillation.processors, "of one kind of weights"
         return [Accuracy.model_validate(one["accuracy"]) for one in trained]
 
     def row(epochs: int, route: str) -> list[str]:

@@ -4,7 +4,7 @@
 |---|---|
 | CPU, its instruction sets, cores or quota, accelerators | another machine: compared by speed-up alone |
 | threads, pinned cores, device, TF32, engine | a column of its own: compared by speed-up alone |
-| seed, epochs, data, recipes | the same: the weights are others, and accuracies of other weights do not compare |
+| seed, epochs, training device, data, recipes | the same: accuracies of other weights do not compare |
 | what gives a user's model inputs, judges and calibrates it | the same: another task |
 | the rest of a user's model | is what one wants to compare: named, and compared |
 | system, Python, torch, quantbench | may be what one wants to compare: named, and compared |
@@ -23,6 +23,7 @@ _SETTINGS = {
     "threads": "threads",
     "pinned_cores": "pinned cores",
     "device": "device",
+    "training_device": "training device",
     "tf32": "TF32",
     "engine": "quantized engine",
     "seed": "seed",
@@ -92,5 +93,5 @@ def _shown(value: object, name: str) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value)) or "none"
     if value is None:
-        return "as the recipes have them" if name == "epochs" else "unknown"
+        return {"epochs": "as the recipes have them", "training_device": "as measured on"}.get(name, "unknown")
     return str(value) or "none"

@@ -22,7 +22,7 @@ from bench.running.datasets import load_datasets
 from bench.running.suites import select_models
 from bench.running.task_models import trainings_of
 from bench.running.training_precision import PrecisionPolicy
-from bench.running.weights import load_or_train
+from bench.running.weights import load_or_train, require_device
 from bench.storage.checkpoint import Header, weights_digest
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.temporary import temporary_folder
@@ -87,7 +87,9 @@ def _with_weights(spec: RunSpec, options: FleetOptions, cargo: Cargo, bars: Bars
             identities.append(dataset.identity.fingerprint)
             of_task = [entry for entry in selected if entry.task is task]
             trainings = list(trainings_of(of_task, dataset, spec.variants, spec, policy, store).values())
-            headers = load_or_train(trainings, dataset, store, here, bars.stage, retrain=options.retrain)
+            if spec.device == "cpu":  # nodes with a GPU can train on it what this machine cannot
+                require_device(trainings, here, store, retrain=options.retrain)
+            headers = load_or_train(trainings, dataset, store, bars.stage, retrain=options.retrain)
             trained = [training for training, header in headers.items() if isinstance(header, Header)]
             for training in trained:  # one that failed is tried again by each node, whose rows then say why
                 checkpoints[training.file_name] = cargo.add(parcel.of_file(store.source(training)))

@@ -68,6 +68,5 @@ def once_to(most: int) -> Check:
 
 def all_different(values: Any) -> str | None:
     """Accept one value or more, no two the same."""
-    if isinstance(values, str | int):
-        return None
-    return None if values and len(set(values)) == len(values) else "must be given once or more, each time another"
+    different = isinstance(values, str | int) or (values and len(set(values)) == len(values))
+    return None if different else "must be given once or more, each time another"

@@ -11,7 +11,7 @@ from bench.options.checks import at_least, between, one_of, within
 from bench.options.group import Options, option_group
 from bench.options.notations import SHARE
 from bench.options.option import option
-from bench.tasks.policy import DataPolicy, TrainingPrecision
+from bench.tasks.policy import DataPolicy, TrainingDevice, TrainingPrecision
 
 DEFAULT_ENGINE = "x86 with AVX512-VNNI, else fbgemm"
 """How help says what ``bench.results.quantized_engine`` chooses on the machine that measures."""
@@ -64,7 +64,9 @@ class TrainingOptions(DataOptions):
     panel = TRAINING
     epochs: int | None = option(default=None, unset="the model's recipe", check=between(1, 10_000, example=5))
     """Epochs of training."""
-    training_device: str | None = option(default=None, unset="the --device", check=one_of(("cpu", "cuda")))
+    training_device: TrainingDevice | None = option(
+        default=None, unset="the --device", check=one_of(get_args(TrainingDevice))
+    )
     """Where weights are trained: on cuda for what is then measured on the cpu, too."""
 
     def recipe_changes(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@
 | 3 | 0.4.0 | a reference workload; which answers are right; users' own models; pytest-benchmark's rounds; simulations |
 | 4 | before 1.0.0 | `yardsticks` and `pace` became `references` and `relative_latency` |
 | 5 | before 1.0.0 | the process of each round, the latency that is shown; files and times of runtimes; `isa_limit` |
-| 6 | 1.0.0 | intervals of speed-ups are of 99 % |
+| 6 | 1.0.0 | intervals of speed-ups are of 99 %; the device, processor and torch that trained |
 
 Versions 2 to 5 are read too: what they lack is optional, and ``older_runs`` renames and estimates the rest.
 

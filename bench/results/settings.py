@@ -20,7 +20,7 @@ from bench.results.bounds import (
     Texts,
 )
 from bench.results.record import Record
-from bench.tasks.policy import DataPolicy, TrainingPrecision
+from bench.tasks.policy import DataPolicy, TrainingDevice, TrainingPrecision
 
 Limit = Annotated[float, Field(gt=0), BeforeValidator(lambda value: math.inf if value is None else value)]
 """A positive number; infinite, which JSON has as null, where there is no limit."""
@@ -49,7 +49,7 @@ class Asked(Record):
     epochs: PositiveCount | None = None
     """Of every training, in the place of the recipes'."""
     training_precision: TrainingPrecision = "auto"
-    training_device: Label | None = None
+    training_device: TrainingDevice | None = None
     """Where weights were trained; ``None`` for ``device``."""
     isa_limit: Label = ""
     """What libraries are told not to go beyond; empty for all that the CPU has."""

@@ -24,7 +24,7 @@ from bench.running.prepared import PreparedModel
 from bench.running.rows import make_variants, tally
 from bench.running.run_folder import RunFolder, held
 from bench.running.suites import check_layers, select_models
-from bench.running.task_models import prepare_task_models
+from bench.running.task_models import prepare_task_models, require_training_device
 from bench.running.user_models import prepare_user_models
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.temporary import temporary_folder
@@ -138,6 +138,16 @@ class _Execution:
             techniques = [TECHNIQUES.get(name) for name in self.spec.techniques]
             check_layers(
                 techniques, (name for entry in selected for name in datasets[entry.task].layers[entry.spec.name])
+            )
+        if self.place.training_isa is None:  # a fleet's weights are the driver's matter
+            require_training_device(
+                selected,
+                datasets,
+                self.spec.variants,
+                self.settings,
+                self.here,
+                self.store,
+                retrain=self.place.retrain,
             )
         for task, dataset in datasets.items():
             yield from prepare_task_models(

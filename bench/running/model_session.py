@@ -20,7 +20,7 @@ from bench.running.evaluated import EvaluatedVariant, evaluate_variants
 from bench.running.suites import Selected, check_layers, select_models
 from bench.running.training_graph import can_begin, untaught
 from bench.running.training_precision import PrecisionPolicy
-from bench.running.weights import load_or_train, training_spec
+from bench.running.weights import load_or_train, require_device, training_spec
 from bench.storage.checkpoint import DistillationSpec, Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.temporary import temporary_folder
@@ -71,13 +71,15 @@ class ModelSession:
     def train(self, trainings: Sequence[TrainingSpec], retrain: bool = False) -> dict[TrainingSpec, Header | Exception]:
         """Return the header of each training, or why it failed; checkpoints that are there are not trained again.
 
-        Students wait for those of their teachers that are among ``trainings``.
+        Students wait for those of their teachers that are among ``trainings``. Raises ``RequestError`` if one is to be
+        made on a GPU that is not here.
         """
+        require_device(trainings, self.machine, self.store, retrain=retrain)
         outcomes: dict[TrainingSpec, Header | Exception] = {}
         while pending := [training for training in trainings if training not in outcomes]:
             outcomes |= untaught(pending, outcomes)
             ready = [training for training in pending if training not in outcomes and can_begin(training, pending)]
-            outcomes |= load_or_train(ready, self.dataset, self.store, self.machine, self.bars.stage, retrain=retrain)
+            outcomes |= load_or_train(ready, self.dataset, self.store, self.bars.stage, retrain=retrain)
         return outcomes
 
     def train_one(self, training: TrainingSpec) -> Header:

@@ -22,7 +22,7 @@ from bench.running.execute import settings_of
 from bench.running.plan import plan
 from bench.running.prepared import PreparedModel
 from bench.running.suites import check_layers, select_models
-from bench.running.task_models import prepare_task_models, unsupported_reasons
+from bench.running.task_models import prepare_task_models, require_training_device, unsupported_reasons
 from bench.running.user_models import prepare_user_models
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.temporary import temporary_folder
@@ -94,5 +94,6 @@ def _prepared(
     task = selected[0].task
     dataset = load_datasets([task], spec.data, data_root, folder, bars)[task]
     check_layers([TECHNIQUES.get(name) for name in spec.techniques], dataset.layers[selected[0].spec.name])
+    require_training_device(selected, {task: dataset}, spec.variants, settings, here, store, retrain=False)
     models = prepare_task_models(selected, dataset, spec.variants, settings, here, store, bars, retrain=False)
     return next(models)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bench.core.errors import UnsupportedError
@@ -17,11 +17,12 @@ from bench.running.provenance import data_of, training_of
 from bench.running.suites import Selected
 from bench.running.training_precision import PrecisionPolicy, preferred_precision
 from bench.running.variant_under_test import VariantUnderTest
-from bench.running.weights import load_or_train, training_spec
+from bench.running.weights import load_or_train, require_device, training_spec
 from bench.runtimes.base import RUNTIMES
 from bench.storage.checkpoint import Header, TrainingSpec
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.tasks.source import cache_folder
+from bench.tasks.task import Task
 from bench.techniques.base import TECHNIQUES
 from bench.worker.messages import DatasetSummary, TaskModel, VariantRequest
 from bench.worker.user.model import BuiltModel
@@ -81,6 +82,30 @@ def trainings_of(
     }
 
 
+def require_training_device(
+    selected: Sequence[Selected],
+    datasets: Mapping[Task, DatasetSummary],
+    variants: Sequence[VariantKey],
+    settings: Settings,
+    here: Machine,
+    store: CheckpointStore,
+    *,
+    retrain: bool,
+) -> None:
+    """Raise ``RequestError``, before anything is made, if weights are to be trained on a GPU that is not here."""
+    policy = PrecisionPolicy(settings.trained_on, here.isa, settings.training_precision, retrain)
+    unsupported = unsupported_reasons(variants, settings, here)
+    supported = [key for key in variants if key not in unsupported]
+    trainings = [
+        training
+        for task, dataset in datasets.items()
+        for training in trainings_of(
+            [entry for entry in selected if entry.task is task], dataset, supported, settings, policy, store
+        ).values()
+    ]
+    require_device(trainings, here, store, retrain=retrain)
+
+
 def prepare_task_models(
     selected: Sequence[Selected],
     dataset: DatasetSummary,
@@ -98,7 +123,7 @@ def prepare_task_models(
     policy = PrecisionPolicy(settings.trained_on, training_isa or here.isa, settings.training_precision, retrain)
     supported = [key for key in variants if key not in unsupported]
     trainings = trainings_of(selected, dataset, supported, settings, policy, store)
-    headers = load_or_train(list(trainings.values()), dataset, store, here, bars.stage, retrain=retrain)
+    headers = load_or_train(list(trainings.values()), dataset, store, bars.stage, retrain=retrain)
     for entry in selected:
         under_test = []
         for position, key in enumerate(variants):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -62,7 +62,6 @@ def load_or_train(
     trainings: Sequence[TrainingSpec],
     dataset: DatasetSummary,
     store: CheckpointStore,
-    here: Machine,
     reporter: Callable[[str], Report],
     *,
     retrain: bool = False,
@@ -71,12 +70,9 @@ def load_or_train(
 
     Missing ones are trained side by side, as many as there is room for. How many that is does not change their weights:
     each has the threads that its recipe names.
-    Raises ``CheckpointError`` for a file that is there and cannot be used, and ``RequestError`` if one is missing that
-    is to be trained on a device that is not ``here``.
+    Raises ``CheckpointError`` for a file that is there and cannot be used.
     """
     headers, missing = look_up(trainings, dataset, store, retrain=retrain)
-    for training in missing:
-        _require_device(training, here)
     workers = [Worker(PREPARATION_HOST) for _ in missing]
     calls = [
         Call(worker, "train", (training, dataset.path, store), reporter(label(training)))
@@ -119,14 +115,22 @@ def label(training: TrainingSpec) -> str:
     return f"train {training.task}/{training.model} ({training.technique or training.precision}{seed})"
 
 
-def _require_device(training: TrainingSpec, here: Machine) -> None:
-    if training.device == "cuda" and not here.accelerators:
-        technique = f" for {training.technique}" if training.technique else ""
-        raise RequestError(
-            f"{training.task}/{training.model}{technique} is to be trained on cuda, and this machine has no CUDA "
-            f"device that torch can use; bring its checkpoint {training.file_name} into the cache, or train it with "
-            f"--training-device cpu."
-        )
+def require_device(
+    trainings: Iterable[TrainingSpec], here: Machine, store: CheckpointStore, *, retrain: bool = False
+) -> None:
+    """Raise ``RequestError`` if one is to be made on a GPU and there is none ``here``."""
+    on_gpu = () if here.accelerators else dict.fromkeys(one for one in trainings if one.device == "cuda")
+    missing = [training for training in on_gpu if retrain or store.get(training) is None]
+    if not missing:
+        return
+    first = missing[0]
+    files = first.file_name + (f", and those of {len(missing) - 1} more" if missing[1:] else "")
+    ways_out = [] if retrain else [f"bring {files} from a machine that has one into {store.folder}"]
+    technique = f" for {first.technique}" if first.technique else ""
+    raise RequestError(
+        f"{first.task}/{first.model}{technique} is to be trained on cuda, and this machine has no CUDA device that "
+        f"torch can use; {', or '.join([*ways_out, 'train with --training-device cpu'])}."
+    )
 
 
 def at_once(trainings: Sequence[TrainingSpec]) -> int:

@@ -41,6 +41,8 @@ class TrainedModel(Record):
     """τ of that loss."""
     seconds: float | None
     """The training's wall time, of all its sessions; ``None`` if it failed."""
+    processor: str = ""
+    """The CPU or GPU that it was trained on; empty where that is not known."""
     history: list[EpochRecord] = []
     """Its epochs."""
     checkpoint: Path
@@ -115,6 +117,7 @@ def _record(
         teacher_weight=taken.weight if taken else 0.0,
         temperature=taken.temperature if taken else 1.0,
         seconds=trained.seconds if trained else None,
+        processor=trained.processor if trained else "",
         history=trained.history if trained else [],
         checkpoint=session.store.source(training),
         accuracy=evaluated.evaluation.accuracy if evaluated else None,

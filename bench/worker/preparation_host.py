@@ -84,6 +84,8 @@ class PreparationHost:
         dataset = Dataset.open(dataset_path)
         spec = task.resolve(next(spec for spec in task.models if spec.name == training.model), dataset)
         device = torch.device(training.device)
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise TrainingError("it is to be trained on cuda, and this machine has no CUDA device that torch can use.")
         network = _built(spec, training).to(device)
         spec = replace(spec, hyperparameters=training.hyperparameters, recipe=recipe)
         if training.technique:

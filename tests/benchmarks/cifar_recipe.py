@@ -16,7 +16,6 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from bench.report.tables import table
 from bench.tasks.source import data_folder
 from bench.tasks.task import TASKS, Recipe
 from bench.tasks.training.loop import train
+from tests.benchmarks.provenance import provenance
 
 SEED = 0
 HELD_OUT = 5_000
@@ -109,13 +109,12 @@ def write(out: Path, model: str, epochs: int, tried: list[dict[str, Any]], train
     text = f"{table(rows, ['Learning rate', 'Weight decay', 'Held-out accuracy', 'Seconds'])}\n\n{caption}"
     print(text)
     content = {
-        "quantbench": version("quantbench"),
+        **provenance(),
         "model": model,
         "held_out": HELD_OUT,
         "seed": SEED,
         "tried": tried,
         "processor": trained_on,
-        "torch": torch.__version__,
     }
     write_atomically(out / "cifar_recipe.json", json.dumps(content, indent=1) + "\n")
     write_atomically(out / "cifar_recipe.md", text + "\n")

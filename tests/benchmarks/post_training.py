@@ -62,7 +62,8 @@ def main() -> None:
     if not options.table:
         content: dict[str, Any] = {**provenance(), "judged": {}, "correct": {}}
         if path.exists():
-            content |= json.loads(path.read_text(encoding="utf-8"))
+            before = json.loads(path.read_text(encoding="utf-8"))
+            content |= {"judged": before["judged"], "correct": before["correct"]}
         with Bars(display(None)).live() as bars:
             show = bars.bar("answers")
             total = len(WIDTHS) * (len(CHOICES) + 2) + len(ACIQ)

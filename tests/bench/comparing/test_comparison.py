@@ -284,6 +284,7 @@ def test_two_runs_of_one_machine_are_a_pair_and_said_once() -> None:
         ({"engine": "qnnpack"}, "quantized engine x86 and qnnpack"),
         ({"seed": 1}, "seed 0 and 1"),
         ({"epochs": 3}, "epochs as the recipes have them and 3"),
+        ({"training_device": "cuda"}, "training device as measured on and cuda"),
         ({"inputs": "net.py:inputs"}, "inputs none and net.py:inputs"),
         ({"evaluate": "net.py:accuracy"}, "evaluate function none and net.py:accuracy"),
         ({"calibrate": "net.py:batches"}, "calibration none and net.py:batches"),

@@ -101,7 +101,8 @@ def test_the_export_is_of_the_weights_that_were_measured(settings: dict[str, Any
 
 
 def test_what_decides_a_file_is_an_option_of_the_export() -> None:
-    assert {"seed", "epochs", "data", "threads", "engine", "training_precision", "inputs"} < EXPORT_OPTIONS.keys()
+    recorded = {"seed", "epochs", "data", "threads", "engine", "training_precision", "training_device", "inputs"}
+    assert recorded < EXPORT_OPTIONS.keys()
 
 
 def own(**settings: Any) -> Run:

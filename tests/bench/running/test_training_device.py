@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,15 @@ import pytest
 
 import bench
 from bench.core.errors import RequestError
-from bench.core.progress import Bars
+from bench.core.progress import Bars, display
+from bench.fleet.cargo import prepare
+from bench.measuring.machine import processor
+from bench.options.fleet import FleetOptions
+from bench.options.run import RunOptions
 from bench.report import conditions
 from bench.results.machine import Machine
 from bench.running import this_machine
-from bench.running.training_precision import PrecisionPolicy
+from bench.running.plan import plan
 from bench.storage import checkpoint
 from bench.storage.checkpoint_store import CheckpointStore
 from bench.studies.distill import distill
@@ -21,7 +26,7 @@ from bench.studies.train import train
 
 GPU = "NVIDIA H200"
 QUICK: dict[str, Any] = {"data": "synthetic", "progress": False, "epochs": 1}
-MEASURED: dict[str, Any] = {"batch_sizes": 2, "runs": 1, "precision": 0.9}
+MEASURED: dict[str, Any] = {"batch_sizes": 2, "runs": 1, "precision": 0.9, "spread_s": 0}
 
 
 @pytest.fixture
@@ -47,10 +52,34 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(this_machine, "describe", described)
 
 
+REFUSED: dict[str, Callable[..., object]] = {
+    "run": lambda **asked: bench.run(models=["mnist/lab1", "cifar10/resnet8"], **asked, **MEASURED),
+    "train": lambda **asked: train("mnist/lab1", **asked),
+    "distill": lambda **asked: distill("mnist/lab1", **asked),
+    "sensitivity": lambda **asked: bench.sensitivity("mnist/lab1", "range-linear:w4", **asked),
+    "inspect": lambda **asked: bench.inspect("mnist/lab1", "bwn", **asked),
+    "export": lambda **asked: bench.export("mnist/lab1", "lab1.packed", **asked),
+}
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize("name", REFUSED)
+def test_without_a_gpu_what_is_not_trained_is_refused(
+    name: str, store: CheckpointStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RequestError) as caught:
+        REFUSED[name](training_device="cuda", **QUICK)
+    said = str(caught.value)
+    assert "is to be trained on cuda, and this machine has no CUDA device" in said
+    assert f"into {store.folder}, or train with --training-device cpu." in said
+    assert ("more from a machine" in said) == (name in ("run", "distill"))
+
+
 @pytest.mark.usefixtures("store", "no_gpu")
-def test_without_a_gpu_what_is_not_trained_is_refused() -> None:
-    with pytest.raises(RequestError, match=r"mnist/lab1 is to be trained on cuda.* no CUDA device .*seed0-.*cpu\.$"):
-        bench.run(models="mnist/lab1", training_device="cuda", **QUICK, **MEASURED)
+def test_what_is_to_be_trained_anew_can_come_from_nowhere() -> None:
+    with pytest.raises(RequestError, match=r"torch can use; train with --training-device cpu\.$"):
+        train("mnist/lab1", training_device="cuda", retrain=True, **QUICK)
 
 
 def test_weights_of_a_gpu_are_measured_on_the_cpu(store: CheckpointStore) -> None:
@@ -81,8 +110,24 @@ def test_a_study_finds_them_too(store: CheckpointStore) -> None:
 @pytest.mark.usefixtures("store")
 def test_a_distillation_names_the_processors() -> None:
     result = distill("mnist/lab1", chain=[32, 2], seeds=0, sources="start", **QUICK)
-    [processor] = result.processors
-    assert processor in (result.machine.cpu, *result.machine.accelerators)
+    assert result.processors == [result.machine.cpu]
+
+
+@pytest.mark.usefixtures("store")
+def test_a_training_names_its_processor() -> None:
+    [trained] = train("mnist/lab1", **QUICK)
+    assert trained.processor == checkpoint.read_header(trained.checkpoint).processor == processor("cpu")
+
+
+@pytest.mark.usefixtures("store")
+def test_a_fleets_nodes_may_have_the_gpu_that_the_driver_lacks() -> None:
+    spec = plan(RunOptions(models="mnist/lab1", device="cuda", **QUICK, **MEASURED))
+    with Bars(display(False)).live() as bars:
+        sent = prepare(spec, (), FleetOptions(out="fleet", **QUICK), bars)
+    assert sent.request.checkpoints == {}, "the training failed here, and each node tries again"
+    on_cpu = plan(RunOptions(models="mnist/lab1", training_device="cuda", **QUICK, **MEASURED))
+    with Bars(display(False)).live() as bars, pytest.raises(RequestError, match="is to be trained on cuda"):
+        prepare(on_cpu, (), FleetOptions(out="fleet", **QUICK), bars)
 
 
 def test_a_fleet_trains_on_cpus_alone() -> None:
@@ -90,15 +135,6 @@ def test_a_fleet_trains_on_cpus_alone() -> None:
         train("mnist/lab1", training_device="cuda", fleet="127.0.0.1:1", **QUICK)
 
 
-def test_the_gpu_decides_the_precision_and_not_the_cpu() -> None:
-    assert PrecisionPolicy("cuda", ["AVX2"]).precision("bfloat16") == "bfloat16"
-
-
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(RequestError, match="--training-device tpu must be cpu or cuda"):
-        train("mnist/lab1", training_device="tpu", **QUICK)
-
-
-def test_a_checkpoint_names_the_processor(store: CheckpointStore) -> None:
-    [trained] = train("mnist/lab1", **QUICK)
-    assert checkpoint.read_header(trained.checkpoint).processor
+        train("mnist/lab1", training_device="tpu", **QUICK)  # type: ignore[arg-type]

@@ -9,8 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.benchmarks.reports.part import Command, Folders, Part, PartError
@@ -85,8 +84,9 @@ class Making:
         try:
             for step in part.steps[steps:]:
                 if isinstance(step, Command):
-                    where = ("--training-device", "cuda") if part.on_gpu and self._on_gpu else ()
-                    self._run((*step.words, *where), step, folders, self._work / "logs" / f"{part.name}.log")
+                    where = ("--training-device", "cuda") if self._trains_on_gpu(part) else ()
+                    command = replace(step, words=(*step.words, *where))
+                    self._run(command, folders, self._work / "logs" / f"{part.name}.log")
                 else:
                     step(folders)
                 steps += 1
@@ -97,8 +97,8 @@ class Making:
 
     def _begin(self, part: Part, folders: Folders) -> Made:
         """Make the folders ready; return what has been done of the part."""
-        begun = self._state.begun(part.name, self._version)
-        if begun is None:  # what lies there is of another version
+        begun = self._state.begun(part.name, self._version, on_gpu=self._trains_on_gpu(part))
+        if begun is None:  # what lies there is of another version, or has other weights
             shutil.rmtree(folders.out, ignore_errors=True)
             shutil.rmtree(folders.scratch, ignore_errors=True)
             if part.continues and (self._reports / part.name).exists():
@@ -107,9 +107,12 @@ class Making:
             folder.mkdir(parents=True, exist_ok=True)
         return begun or Made(quantbench=self._version, steps=0, seconds=0.0)
 
-    def _run(self, unfilled: Sequence[str], command: Command, folders: Folders, log: Path) -> None:
+    def _trains_on_gpu(self, part: Part) -> bool:
+        return part.on_gpu and self._on_gpu
+
+    def _run(self, command: Command, folders: Folders, log: Path) -> None:
         """Run a command; its progress is on the terminal, and what it prints in the log."""
-        words = [folders.filled(word) for word in unfilled]
+        words = [folders.filled(word) for word in command.words]
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
@@ -130,7 +133,13 @@ class Making:
             raise PartError(f"'python {' '.join(words)}' ended with code {code}; {log} has what it printed")
 
     def _note(self, part: Part, *, steps: int, seconds: float, ended: str | None = None) -> None:
-        made = Made(quantbench=self._version, steps=steps, seconds=round(seconds, 1), ended=ended)
+        made = Made(
+            quantbench=self._version,
+            on_gpu=self._trains_on_gpu(part),
+            steps=steps,
+            seconds=round(seconds, 1),
+            ended=ended,
+        )
         self._state = self._state.noted(part.name, made, self._work / "state.json")
 
 

@@ -12,6 +12,8 @@ class Made(Record):
     """One report, finished or begun."""
 
     quantbench: str
+    on_gpu: bool = False
+    """Whether its weights are a GPU's."""
     steps: int
     """How many of its steps have been taken."""
     seconds: float
@@ -35,10 +37,11 @@ class State(Record):
         made = self.parts.get(name)
         return made if made is not None and made.ended and made.quantbench == version else None
 
-    def begun(self, name: str, version: str) -> Made | None:
-        """Return what is known of a report that this version has begun and not finished."""
+    def begun(self, name: str, version: str, *, on_gpu: bool | None = None) -> Made | None:
+        """Return what is known of a report that this version has begun, with weights of such a device, not finished."""
         made = self.parts.get(name)
-        return made if made is not None and not made.ended and made.quantbench == version else None
+        known = made is not None and not made.ended and made.quantbench == version
+        return made if known and made is not None and on_gpu in (None, made.on_gpu) else None
 
     def noted(self, name: str, made: Made, path: Path) -> State:
         """Return the state with one report more, which is written too."""
