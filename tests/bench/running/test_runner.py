@@ -16,7 +16,7 @@ import pytest
 
 import bench
 from bench.core.errors import CheckpointError, DataError, RequestError, RunFileError, TrainingError
-from bench.measuring.latency.sampling import LEAST_PROCESSES
+from bench.measuring.latency.sampling import HOPELESS, LEAST_PROCESSES
 from bench.results import run_file
 from bench.results.run import Run
 from bench.running import execute, latency, task_models, weights
@@ -58,7 +58,10 @@ def test_every_row_is_measured(finished: Run) -> None:
         assert row.accuracy is not None
         assert row.accuracy.total == 1000
         assert row.accuracy.correct > 700
-        assert len(set(row.latency[2].processes)) >= LEAST_PROCESSES
+        # Where bfloat16 is emulated amp may be so slow that it is timed no more.
+        given_up = 2 in row.speedup and row.speedup[2].retired
+        least = min(processes for processes, _ in HOPELESS) if given_up else LEAST_PROCESSES
+        assert len(set(row.latency[2].processes)) >= least
         assert len(row.latency[2].runs_s) == finished.settings.runs
         assert row.macs == 784 * 512 + 512 * 10
         assert row.peak_memory_bytes is not None
