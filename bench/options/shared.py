@@ -82,7 +82,7 @@ class RetrainOptions(TrainingOptions):
     retrain: bool = option(default=False)
     """Train anew, checkpoints or not."""
     training_precision: TrainingPrecision = option(default="auto", check=one_of(get_args(TrainingPrecision)))
-    """Of ResNets, low-bit networks and amp: auto is bfloat16 where the CPU computes in it, else float32."""
+    """Of ResNets, low-bit networks and amp: auto is bfloat16 on a GPU or a CPU that computes in it, else float32."""
 
 
 @option_group
