@@ -18,6 +18,7 @@ import bench
 from bench.core.errors import CheckpointError, DataError, RequestError, RunFileError, TrainingError
 from bench.measuring.latency.sampling import HOPELESS, LEAST_PROCESSES
 from bench.results import run_file
+from bench.results.row import Row
 from bench.results.run import Run
 from bench.running import execute, latency, task_models, weights
 from bench.storage.checkpoint import Header, TrainingSpec
@@ -35,6 +36,16 @@ QUICK: dict[str, Any] = {
 
 def run(out: Path | None, **changes: Any) -> Run:
     return bench.run("quick", **({"models": ["mnist/lab1"], "out": out} | QUICK | changes))
+
+
+def timed_enough(row: Row) -> bool:
+    """Tell whether a row has the processes it is owed: fewer where it was found hopelessly slow and timed no more.
+
+    Emulated bfloat16, and a machine that does other work, make amp of so small a model one of those.
+    """
+    given_up = 2 in row.speedup and row.speedup[2].retired
+    least = min(processes for processes, _ in HOPELESS) if given_up else LEAST_PROCESSES
+    return len(set(row.latency[2].processes)) >= least
 
 
 @pytest.fixture(scope="module")
@@ -58,10 +69,7 @@ def test_every_row_is_measured(finished: Run) -> None:
         assert row.accuracy is not None
         assert row.accuracy.total == 1000
         assert row.accuracy.correct > 700
-        # Where bfloat16 is emulated amp may be so slow that it is timed no more.
-        given_up = 2 in row.speedup and row.speedup[2].retired
-        least = min(processes for processes, _ in HOPELESS) if given_up else LEAST_PROCESSES
-        assert len(set(row.latency[2].processes)) >= least
+        assert timed_enough(row)
         assert len(row.latency[2].runs_s) == finished.settings.runs
         assert row.macs == 784 * 512 + 512 * 10
         assert row.peak_memory_bytes is not None
@@ -210,7 +218,7 @@ def test_an_interrupted_run_goes_on_with_the_processes_that_it_has(
         now, then = after.latency[2], before.latency[2]
         assert now.rounds_s[: len(then.rounds_s)] == then.rounds_s
         assert sorted(set(now.processes)) == list(range(max(now.processes) + 1))
-        assert max(now.processes) + 1 >= LEAST_PROCESSES
+        assert timed_enough(after)
 
 
 def test_a_budget_too_short_for_a_model_names_the_least_and_keeps_the_rows(tmp_path: Path, finished: Run) -> None:
