@@ -1,6 +1,6 @@
 """The process beside Ray that does a node's job, and may stay for the next one: what it has imported need not be again.
 
-Like ``node_task`` it travels by value and imports the standard library alone.
+Like ``node_task`` it travels by value, and imports the standard library and what travels with it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-if sys.platform != "win32":
-    import fcntl
+from bench.tasks.temporary import temporary_folder
 
-PREFIX = "quantbench~"
-"""That of ``bench.tasks.temporary``: quantbench's next command here removes such folders that no process holds."""
 STRIPPED = ("RAY_", "OMP_NUM_THREADS", "PYTHONPATH", "PYTHONBREAKPOINT")
 """Beginnings of the variables that are Ray's."""
 TAIL = 2000
@@ -34,8 +30,9 @@ KILLED = -9
 
 Event = dict[str, Any]
 """Has a ``kind``: facts, at, file or end."""
-Child = tuple["subprocess.Popen[bytes]", Path, int | None]
-"""A process that carries out requests, one after the other, its folder, and the descriptor that holds the folder."""
+Child = tuple["subprocess.Popen[bytes]", Path, contextlib.ExitStack]
+"""A process that carries out requests, one after the other, its folder, and what removes the folder. Ray kills its
+workers and their children without a word: what is left of the folder then, the next job or command here removes."""
 
 _kept: dict[tuple[str, str], Child] = {}
 """By module and package: they live as long as this process of Ray's does, which ends with the driver's job."""
@@ -63,7 +60,8 @@ def carry_out(job: Mapping[str, Any], places: Mapping[str, str]) -> Iterator[Eve
 
 def _started(module: str, package: str) -> Child:
     """Start a process without Ray's environment, which ends when this one does: it reads a pipe whose end is here."""
-    folder, held = _held_folder()
+    held = contextlib.ExitStack()
+    folder = held.enter_context(temporary_folder())
     environment = {name: value for name, value in os.environ.items() if not name.startswith(STRIPPED)}
     environment["PYTHONPATH"] = package
     command = [sys.executable, "-m", module]
@@ -71,21 +69,6 @@ def _started(module: str, package: str) -> Child:
     with _errors(folder).open("wb") as errors:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=errors)
     return process, folder, held
-
-
-def _held_folder() -> tuple[Path, int | None]:
-    """Make a folder and lock it until this process ends: Ray kills its workers and their children without a word."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        if sys.platform == "win32":
-            return folder, None
-        with contextlib.suppress(FileNotFoundError):  # it was removed before it was locked
-            held = os.open(folder, os.O_RDONLY)
-            with contextlib.suppress(OSError):  # some file systems have no such locks
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if folder.exists():
-                return folder, held
-            os.close(held)
 
 
 def _answers(child: Child, job: Mapping[str, Any], places: Mapping[str, str]) -> Iterator[Event]:
@@ -127,12 +110,10 @@ def _changed(folder: Path, names: Sequence[str], sent: dict[str, bytes]) -> Iter
 
 
 def _end(child: Child) -> None:
-    process, folder, held = child
+    process, _, held = child
     process.kill()
-    with process:  # closes its pipes and waits
-        shutil.rmtree(folder, ignore_errors=True)
-    if held is not None:
-        os.close(held)
+    with held, process:  # closes its pipes and waits, before the folder goes
+        pass
 
 
 def _errors(folder: Path) -> Path:

@@ -1,8 +1,8 @@
 """What Ray executes on a node: it fetches files, has a process beside Ray do the job, and passes on what that says.
 
-Only the standard library is imported, and the driver sends this module by value: the node may have another quantbench,
-or none. Nothing is timed here. The job is done by a process without Ray's environment, since Ray gives its workers one
-thread, a search path and a priority of their own.
+Only the standard library is imported, and what the driver sends by value, as it does this module: the node may have
+another quantbench, or none. Nothing is timed here. The job is done by a process without Ray's environment, since Ray
+gives its workers one thread, a search path and a priority of their own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import io
 import os
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.fleet.node_child import Event, carry_out
+from bench.tasks.temporary import temporary_folder
 
 RUNTIMES = ("onnxruntime", "openvino", "torchao")
 
@@ -105,8 +105,8 @@ def _keep(digest: str, is_folder: bool, fetch: Fetch) -> Path:
     content = fetch(digest)
     if hashlib.sha256(content).hexdigest() != digest:
         raise ValueError(f"what arrived as {digest} has another checksum")
-    with tempfile.TemporaryDirectory(dir=cache) as temporary:
-        made = Path(temporary) / "made"
+    with temporary_folder(cache) as folder:
+        made = folder / "made"
         if is_folder:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 archive.extractall(made)  # of the driver, whose code runs here anyway

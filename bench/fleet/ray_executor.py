@@ -140,8 +140,9 @@ def _remote() -> Any:
     from ray import cloudpickle
 
     from bench.fleet import node_child, node_task
+    from bench.tasks import temporary
 
-    for module in (node_child, node_task):
+    for module in (temporary, node_child, node_task):
         cloudpickle.register_pickle_by_value(module)
     work = node_task.work
 

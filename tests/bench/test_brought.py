@@ -81,17 +81,22 @@ def test_a_technique_answers_near_fp32_and_reloads_or_says_why_not(name: str, te
         assert digest(tensors_in(cast.call(again.forward))) == digest(tensors_in(outputs))
 
 
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model is exported once, whichever runtimes want its graph."""
+    return tmp_path_factory.mktemp("graphs")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", brought.NAMES)
 @pytest.mark.parametrize(
     ("runtime", "technique"), [("onnxruntime", "fp32"), ("onnxruntime", "static-qint8"), ("openvino", "fp32")]
 )
 def test_a_runtime_answers_near_fp32_or_says_why_not(
-    name: str, runtime: str, technique: str, tmp_path_factory: pytest.TempPathFactory
+    name: str, runtime: str, technique: str, graphs: Path, tmp_path: Path
 ) -> None:
     if reason := RUNTIMES.get(runtime).missing():
         pytest.skip(reason)
-    folder = tmp_path_factory.mktemp(name)
     batch = batch_of(name)
     source = Source(
         technique=TECHNIQUES.get(technique),
@@ -100,10 +105,10 @@ def test_a_runtime_answers_near_fp32_or_says_why_not(
         inputs=lambda size: batch.repeated(size),
         calibration=lambda: [batch],
         origin=Origin(model=f"brought/{name}", technique=technique, engine="fbgemm"),
-        cache=lambda: GraphCache(folder, name),
+        cache=lambda: GraphCache(graphs, name),
         isa=AVX2,
         threads=1,
     )
-    executable = RUNTIMES.get(runtime).build(source, folder / "file").executable
+    executable = RUNTIMES.get(runtime).build(source, tmp_path / "file").executable
     error = error_of(executable.outputs(batch), batch.call(built(name)))
     assert error < (1e-3 if technique == "fp32" else FARTHEST)

@@ -26,7 +26,7 @@ from bench.fleet.runner import MODULE
 from bench.options.fleet import FleetOptions
 from bench.results.run import Run
 from bench.running.plan import plan
-from bench.tasks.temporary import temporary_folder
+from bench.tasks.temporary import PREFIX, temporary_folder
 
 PROBE = b"""
 import json, os, sys
@@ -213,30 +213,50 @@ def test_a_node_measures_with_the_drivers_data_and_weights(shipment: Shipment, n
     assert sys.version.startswith(run.machine.python)
 
 
-KILLED_BY_RAY = """
-import os, signal
-from bench.fleet.node_child import _held_folder
+WHILE_A_PARCEL_IS_UNPACKED = """
+import zipfile
+from pathlib import Path
 
-folder, held = _held_folder()
-(folder / "file").touch()
-print(folder, flush=True)
-input()
-os.kill(os.getpid(), signal.SIGKILL)
+from bench.fleet import node_task, parcel
+from tests.bench.fleet.test_node_task import killed_beside
+
+zipfile.ZipFile.extractall = lambda self, folder: killed_beside(folder)
+made = parcel.of_files({"file": b""})
+node_task._keep(made.digest, True, lambda digest: made.content)
+"""
+WHILE_ITS_PROCESS_WORKS = """
+from bench.fleet import node_child
+from tests.bench.fleet.test_node_task import killed_beside
+
+_, folder, _ = node_child._started("json.tool", "")
+killed_beside(folder / "request.json")
 """
 
 
+def killed_beside(path: Path) -> None:
+    """Say that a file was made in a temporary folder, wait for a line, and die as Ray has its workers die."""
+    path.touch()
+    print(path, flush=True)
+    input()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks on folders")
-def test_what_a_killed_node_left_the_next_command_removes_and_not_before(tmp_path: Path) -> None:
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-c", KILLED_BY_RAY]
+@pytest.mark.parametrize("script", [WHILE_A_PARCEL_IS_UNPACKED, WHILE_ITS_PROCESS_WORKS])
+def test_what_a_killed_node_left_the_next_one_removes_and_not_before(
+    script: str, node_cache: Path, tmp_path: Path
+) -> None:
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(Path.cwd())}
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdout is not None
-        folder = Path(process.stdout.readline().strip())
-        with temporary_folder(tmp_path):
-            assert (folder / "file").exists()
-        process.communicate("\n")
-    assert process.returncode == KILLED
-    assert folder.exists()
-    with temporary_folder(tmp_path) as other:
-        assert list(tmp_path.iterdir()) == [other]
+    with subprocess.Popen([sys.executable, "-c", script], env=environment, stdin=pipe, stdout=pipe, text=True) as node:
+        assert node.stdout is not None
+        left = Path(node.stdout.readline().strip())
+        place = left.parent.parent
+        assert place in (tmp_path, node_cache)
+        with temporary_folder(place):
+            assert left.exists()
+        node.communicate("\n")
+    assert node.returncode == KILLED
+    assert left.exists()
+    with temporary_folder(place) as other:
+        assert [path for path in place.iterdir() if path.name.startswith(PREFIX)] == [other]

@@ -198,20 +198,20 @@ def without_latencies(run: Run) -> list[dict[str, Any]]:
 def test_an_interrupted_run_goes_on_with_the_processes_that_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Run
 ) -> None:
-    models = ["mnist/lab1", "mnist/lab2"]
+    asked: dict[str, Any] = {"models": ["mnist/lab1", "mnist/lab2"], "techniques": ["dynamic-qint8"]}
     with monkeypatch.context() as patch:
         patch.setattr(execute, "sample_latencies", interrupted(after=3, by=raise_interrupt))
         with pytest.raises(KeyboardInterrupt):
-            run(tmp_path, models=models)
+            run(tmp_path, **asked)
     stopped = bench.load_run(tmp_path / "run.json")
     assert not stopped.finished
-    assert [row.model for row in stopped.rows] == ["lab1"] * 3 + ["lab2"] * 3
+    assert [row.model for row in stopped.rows] == ["lab1"] * 2 + ["lab2"] * 2
     assert {process for row in stopped.rows for process in row.latency[2].processes} == {0, 1, 2}
 
     with pytest.raises(RunFileError, match=r"unfinished run with other settings \(runs 1, now 2\)"):
-        run(tmp_path, models=models, runs=2)
+        run(tmp_path, **asked, runs=2)
 
-    done = run(tmp_path, models=models)
+    done = run(tmp_path, **asked)
     assert done.finished
     assert without_latencies(done) == without_latencies(stopped)
     for before, after in zip(stopped.rows, done.rows, strict=True):
