@@ -1,5 +1,6 @@
 # make bench   measure the lab suite here            (OUT=folder, ARGS="--threads 2 …")
-# make test    lint, types and tests; what takes longer: pytest -m slow
+# make test    lint, types and tests
+# make slow    the tests that take longer: whole studies, real measurements, a cluster
 # make faults  plant crashes, kills, full disks and damaged files, and write docs/reliability.md from what is seen
 # make trust   whether the harness keeps its promises here, about an hour
 # make speed   how long the lab suite takes, beside a plain script
@@ -11,14 +12,18 @@ OUT ?= runs/lab
 ARGS ?=
 
 INSTALLED := $(VENV)/.installed
+PYTEST := $(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: bench test lint types faults speed trust reports clean
+.PHONY: bench test slow lint types faults speed trust reports clean
 
 bench: $(INSTALLED)
 	$(VENV)/bin/bench run --suite lab --out $(OUT) $(ARGS)
 
 test: lint types
-	$(VENV)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST)
+
+slow: $(INSTALLED)
+	$(PYTEST) -m slow
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from bench.core.progress import Bars
+from bench.measuring.latency import affinity
+from bench.measuring.topology import physical_cores
 from bench.results.isa import VNNI
 from bench.results.machine import Machine
 from bench.running import latency, this_machine
@@ -66,6 +68,21 @@ def restless() -> Iterator[None]:
     """Let no run rest between its passes: what tests hold it to does not depend on the machine's state."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latency, "rest", lambda seconds: None)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cores_apart() -> Iterator[None]:
+    """Let each of several pytest processes time on a core of its own: all would choose the same one."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+    def turned(cores: Collection[int], root: Path = affinity.ROOT) -> list[list[int]]:
+        found = physical_cores(cores, root)
+        first = number % len(found) if root == affinity.ROOT else 0  # elsewhere lies a machine of a test's own
+        return found[first:] + found[:first]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(affinity, "physical_cores", turned)
         yield
 
 

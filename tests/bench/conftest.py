@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 
@@ -18,8 +19,13 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     def call(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["bench", *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            main.main()
+        handlers = {number: signal.getsignal(number) for number in main._STOPPING}
+        try:
+            with pytest.raises(SystemExit) as exit_:
+                main.main()
+        finally:  # Ctrl-C stops pytest, and not only the test
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
         captured = capsys.readouterr()
         assert isinstance(exit_.value.code, int)
         return exit_.value.code, captured.out, captured.err

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from bench.cli import main
 from bench.core.errors import RequestError
 from bench.core.inputs import Inputs
 from bench.core.variant_key import BASELINE, VariantKey
@@ -29,6 +28,7 @@ from bench.studies import selfcheck
 from bench.studies.selfcheck import self_check
 from bench.techniques.base import Artifact
 from bench.worker.selfcheck_host import EMPTY_CALLS, SelfCheckHost
+from tests.bench.conftest import Command
 from tests.bench.examples import FP32, MACHINE, RUN, SETTINGS, latency, speedup
 
 GOLDEN = Path(__file__).with_name("golden_selfcheck.md")
@@ -253,12 +253,12 @@ def test_a_request_that_makes_no_sense_is_a_sentence(threads: int, pin: str) -> 
         self_check(threads=threads, pin=pin)
 
 
-def test_the_command_writes_table_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_writes_table_and_figures(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(selfcheck.self_check, "with_options", lambda options: checked())
-    monkeypatch.setattr("sys.argv", ["bench", "selfcheck", "--out", str(tmp_path)])
-    with pytest.raises(SystemExit) as stop:
-        main.main()
-    assert stop.value.code == 0
+    code, _, _ = command("selfcheck", "--out", str(tmp_path))
+    assert code == 0
     assert (tmp_path / "selfcheck.md").read_text(encoding="utf-8") == render(checked()) + "\n"
     written = json.loads((tmp_path / "selfcheck.json").read_text(encoding="utf-8"))
     assert SelfCheck.model_validate(written) == checked()
