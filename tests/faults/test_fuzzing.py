@@ -1,6 +1,6 @@
 """Thousands of changes of each format of files are read, or refused in one line, in little time and memory.
 
-A few hundred of each in the fast suite, 10,000 in the slow one, or as many as ``QUANTBENCH_MUTATIONS`` says (CI: 2,000).
+A few hundred of each in the fast suite; 10,000 in the slow one, or as many as ``QUANTBENCH_MUTATIONS`` says.
 ``python -m tests.bench.fuzzing.loop FORMAT 1 NUMBER`` tries one change again.
 """
 
