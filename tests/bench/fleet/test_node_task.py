@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from bench.core.progress import Bars
-from bench.fleet import node_child, node_task, parcel
+from bench.fleet import node_child, node_task, parcel, ray_executor
 from bench.fleet.cargo import Shipment, prepare
 from bench.fleet.node_child import KILLED, REFUSED, UNFIT, Event
 from bench.fleet.package import package
@@ -48,11 +48,8 @@ def node_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path
         node_child._end(node_child._kept.popitem()[1])
 
 
-def events(
-    request: Mapping[str, Any], package: Parcel, others: Mapping[str, Parcel], module: str, **job: Any
-) -> list[Event]:
-    parcels = {package.digest: package, **others}
-    content = {
+def job_of(request: Mapping[str, Any], package: Parcel, module: str, **others: Any) -> dict[str, Any]:
+    return {
         "module": module,
         "request": request,
         "package": package.digest,
@@ -61,9 +58,16 @@ def events(
         "watched": ["result"],
         "files": {},
         "resident": False,
-        **job,
+        **others,
     }
+
+
+def events(
+    request: Mapping[str, Any], package: Parcel, others: Mapping[str, Parcel], module: str, **job: Any
+) -> list[Event]:
+    parcels = {package.digest: package, **others}
     folders = {digest: one.folder for digest, one in parcels.items()}
+    content = job_of(request, package, module, **job)
     return list(node_task.work(content, folders, lambda digest: parcels[digest].content))
 
 
@@ -211,6 +215,29 @@ def test_a_node_measures_with_the_drivers_data_and_weights(shipment: Shipment, n
     assert not (node_cache.parent / "data").exists(), "and no data were made there"
     assert "train mnist/lab1 (float32)" not in {event.get("label") for event in said}
     assert sys.version.startswith(run.machine.python)
+
+
+WITHOUT_QUANTBENCH = """
+import pickle, sys
+
+sys.modules["bench"] = None
+work, job, folders, contents = pickle.load(sys.stdin.buffer)
+*_, end = work(job, folders, contents.__getitem__)
+print(end["code"], end["reason"])
+"""
+
+
+def test_what_is_sent_works_where_quantbench_is_not() -> None:
+    pytest.importorskip("ray")
+    from ray import cloudpickle
+
+    ray_executor._remote()  # from now on its modules travel by value
+    package = parcel.of_files({"probe.py": PROBE})
+    job = job_of({"word": "", "code": 0}, package, "probe")
+    sent = cloudpickle.dumps((node_task.work, job, {package.digest: True}, {package.digest: package.content}))
+    command = [sys.executable, "-c", WITHOUT_QUANTBENCH]
+    done = subprocess.run(command, input=sent, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (0, b"0 \n"), done.stderr.decode()
 
 
 WHILE_A_PARCEL_IS_UNPACKED = """
